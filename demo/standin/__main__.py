@@ -1,0 +1,7 @@
+"""Starts a stand-in without Django."""
+
+import sys
+
+from demo.standin.cli import main
+
+sys.exit(main())

@@ -1,0 +1,160 @@
+"""From a request to its reply: who calls, may they, and what does the endpoint answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from demo.standin import (
+    routes_import,
+    routes_members,
+    routes_rooms,
+    routes_session,
+    routes_site,
+    routes_users,
+    two_factor,
+)
+from demo.standin.call import Call, Reply, Request
+from demo.standin.dialects import login_required, permission_missing, wrong_method
+from demo.standin.errors import ApiError
+from demo.standin.faults import PAGE, Died, Faults, Hangup, suffer
+from demo.standin.limits import Headers, RateLimiter
+from demo.standin.routes_site import PAGE_OF_THE_APP
+from demo.standin.routing import Answer, Route, Routes, split_tail
+from demo.standin.schema import check
+from demo.standin.schemas import schema_for
+from demo.standin.stats import Stats
+from demo.standin.world import World
+
+PREFIX = "/api/v1/"
+
+ROUTES = Routes()
+for module in (
+    routes_session,
+    routes_site,
+    routes_users,
+    routes_rooms,
+    routes_members,
+    routes_import,
+):
+    ROUTES.include(module.routes)
+
+
+class Application:
+    """Answers the API's requests out of one world."""
+
+    def __init__(self, world: World, *, latency_ms: float = 0, rate_limit: bool = False) -> None:
+        self.world = world
+        self.latency_ms = latency_ms
+        self.limiter = RateLimiter(enabled=rate_limit)
+        self.faults = Faults()
+        self.stats = Stats()
+
+    def reply(self, request: Request) -> Reply:
+        """The reply to any request outside `/_standin/`.
+
+        Raises:
+            Hangup, Died: a fault wants no reply.
+        """
+        if not request.path.startswith("/api/"):
+            return Reply.html(PAGE_OF_THE_APP)
+        name = endpoint_name(request.path)
+        if self.latency_ms:
+            time.sleep(self.latency_ms / 1000)
+        try:
+            reply = self._reply_or_fault(request, name)
+        except (Hangup, Died):
+            self.stats.count(request.method, name, 0)
+            raise
+        self.stats.count(request.method, name, reply.status)
+        return reply
+
+    def _reply_or_fault(self, request: Request, name: str) -> Reply:
+        fault = self.faults.due(request.method, name)
+        try:
+            if fault is None:
+                return self._api_reply(request, name)
+            return suffer(fault, lambda: self._api_reply(request, name))
+        except ApiError as refusal:
+            return Reply.of(refusal.body, refusal.status, refusal.headers)
+
+    def _api_reply(self, request: Request, name: str) -> Reply:
+        key, tail = split_tail(name)
+        release = self.world.dialect.release
+        route = ROUTES.find(request.method, key, release)
+        if route is None:
+            return self._no_such_endpoint(request, key)
+        body = self._parsed_body(request)
+        if body is None:
+            return Reply.html(PAGE.format("Bad Request"), 400)
+        call = Call(self.world, request, name, tail, body)
+        with self.world.lock:
+            return self._answered(call, route)
+
+    def _no_such_endpoint(self, request: Request, key: str) -> Reply:
+        dialect = self.world.dialect
+        if known := ROUTES.methods(key, dialect.release):
+            raise wrong_method(dialect, ", ".join(known))
+        if dialect.not_found_is_json:
+            return Reply.of({"success": False, "error": "API endpoint not found"}, 404)
+        if request.method != "GET" and dialect.unknown_post_is_405:
+            return Reply(405, b"", headers=(("Allow", "OPTIONS, GET, HEAD"),))
+        return Reply.html(PAGE_OF_THE_APP)
+
+    def _parsed_body(self, request: Request) -> dict[str, Any] | None:
+        """The JSON object sent; nothing for what newer servers ignore and older ones refuse."""
+        if not request.body:
+            return {}
+        try:
+            body = json.loads(request.body)
+        except ValueError:
+            return None if self.world.dialect.malformed_body_is_refused else {}
+        return body if isinstance(body, dict) else {}
+
+    def _answered(self, call: Call, route: Route) -> Reply:
+        self._identify(call, route)
+        headers: Headers = ()
+        for step in call.dialect.checks:
+            if step == "rate_limit":
+                headers = self.limiter.count(call)
+            elif step == "schema":
+                _check_schema(call, route)
+            elif route.permission and not self.world.allowed(call.caller, route.permission):
+                raise permission_missing(call.dialect)
+        if route.two_factor:
+            two_factor.demand(call)
+        return _as_reply(call, route.action(call), headers)
+
+    def _identify(self, call: Call, route: Route) -> None:
+        headers = call.request.headers
+        user_id, text = headers.get("x-user-id", ""), headers.get("x-auth-token", "")
+        token = self.world.token_of(user_id, text) if user_id and text else None
+        if token is not None:
+            call.token, call.user = token, self.world.users[user_id]
+        elif route.login:
+            raise login_required(call.dialect)
+
+
+def endpoint_name(path: str) -> str:
+    """`users.list` for /api/v1/users.list; paths outside v1 stay whole."""
+    return path.removeprefix(PREFIX)
+
+
+def _check_schema(call: Call, route: Route) -> None:
+    schema = schema_for(f"{route.method} {route.name}", call.dialect.release)
+    if schema is None:
+        return
+    if schema.in_query:
+        check(schema, {key: values[-1] for key, values in call.request.query.items()}, call.dialect)
+    else:
+        call.body = check(schema, call.body, call.dialect)
+
+
+def _as_reply(call: Call, answer: Answer, headers: Headers) -> Reply:
+    if isinstance(answer, Reply):
+        return Reply(answer.status, answer.body, answer.content_type, answer.headers + headers)
+    has_own_envelope = call.endpoint in ("login", "logout") and not call.dialect.long_envelope
+    if not has_own_envelope:
+        answer = answer | {"success": True}
+    return Reply.of(answer, headers=headers)

@@ -1,0 +1,46 @@
+"""A text field that is encrypted at rest.
+
+Keys come from RCSYNC_SECRET_KEYS: the first one encrypts, all of them decrypt, so keys can be rotated. A value
+that none of them opens is an error and never silently empty or passed through.
+"""
+
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+
+
+class SecretField(models.TextField):
+    """Text in Python, a Fernet token in the database; "" stays ""."""
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+        if not value:
+            return value
+        try:
+            return _fernet().decrypt(value.encode()).decode()
+        except InvalidToken:
+            raise ImproperlyConfigured(
+                f"The stored {self.verbose_name} cannot be decrypted: the key that encrypted it is not in "
+                "RCSYNC_SECRET_KEYS. Put the old key back, or empty the field and enter the secret again."
+            ) from None
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return _fernet().encrypt(value.encode()).decode() if value else value
+
+
+def _fernet() -> MultiFernet:
+    keys = settings.RCSYNC_SECRET_KEYS
+    if not keys:
+        raise ImproperlyConfigured(
+            "RCSYNC_SECRET_KEYS is not set, so no secret can be stored in the database. Set it to a key made with "
+            "`./rcsync make-key`, or give the secret through the environment."
+        )
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        raise ImproperlyConfigured(
+            "RCSYNC_SECRET_KEYS holds something that is not a key. Make one with `./rcsync make-key`."
+        ) from None

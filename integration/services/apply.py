@@ -1,0 +1,326 @@
+"""Carries a plan out: wave after wave, the operations of a wave side by side on a small thread pool.
+
+One failed operation does not stop the others; refused credentials, a server that is down and a request to
+cancel do. The journal hears of every operation before and after it, in small batches.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from typing import Protocol, TypeVar, assert_never
+
+from integration.services.errors import (
+    AuthenticationError,
+    RocketChatError,
+    SyncError,
+    TransientError,
+)
+from integration.services.operations import (
+    WAVE_OF,
+    Activate,
+    AddMembers,
+    AdoptAccount,
+    AdoptChannel,
+    Archive,
+    CreateAccount,
+    CreateChannel,
+    Deactivate,
+    Joiner,
+    Operation,
+    RemoveMember,
+    RenameChannel,
+    SetReadOnly,
+    SetRoomRole,
+    SetTopic,
+    Unarchive,
+    UnsetRoomRole,
+    UpdateAccount,
+)
+from integration.services.plan import Plan
+from integration.services.ports import Writes
+from integration.services.report import Outcome, Result
+from integration.services.state import Managed
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+GIVE_UP_AFTER = 10  # transient failures in a row: the server is down, trying on would only hurt it
+BATCH_PER_WORKER = 4  # operations handed out ahead of the workers
+
+
+class Journal(Protocol):
+    """Where operations are noted. Called from the coordinating thread only."""
+
+    def starting(self, operations: Sequence[Operation]) -> None: ...
+
+    def finished(self, outcomes: Sequence[Outcome]) -> None: ...
+
+
+@dataclass(slots=True)
+class _Ids:
+    """Rocket.Chat's ids of people and channels, growing as the plan makes new ones."""
+
+    accounts: dict[int, str]
+    usernames: dict[int, str]
+    rooms: dict[int, str]
+
+    @classmethod
+    def of(cls, managed: Managed) -> "_Ids":
+        return cls(
+            {user_id: account.account_id for user_id, account in managed.accounts.items()},
+            {user_id: account.username for user_id, account in managed.accounts.items()},
+            {group_id: channel.room_id for group_id, channel in managed.channels.items()},
+        )
+
+    def learn(self, outcome: Outcome) -> None:
+        operation = outcome.operation
+        if isinstance(operation, CreateAccount | AdoptAccount):
+            self.accounts[operation.user_id] = outcome.account_id
+            self.usernames[operation.user_id] = outcome.username
+        elif isinstance(operation, CreateChannel | AdoptChannel):
+            self.rooms[operation.group_id] = outcome.room_id
+
+
+@dataclass(slots=True)
+class Applied:
+    outcomes: list[Outcome] = field(default_factory=list)
+    stopped_because: str = ""
+
+
+def apply_plan(
+    plan: Plan,
+    writes: Writes,
+    managed: Managed,
+    journal: Journal,
+    *,
+    workers: int = 8,
+    should_stop: Callable[[], str] = lambda: "",
+) -> Applied:
+    """Carry out `plan`. `should_stop` returns a reason to stop, "" to go on; it is asked before each batch."""
+    return _Run(writes, _Ids.of(_without_vanished(managed, plan)), journal, workers, should_stop).run(
+        plan
+    )
+
+
+def _without_vanished(managed: Managed, plan: Plan) -> Managed:
+    """Links to what the server no longer has must not be used, not even after a failed re-creation."""
+    return Managed(
+        accounts=_less(managed.accounts, plan.vanished_accounts),
+        channels=_less(managed.channels, plan.vanished_channels),
+    )
+
+
+def _less(mapping: Mapping[int, T], without: Iterable[int]) -> dict[int, T]:
+    gone = set(without)
+    return {key: value for key, value in mapping.items() if key not in gone}
+
+
+class _Run:
+    def __init__(
+        self,
+        writes: Writes,
+        ids: _Ids,
+        journal: Journal,
+        workers: int,
+        should_stop: Callable[[], str],
+    ) -> None:
+        self.writes = writes
+        self.ids = ids
+        self.journal = journal
+        self.workers = workers
+        self.should_stop = should_stop
+        self.applied = Applied()
+        self.transient_in_a_row = 0
+
+    def run(self, plan: Plan) -> Applied:
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="rcsync-apply") as pool:
+            for _, wave in groupby(plan.operations, key=lambda o: WAVE_OF[type(o)]):
+                self._wave(pool, wave)
+        return self.applied
+
+    def _wave(self, pool: ThreadPoolExecutor, wave: Iterable[Operation]) -> None:
+        """Keep the workers busy, but hand out little ahead, so that stopping takes effect at once."""
+        running: set[Future[Outcome]] = set()
+        for batch in _batches(wave, self.workers * BATCH_PER_WORKER):
+            if self._must_stop():
+                self._finish([Outcome(operation, Result.NOT_TRIED) for operation in batch])
+                continue
+            self.journal.starting(batch)
+            for operation in batch:
+                running.add(pool.submit(self._one, operation))
+            running = self._collect(running, leave=self.workers * 2)
+        self._collect(running, leave=0)
+
+    def _must_stop(self) -> bool:
+        if not self.applied.stopped_because:
+            self.applied.stopped_because = self.should_stop()
+        return bool(self.applied.stopped_because)
+
+    def _collect(self, running: set[Future[Outcome]], leave: int) -> set[Future[Outcome]]:
+        while len(running) > leave:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            self._finish([future.result() for future in done])
+        return running
+
+    def _finish(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            if outcome.result is Result.DONE:
+                self.ids.learn(outcome)
+        self.applied.outcomes.extend(outcomes)
+        self.journal.finished(outcomes)
+
+    # --- one operation, in a worker thread ----------------------------------------------------------------
+
+    def _one(self, operation: Operation) -> Outcome:
+        if self.applied.stopped_because:
+            return Outcome(operation, Result.NOT_TRIED)
+        try:
+            outcome = self._do(operation)
+        except RocketChatError as error:
+            self._note_failure(error)
+            logger.warning("operation=%s failed error=%s", operation.kind, error)
+            return _failed(operation, error)
+        except SyncError as error:
+            return Outcome(operation, Result.SKIPPED, error=error.message, hint=error.hint)
+        self.transient_in_a_row = 0
+        return outcome
+
+    def _note_failure(self, error: RocketChatError) -> None:
+        if isinstance(error, AuthenticationError):
+            self.applied.stopped_because = str(error)
+        elif not isinstance(error, TransientError):
+            self.transient_in_a_row = 0
+        else:
+            self.transient_in_a_row += 1
+            if self.transient_in_a_row >= GIVE_UP_AFTER:
+                self.applied.stopped_because = (
+                    f"Rocket.Chat failed {GIVE_UP_AFTER} times in a row, last: {error}"
+                )
+
+    def _do(self, operation: Operation) -> Outcome:
+        writes, ids = self.writes, self.ids
+        match operation:
+            case AdoptAccount(account_id=account_id, username=username):
+                return _done(operation, account_id=account_id, username=username)
+            case AdoptChannel(room_id=room_id):
+                return _done(operation, room_id=room_id)
+            case CreateAccount(username=username, name=name, email=email):
+                account = writes.create_account(username=username, name=name, email=email)
+                return _done(
+                    operation, account_id=account.account_id, username=account.username
+                )
+            case UpdateAccount(account_id=account_id, name=new_name, email=new_email):
+                writes.update_account(account_id, name=new_name, email=new_email)
+            case Activate(account_id=account_id):
+                writes.set_active(account_id, True)
+            case Deactivate(account_id=account_id):
+                writes.set_active(account_id, False)
+            case CreateChannel():
+                return self._create_channel(operation)
+            case AddMembers():
+                return self._add_members(operation)
+            case RemoveMember(room_id=room_id, private=private, account_id=account_id):
+                writes.remove_member(room_id, private, account_id)
+            case SetRoomRole(private=private, user_id=user_id, role=role):
+                room_id = operation.room_id or self._room(operation.group_id)
+                writes.set_role(room_id, private, self._account(user_id), role)
+            case UnsetRoomRole(room_id=room_id, private=private, user_id=user_id, role=role):
+                writes.unset_role(room_id, private, self._account(user_id), role)
+            case RenameChannel(room_id=room_id, name=name):
+                writes.rename_channel(room_id, name)
+            case SetTopic(room_id=room_id, topic=topic):
+                writes.set_topic(room_id, topic)
+            case SetReadOnly(room_id=room_id, read_only=read_only):
+                writes.set_read_only(room_id, read_only)
+            case Archive(room_id=room_id):
+                writes.archive(room_id)
+            case Unarchive(room_id=room_id):
+                writes.unarchive(room_id)
+            case _:
+                assert_never(operation)
+        return _done(operation)
+
+    def _create_channel(self, operation: CreateChannel) -> Outcome:
+        present, missing = self._split(operation.joiners)
+        channel = self.writes.create_channel(
+            name=operation.name,
+            private=operation.private,
+            usernames=[self.ids.usernames[user_id] for user_id in present],
+            topic=operation.topic,
+            group_id=operation.group_id,
+            course_id=operation.course_id,
+        )
+        return _done(
+            operation,
+            room_id=channel.room_id,
+            users_count=_trusted_count(channel.users_count, len(present)),
+            dropped=tuple(missing),
+        )
+
+    def _add_members(self, operation: AddMembers) -> Outcome:
+        present, missing = self._split(operation.joiners)
+        if not present:
+            raise SyncError("None of these people has an account yet.", hint="See their own rows.")
+        count = self.writes.add_members(
+            operation.room_id, operation.private, [self.ids.accounts[u] for u in present]
+        )
+        return _done(operation, users_count=count, dropped=tuple(missing))
+
+    def _split(self, joiners: Iterable[Joiner]) -> tuple[list[int], list[int]]:
+        """Those who have an account, and those whose account could not be made."""
+        present, missing = [], []
+        for joiner in joiners:
+            (present if joiner.user_id in self.ids.accounts else missing).append(joiner.user_id)
+        return present, missing
+
+    def _account(self, user_id: int) -> str:
+        account_id = self.ids.accounts.get(user_id)
+        if account_id is None:
+            raise SyncError("The account could not be made.", hint="See its own row.")
+        return account_id
+
+    def _room(self, group_id: int) -> str:
+        room_id = self.ids.rooms.get(group_id)
+        if room_id is None:
+            raise SyncError("The channel could not be made.", hint="See its own row.")
+        return room_id
+
+
+def _trusted_count(users_count: int, joiners: int) -> int | None:
+    """The count when everybody named is in (the bot makes one more); None sends the next run to look."""
+    return users_count if users_count == joiners + 1 else None
+
+
+def _done(
+    operation: Operation,
+    *,
+    account_id: str = "",
+    username: str = "",
+    room_id: str = "",
+    users_count: int | None = None,
+    dropped: tuple[int, ...] = (),
+) -> Outcome:
+    return Outcome(
+        operation, Result.DONE, account_id, username, room_id, users_count, tuple(dropped)
+    )
+
+
+def _failed(operation: Operation, error: RocketChatError) -> Outcome:
+    return Outcome(
+        operation,
+        Result.FAILED,
+        error=error.message,
+        hint=error.hint,
+        endpoint=error.endpoint,
+        status=error.status,
+        code=error.code,
+        answer=error.answer,
+    )
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    iterator = iter(items)
+    while batch := tuple(islice(iterator, size)):
+        yield batch

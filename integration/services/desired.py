@@ -1,0 +1,290 @@
+"""What should be true in Rocket.Chat: Moodle's state seen through the policy. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from integration.services import naming
+from integration.services.errors import ConfigurationError, PatternTimeout
+from integration.services.patterns import Decision, decide
+from integration.services.policy import AccountsFor, Deactivation, Policy
+from integration.services.standing import Standing, unusable_because
+from integration.services.state import (
+    Ending,
+    Group,
+    Managed,
+    ManagedChannel,
+    MoodleState,
+    NameRules,
+    Person,
+    RoomRole,
+    Scope,
+)
+
+MEMBERS_HIDDEN_FROM = 2  # mdl_groups.visibility: 2 own membership only, 3 nobody
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredAccount:
+    """One person. `wanted`: somebody who is to have an account; otherwise only an account that exists matters."""
+
+    user_id: int
+    username: str  # for a new account; an account that exists keeps its own
+    name: str
+    email: str  # as in Moodle, "" when Moodle has none
+    active: bool
+    wanted: bool
+    reason: str  # why active or not
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredChannel:
+    """One group and who is to be in its channel: Moodle user id -> channel role."""
+
+    group_id: int
+    course_id: int
+    name: str
+    topic: str
+    members: Mapping[int, RoomRole]
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredEnding:
+    """A managed channel whose reason to exist is gone."""
+
+    ending: Ending
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What should be true. Channels that are in none of the three mappings are not rcsync's business now.
+
+    `undecided` are groups of which it could not be found out whether they match: they stay as they are.
+    """
+
+    accounts: Mapping[int, DesiredAccount]
+    channels: Mapping[int, DesiredChannel]
+    endings: Mapping[int, DesiredEnding]
+    undecided: Mapping[int, str]
+    standing: Standing
+
+
+def desire(
+    moodle: MoodleState, policy: Policy, rules: NameRules, managed: Managed, scope: Scope
+) -> Desired:
+    """The desired state of the scope. ConfigurationError when an included role does not exist in Moodle."""
+    _check_roles(moodle, policy)
+    standing = Standing(moodle, policy.roles)
+    chosen, unchosen, undecided = _choose(moodle, policy, scope)
+    names = _channel_names(chosen, moodle, policy, rules, managed)
+    channels = {
+        group.group_id: DesiredChannel(
+            group.group_id,
+            group.course_id,
+            names[group.group_id],
+            _topic(group, moodle, policy),
+            standing.members(group),
+        )
+        for group in chosen
+    }
+    if not policy.empty_channels:
+        channels = {
+            group_id: channel
+            for group_id, channel in channels.items()
+            if channel.members or group_id in managed.channels
+        }
+    return Desired(
+        accounts=_accounts(channels.values(), moodle, policy, rules, managed, standing, scope),
+        channels=channels,
+        endings=_endings(moodle, policy, managed, scope, unchosen, channels, undecided),
+        undecided=undecided,
+        standing=standing,
+    )
+
+
+def choose(group: Group, moodle: MoodleState, policy: Policy) -> tuple[bool, str]:
+    """Whether the group gets a channel, and why or why not. PatternTimeout when that is undecided."""
+    if group.visibility >= MEMBERS_HIDDEN_FROM and not policy.hidden_member_lists:
+        return False, "Moodle hides the member list of this group, and a channel would show it"
+    decision = decide(group.name, policy.patterns)
+    return decision.chosen, _decision_in_words(decision)
+
+
+def _decision_in_words(decision: Decision) -> str:
+    if decision.by is None:
+        return "no include pattern matches the name"
+    kind = "exclude" if decision.by.exclude else "include"
+    return f"matches the {kind} pattern {decision.by.text}"
+
+
+def _check_roles(moodle: MoodleState, policy: Policy) -> None:
+    unknown = sorted(role_id for role_id in policy.roles if role_id not in moodle.role_names)
+    if unknown:
+        raise ConfigurationError(
+            f"Moodle has no role with the id {', '.join(map(str, unknown))}, which is among the included roles.",
+            hint="Remove it under Included roles or switch it off. Nothing was changed.",
+        )
+
+
+def _choose(
+    moodle: MoodleState, policy: Policy, scope: Scope
+) -> tuple[list[Group], dict[int, DesiredEnding], dict[int, str]]:
+    chosen: list[Group] = []
+    unchosen: dict[int, DesiredEnding] = {}
+    undecided: dict[int, str] = {}
+    for group in sorted(moodle.groups.values(), key=lambda group: group.group_id):
+        if not scope.has_course(group.course_id):
+            continue
+        course = moodle.courses[group.course_id]
+        if policy.on_course_hidden is not None and not course.visible:
+            unchosen[group.group_id] = DesiredEnding(policy.on_course_hidden, "the course is hidden")
+            continue
+        try:
+            is_chosen, reason = choose(group, moodle, policy)
+        except PatternTimeout as error:
+            undecided[group.group_id] = str(error)
+            continue
+        if is_chosen:
+            chosen.append(group)
+        else:
+            unchosen[group.group_id] = DesiredEnding(policy.on_pattern_unmatched, reason)
+    return chosen, unchosen, undecided
+
+
+def _channel_names(
+    groups: Iterable[Group],
+    moodle: MoodleState,
+    policy: Policy,
+    rules: NameRules,
+    managed: Managed,
+) -> dict[int, str]:
+    """A name for each group. Names once given stay while what they were made of stays the same."""
+    names: dict[int, str] = {}
+    bases: list[tuple[Group, str]] = []
+    for group in groups:
+        title = naming.render(policy.name_template, moodle.courses[group.course_id], group)
+        base = naming.channel_name(title, rules)
+        known = managed.channels.get(group.group_id)
+        if known and (
+            not policy.follow_renames
+            or naming.belongs_to(known.name, base, "group", group.group_id)
+        ):
+            names[group.group_id] = known.name
+        else:
+            bases.append((group, base))
+    is_free = _free(
+        rules, [*names.values(), *(channel.name for channel in managed.channels.values())]
+    )
+    for group, base in bases:
+        names[group.group_id] = naming.unique(
+            base, "group", group.group_id, is_free, naming.MAX_CHANNEL_NAME
+        )
+    return names
+
+
+def _free(rules: NameRules, taken: Iterable[str]) -> Callable[[str], bool]:
+    """A test that also takes the name: what it once called free is taken from then on (ignoring case)."""
+    used = {name.casefold() for name in taken} | {name.casefold() for name in rules.reserved}
+
+    def is_free(name: str) -> bool:
+        folded = name.casefold()
+        if folded in used:
+            return False
+        used.add(folded)
+        return True
+
+    return is_free
+
+
+def _topic(group: Group, moodle: MoodleState, policy: Policy) -> str:
+    course = moodle.courses[group.course_id]
+    return naming.display_text(naming.render(policy.topic_template, course, group), 250)
+
+
+def _accounts(
+    channels: Iterable[DesiredChannel],
+    moodle: MoodleState,
+    policy: Policy,
+    rules: NameRules,
+    managed: Managed,
+    standing: Standing,
+    scope: Scope,
+) -> dict[int, DesiredAccount]:
+    wanted = {user_id for channel in channels for user_id in channel.members}
+    if policy.accounts_for is AccountsFor.ENROLLED:
+        wanted |= _enrolled_with_role(moodle, standing, scope)
+    is_free = _free(rules, (account.username for account in managed.accounts.values()))
+    accounts: dict[int, DesiredAccount] = {}
+    for user_id in sorted(wanted | (managed.accounts.keys() & moodle.people.keys())):
+        person = moodle.people[user_id]
+        if not scope.has_user(user_id):
+            continue
+        active, reason = _activity(person, policy, standing)
+        accounts[user_id] = DesiredAccount(
+            user_id=user_id,
+            username=_username(person, rules, managed, is_free),
+            name=naming.display_name(person),
+            email=person.email.strip(),
+            active=active,
+            wanted=user_id in wanted,
+            reason=reason,
+        )
+    return accounts
+
+
+def _enrolled_with_role(moodle: MoodleState, standing: Standing, scope: Scope) -> set[int]:
+    return {
+        user_id
+        for course in moodle.courses.values()
+        if scope.has_course(course.course_id)
+        for user_id in standing.active_in(course.course_id)
+        if standing.channel_role(course, user_id) is not None
+    }
+
+
+def _username(
+    person: Person, rules: NameRules, managed: Managed, is_free: Callable[[str], bool]
+) -> str:
+    known = managed.accounts.get(person.user_id)
+    if known:
+        return known.username
+    return naming.unique(
+        naming.username(person, rules), "user", person.user_id, is_free, naming.MAX_USERNAME
+    )
+
+
+def _activity(person: Person, policy: Policy, standing: Standing) -> tuple[bool, str]:
+    """Whether the account is to be active, over ALL integrated courses, and why."""
+    if reason := unusable_because(person):
+        return policy.deactivation is Deactivation.NEVER, reason
+    if person.user_id in standing.active_somewhere:
+        return True, "has an active enrolment in an integrated course"
+    return (
+        policy.deactivation is not Deactivation.ENROLMENT,
+        "has no active enrolment in any integrated course",
+    )
+
+
+def _endings(
+    moodle: MoodleState,
+    policy: Policy,
+    managed: Managed,
+    scope: Scope,
+    unchosen: Mapping[int, DesiredEnding],
+    channels: Mapping[int, DesiredChannel],
+    undecided: Mapping[int, str],
+) -> dict[int, DesiredEnding]:
+    endings: dict[int, DesiredEnding] = {}
+    for group_id, channel in sorted(managed.channels.items()):
+        if group_id in channels or group_id in undecided or not scope.has_course(channel.course_id):
+            continue
+        endings[group_id] = unchosen.get(group_id) or _gone(channel, moodle, policy)
+    return endings
+
+
+def _gone(channel: ManagedChannel, moodle: MoodleState, policy: Policy) -> DesiredEnding:
+    if channel.course_id not in moodle.integrated:
+        return DesiredEnding(Ending.KEEP, "the course is not integrated any more")
+    if channel.course_id not in moodle.courses:
+        return DesiredEnding(policy.on_course_deleted, "the course was deleted in Moodle")
+    return DesiredEnding(policy.on_group_deleted, "the group was deleted in Moodle")

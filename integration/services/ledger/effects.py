@@ -1,0 +1,247 @@
+"""What an outcome changes in the tables of what we manage. A few statements for a whole batch."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, assert_never
+
+from django.db import connection
+from django.db.models import F, Model
+
+from integration.models import AccountLink, ChannelLink, ManagedMembership
+from integration.services.membership import Observed
+from integration.services.operations import (
+    Activate,
+    AddMembers,
+    AdoptAccount,
+    AdoptChannel,
+    Archive,
+    CreateAccount,
+    CreateChannel,
+    Deactivate,
+    RemoveMember,
+    RenameChannel,
+    SetReadOnly,
+    SetRoomRole,
+    SetTopic,
+    Unarchive,
+    UnsetRoomRole,
+    UpdateAccount,
+)
+from integration.services.report import Outcome
+from integration.services.state import Ending, Managed, RoomRole
+
+
+class Effects:
+    """Stores the effects of outcomes. Knows primary keys of links once it has seen them."""
+
+    def __init__(self, managed: Managed) -> None:
+        self._managed = managed
+        self._counts = {group: channel.users_count for group, channel in managed.channels.items()}
+        self._touched: set[int] = set()  # groups whose membership this run changed
+        self._account_keys: dict[int, int] = {}
+        self._channel_keys: dict[int, int] = {}
+
+    def store(self, outcomes: Sequence[Outcome]) -> None:
+        """The effects of operations that were done."""
+        kinds: dict[type, list[Outcome]] = defaultdict(list)
+        for outcome in outcomes:
+            kinds[type(outcome.operation)].append(outcome)
+        self._store_accounts([*kinds.pop(CreateAccount, ()), *kinds.pop(AdoptAccount, ())])
+        self._store_channels([*kinds.pop(CreateChannel, ()), *kinds.pop(AdoptChannel, ())])
+        self._store_added(kinds.pop(AddMembers, []))
+        for same_kind in kinds.values():
+            for outcome in same_kind:
+                self._store_one(outcome)
+
+    def doubt(self, outcomes: Sequence[Outcome]) -> None:
+        """A failed change of members may have had its effect: the next run has to look."""
+        groups = {
+            outcome.operation.group_id
+            for outcome in outcomes
+            if isinstance(outcome.operation, AddMembers | RemoveMember)
+        }
+        if groups:
+            self._touched |= groups
+            ChannelLink.objects.filter(moodle_group_id__in=groups).update(users_count=None)
+
+    def store_observed(self, observed: Iterable[Observed]) -> None:
+        """What was learnt by looking. A count that this run changed afterwards is not put back."""
+        for look in observed:
+            channel = ChannelLink.objects.filter(moodle_group_id=look.group_id)
+            if look.group_id not in self._touched:
+                channel.update(users_count=look.users_count)
+            self._insert_members(
+                [(look.group_id, user, True) for user in look.taken_over]
+                + [(look.group_id, user, False) for user in look.found]
+            )
+            ManagedMembership.objects.filter(
+                channel__moodle_group_id=look.group_id, account__moodle_user_id__in=look.gone
+            ).delete()
+
+    # --- whole batches ------------------------------------------------------------------------------------
+
+    def _store_accounts(self, outcomes: Sequence[Outcome]) -> None:
+        rows, replaced = [], []
+        for outcome in outcomes:
+            operation = outcome.operation
+            assert isinstance(operation, CreateAccount | AdoptAccount)
+            created = True if isinstance(operation, CreateAccount) else operation.created
+            if operation.user_id in self._managed.accounts:
+                replaced.append(operation.user_id)
+            rows.append(
+                AccountLink(
+                    moodle_user_id=operation.user_id,
+                    rocketchat_user_id=outcome.account_id,
+                    username=outcome.username,
+                    created=created,
+                )
+            )
+        ManagedMembership.objects.filter(account__moodle_user_id__in=replaced).delete()
+        _upsert(rows, "moodle_user_id", ["rocketchat_user_id", "username", "created", "deactivated"])
+
+    def _store_channels(self, outcomes: Sequence[Outcome]) -> None:
+        rows, members, replaced = [], [], []
+        for outcome in outcomes:
+            operation = outcome.operation
+            assert isinstance(operation, CreateChannel | AdoptChannel)
+            made = isinstance(operation, CreateChannel)
+            rows.append(
+                ChannelLink(
+                    moodle_group_id=operation.group_id,
+                    moodle_course_id=operation.course_id,
+                    room_id=outcome.room_id,
+                    name=operation.name,
+                    topic=operation.topic if isinstance(operation, CreateChannel) else "",
+                    created=made or operation.created,
+                    users_count=outcome.users_count,
+                )
+            )
+            if operation.group_id in self._managed.channels:
+                replaced.append(operation.group_id)
+            if isinstance(operation, CreateChannel):
+                members += self._joined(outcome, operation)
+        ManagedMembership.objects.filter(channel__moodle_group_id__in=replaced).delete()
+        _upsert(
+            rows,
+            "moodle_group_id",
+            ["moodle_course_id", "room_id", "name", "topic", "created", "users_count", "ended"],
+        )
+        self._insert_members(members)
+
+    def _store_added(self, outcomes: Sequence[Outcome]) -> None:
+        members = []
+        for outcome in outcomes:
+            operation = outcome.operation
+            assert isinstance(operation, AddMembers)
+            joined = self._joined(outcome, operation)
+            members += joined
+            known = self._counts.get(operation.group_id)
+            expected = None if known is None else known + len(joined)
+            count = outcome.users_count if outcome.users_count == expected else None
+            self._set_count(operation.group_id, count)
+        self._insert_members(members)
+
+    def _joined(
+        self, outcome: Outcome, operation: CreateChannel | AddMembers
+    ) -> list[tuple[int, int, bool]]:
+        dropped = set(outcome.dropped)
+        return [
+            (operation.group_id, joiner.user_id, True)
+            for joiner in operation.joiners
+            if joiner.user_id not in dropped
+        ]
+
+    def _insert_members(self, members: Sequence[tuple[int, int, bool]]) -> None:
+        """Insert (group id, user id, ours) where there is no such row yet."""
+        if not members:
+            return
+        accounts = _keys(AccountLink, "moodle_user_id", {user for _, user, _ in members}, self._account_keys)
+        channels = _keys(
+            ChannelLink, "moodle_group_id", {group for group, _, _ in members}, self._channel_keys
+        )
+        ManagedMembership.objects.bulk_create(
+            [
+                ManagedMembership(channel_id=channels[group], account_id=accounts[user], ours=ours)
+                for group, user, ours in members
+                if user in accounts and group in channels
+            ],
+            batch_size=500,
+            ignore_conflicts=True,
+        )
+
+    # --- one outcome --------------------------------------------------------------------------------------
+
+    def _store_one(self, outcome: Outcome) -> None:
+        operation = outcome.operation
+        match operation:
+            case Activate(user_id=user_id):
+                _account(user_id, deactivated=False)
+            case Deactivate(user_id=user_id):
+                _account(user_id, deactivated=True)
+            case RenameChannel(group_id=group_id, name=name):
+                _channel(group_id, name=name)
+            case SetTopic(group_id=group_id, topic=topic):
+                _channel(group_id, topic=topic)
+            case SetReadOnly(group_id=group_id, read_only=read_only):
+                _channel(group_id, ended=Ending.READ_ONLY if read_only else "")
+            case Archive(group_id=group_id):
+                _channel(group_id, ended=Ending.ARCHIVE)
+            case Unarchive(group_id=group_id):
+                self._touched.add(group_id)
+                _channel(group_id, ended="", users_count=None)
+            case RemoveMember(group_id=group_id, user_id=user_id):
+                _membership(group_id, user_id).delete()
+                self._touched.add(group_id)
+                ChannelLink.objects.filter(
+                    moodle_group_id=group_id, users_count__gt=0
+                ).update(users_count=F("users_count") - 1)
+            case SetRoomRole(group_id=group_id, user_id=user_id, role=role):
+                _membership(group_id, user_id).update(room_role=role)
+            case UnsetRoomRole(group_id=group_id, user_id=user_id):
+                _membership(group_id, user_id).update(room_role=RoomRole.MEMBER)
+            case UpdateAccount():
+                pass  # names and addresses are not stored here
+            case CreateAccount() | AdoptAccount() | CreateChannel() | AdoptChannel() | AddMembers():
+                raise AssertionError("stored as a batch")
+            case _:
+                assert_never(operation)
+
+    def _set_count(self, group_id: int, users_count: int | None) -> None:
+        self._touched.add(group_id)
+        _channel(group_id, users_count=users_count)
+
+
+def _account(user_id: int, **values: Any) -> None:
+    AccountLink.objects.filter(moodle_user_id=user_id).update(**values)
+
+
+def _channel(group_id: int, **values: Any) -> None:
+    ChannelLink.objects.filter(moodle_group_id=group_id).update(**values)
+
+
+def _membership(group_id: int, user_id: int) -> Any:
+    return ManagedMembership.objects.filter(
+        channel__moodle_group_id=group_id, account__moodle_user_id=user_id
+    )
+
+
+def _upsert(rows: Sequence[Model], unique: str, values: list[str]) -> None:
+    if not rows:
+        return
+    with_target = connection.features.supports_update_conflicts_with_target
+    type(rows[0])._default_manager.bulk_create(
+        rows,
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=[unique] if with_target else None,  # MySQL takes any unique key
+        update_fields=values,
+    )
+
+
+def _keys(model: Any, column: str, wanted: set[int], cache: dict[int, int]) -> Mapping[int, int]:
+    """Moodle id -> primary key of its link, for those of `wanted` that have one."""
+    missing = list(wanted - cache.keys())
+    for start in range(0, len(missing), 500):
+        rows = model.objects.filter(**{f"{column}__in": missing[start : start + 500]})
+        cache.update(rows.values_list(column, "pk"))
+    return cache

@@ -1,0 +1,155 @@
+"""The record of one run: every operation before and after it, and what it changes in what we manage."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from integration.models import AccountLink, SyncOperation, SyncRun
+from integration.services.ledger.effects import Effects
+from integration.services.ledger.managed import integrated_courses, load_managed
+from integration.services.operations import Operation, course_of, describe, group_of, user_of
+from integration.services.plan import Plan
+from integration.services.report import Outcome, Result
+from integration.services.state import Managed, Scope
+
+_COLUMNS = frozenset({"user_id", "group_id", "course_id", "reason", "joiners"})
+_ROWS_PER_INSERT = 500
+
+
+class RunLedger:
+    """The ledger of one run (reconcile.Ledger). Writes in batches: a few statements for many operations."""
+
+    def __init__(
+        self, run: SyncRun, scope: Scope, on_progress: Callable[[int, int], None]
+    ) -> None:
+        """`on_progress` hears the number of finished and of all operations after every batch."""
+        self.run = run
+        self.scope = scope
+        self._on_progress = on_progress
+        self._finished = 0
+        self._keys: dict[int, int] = {}  # id(operation) -> primary key of its row
+        self._effects = Effects(Managed())
+        self._plan = Plan()
+
+    def managed(self, scope: Scope) -> Managed:
+        managed = load_managed(scope, self.run.pk)
+        self._effects = Effects(managed)
+        return managed
+
+    def integrated(self) -> set[int]:
+        return integrated_courses()
+
+    def planned(self, plan: Plan) -> None:
+        """Store every operation of the plan as a row, in the plan's order."""
+        self._plan = plan
+        SyncRun.objects.filter(pk=self.run.pk).update(
+            planned=dict(plan.counts), digest=plan.digest, alive_at=timezone.now()
+        )
+        with transaction.atomic():
+            rows = SyncOperation.objects.bulk_create(
+                (self._row(number, operation) for number, operation in enumerate(plan.operations)),
+                batch_size=_ROWS_PER_INSERT,
+            )
+        self._keys = {
+            id(operation): row.pk for operation, row in zip(plan.operations, rows, strict=True)
+        }
+
+    def starting(self, operations: Sequence[Operation]) -> None:
+        keys = [self._keys[id(operation)] for operation in operations]
+        SyncOperation.objects.filter(pk__in=keys).update(status=SyncOperation.Status.STARTED)
+
+    def finished(self, outcomes: Sequence[Outcome]) -> None:
+        """Store outcomes together with what they change: both or neither."""
+        now = timezone.now()
+        with transaction.atomic():
+            self._effects.store([o for o in outcomes if o.result is Result.DONE])
+            self._effects.doubt([o for o in outcomes if o.result is Result.FAILED])
+            self._store_results(outcomes, now)
+            SyncRun.objects.filter(pk=self.run.pk).update(
+                alive_at=now, done_count=F("done_count") + len(outcomes)
+            )
+        self._finished += len(outcomes)
+        self._on_progress(self._finished, len(self._plan.operations))
+
+    def close(self) -> None:
+        """The run reached its end: store what was learnt by looking, and settle what earlier runs left open."""
+        with transaction.atomic():
+            self._effects.store_observed(self._plan.observed)
+            channels = Q(moodle_group_id__isnull=False)
+            if self.scope.courses is not None:
+                channels &= Q(moodle_course_id__in=self.scope.courses)
+            linked = AccountLink.objects.values("moodle_user_id")
+            accounts = Q(moodle_group_id__isnull=True, moodle_user_id__in=linked)
+            SyncOperation.objects.filter(
+                channels | accounts, status=SyncOperation.Status.STARTED, run_id__lt=self.run.pk
+            ).update(
+                status=SyncOperation.Status.NOT_TRIED,
+                error="The run was cut off here; a later run looked and settled it.",
+            )
+
+    def _store_results(self, outcomes: Sequence[Outcome], now: Any) -> None:
+        plain = [self._keys[id(o.operation)] for o in outcomes if _is_plain(o)]
+        SyncOperation.objects.filter(pk__in=plain).update(
+            status=SyncOperation.Status.DONE, finished_at=now
+        )
+        for outcome in outcomes:
+            if not _is_plain(outcome):
+                row = SyncOperation.objects.filter(pk=self._keys[id(outcome.operation)])
+                row.update(finished_at=now, **_result_columns(outcome))
+
+    def _row(self, number: int, operation: Operation) -> SyncOperation:
+        return SyncOperation(
+            run=self.run,
+            position=number,
+            kind=operation.kind,
+            moodle_user_id=user_of(operation),
+            moodle_group_id=group_of(operation),
+            moodle_course_id=course_of(operation),
+            description=describe(operation),
+            reason=operation.reason,
+            details=details_of(operation),
+        )
+
+
+def details_of(operation: Operation) -> dict[str, Any]:
+    """Everything of the operation that has no column of its own, as JSON."""
+    details = {
+        field.name: getattr(operation, field.name)
+        for field in fields(operation)
+        if field.name not in _COLUMNS
+    }
+    joiners = getattr(operation, "joiners", None)
+    if joiners is not None:
+        details["joiners"] = [{"user": user_id, "reason": reason} for user_id, reason in joiners]
+    return details
+
+
+def _is_plain(outcome: Outcome) -> bool:
+    return outcome.result is Result.DONE and not outcome.dropped
+
+
+def _result_columns(outcome: Outcome) -> Mapping[str, Any]:
+    error = outcome.error
+    if outcome.dropped:
+        error = f"Without the people {_ids(outcome.dropped)}, who have no account: see their own rows."
+    return {
+        "status": outcome.result.value,
+        "error": error,
+        "hint": outcome.hint,
+        "answer": _answer(outcome),
+    }
+
+
+def _answer(outcome: Outcome) -> str:
+    if not outcome.endpoint:
+        return ""
+    place = f"{outcome.endpoint}: {outcome.status or 'no answer'}"
+    return " ".join(part for part in (place, outcome.code and f"[{outcome.code}]", outcome.answer) if part)
+
+
+def _ids(user_ids: Iterable[int]) -> str:
+    return ", ".join(map(str, user_ids))

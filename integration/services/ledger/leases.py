@@ -1,0 +1,47 @@
+"""One run at a time works on a course: a lease, taken and kept by compare-and-set UPDATE statements."""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from integration.models import IntegratedCourse
+
+SECONDS = 120  # without renewal for so long, the process that held the lease is taken for dead
+
+
+def acquire(owner: str, course_ids: Collection[int]) -> list[str]:
+    """Take the leases of all these courses, or none. Returns the names of the courses that are busy.
+
+    `course_ids` are Moodle's. Taken in the order of the primary key, so that two runs cannot wait for each other.
+    """
+    now = timezone.now()
+    free = Q(lease_expires__isnull=True) | Q(lease_expires__lt=now) | Q(lease_owner=owner)
+    with transaction.atomic():
+        taken = IntegratedCourse.objects.filter(free, course_id__in=course_ids).update(
+            lease_owner=owner,
+            lease_expires=now + timedelta(seconds=SECONDS),
+            lease_token=F("lease_token") + 1,
+        )
+        if taken == IntegratedCourse.objects.filter(course_id__in=course_ids).count():
+            return []
+        busy = IntegratedCourse.objects.filter(course_id__in=course_ids).exclude(lease_owner=owner)
+        names = [str(course) for course in busy]
+        transaction.set_rollback(True)
+        return names
+
+
+def renew(owner: str, course_ids: Collection[int]) -> bool:
+    """Keep what `owner` holds. False when some of it was lost: stop at once."""
+    now = timezone.now()
+    held = IntegratedCourse.objects.filter(
+        lease_owner=owner, lease_expires__gte=now, course_id__in=course_ids
+    )
+    kept = held.update(lease_expires=now + timedelta(seconds=SECONDS))
+    return kept == IntegratedCourse.objects.filter(course_id__in=course_ids).count()
+
+
+def release(owner: str) -> None:
+    IntegratedCourse.objects.filter(lease_owner=owner).update(lease_owner="", lease_expires=None)

@@ -1,0 +1,84 @@
+"""The administrator's decisions, read from our tables as one value."""
+
+from collections.abc import Mapping
+
+from integration.models import GroupRegexFilter, IncludedRole, IntegrationSettings
+from integration.services.errors import ConfigurationError
+from integration.services.patterns import Pattern
+from integration.services.policy import (
+    AccountsFor,
+    Deactivation,
+    Limits,
+    MissingAccounts,
+    Policy,
+)
+from integration.services.state import Ending, RoomRole
+
+
+def load_policy(role_names: Mapping[int, str]) -> Policy:
+    """The policy. `role_names` are Moodle's roles (id -> shortname), to find roles given by name only."""
+    row = IntegrationSettings.load()
+    return Policy(
+        patterns=_patterns(),
+        roles=_roles(role_names),
+        name_template=row.name_template,
+        topic_template=row.topic_template,
+        private_channels=row.private_channels,
+        empty_channels=row.empty_channels,
+        hidden_member_lists=row.hidden_member_lists,
+        follow_renames=row.follow_renames,
+        accounts_for=AccountsFor(row.accounts_for),
+        missing_accounts=MissingAccounts(row.missing_accounts),
+        update_adopted_accounts=row.update_adopted_accounts,
+        adopt_channels=row.adopt_channels,
+        deactivation=Deactivation(row.deactivation),
+        deactivate_adopted=row.deactivate_adopted,
+        respect_leavers=row.respect_leavers,
+        protected_usernames=frozenset(row.protected_usernames.lower().split()),
+        on_group_deleted=Ending(row.on_group_deleted),
+        on_pattern_unmatched=Ending(row.on_pattern_unmatched),
+        on_course_hidden=Ending(row.on_course_hidden) if row.on_course_hidden else None,
+        on_course_deleted=Ending(row.on_course_deleted),
+        limits=Limits(row.limit_percent, row.limit_from),
+    )
+
+
+def gaps(policy: Policy) -> list[str]:
+    """What is missing so that anything at all can be synced, in plain words."""
+    found = []
+    if not any(not pattern.exclude for pattern in policy.patterns):
+        found.append(
+            "No group pattern of the kind 'include' is enabled, so no group gets a channel. "
+            "Add one under Group patterns, for example .* for every group."
+        )
+    if not policy.roles:
+        found.append(
+            "No role is included, so nobody is put into a channel. Add one under Included roles, "
+            "for example student."
+        )
+    return found
+
+
+def _patterns() -> tuple[Pattern, ...]:
+    return tuple(
+        Pattern(row.pattern, row.kind == GroupRegexFilter.Kind.EXCLUDE)
+        for row in GroupRegexFilter.objects.filter(enabled=True)
+    )
+
+
+def _roles(role_names: Mapping[int, str]) -> dict[int, RoomRole]:
+    ids = {shortname: role_id for role_id, shortname in role_names.items()}
+    roles: dict[int, RoomRole] = {}
+    for row in IncludedRole.objects.filter(enabled=True):
+        role_id = row.role_id if row.role_id is not None else ids.get(row.shortname)
+        if role_id is None or role_id not in role_names:
+            raise ConfigurationError(
+                f"Moodle has no role '{row.shortname or row.role_id}', which is among the included roles.",
+                hint=f"Remove it under Included roles or switch it off. Moodle has: {_names(ids)}.",
+            )
+        roles[role_id] = RoomRole(row.room_role)
+    return roles
+
+
+def _names(ids: Mapping[str, int]) -> str:
+    return ", ".join(sorted(ids)) or "none"

@@ -1,0 +1,152 @@
+"""The rows of a run as a whole: begun, finished, conflicts, and what it means for the courses."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from integration.models import Conflict, IntegratedCourse, SyncRun, SyncRunCourse
+from integration.services import conflicts
+from integration.services.errors import Busy, SyncError
+from integration.services.operations import course_of
+from integration.services.report import Result, RunReport, RunStatus
+from integration.services.state import Course, Scope
+
+
+def begin(*, kind: str, trigger: str, actor: str, forced: bool) -> SyncRun:
+    return SyncRun.objects.create(kind=kind, trigger=trigger, actor=actor[:150], forced=forced)
+
+
+def finish(
+    run: SyncRun, report: RunReport, scope: Scope, requests: Mapping[str, Any], notes: Iterable[str]
+) -> None:
+    """Store what the run has to say. Conflicts are stored by runs that write; a preview only counts them."""
+    with transaction.atomic():
+        run.status = report.status.value
+        run.planned = dict(report.plan.counts)
+        run.applied = dict(report.applied)
+        run.digest = report.plan.digest
+        run.failed_count = len(report.failed)
+        run.conflict_count = len(report.plan.conflicts)
+        run.skips = [{"subject": "settings", "reason": note} for note in notes] + [
+            {"subject": skip.subject, "reason": skip.reason} for skip in report.plan.skips
+        ]
+        run.requests = dict(requests)
+        run.message = "\n".join(map(str, report.breaches)) or report.stopped_because
+        run.hint = _hint(report)
+        run.finished_at = timezone.now()
+        run.save()
+        if run.kind == SyncRun.Kind.APPLY and report.status is not RunStatus.REFUSED:
+            _store_conflicts(report.plan.conflicts, scope)
+        if run.kind == SyncRun.Kind.APPLY:
+            _store_courses(run, report, scope)
+
+
+def fail(run: SyncRun, error: SyncError, scope: Scope) -> None:
+    """The run could not do its work at all."""
+    run.status = SyncRun.Status.ERROR
+    run.message = error.message
+    run.hint = error.hint
+    run.finished_at = timezone.now()
+    run.save()
+    if run.kind == SyncRun.Kind.APPLY and not isinstance(error, Busy):
+        _courses(scope).update(status=IntegratedCourse.Status.FAILING, last_run=run)
+
+
+def name_courses(courses: Mapping[int, Course]) -> None:
+    """Keep the names shown in the admin as Moodle has them."""
+    changed = []
+    for row in IntegratedCourse.objects.filter(course_id__in=courses):
+        course = courses[row.course_id]
+        if (row.shortname, row.fullname) != (course.shortname, course.fullname):
+            row.shortname, row.fullname = course.shortname, course.fullname
+            changed.append(row)
+    IntegratedCourse.objects.bulk_update(changed, ["shortname", "fullname"], batch_size=200)
+
+
+def _hint(report: RunReport) -> str:
+    if report.status is RunStatus.REFUSED:
+        return (
+            "Nothing was changed. Look at the plan; if it is right, run it once more with --force "
+            "or raise the limit in the settings."
+        )
+    if report.stopped_because:
+        return "What was done stays done. Run again when the cause is repaired: it goes on from there."
+    if report.failed:
+        return "Every failure has its own row with its cause. The next run tries again."
+    return ""
+
+
+def _courses(scope: Scope) -> Any:
+    rows = IntegratedCourse.objects.all()
+    return rows if scope.courses is None else rows.filter(course_id__in=scope.courses)
+
+
+def _store_courses(run: SyncRun, report: RunReport, scope: Scope) -> None:
+    planned = Counter(course_of(operation) for operation in report.plan.operations)
+    done: Counter[int | None] = Counter()
+    failed: Counter[int | None] = Counter()
+    for outcome in report.outcomes:
+        counter = done if outcome.result is Result.DONE else failed
+        counter[course_of(outcome.operation)] += 1
+    rows = list(_courses(scope))
+    SyncRunCourse.objects.bulk_create(
+        [
+            SyncRunCourse(
+                run=run,
+                course=row,
+                planned_count=planned[row.course_id],
+                applied_count=done[row.course_id],
+                failed_count=failed[row.course_id],
+            )
+            for row in rows
+        ],
+        batch_size=500,
+    )
+    failing = {row.pk for row in rows if failed[row.course_id]}
+    if report.status in (RunStatus.REFUSED, RunStatus.STOPPED):
+        failing = {row.pk for row in rows}
+    _mark(run, {row.pk for row in rows}, failing, whole=scope.users is None)
+
+
+def _mark(run: SyncRun, courses: set[int], failing: set[int], *, whole: bool) -> None:
+    IntegratedCourse.objects.filter(pk__in=failing).update(
+        status=IntegratedCourse.Status.FAILING, last_run=run
+    )
+    in_step = IntegratedCourse.objects.filter(pk__in=courses - failing)
+    if whole:  # a run for one person says nothing about the course
+        in_step.update(
+            status=IntegratedCourse.Status.IN_STEP,
+            last_run=run,
+            last_success=timezone.now(),
+            pending_sync=False,
+        )
+
+
+def _store_conflicts(found: Iterable[conflicts.Conflict], scope: Scope) -> None:
+    """Open what is new, renew what is known, and close what is gone (only after a look at everything)."""
+    now = timezone.now()
+    seen = set()
+    known = {(c.kind, c.moodle_user_id, c.moodle_group_id): c for c in Conflict.objects.all()}
+    for conflict in found:
+        key = (conflict.kind.value, conflict.user_id, conflict.group_id)
+        seen.add(key)
+        row = known.get(key) or Conflict(
+            kind=conflict.kind, moodle_user_id=conflict.user_id, moodle_group_id=conflict.group_id
+        )
+        row.moodle_side = conflict.moodle_side
+        row.rocketchat_side = conflict.rocketchat_side
+        row.remote_id = conflict.remote_id
+        row.advice = conflict.advice
+        row.last_seen = now
+        row.solved_at = None
+        if row.status == Conflict.Status.SOLVED:
+            row.status = Conflict.Status.OPEN
+        row.save()
+    if scope.courses is None and scope.users is None:
+        gone = [row.pk for key, row in known.items() if key not in seen]
+        Conflict.objects.filter(pk__in=gone).exclude(status=Conflict.Status.SOLVED).update(
+            status=Conflict.Status.SOLVED, solved_at=now
+        )

@@ -1,0 +1,281 @@
+"""Which Rocket.Chat account is whose, and what has to happen to it. Pure.
+
+The order is: the stored link, then the e-mail address, then the username when the e-mail agrees. Everything
+else is a conflict that names both sides; an account is never guessed.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from integration.services.conflicts import Conflict, ConflictKind, Skip
+from integration.services.desired import Desired, DesiredAccount
+from integration.services.operations import (
+    AccountOperation,
+    Activate,
+    AdoptAccount,
+    CreateAccount,
+    Deactivate,
+    UpdateAccount,
+)
+from integration.services.policy import MissingAccounts, Policy
+from integration.services.state import Managed, ManagedAccount, RemoteAccount, RemoteState
+
+PROTECTED_KINDS = frozenset({"bot", "app"})
+PROTECTED_ROLES = frozenset({"admin", "bot", "app"})
+
+
+@dataclass(slots=True)
+class Matching:
+    """The outcome: operations, and who has which account.
+
+    `account_ids` covers everybody whose account exists now; `arriving` those for whom the plan makes one.
+    `vanished` are links whose account the server no longer has.
+    """
+
+    operations: list[AccountOperation] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    account_ids: dict[int, str] = field(default_factory=dict)
+    arriving: set[int] = field(default_factory=set)
+    vanished: set[int] = field(default_factory=set)
+
+    def can_join(self, user_id: int) -> bool:
+        return user_id in self.account_ids or user_id in self.arriving
+
+
+def is_protected(account: RemoteAccount, bot_id: str, policy: Policy) -> bool:
+    """The bot, bots, apps, administrators and the protected list are never removed or deactivated."""
+    return (
+        account.account_id == bot_id
+        or account.kind in PROTECTED_KINDS
+        or not PROTECTED_ROLES.isdisjoint(account.roles)
+        or account.username.lower() in policy.protected_usernames
+    )
+
+
+def match_accounts(
+    desired: Desired, remote: RemoteState, managed: Managed, policy: Policy
+) -> Matching:
+    """One pass over the desired accounts in order of their Moodle id, so that the outcome is stable."""
+    return _Matcher(desired, remote, managed, policy).run()
+
+
+class _Matcher:
+    def __init__(
+        self, desired: Desired, remote: RemoteState, managed: Managed, policy: Policy
+    ) -> None:
+        self.desired = desired
+        self.remote = remote
+        self.managed = managed
+        self.policy = policy
+        self.result = Matching()
+        self.owner_of = {link.account_id: user_id for user_id, link in managed.accounts.items()}
+        self.by_email = {
+            email: account for account in remote.accounts.values() for email in account.emails
+        }
+        self.by_username = {
+            account.username.lower(): account for account in remote.accounts.values()
+        }
+        self.sharers = Counter(
+            account.email.lower()
+            for account in desired.accounts.values()
+            if account.wanted and account.email
+        )
+        self.promised: dict[str, int] = {}  # e-mail -> the person an account is being made for
+
+    def run(self) -> Matching:
+        for account in self._in_order():
+            link = self.managed.accounts.get(account.user_id)
+            known = self.remote.accounts.get(link.account_id) if link else None
+            if link and known:
+                self._linked(account, link, known)
+                continue
+            if link:
+                self.result.vanished.add(account.user_id)
+            if account.wanted:
+                self._unlinked(account)
+        return self.result
+
+    def _in_order(self) -> Iterator[DesiredAccount]:
+        for user_id in sorted(self.desired.accounts):
+            yield self.desired.accounts[user_id]
+
+    # --- an account is known ------------------------------------------------------------------------------
+
+    def _linked(self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount) -> None:
+        self.result.account_ids[account.user_id] = known.account_id
+        if account.active:
+            self._wake(account, link, known)
+            if link.created or self.policy.update_adopted_accounts:
+                self._update(account, known)
+        elif known.active:
+            self._put_to_sleep(account, link, known)
+
+    def _wake(self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount) -> None:
+        if known.active:
+            return
+        if link.deactivated:
+            self.result.operations.append(
+                Activate(account.user_id, known.account_id, known.username, account.reason)
+            )
+        elif account.wanted:
+            self._inactive(account, known)
+
+    def _put_to_sleep(
+        self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount
+    ) -> None:
+        if is_protected(known, self.remote.bot_id, self.policy):
+            self.result.skips.append(
+                Skip(known.username, f"{account.reason}, but the account is protected: it stays active")
+            )
+        elif link.created or self.policy.deactivate_adopted:
+            self.result.operations.append(
+                Deactivate(account.user_id, known.account_id, known.username, account.reason)
+            )
+
+    def _update(self, account: DesiredAccount, known: RemoteAccount) -> None:
+        name = account.name if account.name != known.name else None
+        email: str | None = None
+        if account.email and account.email.lower() not in known.emails:
+            holder = self.by_email.get(account.email.lower())
+            if holder is not None or self.sharers[account.email.lower()] > 1:
+                self._email_taken(account, holder)
+            else:
+                email = account.email
+                self.promised[account.email.lower()] = account.user_id
+        if name is None and email is None:
+            return
+        self.result.operations.append(
+            UpdateAccount(
+                account.user_id,
+                known.account_id,
+                known.username,
+                name,
+                email,
+                known.name,
+                known.emails[0] if known.emails else "",
+                "changed in Moodle",
+            )
+        )
+
+    # --- an account has to be found or made ---------------------------------------------------------------
+
+    def _unlinked(self, account: DesiredAccount) -> None:
+        email = account.email.lower()
+        if not email:
+            self._no_email(account)
+            return
+        holder = self.by_email.get(email)
+        if holder is not None:
+            self._found_by_email(account, holder)
+        elif email in self.promised:
+            self._shared(account, f"an account for person {self.promised[email]} is being made with it")
+        elif self._username_is_strangers(account):
+            self._username_taken(account, self.by_username[account.username.lower()])
+        else:
+            self._create(account)
+
+    def _found_by_email(self, account: DesiredAccount, holder: RemoteAccount) -> None:
+        owner = self.owner_of.get(holder.account_id)
+        same_name = holder.username.lower() == account.username.lower()
+        if holder.account_id == self.remote.bot_id or (owner is not None and owner != account.user_id):
+            self._email_taken(account, holder)
+        elif self.sharers[account.email.lower()] > 1 and not same_name:
+            self._shared(account, f"account {holder.username} has it")
+        else:
+            self._adopt(account, holder)
+
+    def _adopt(self, account: DesiredAccount, holder: RemoteAccount) -> None:
+        made_by_us = account.user_id in self.managed.unfinished_accounts
+        reason = (
+            "made by an earlier run that was cut off"
+            if made_by_us
+            else f"has the same e-mail address ({account.email})"
+        )
+        self.owner_of[holder.account_id] = account.user_id
+        self.result.account_ids[account.user_id] = holder.account_id
+        self.result.operations.append(
+            AdoptAccount(account.user_id, holder.account_id, holder.username, made_by_us, reason)
+        )
+        if not holder.active:
+            self._inactive(account, holder)
+
+    def _create(self, account: DesiredAccount) -> None:
+        if self.policy.missing_accounts is MissingAccounts.LINK_ONLY:
+            self.result.skips.append(
+                Skip(account.name, "has no Rocket.Chat account, and the settings say not to create any")
+            )
+            return
+        self.promised[account.email.lower()] = account.user_id
+        self.result.arriving.add(account.user_id)
+        self.result.operations.append(
+            CreateAccount(
+                account.user_id,
+                account.username,
+                account.name,
+                account.email,
+                "has no Rocket.Chat account yet; " + account.reason,
+            )
+        )
+
+    def _username_is_strangers(self, account: DesiredAccount) -> bool:
+        return account.username.lower() in self.by_username
+
+    # --- conflicts ----------------------------------------------------------------------------------------
+
+    def _conflict(
+        self, kind: ConflictKind, account: DesiredAccount, other: str, remote_id: str, advice: str
+    ) -> None:
+        self.result.conflicts.append(
+            Conflict(kind, account.user_id, None, _in_moodle(account), other, remote_id, advice)
+        )
+
+    def _no_email(self, account: DesiredAccount) -> None:
+        self._conflict(
+            ConflictKind.EMAIL_MISSING,
+            account,
+            "needs an e-mail address for every account",
+            "",
+            "Enter an address in Moodle, or link the person to an account by hand.",
+        )
+
+    def _shared(self, account: DesiredAccount, other: str) -> None:
+        self._conflict(
+            ConflictKind.EMAIL_SHARED,
+            account,
+            other,
+            "",
+            "Several people have this address in Moodle. Give each an own one, or link by hand.",
+        )
+
+    def _email_taken(self, account: DesiredAccount, holder: RemoteAccount | None) -> None:
+        self._conflict(
+            ConflictKind.EMAIL_TAKEN,
+            account,
+            f"account {holder.username} has it" if holder else "several people are to have it",
+            holder.account_id if holder else "",
+            "Two people cannot share an account. Correct the address on one side, or link by hand.",
+        )
+
+    def _username_taken(self, account: DesiredAccount, holder: RemoteAccount) -> None:
+        self._conflict(
+            ConflictKind.USERNAME_TAKEN,
+            account,
+            f"account {holder.username} ({', '.join(holder.emails) or 'no e-mail'}) has this username",
+            holder.account_id,
+            "If it is the same person, link them or make the addresses agree; if not, rename one.",
+        )
+
+    def _inactive(self, account: DesiredAccount, holder: RemoteAccount) -> None:
+        self._conflict(
+            ConflictKind.ACCOUNT_INACTIVE,
+            account,
+            f"account {holder.username} was deactivated there, not by rcsync",
+            holder.account_id,
+            "Activate it in Rocket.Chat if the person is to take part.",
+        )
+
+
+def _in_moodle(account: DesiredAccount) -> str:
+    return f"{account.name}, username {account.username}, {account.email or 'no e-mail'} (id {account.user_id})"

@@ -1,0 +1,101 @@
+"""Names that Rocket.Chat accepts, made from Moodle's: legal, unique, and stable once given. Pure.
+
+The rules come from the server's public settings (UTF8_User_Names_Validation, UTF8_Channel_Names_Validation,
+UI_Allow_room_names_with_special_chars).
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+from anyascii import anyascii
+
+from integration.services.state import Course, Group, NameRules, Person
+
+MAX_CHANNEL_NAME = 80
+MAX_USERNAME = 80
+MAX_DISPLAY_NAME = 150
+_PLACEHOLDER = re.compile(r"\{(course|course_fullname|course_id|group|group_id)\}")
+_REFUSED_IN_NAMES = re.compile(r"[<>\\/]")  # users.create answers "Name contains invalid characters"
+_SPACES = re.compile(r"\s+")
+
+
+def render(template: str, course: Course, group: Group) -> str:
+    """The template with {course}, {course_fullname}, {course_id}, {group} and {group_id} filled in."""
+    values = {
+        "course": course.shortname,
+        "course_fullname": course.fullname,
+        "course_id": str(course.course_id),
+        "group": group.name,
+        "group_id": str(group.group_id),
+    }
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
+
+
+def display_text(text: str, limit: int) -> str:
+    """One line without control characters and direction marks, which could disguise a name."""
+    if not text.isprintable():
+        text = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
+    return _SPACES.sub(" ", text).strip()[:limit].rstrip()
+
+
+def display_name(person: Person) -> str:
+    """The person's name in Rocket.Chat: as in Moodle, less the characters the server refuses."""
+    return display_text(_REFUSED_IN_NAMES.sub(" ", person.name), MAX_DISPLAY_NAME) or person.username
+
+
+def channel_name(title: str, rules: NameRules) -> str:
+    """The title as a legal channel name, "" when nothing of it is left."""
+    if rules.free_channel_names:
+        return display_text(title, MAX_CHANNEL_NAME)
+    return _slug(title, rules.channel_pattern, MAX_CHANNEL_NAME)
+
+
+def username(person: Person, rules: NameRules) -> str:
+    """Moodle's username as Rocket.Chat accepts it, "" when nothing of it is left."""
+    if len(person.username) <= MAX_USERNAME and _pattern(rules.username_pattern).fullmatch(person.username):
+        return person.username
+    return _slug(person.username, rules.username_pattern, MAX_USERNAME)
+
+
+def unique(base: str, fallback: str, number: int, is_free: Callable[[str], bool], limit: int) -> str:
+    """`base` when it is free, else with `-number` behind it, else `fallback-number`; `number` is a Moodle id."""
+    if base and is_free(base):
+        return base
+    ending = f"-{number}"
+    numbered = (base or fallback)[: limit - len(ending)] + ending
+    counter = 1
+    while not is_free(numbered):
+        counter += 1
+        numbered = (base or fallback)[: limit - len(ending) - 8] + f"{ending}-{counter}"
+    return numbered
+
+
+def belongs_to(name: str, base: str, fallback: str, number: int) -> bool:
+    """Whether `name` is what `unique` once made of `base`: such a name is kept for as long as `base` stays."""
+    if name == base:
+        return True
+    stem, _, rest = name.partition(f"-{number}")
+    return bool(stem) and (base or fallback).startswith(stem) and re.fullmatch(r"(-\d+)?", rest) is not None
+
+
+@lru_cache(maxsize=64)
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error:  # the server itself falls back to its default then
+        return re.compile(NameRules().channel_pattern)
+
+
+def _slug(text: str, pattern: str, limit: int) -> str:
+    allowed = _pattern(pattern)
+    kept: list[str] = []
+    for character in unicodedata.normalize("NFC", text):
+        if allowed.fullmatch(character):
+            kept.append(character)
+        else:
+            spelled = anyascii(character)
+            kept.extend(c if allowed.fullmatch(c) else "-" for c in spelled or " ")
+    slug = re.sub(r"-{2,}", "-", "".join(kept)).strip("-._")[:limit].rstrip("-._")
+    return slug if allowed.fullmatch(slug) else ""

@@ -1,0 +1,327 @@
+"""The changes a plan is made of: one small class each, with its reason in words. Pure.
+
+People are Moodle user ids, channels are Moodle group ids; apply turns them into Rocket.Chat's ids, because some
+of those only come into being on the way.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, assert_never
+
+from integration.services.state import RoomRole
+
+
+class Joiner(NamedTuple):
+    """Somebody who is put into a channel, and why."""
+
+    user_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAccount:
+    kind: ClassVar[str] = "create_account"
+    user_id: int
+    username: str
+    name: str
+    email: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptAccount:
+    """Store the pair of ids; nothing is sent. `created`: the account turned out to be one we had just made."""
+
+    kind: ClassVar[str] = "adopt_account"
+    user_id: int
+    account_id: str
+    username: str
+    created: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateAccount:
+    """New values, None = unchanged; `old_*` are what Rocket.Chat has now."""
+
+    kind: ClassVar[str] = "update_account"
+    user_id: int
+    account_id: str
+    username: str
+    name: str | None
+    email: str | None
+    old_name: str
+    old_email: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Activate:
+    kind: ClassVar[str] = "activate"
+    user_id: int
+    account_id: str
+    username: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deactivate:
+    kind: ClassVar[str] = "deactivate"
+    user_id: int
+    account_id: str
+    username: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateChannel:
+    kind: ClassVar[str] = "create_channel"
+    group_id: int
+    course_id: int
+    name: str
+    topic: str
+    private: bool
+    joiners: tuple[Joiner, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptChannel:
+    """Store the pair of ids; nothing is sent. `created`: the room carries our own mark."""
+
+    kind: ClassVar[str] = "adopt_channel"
+    group_id: int
+    course_id: int
+    name: str
+    room_id: str
+    created: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenameChannel:
+    kind: ClassVar[str] = "rename_channel"
+    group_id: int
+    course_id: int
+    name: str
+    old_name: str
+    room_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTopic:
+    kind: ClassVar[str] = "set_topic"
+    group_id: int
+    course_id: int
+    name: str
+    room_id: str
+    topic: str
+    old_topic: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetReadOnly:
+    """Only those with a room role may write (True), or everybody again (False)."""
+
+    kind: ClassVar[str] = "set_read_only"
+    group_id: int
+    course_id: int
+    name: str
+    room_id: str
+    read_only: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddMembers:
+    kind: ClassVar[str] = "add_members"
+    group_id: int
+    course_id: int
+    name: str
+    room_id: str
+    private: bool
+    joiners: tuple[Joiner, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMember:
+    kind: ClassVar[str] = "remove_member"
+    group_id: int
+    course_id: int
+    name: str
+    room_id: str
+    private: bool
+    user_id: int
+    account_id: str
+    username: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetRoomRole:
+    """`room_id` is None for a channel that the same plan creates."""
+
+    kind: ClassVar[str] = "set_room_role"
+    group_id: int
+    course_id: int
+    name: str
+    room_id: str | None
+    private: bool
+    user_id: int
+    role: RoomRole
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetRoomRole:
+    kind: ClassVar[str] = "unset_room_role"
+    group_id: int
+    course_id: int
+    name: str
+    room_id: str
+    private: bool
+    user_id: int
+    role: RoomRole
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    kind: ClassVar[str] = "archive"
+    group_id: int
+    course_id: int
+    name: str
+    room_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unarchive:
+    kind: ClassVar[str] = "unarchive"
+    group_id: int
+    course_id: int
+    name: str
+    room_id: str
+    reason: str
+
+
+AccountOperation = CreateAccount | AdoptAccount | UpdateAccount | Activate | Deactivate
+ChannelOperation = (
+    CreateChannel
+    | AdoptChannel
+    | RenameChannel
+    | SetTopic
+    | SetReadOnly
+    | AddMembers
+    | RemoveMember
+    | SetRoomRole
+    | UnsetRoomRole
+    | Archive
+    | Unarchive
+)
+Operation = AccountOperation | ChannelOperation
+
+WAVES: tuple[tuple[type, ...], ...] = (
+    (AdoptAccount, AdoptChannel),
+    (CreateAccount,),
+    (Activate,),
+    (UpdateAccount,),
+    (Unarchive,),
+    (CreateChannel, AddMembers),
+    (UnsetRoomRole,),
+    (SetRoomRole,),
+    (RenameChannel, SetTopic),
+    (RemoveMember,),
+    (SetReadOnly,),
+    (Archive,),
+    (Deactivate,),
+)
+"""The order that is safe under partial failure (docs/architecture.md): give before taking, people before
+channels. Operations of one wave do not depend on one another, except that a rename may wait for a name."""
+
+WAVE_OF = {kind: number for number, wave in enumerate(WAVES) for kind in wave}
+LABELS = {
+    "adopt_account": "adopt account",
+    "create_account": "create account",
+    "update_account": "update account",
+    "activate": "activate account",
+    "deactivate": "deactivate account",
+    "adopt_channel": "adopt channel",
+    "create_channel": "create channel",
+    "rename_channel": "rename channel",
+    "set_topic": "set topic",
+    "set_read_only": "make read-only",
+    "add_members": "add members",
+    "remove_member": "remove member",
+    "set_room_role": "give room role",
+    "unset_room_role": "take room role",
+    "archive": "archive channel",
+    "unarchive": "unarchive channel",
+}
+
+
+def course_of(operation: Operation) -> int | None:
+    """The course a channel operation belongs to; accounts belong to none."""
+    return getattr(operation, "course_id", None)
+
+
+def group_of(operation: Operation) -> int | None:
+    return getattr(operation, "group_id", None)
+
+
+def user_of(operation: Operation) -> int | None:
+    return getattr(operation, "user_id", None)
+
+
+def describe(operation: Operation) -> str:
+    """The operation in one line, without its reason."""
+    match operation:
+        case CreateAccount(username=username, name=name, email=email):
+            return f"create account {username} ({name}, {email})"
+        case AdoptAccount(username=username, created=created):
+            return f"{'store' if created else 'adopt'} account {username}"
+        case UpdateAccount(username=username):
+            return f"update account {username}: {', '.join(_changes(operation))}"
+        case Activate(username=username):
+            return f"activate account {username}"
+        case Deactivate(username=username):
+            return f"deactivate account {username}"
+        case CreateChannel(name=name, joiners=joiners):
+            return f"create channel {name} with {_people(len(joiners))}"
+        case AdoptChannel(name=name):
+            return f"adopt channel {name}"
+        case RenameChannel(name=name, old_name=old_name):
+            return f"rename channel {old_name} to {name}"
+        case SetTopic(name=name, topic=topic):
+            return f"set topic of {name}: {topic}"
+        case SetReadOnly(name=name, read_only=read_only):
+            return f"make {name} {'read-only' if read_only else 'writable again'}"
+        case AddMembers(name=name, joiners=joiners):
+            return f"add {_people(len(joiners))} to {name}"
+        case RemoveMember(name=name, username=username):
+            return f"remove {username} from {name}"
+        case SetRoomRole(name=name, role=role, user_id=user_id):
+            return f"make person {user_id} {role.value} of {name}"
+        case UnsetRoomRole(name=name, role=role, user_id=user_id):
+            return f"take {role.value} of {name} from person {user_id}"
+        case Archive(name=name):
+            return f"archive channel {name}"
+        case Unarchive(name=name):
+            return f"unarchive channel {name}"
+        case _:
+            assert_never(operation)
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"
+
+
+def _changes(operation: UpdateAccount) -> list[str]:
+    changes = []
+    if operation.name is not None:
+        changes.append(f"name {operation.old_name!r} -> {operation.name!r}")
+    if operation.email is not None:
+        changes.append(f"e-mail {operation.old_email!r} -> {operation.email!r}")
+    return changes

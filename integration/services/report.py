@@ -1,0 +1,71 @@
+"""What became of a plan: one Outcome per operation, and the report of the whole run."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from integration.services.guard import Breach
+from integration.services.operations import Operation
+from integration.services.plan import Plan
+
+
+class Result(StrEnum):
+    DONE = "done"
+    FAILED = "failed"  # the server refused it, or its effect is unknown
+    SKIPPED = "skipped"  # could not be tried because something it needs failed
+    NOT_TRIED = "not_tried"  # the run was stopped before it
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened to one operation. The first block is what the server gave back, the second what it refused.
+
+    `users_count` is the room's count after the call where the server tells it; `dropped` are people (Moodle
+    user ids) whom the operation named and the server, or an earlier failure, left out.
+    """
+
+    operation: Operation
+    result: Result
+    account_id: str = ""
+    username: str = ""
+    room_id: str = ""
+    users_count: int | None = None
+    dropped: tuple[int, ...] = ()
+
+    error: str = ""
+    hint: str = ""
+    endpoint: str = ""
+    status: int = 0
+    code: str = ""
+    answer: str = ""
+
+
+class RunStatus(StrEnum):
+    """How a run ended, seen from the line."""
+
+    PLANNED = "planned"  # a preview: nothing was written
+    DONE = "done"
+    FAILED = "failed"  # some operation failed; the others were done
+    STOPPED = "stopped"  # ended early: cancelled, our credentials refused, or the server is down
+    REFUSED = "refused"  # over a limit of the safety guard: nothing was written
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """Everything one run has to say."""
+
+    plan: Plan
+    status: RunStatus
+    outcomes: tuple[Outcome, ...] = ()
+    breaches: tuple[Breach, ...] = ()
+    stopped_because: str = ""
+    applied: Mapping[str, int] = field(init=False)  # number of done operations by kind
+
+    def __post_init__(self) -> None:
+        done = Counter(o.operation.kind for o in self.outcomes if o.result is Result.DONE)
+        object.__setattr__(self, "applied", done)
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.result is Result.FAILED)

@@ -1,0 +1,100 @@
+"""Reading the server's JSON with suspicion.
+
+What is missing or of the wrong kind is an UnexpectedAnswer.
+
+`where` is the endpoint, for the message.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Mapping
+
+from integration.services.errors import UnexpectedAnswer
+from integration.services.rocketchat.secret import without
+
+Json = Mapping[str, object]
+LONGEST_ID = 255
+LONGEST_WORDS = 300
+_UNSEEN = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+
+
+def wrong(where: str, what: str) -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"Rocket.Chat's answer to {where} is not what its API promises: {what}.",
+        hint="Does a proxy change answers? Is the server's version supported (3.11 to 8.8)?",
+        endpoint=where,
+        status=200,
+    )
+
+
+def identifier(row: Json, where: str, key: str = "_id") -> str:
+    """A non-empty id. Anything else would end up as a link to nothing."""
+    value = row.get(key)
+    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_ID:
+        raise wrong(where, f"{key!r} is not an id")
+    return value
+
+
+def text(row: Json, key: str, where: str) -> str:
+    """The text at `key`, "" when it is absent or null."""
+    value = row.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise wrong(where, f"{key!r} is not a text")
+    return value
+
+
+def flag(row: Json, key: str, where: str, *, default: bool) -> bool:
+    value = row.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise wrong(where, f"{key!r} is neither true nor false")
+    return value
+
+
+def number(row: Json, key: str, where: str) -> int:
+    """A count, 0 or more."""
+    value = row.get(key)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise wrong(where, f"{key!r} is not a number")
+    return value
+
+
+def inner(row: Json, key: str, where: str) -> Json:
+    value = row.get(key)
+    if not isinstance(value, dict):
+        raise wrong(where, f"{key!r} is missing or not an object")
+    return value
+
+
+def objects(row: Json, key: str, where: str) -> list[Json]:
+    value = row.get(key)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise wrong(where, f"{key!r} is not a list of objects")
+    return value
+
+
+def texts(row: Json, key: str, where: str) -> tuple[str, ...]:
+    """A list of texts, () when it is absent or null."""
+    value = row.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise wrong(where, f"{key!r} is not a list of texts")
+    return tuple(value)
+
+
+def words(value: object, secrets: Iterable[str] = (), longest: int = LONGEST_WORDS) -> str:
+    """The server's own words, fit to be shown.
+
+    One line, no entities, no control characters, no secrets, short.
+    """
+    if not isinstance(value, str):
+        return ""
+    clear = without(html.unescape(value[: 20 * longest]), secrets)
+    line = _UNSEEN.sub(" ", clear).strip()
+    return line if len(line) <= longest else line[: longest - 1] + "…"

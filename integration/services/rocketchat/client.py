@@ -1,0 +1,228 @@
+"""The client: authentication, limits, retries, second factor and errors around one HTTP exchange.
+
+It knows nothing of accounts and channels; `snapshot` and `writes` do.
+"""
+
+import hashlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from requests.auth import AuthBase
+
+from integration.services.errors import (
+    AuthenticationError,
+    SecondFactorRequired,
+    SyncError,
+    TransientError,
+)
+from integration.services.rocketchat.answers import Json
+from integration.services.rocketchat.connection import Connection
+from integration.services.rocketchat.limiter import Limiter, Turn, shared_limiter
+from integration.services.rocketchat.login import Identity, Session, WithSecondFactor
+from integration.services.rocketchat.reactions import SecondFactorAsked
+from integration.services.rocketchat.retries import Patience
+from integration.services.rocketchat.secret import Secret
+from integration.services.rocketchat.stats import Stats
+from integration.services.rocketchat.translate import no_json, refused
+from integration.services.rocketchat.transport import Answer, NoAuth, Request, Transport, parsed
+
+logger = logging.getLogger(__name__)
+
+
+class RocketChat:
+    """The REST API of one server.
+
+    Threads may share it; close it when done (it is a context manager).
+
+    `get` and `post` return the JSON object of a success, or raise a kind of RocketChatError, or
+    ConfigurationError (a redirect, an untrusted certificate). `stats` counts what was sent.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        limiter: Limiter | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.connection = connection
+        self.stats = Stats()
+        self.limiter = limiter or shared_limiter(
+            connection.url, connection.max_connections, connection.max_rps
+        )
+        self._clock, self._sleep, self._chance = clock, sleep, chance
+        self._transport = Transport(connection, clock)
+        self._session = Session(connection.credentials)
+        self._digest = Secret(_digest(connection.credentials.factor))
+        self._with_factor: set[str] = set()  # endpoints that asked for a second factor before
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give a token back that we got by logging in, and close the connections. Never raises."""
+        try:
+            if self._session.logged_in:
+                self._exchange(_api("POST", "logout", body={}), self._identity())
+        except SyncError as problem:
+            logger.debug("endpoint=%s problem=%s", "POST logout", type(problem).__name__)
+        finally:
+            self._session.identity = None
+            self._transport.close()
+
+    @property
+    def user_id(self) -> str:
+        """The bot's account id; logs in where that takes it to know."""
+        return self._identity().user_id
+
+    def pause(self, seconds: float) -> None:
+        self._sleep(seconds)
+        self.stats.waited(seconds)
+
+    def get(
+        self, path: str, params: Mapping[str, object] | None = None, *, slow: bool = False
+    ) -> Json:
+        """`path` is below /api/v1 ("users.list"), or with a slash from the root ("/api/info")."""
+        return self._call(_api("GET", path, params=params, repeatable=True, slow=slow))
+
+    def post(
+        self, path: str, body: Mapping[str, object], *, repeatable: bool = False, slow: bool = False
+    ) -> Json:
+        """`repeatable`.
+
+        A second call with this body does no harm, so an unknown outcome leads to one.
+        """
+        return self._call(_api("POST", path, body=body, repeatable=repeatable, slow=slow))
+
+    def _call(self, request: Request) -> Json:
+        patience = Patience(request.repeatable, self._clock, self._chance)
+        while True:
+            try:
+                return self._authenticated(request)
+            except TransientError as error:
+                pause = patience.pause_after(error)
+                if pause is None:
+                    raise
+                logger.debug(
+                    "endpoint=%s again_in=%.1f after=%s",
+                    request.endpoint,
+                    pause,
+                    type(error).__name__,
+                )
+            if pause:
+                self.pause(pause)
+
+    def _authenticated(self, request: Request) -> Json:
+        """With the token we have.
+
+        Once more with a new one where we can log in and the old one has ended.
+        """
+        identity = self._identity()
+        try:
+            return self._with_second_factor(request, identity)
+        except SecondFactorRequired:
+            raise
+        except AuthenticationError:
+            if not self._session.logged_in:
+                raise
+        return self._with_second_factor(request, self._identity(ended=identity))
+
+    def _identity(self, ended: Identity | None = None) -> Identity:
+        with self._session.lock:
+            identity = self._session.identity
+            if identity is None or identity is ended:
+                request = _api("POST", "login", body=self._session.login_body())
+                identity = self._session.take(self._logged_in(request))
+            return identity
+
+    def _logged_in(self, request: Request) -> Json:
+        patience = Patience(True, self._clock, self._chance)  # one more token does no harm
+        while True:
+            try:
+                return self._exchange(request, NoAuth())
+            except TransientError as error:
+                pause = patience.pause_after(error)
+                if pause is None:
+                    raise
+            self.pause(pause)
+
+    def _with_second_factor(self, request: Request, identity: Identity) -> Json:
+        """The server asks per endpoint.
+
+        Once asked, the password's digest goes along from the start.
+        """
+        strong = WithSecondFactor(identity, self._digest)
+        if request.endpoint in self._with_factor:
+            return self._exchange(request, strong)
+        try:
+            return self._exchange(request, identity)
+        except SecondFactorAsked as asked:
+            if not (asked.password_helps and self._digest):
+                raise
+        answer = self._exchange(request, strong)
+        self._with_factor.add(request.endpoint)
+        return answer
+
+    def _exchange(self, request: Request, auth: AuthBase) -> Json:
+        with self.limiter.turn(request.endpoint, self.stats.waited) as turn:
+            self.stats.sent(request.endpoint)
+            answer = self._transport.send(request, auth)
+            body = parsed(answer.content)
+            _report(turn, request, answer, body)
+        logger.debug(
+            "endpoint=%s status=%d ms=%d thread=%s",
+            request.endpoint,
+            answer.status,
+            answer.seconds * 1000,
+            threading.current_thread().name,
+        )
+        return self._success(request, answer, body)
+
+    def _success(self, request: Request, answer: Answer, body: Json | None) -> Json:
+        if body is None:
+            raise no_json(request.endpoint, answer.status, answer.content, self._secrets(request))
+        if answer.status >= 300 or body.get("success") is False or body.get("status") == "error":
+            raise refused(request.endpoint, answer.status, body, self._secrets(request))
+        return body
+
+    def _secrets(self, request: Request) -> tuple[str, ...]:
+        in_body = [value for value in (request.body or {}).values() if isinstance(value, Secret)]
+        return (*self._session.secrets(), self._digest, *in_body)
+
+
+def _api(
+    method: str,
+    path: str,
+    *,
+    params: Mapping[str, object] | None = None,
+    body: Mapping[str, object] | None = None,
+    repeatable: bool = False,
+    slow: bool = False,
+) -> Request:
+    below = path.removeprefix("/") if path.startswith("/") else f"api/v1/{path}"
+    return Request(method, below, f"{method} {path}", params, body, repeatable, slow)
+
+
+def _report(turn: Turn, request: Request, answer: Answer, body: Json | None) -> None:
+    said = (body or {}).get("error")
+    seconds = None if request.slow else answer.seconds
+    turn.answered(answer.status, answer.headers, said if isinstance(said, str) else "", seconds)
+
+
+def _digest(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest() if password else ""

@@ -1,0 +1,149 @@
+"""Where the server is, who we are there, and how politely we behave. Refuses nonsense at once."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from integration.services.errors import ConfigurationError
+from integration.services.rocketchat.secret import Secret
+
+MEGABYTE = 1024 * 1024
+HEADER_VALUE = re.compile(r"[!-~]+")
+API_SUFFIX = re.compile(r"(/api(/v1)?)?/*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user id with a token (a personal access token is best), or a username with a password.
+
+    `second_factor_password` is the bot's password, sent as second factor where the server asks for
+    one; with a username and a password it is that password unless given.
+    """
+
+    user_id: str = ""
+    token: str = field(default="", repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+    second_factor_password: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("token", "password", "second_factor_password"):
+            object.__setattr__(self, name, Secret(getattr(self, name)))
+        if self.user_id or self.token:
+            self._check_token()
+        elif not (self.username and self.password):
+            raise ConfigurationError(
+                "There are no credentials for Rocket.Chat.",
+                hint="Set the bot's user id and access token, or its username and password.",
+            )
+
+    def _check_token(self) -> None:
+        for name, value in (("user id", self.user_id), ("access token", self.token)):
+            if not value:
+                raise ConfigurationError(
+                    f"The {name} of the Rocket.Chat bot is missing.",
+                    hint="Set both; Rocket.Chat shows user id and token when the token is made.",
+                )
+            if not HEADER_VALUE.fullmatch(value):
+                raise ConfigurationError(
+                    f"The {name} of the Rocket.Chat bot holds a space or a special character.",
+                    hint="Copy it again, without anything before or after it.",
+                )
+
+    @property
+    def by_password(self) -> bool:
+        """Whether we have to log in (and out) instead of bringing a token."""
+        return not self.token
+
+    @property
+    def factor(self) -> str:
+        """The password that answers a request for a second factor, "" when it is not known."""
+        return self.second_factor_password or self.password
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One server and the manners towards it. Times are seconds.
+
+    `read_timeout` is the longest silence of the server; `long_read_timeout` the same for bulk
+    reads and for creating channels. `max_rps` None = as fast as the server lets us.
+    """
+
+    url: str
+    credentials: Credentials
+    ca_file: str = ""
+    verify_tls: bool = True
+    connect_timeout: float = 3.0
+    read_timeout: float = 10.0
+    long_read_timeout: float = 120.0
+    max_connections: int = 8
+    max_rps: float | None = None
+    max_answer_bytes: int = 64 * MEGABYTE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", normal_url(self.url))
+        if self.max_connections < 1:
+            raise ConfigurationError(
+                "The number of connections to Rocket.Chat has to be 1 or more."
+            )
+        if self.max_rps is not None and self.max_rps <= 0:
+            raise ConfigurationError(
+                "The requests per second to Rocket.Chat have to be more than 0."
+            )
+        if min(self.connect_timeout, self.read_timeout, self.long_read_timeout) <= 0:
+            raise ConfigurationError(
+                "The time-outs for Rocket.Chat have to be more than 0 seconds."
+            )
+        if self.verify_tls and self.ca_file and not Path(self.ca_file).exists():
+            raise ConfigurationError(
+                f"The file of certificate authorities {self.ca_file} does not exist."
+            )
+
+    @property
+    def verify(self) -> bool | str:
+        """What requests calls `verify`."""
+        return (self.ca_file or True) if self.verify_tls else False
+
+
+def normal_url(url: str) -> str:
+    """The address without a trailing slash and without /api/v1; a path prefix stays.
+
+    Or ConfigurationError.
+    """
+    text = url.strip()
+    if not text:
+        raise ConfigurationError(
+            "The address of Rocket.Chat is missing.", hint="Set it, https:// included."
+        )
+    if "@" in text:
+        raise ConfigurationError(
+            "The address of Rocket.Chat must not hold a user name or a password.",
+            hint="Put them into their own settings.",
+        )
+    if "://" not in text:
+        raise ConfigurationError(
+            f"The address of Rocket.Chat {text!r} does not say http or https.",
+            hint=f"Write https://{text}",
+        )
+    parts = _split(text)
+    return f"{parts.scheme}://{parts.netloc}{API_SUFFIX.sub('', parts.path)}"
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        valid = bool(parts.hostname) and parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        parts, valid = SplitResult("", "", "", "", ""), False
+    if not valid or re.search(r"\s", text):
+        raise ConfigurationError(
+            f"The address of Rocket.Chat {text!r} is not a web address.",
+            hint="Write it like https://chat.example.org",
+        )
+    if parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"The address of Rocket.Chat {text!r} has something after the path.",
+            hint="Leave out everything from ? or # on.",
+        )
+    return parts

@@ -1,0 +1,66 @@
+"""From a connection to everything the sync needs of Rocket.Chat."""
+
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Self
+
+from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat.connection import Connection
+from integration.services.rocketchat.features import Features
+from integration.services.rocketchat.snapshot import RemoteReader
+from integration.services.rocketchat.stats import Stats
+from integration.services.rocketchat.writes import RocketChatWrites
+from integration.services.state import NameRules, RemoteState
+
+
+class RocketChatRemote:
+    """`ports.Remote` for a real server.
+
+    Threads may share it; close it when done (it is a context manager).
+    """
+
+    def __init__(self, client: RocketChat) -> None:
+        self.client = client
+        self.features = Features(client)
+        self.reader = RemoteReader(client, self.features)
+        self._writes = RocketChatWrites(client, self.features)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.client.close()
+
+    @property
+    def writes(self) -> RocketChatWrites:
+        return self._writes
+
+    @property
+    def stats(self) -> Stats:
+        """Requests and waiting so far, for the run's report."""
+        return self.client.stats
+
+    def name_rules(self) -> NameRules:
+        return self.reader.name_rules()
+
+    def read(
+        self,
+        *,
+        known_counts: Mapping[str, int | None],
+        wanted_names: Collection[str],
+        audit: Collection[str] = (),
+    ) -> RemoteState:
+        return self.reader.read(known_counts=known_counts, wanted_names=wanted_names, audit=audit)
+
+
+def connect(connection: Connection) -> RocketChatRemote:
+    """Nothing is sent yet; the first call logs in where that is needed."""
+    return RocketChatRemote(RocketChat(connection))

@@ -1,0 +1,80 @@
+"""What this server can do: by its version where that is known, else by what it answered.
+
+Per client, remembered.
+
+Source of the versions: reference page on the REST API, "Version table".
+"""
+
+import re
+import threading
+
+from integration.services.errors import RocketChatError, UnexpectedAnswer
+from integration.services.rocketchat.answers import text
+from integration.services.rocketchat.client import RocketChat
+
+Version = tuple[int, int]
+LIST_BY_STATUS: Version = (6, 8)
+MEMBERS_BY_ROLE: Version = (7, 3)
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
+_NO_ARRAYS = re.compile(r"additional propert|user-?param-not-provided", re.IGNORECASE)
+
+
+class Features:
+    """Knowledge about one server.
+
+    Threads may share it: each question settles on the same answer.
+    """
+
+    def __init__(self, client: RocketChat) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._version: Version | None = None
+        self._asked = False
+        self._missing: set[str] = set()
+        self.count_unlimited = True  # count=0 returns everything (API_Allow_Infinite_Count)
+
+    @property
+    def version(self) -> Version | None:
+        """Major and minor, None when the server does not tell. Costs one request, once."""
+        with self._lock:
+            if not self._asked:
+                self._version = self._ask_version()
+                self._asked = True
+            return self._version
+
+    def _ask_version(self) -> Version | None:
+        try:
+            answer = self._client.get("/api/info")
+        except RocketChatError as error:
+            if isinstance(error, UnexpectedAnswer) or error.status in (403, 404):
+                return None  # hidden, by a proxy perhaps: the calls themselves will show
+            raise
+        found = _VERSION.match(text(answer, "version", "GET /api/info"))
+        return (int(found[1]), int(found[2])) if found else None
+
+    def has(self, feature: str, since: Version) -> bool:
+        """Whether to try `feature`.
+
+        An unknown version counts as a new one: a refusal will be remembered.
+        """
+        if feature in self._missing:
+            return False
+        return self.version is None or self.version >= since
+
+    def lacks(self, feature: str) -> None:
+        self._missing.add(feature)
+
+    def invites_lists(self, kind: str) -> bool:
+        """Whether `kind`.invite takes many people at once: not on 3.x, nor 8.8's channels.invite."""
+        return f"{kind}.invite list" not in self._missing
+
+    def refuses_lists(self, kind: str, error: RocketChatError) -> bool:
+        """Whether `error` says that lists are not taken; remembered if so.
+
+        Such a refusal had no effect.
+        """
+        said = f"{error.code} {error.answer}"
+        if error.status != 400 or not _NO_ARRAYS.search(said):
+            return False
+        self.lacks(f"{kind}.invite list")
+        return True

@@ -1,0 +1,77 @@
+"""Who we are at the server.
+
+A token given to us, or one got by logging in once and given back at the end.
+"""
+
+import threading
+from dataclasses import dataclass
+
+import requests
+from requests.auth import AuthBase
+
+from integration.services.rocketchat.answers import Json, identifier, inner
+from integration.services.rocketchat.connection import Credentials
+from integration.services.rocketchat.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Identity(AuthBase):
+    """Puts the credentials into the headers of one request, and nowhere else."""
+
+    user_id: str
+    token: Secret
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["X-User-Id"] = self.user_id
+        request.headers["X-Auth-Token"] = str(self.token)
+        return request
+
+
+@dataclass(frozen=True, slots=True)
+class WithSecondFactor(AuthBase):
+    """An identity, and the password's digest, which Rocket.Chat takes as second factor."""
+
+    identity: Identity
+    digest: Secret
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["x-2fa-code"] = str(self.digest)
+        request.headers["x-2fa-method"] = "password"
+        return self.identity(request)
+
+
+class Session:
+    """The identity in use.
+
+    Several threads may find out at once that it has ended; one of them renews it.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._lock = threading.Lock()
+        self.identity: Identity | None = None
+        if not credentials.by_password:
+            self.identity = Identity(credentials.user_id, Secret(credentials.token))
+
+    @property
+    def lock(self) -> threading.Lock:
+        return self._lock
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether there is a token that we made and have to give back."""
+        return self._credentials.by_password and self.identity is not None
+
+    def login_body(self) -> dict[str, object]:
+        return {"user": self._credentials.username, "password": self._credentials.password}
+
+    def take(self, answer: Json) -> Identity:
+        data = inner(answer, "data", "POST login")
+        token = Secret(identifier(data, "POST login", "authToken"))
+        self.identity = Identity(identifier(data, "POST login", "userId"), token)
+        return self.identity
+
+    def secrets(self) -> tuple[str, ...]:
+        mine = self._credentials
+        token = self.identity.token if self.identity else ""
+        return (mine.token, mine.password, mine.second_factor_password, token)

@@ -1,0 +1,58 @@
+"""Which permission of Rocket.Chat each endpoint needs, and how to say so.
+
+Source: reference page on the REST API, "Permissions and their default roles". Room permissions
+come with the room role `owner`, which the bot has in every room it makes.
+"""
+
+import re
+
+WHERE = "in Rocket.Chat under Administration > Workspace > Permissions"
+OWN_ROOM = "or make the bot an owner of that channel"
+
+_GLOBAL = {
+    "users.create": "create-user",
+    "users.update": "edit-other-user-info",
+    "users.setActiveStatus": "edit-other-user-active-status",
+    "users.list": "view-d-room",
+    "users.listByStatus": "view-d-room",
+    "users.info": "view-full-other-user-info",
+    "users.getPersonalAccessTokens": "create-personal-access-tokens",
+    "channels.create": "create-c",
+    "groups.create": "create-p",
+    "rooms.adminRooms": "view-room-administration",
+}
+_IN_ROOM = {
+    "invite": "add-user-to-joined-room",
+    "kick": "remove-user",
+    "addOwner": "set-owner",
+    "removeOwner": "set-owner",
+    "addModerator": "set-moderator",
+    "removeModerator": "set-moderator",
+    "addLeader": "set-leader",
+    "removeLeader": "set-leader",
+    "saveRoomSettings": "edit-room",
+    "changeArchivationState": "archive-room",
+    "members": "view-p-room",
+    "roles": "view-p-room",
+    "membersOrderedByRole": "view-p-room",
+}
+
+
+def permission_hint(endpoint: str) -> str:
+    """What to grant when "POST users.create" was refused."""
+    path = endpoint.rpartition(" ")[2]
+    if permission := _GLOBAL.get(path):
+        return grant(permission)
+    if path.startswith("settings/"):
+        return grant("view-privileged-setting")
+    last = re.split(r"[./]", path)[-1]
+    if last == "changeArchivationState":
+        return f'Grant a role of the bot "archive-room" and "unarchive-room" {WHERE}, {OWN_ROOM}.'
+    if permission := _IN_ROOM.get(last):
+        return f'Grant a role of the bot the permission "{permission}" {WHERE}, {OWN_ROOM}.'
+    return f"Look up what this call needs {WHERE}, or run the doctor."
+
+
+def grant(*permissions: str) -> str:
+    names = ", ".join(f'"{name}"' for name in permissions)
+    return f"Grant a role of the bot the permission{'s' * (len(permissions) > 1)} {names} {WHERE}."

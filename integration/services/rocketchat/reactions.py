@@ -1,0 +1,31 @@
+"""Finer kinds of errors that the client itself reacts to.
+
+Outside, each counts as the kind it derives from.
+"""
+
+from integration.services.errors import (
+    SecondFactorRequired,
+    TransientError,
+    UnexpectedAnswer,
+)
+
+
+class NotSent(TransientError):
+    """No connection: the server never saw the request, so any call may be repeated."""
+
+
+class RateLimited(TransientError):
+    """A 429: refused before anything happened, so any call may be repeated after the pause."""
+
+
+class AnswerTooLarge(UnexpectedAnswer):
+    """More bytes than we are ready to hold: ask for smaller pages."""
+
+
+class SecondFactorAsked(SecondFactorRequired):
+    """The server asks for a second factor.
+
+    `password_helps` when the account's password would do.
+    """
+
+    password_helps = False

@@ -1,0 +1,205 @@
+"""The table.
+
+The server's code, or its words where it gives no code -> our reaction and the next step.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from integration.services.errors import (
+    AlreadyDone,
+    NameTaken,
+    NotFound,
+    PermissionMissing,
+    RocketChatError,
+    UnexpectedAnswer,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The kind of error, the beginning of its message, and the next step."""
+
+    kind: type[RocketChatError]
+    lead: str
+    hint: str = ""
+
+
+_PERMISSION = Rule(PermissionMissing, "The Rocket.Chat bot lacks a permission")
+_IN_USE = Rule(
+    NameTaken,
+    "The username or e-mail address is already in use in Rocket.Chat",
+    "Link the existing account to the person, or rename one of the two.",
+)
+_RESERVED = Rule(
+    NameTaken, "Rocket.Chat reserves this username", "Give the person another username."
+)
+_ROOM_NAME = Rule(
+    NameTaken,
+    "A channel, team or person in Rocket.Chat already has this name",
+    "Link the existing channel to the group, or rename one of the two.",
+)
+_ARCHIVED_NAME = Rule(
+    NameTaken,
+    "An archived channel in Rocket.Chat already has this name",
+    "Unarchive and link that channel, or rename it.",
+)
+_NO_ROOM = Rule(
+    NotFound,
+    "The channel does not exist in Rocket.Chat, or the bot is no longer in it",
+    "If the channel still exists, add the bot to it again.",
+)
+_NO_USER = Rule(
+    NotFound,
+    "The account does not exist in Rocket.Chat any more",
+    "Run the sync again to see it anew.",
+)
+_DONE = Rule(AlreadyDone, "It is already so")
+_NOT_A_MEMBER = Rule(
+    NotFound, "The person is not in the channel", "Run the sync again to see its members anew."
+)
+_ARCHIVED = Rule(
+    RocketChatError, "The channel is archived", "Unarchive it in Rocket.Chat, or let it be."
+)
+_LAST_OWNER = Rule(
+    RocketChatError,
+    "The channel would be left without an owner",
+    "Make somebody else an owner of it first.",
+)
+_OWNER_OF = Rule(
+    RocketChatError,
+    "The account is the last owner (or only member) of channels",
+    "Make somebody else an owner of them (or add the bot) in Rocket.Chat, then run the sync again.",
+)
+_LAST_ADMIN = Rule(
+    RocketChatError,
+    "Rocket.Chat would be left without an administrator",
+    "Make another account an administrator first.",
+)
+_SEATS = Rule(
+    RocketChatError,
+    "The Rocket.Chat licence has no seat left",
+    "Deactivate accounts nobody uses, or extend the licence.",
+)
+_CHANNEL_PATTERN = Rule(
+    RocketChatError,
+    "Rocket.Chat does not accept this channel name",
+    "Change the naming template, or the setting UTF8_Channel_Names_Validation of Rocket.Chat.",
+)
+_USERNAME_PATTERN = Rule(
+    RocketChatError,
+    "Rocket.Chat does not accept this username",
+    "Change the username, or the setting UTF8_User_Names_Validation of Rocket.Chat.",
+)
+_EMAIL = Rule(
+    RocketChatError, "Rocket.Chat does not accept this e-mail address", "Correct it in Moodle."
+)
+_DOMAIN = Rule(
+    RocketChatError,
+    "Rocket.Chat does not accept e-mail addresses of this domain",
+    "Look at Accounts > Registration > allowed and blocked domains in Rocket.Chat.",
+)
+_PERSON_NAME = Rule(
+    RocketChatError,
+    "Rocket.Chat does not accept this person's name",
+    "Take out the characters < > \\ / in Moodle.",
+)
+_BANNED = Rule(
+    RocketChatError,
+    "The person is banned from the channel",
+    "Lift the ban in Rocket.Chat, or remove them in Moodle.",
+)
+_CONTRACT = Rule(
+    RocketChatError,
+    "Rocket.Chat does not understand the request",
+    "Compare the server's version with the supported ones (3.11 to 8.8) and report this.",
+)
+_ENDPOINT = Rule(
+    UnexpectedAnswer,
+    "The server does not know this call",
+    "Compare the server's version with the supported ones (3.11 to 8.8), and check its address.",
+)
+_OTHER = Rule(RocketChatError, "Rocket.Chat refuses the call", "")
+
+RULES: Mapping[str, Rule] = {
+    "unauthorized": _PERMISSION,
+    "forbidden": _PERMISSION,
+    "not-allowed": _PERMISSION,
+    "error-unauthorized": _PERMISSION,
+    "error-not-authorized": _PERMISSION,
+    "error-not-allowed": _PERMISSION,
+    "error-action-not-allowed": _PERMISSION,
+    "error-field-unavailable": _IN_USE,
+    "error-could-not-save-identity": _IN_USE,
+    "error-blocked-username": _RESERVED,
+    "error-duplicate-channel-name": _ROOM_NAME,
+    "error-duplicate-handle": _ROOM_NAME,
+    "error-archived-duplicate-name": _ARCHIVED_NAME,
+    "error-room-not-found": _NO_ROOM,
+    "error-invalid-room": _NO_ROOM,
+    "error-invalid-user": _NO_USER,
+    "error-user-not-found": _NO_USER,
+    "error-empty-invite-list": _NO_USER,
+    "invalid-user-invite-list": _NO_USER,
+    "error-user-already-owner": _DONE,
+    "error-user-already-moderator": _DONE,
+    "error-user-already-leader": _DONE,
+    "error-user-not-owner": _DONE,
+    "error-user-not-moderator": _DONE,
+    "error-user-not-leader": _DONE,
+    "error-user-not-in-room": _NOT_A_MEMBER,
+    "error-room-archived": _ARCHIVED,
+    "error-you-are-last-owner": _LAST_OWNER,
+    "error-remove-last-owner": _LAST_OWNER,
+    "user-last-owner": _OWNER_OF,
+    "error-license-user-limit-reached": _SEATS,
+    "error-invalid-room-name": _CHANNEL_PATTERN,
+    "error-input-is-not-a-valid-field": _USERNAME_PATTERN,
+    "error-invalid-email": _EMAIL,
+    "error-invalid-domain": _DOMAIN,
+    "error-email-domain-blacklisted": _DOMAIN,
+    "error-user-is-banned": _BANNED,
+    "invalid-params": _CONTRACT,
+    "error-invalid-params": _CONTRACT,
+    "error-user-param-not-provided": _CONTRACT,
+    "error-users-params-not-provided": _CONTRACT,
+}
+
+BY_ENDPOINT: tuple[tuple[str, str, Rule], ...] = (
+    (r"\.kick$", "error-user-not-in-room", _DONE),
+    (r"\.remove(Owner|Moderator|Leader)$", "error-user-not-in-room", _DONE),
+)
+"""Where a code means something else than in general."""
+
+BY_WORDS: tuple[tuple[str, Rule], ...] = (
+    (r"^User not found", _NO_USER),
+    (r"^Cannot read propert", _NO_USER),  # users.update of an unknown id, up to 6.x
+    (r"the same as what it would be (changed|renamed) to", _DONE),
+    (r"is not archived$", _DONE),
+    (r"^Name contains invalid characters", _PERSON_NAME),
+    (r"endpoint (does not exist|not found)", _ENDPOINT),
+    (r"^Resource not found", _NO_ROOM),
+    (r"^Match error|^Param |^Body param ", _CONTRACT),
+)
+"""For answers without a code."""
+
+_ACTIONS: Mapping[str, Rule] = {
+    "Remove_last_admin": _LAST_ADMIN,
+    "Assign_role": Rule(RocketChatError, "Rocket.Chat does not accept the account's role"),
+}
+"""`details.action` of an error-action-not-allowed that is no question of permissions."""
+
+
+def rule_for(endpoint: str, status: int, code: str, said: str, action: str) -> Rule:
+    if action in _ACTIONS:
+        return _ACTIONS[action]
+    for pattern, for_code, rule in BY_ENDPOINT:
+        if code == for_code and re.search(pattern, endpoint):
+            return rule
+    if code in RULES:
+        return RULES[code]
+    for pattern, rule in BY_WORDS:
+        if re.search(pattern, said):
+            return rule
+    return _PERMISSION if status == 403 else _ENDPOINT if status == 405 else _OTHER

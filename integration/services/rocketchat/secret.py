@@ -1,0 +1,26 @@
+"""Strings that must not be shown: in representations, log lines, error texts and debug pages."""
+
+from collections.abc import Iterable
+from typing import SupportsIndex
+
+HIDDEN = "***"
+
+
+class Secret(str):
+    """A string whose `repr` hides it: dumped frames and dataclasses do not give it away."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(HIDDEN) if self else "''"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
+        raise TypeError("a secret is not pickled")
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """`text` with every one of `secrets` hidden, for words that came from outside."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(str(secret), HIDDEN)
+    return text

@@ -1,0 +1,161 @@
+"""What Rocket.Chat has, in as few requests as it takes.
+
+Users, rooms, and the members of rooms that changed.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from integration.services.errors import (
+    AuthenticationError,
+    PermissionMissing,
+    RocketChatError,
+    TransientError,
+)
+from integration.services.rocketchat.answers import inner
+from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat.features import LIST_BY_STATUS, Features
+from integration.services.rocketchat.members import MemberReader
+from integration.services.rocketchat.paging import Listing, read_all
+from integration.services.rocketchat.parallel import in_parallel
+from integration.services.rocketchat.permissions import grant
+from integration.services.rocketchat.rows import account, channel, mark, row_id
+from integration.services.rocketchat.settings import PublicSettings
+from integration.services.rocketchat.translate import unknown_endpoint
+from integration.services.state import NameRules, RemoteAccount, RemoteChannel, RemoteState
+
+logger = logging.getLogger(__name__)
+USERS = "users.list"
+USERS_BY_STATUS = "users.listByStatus"
+ROOMS = "rooms.adminRooms"
+
+
+class RemoteReader:
+    """Reads and never writes.
+
+    Requests of a run in which nothing changed: version, settings, users, rooms.
+    """
+
+    def __init__(self, client: RocketChat, features: Features) -> None:
+        self._client, self._features = client, features
+        self._members = MemberReader(client, features)
+
+    def name_rules(self) -> NameRules:
+        return PublicSettings.read(self._client, self._features).name_rules()
+
+    def read(
+        self,
+        *,
+        known_counts: Mapping[str, int | None],
+        wanted_names: Collection[str],
+        audit: Collection[str] = (),
+    ) -> RemoteState:
+        """See `ports.Remote.read`. Complete, or an error: a list that comes short is one."""
+        bot_id = self._client.user_id
+        accounts, channels = self._bulk()
+        self._check_visible(bot_id, accounts.values())
+        channels |= self._with_members(channels, known_counts, frozenset(audit))
+        channels |= self._with_marks(channels, known_counts, wanted_names)
+        return RemoteState(bot_id, accounts, channels)
+
+    def _bulk(self) -> tuple[dict[str, RemoteAccount], dict[str, RemoteChannel]]:
+        """Both lists, side by side: each takes the server a while on a large site."""
+        with ThreadPoolExecutor(1, thread_name_prefix="rocketchat") as pool:
+            rooms = pool.submit(read_all, self._client, self._features, _rooms())
+            accounts = self._accounts()
+            return accounts, rooms.result()
+
+    def _accounts(self) -> dict[str, RemoteAccount]:
+        if self._features.has(USERS_BY_STATUS, LIST_BY_STATUS):
+            try:
+                return read_all(self._client, self._features, _users(USERS_BY_STATUS))
+            except RocketChatError as error:
+                if not unknown_endpoint(error):
+                    raise
+                self._features.lacks(USERS_BY_STATUS)
+        return read_all(self._client, self._features, _users(USERS))
+
+    def _check_visible(self, bot_id: str, accounts: Iterable[RemoteAccount]) -> None:
+        """Without view-full-other-user-info the list shows no e-mails (and no roles).
+
+        Nobody would be matched.
+        """
+        people = [one for one in accounts if one.kind == "user" and one.account_id != bot_id]
+        if not people or any(one.emails for one in people):
+            return
+        if len(people) == 1 and people[0].roles:
+            return  # one person who simply has no address
+        raise PermissionMissing(
+            "Rocket.Chat shows the bot nobody's e-mail address, so people cannot be recognised.",
+            hint=grant("view-full-other-user-info"),
+            endpoint=f"GET {USERS}",
+            status=200,
+        )
+
+    def _with_members(
+        self,
+        channels: Mapping[str, RemoteChannel],
+        known_counts: Mapping[str, int | None],
+        audit: frozenset[str],
+    ) -> dict[str, RemoteChannel]:
+        """The audited rooms, and known ones whose number of users is not what we remember."""
+        wanted = [
+            one
+            for room_id, one in channels.items()
+            if room_id in audit
+            or (room_id in known_counts and known_counts[room_id] != one.users_count)
+        ]
+        return self._each(
+            wanted, lambda one: self._members.with_members(one, roles=one.room_id in audit)
+        )
+
+    def _with_marks(
+        self,
+        channels: Mapping[str, RemoteChannel],
+        known_counts: Mapping[str, int | None],
+        wanted_names: Collection[str],
+    ) -> dict[str, RemoteChannel]:
+        """Rooms that have a wanted name, with their mark.
+
+        From 8.7 on the bulk read brought it already.
+        """
+        names = {name.casefold() for name in wanted_names}
+        wanted = [
+            one
+            for room_id, one in channels.items()
+            if one.name.casefold() in names
+            and room_id not in known_counts
+            and one.moodle_group is None
+        ]
+        return self._each(wanted, self._with_mark)
+
+    def _with_mark(self, one: RemoteChannel) -> RemoteChannel:
+        """One that the bot may not look into is not ours."""
+        try:
+            answer = self._client.get("rooms.info", {"roomId": one.room_id})
+        except (TransientError, AuthenticationError):
+            raise
+        except RocketChatError as error:
+            logger.debug("room=%s mark=unreadable code=%s", one.room_id, error.code)
+            return one
+        return replace(one, moodle_group=mark(inner(answer, "room", "GET rooms.info")))
+
+    def _each(
+        self, wanted: Iterable[RemoteChannel], look: Callable[[RemoteChannel], RemoteChannel]
+    ) -> dict[str, RemoteChannel]:
+        threads = self._client.connection.max_connections
+        return {one.room_id: one for one in in_parallel(look, wanted, threads)}
+
+
+def _users(path: str) -> Listing[RemoteAccount]:
+    return Listing(path, "users", row_id, account)
+
+
+def _rooms() -> Listing[RemoteChannel]:
+    """Discussions and the main rooms of teams are other types.
+
+    Arrays are written as Rocket.Chat's docs do.
+    """
+    return Listing(ROOMS, "rooms", row_id, channel, params={"types[]": ["c", "p"]})

@@ -1,0 +1,294 @@
+"""One change a call. Repeating any of them is harmless; "it is already so" counts as done.
+
+Rocket.Chat is never asked to delete anything here, nor to give up ownership (`confirmRelinquish`
+may delete rooms).
+"""
+
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from integration.services.errors import (
+    AlreadyDone,
+    NameTaken,
+    NotFound,
+    RocketChatError,
+    TransientError,
+)
+from integration.services.rocketchat.answers import inner, number, wrong
+from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat.features import Features
+from integration.services.rocketchat.look import (
+    SETTLE,
+    check_full_view,
+    created_account,
+    created_channel,
+)
+from integration.services.rocketchat.members import kind_of
+from integration.services.rocketchat.reactions import NotSent, RateLimited
+from integration.services.rocketchat.rows import COURSE_MARK, GROUP_MARK, account, channel
+from integration.services.rocketchat.secret import Secret
+from integration.services.state import RemoteAccount, RemoteChannel, RoomRole
+
+logger = logging.getLogger(__name__)
+Item = TypeVar("Item")
+INVITE_CHUNK = 200  # the server handles each person of a list by several queries
+CREATE_CHUNK = 1000
+NO_SUCH_PERSON = frozenset(
+    {"error-invalid-user", "error-empty-invite-list", "invalid-user-invite-list"}
+)
+
+
+class RocketChatWrites:
+    """`ports.Writes` for a real server. Threads may share it."""
+
+    def __init__(self, client: RocketChat, features: Features) -> None:
+        self._client, self._features = client, features
+
+    # ── Accounts ──────────────────────────────────────────────────────────────────────────────────
+
+    def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount:
+        """A local account with a random password that nobody knows.
+
+        No mail leaves, no default channel is joined.
+        """
+        body = {
+            "username": username,
+            "name": name,
+            "email": email,
+            "password": Secret(_password()),
+            "verified": True,
+            "joinDefaultChannels": False,
+            "requirePasswordChange": False,
+            "sendWelcomeEmail": False,
+        }
+        try:
+            return self._created_account(body)
+        except (NotSent, RateLimited):
+            raise
+        except TransientError as unknown:
+            _log_unknown(unknown)
+        self._client.pause(SETTLE)
+        if found := created_account(self._client, username, email):
+            return found
+        try:
+            return self._created_account(body)
+        except NameTaken:  # the first attempt may have come through in the meantime
+            if found := created_account(self._client, username, email):
+                return found
+            raise
+
+    def _created_account(self, body: dict[str, object]) -> RemoteAccount:
+        answer = self._client.post("users.create", body)
+        return account(inner(answer, "user", "POST users.create"), "POST users.create")
+
+    def update_account(self, account_id: str, *, name: str | None, email: str | None) -> None:
+        answer = self._client.get("users.info", {"userId": account_id})
+        user = inner(answer, "user", "GET users.info")
+        check_full_view(user)
+        now = account(user, "GET users.info")
+        data: dict[str, object] = {}
+        if name is not None and name != now.name:
+            data["name"] = name
+        if email is not None and email.lower() not in now.emails[:1]:
+            data |= {"email": email, "verified": True}  # else the server sends mails
+        if data:
+            kept = {key: user[key] for key in ("bio", "nickname") if user.get(key)}
+            body = {"userId": account_id, "data": data | kept}
+            self._client.post("users.update", body, repeatable=True)
+
+    def set_active(self, account_id: str, active: bool) -> None:
+        body = {"userId": account_id, "activeStatus": active}
+        answer = self._client.post("users.setActiveStatus", body, repeatable=True)
+        if not isinstance(answer.get("user"), dict):  # 3.x answers like this for an unknown id
+            raise NotFound(
+                "The account does not exist in Rocket.Chat any more.",
+                hint="Run the sync again to see it anew.",
+                endpoint="POST users.setActiveStatus",
+                status=200,
+            )
+
+    # ── Channels ──────────────────────────────────────────────────────────────────────────────────
+
+    def create_channel(
+        self,
+        *,
+        name: str,
+        private: bool,
+        usernames: Sequence[str],
+        topic: str,
+        group_id: int,
+        course_id: int,
+    ) -> RemoteChannel:
+        """The members go in at creation.
+
+        What the answer lacks (topic on 3.x, more than 1000) follows at once.
+        """
+        members = list(dict.fromkeys(usernames))  # twice the same name is an error on 3.x
+        body: dict[str, object] = {
+            "name": name,
+            "members": members[:CREATE_CHUNK],
+            "customFields": {COURSE_MARK: course_id, GROUP_MARK: group_id},
+        }
+        if topic:
+            body["extraData"] = {"topic": topic}
+        kind = kind_of(private)
+        try:
+            made, rest = self._created_channel(kind, body), members[CREATE_CHUNK:]
+        except (NotSent, RateLimited):
+            raise
+        except TransientError as unknown:
+            _log_unknown(unknown)
+            made = self._channel_after_all(kind, body, name, group_id)
+            rest = members if made.users_count <= len(members) else []
+        return self._completed(made, rest, topic)
+
+    def _channel_after_all(
+        self, kind: str, body: dict[str, object], name: str, group_id: int
+    ) -> RemoteChannel:
+        """The room that an earlier attempt made, else a new one."""
+        self._client.pause(SETTLE)
+        if found := created_channel(self._client, name, group_id):
+            return found
+        try:
+            return self._created_channel(kind, body)
+        except NameTaken:  # the first attempt may have come through in the meantime
+            if found := created_channel(self._client, name, group_id):
+                return found
+            raise
+
+    def _created_channel(self, kind: str, body: dict[str, object]) -> RemoteChannel:
+        where = f"POST {kind}.create"
+        answer = self._client.post(f"{kind}.create", body, slow=True)
+        room = inner(answer, kind.removesuffix("s"), where)
+        found = channel({**room, "customFields": body["customFields"]}, where)
+        if found is None:
+            raise wrong(where, "what it made is no channel")
+        return found
+
+    def _completed(self, made: RemoteChannel, rest: Sequence[str], topic: str) -> RemoteChannel:
+        """The room exists and its id must not be lost.
+
+        What fails from here on is left to the next run.
+
+        The count and the topic that are returned tell the caller what is missing.
+        """
+        try:
+            if rest:
+                count = self._invite(made.room_id, made.private, "username", rest)
+                made = replace(made, users_count=made.users_count if count is None else count)
+            if topic != made.topic:
+                self.set_topic(made.room_id, topic)
+                made = replace(made, topic=topic)
+        except RocketChatError as problem:
+            logger.warning("room=%s made but not complete: %s", made.room_id, problem.message)
+        return made
+
+    def rename_channel(self, room_id: str, name: str) -> None:
+        self._save(room_id, {"roomName": name})
+
+    def set_topic(self, room_id: str, topic: str) -> None:
+        self._save(room_id, {"roomTopic": topic})
+
+    def set_read_only(self, room_id: str, read_only: bool) -> None:
+        self._save(room_id, {"readOnly": read_only})
+
+    def _save(self, room_id: str, change: dict[str, object]) -> None:
+        self._settle("rooms.saveRoomSettings", {"rid": room_id, **change})
+
+    def archive(self, room_id: str) -> None:
+        self._settle("rooms.changeArchivationState", {"rid": room_id, "action": "archive"})
+
+    def unarchive(self, room_id: str) -> None:
+        self._settle("rooms.changeArchivationState", {"rid": room_id, "action": "unarchive"})
+
+    # ── Members ───────────────────────────────────────────────────────────────────────────────────
+
+    def add_members(self, room_id: str, private: bool, account_ids: Sequence[str]) -> int | None:
+        return self._invite(room_id, private, "userId", account_ids)
+
+    def _invite(self, room_id: str, private: bool, key: str, names: Sequence[str]) -> int | None:
+        """In chunks where the server takes lists, else one by one.
+
+        Inviting a member again changes nothing.
+        """
+        kind, count = kind_of(private), None
+        for chunk in _chunks(names, INVITE_CHUNK):
+            if self._features.invites_lists(kind):
+                try:
+                    count = self._invited(kind, {"roomId": room_id, f"{key}s": chunk})
+                    continue
+                except RocketChatError as error:
+                    if not self._features.refuses_lists(kind, error):
+                        raise
+            count = self._invite_singly(kind, room_id, key, chunk)
+        return count
+
+    def _invite_singly(self, kind: str, room_id: str, key: str, names: Sequence[str]) -> int | None:
+        """Like the list form.
+
+        Accounts that do not exist are passed over, unless there is no other.
+        """
+        count, gone = None, 0
+        for name in names:
+            try:
+                count = self._invited(kind, {"roomId": room_id, key: name})
+            except NotFound as error:
+                gone += 1
+                if gone == len(names) or error.code not in NO_SUCH_PERSON:
+                    raise
+        return count
+
+    def _invited(self, kind: str, body: dict[str, object]) -> int | None:
+        answer = self._client.post(f"{kind}.invite", body, repeatable=True, slow=True)
+        return _users_count(answer.get(kind.removesuffix("s")), f"POST {kind}.invite")
+
+    def remove_member(self, room_id: str, private: bool, account_id: str) -> None:
+        try:
+            self._settle(f"{kind_of(private)}.kick", {"roomId": room_id, "userId": account_id})
+        except NotFound as error:
+            if error.code not in NO_SUCH_PERSON:
+                raise  # the room is gone, or we cannot see it
+
+    def set_role(self, room_id: str, private: bool, account_id: str, role: RoomRole) -> None:
+        self._role("add", room_id, private, account_id, role)
+
+    def unset_role(self, room_id: str, private: bool, account_id: str, role: RoomRole) -> None:
+        self._role("remove", room_id, private, account_id, role)
+
+    def _role(
+        self, verb: str, room_id: str, private: bool, account_id: str, role: RoomRole
+    ) -> None:
+        if role is RoomRole.MEMBER:
+            raise ValueError("a plain member has no role to set")
+        path = f"{kind_of(private)}.{verb}{role.capitalize()}"
+        self._settle(path, {"roomId": room_id, "userId": account_id})
+
+    def _settle(self, path: str, body: dict[str, object]) -> None:
+        """Make it so; that it is so already is as good."""
+        try:
+            self._client.post(path, body, repeatable=True)
+        except AlreadyDone as done:
+            logger.debug("endpoint=%s already=%s", done.endpoint, done.code)
+
+
+def _password() -> str:
+    """Random, and within every password policy: long, of all kinds of characters. Kept nowhere."""
+    return f"{secrets.token_urlsafe(32)}-aA1"
+
+
+def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _users_count(room: object, where: str) -> int | None:
+    if not isinstance(room, dict) or room.get("usersCount") is None:
+        return None
+    return number(room, "usersCount", where)
+
+
+def _log_unknown(problem: TransientError) -> None:
+    logger.debug("endpoint=%s outcome=unknown status=%d", problem.endpoint, problem.status)

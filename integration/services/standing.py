@@ -1,0 +1,195 @@
+"""Who counts in a course, and the same in words. Pure; the rules are Moodle's own (get_enrolled_users with
+onlyactive) plus the account checks that Moodle leaves to the caller.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+
+from integration.services.state import (
+    ROLE_STRENGTH,
+    Course,
+    Enrolment,
+    Group,
+    MoodleState,
+    Person,
+    RoomRole,
+)
+
+ACTIVE = 0  # mdl_user_enrolments.status and mdl_enrol.status are upside down: 0 is on
+_NO_ROWS: tuple[Enrolment, ...] = ()
+
+
+def is_active(row: Enrolment, now: int) -> bool:
+    """Whether this one enrolment counts now (mdl_user_enrolments and mdl_enrol)."""
+    return (
+        row.status == ACTIVE
+        and row.method_status == ACTIVE
+        and row.timestart < now
+        and (row.timeend == 0 or row.timeend > now)
+    )
+
+
+def unusable_because(person: Person) -> str:
+    """Why Moodle itself would not let the person in, "" when it would (mdl_user)."""
+    if person.deleted:
+        return "deleted in Moodle"
+    if person.suspended:
+        return "suspended in Moodle"
+    if not person.confirmed:
+        return "not confirmed in Moodle"
+    if person.auth == "nologin":
+        return "may not log in to Moodle (authentication 'nologin')"
+    return "the guest user" if person.guest else ""
+
+
+class Standing:
+    """Everybody's standing, from one reading of Moodle and the included roles.
+
+    `roles` maps included Moodle role ids to channel roles. The sets of a course are computed once, on demand.
+    """
+
+    def __init__(self, moodle: MoodleState, roles: Mapping[int, RoomRole]) -> None:
+        self.moodle = moodle
+        self.roles = roles
+        self._active: dict[int, frozenset[int]] = {}
+        self._channel_roles: dict[int, dict[int, RoomRole]] = {}
+
+    @cached_property
+    def usable(self) -> frozenset[int]:
+        """People whose Moodle account works."""
+        return frozenset(
+            person.user_id for person in self.moodle.people.values() if not unusable_because(person)
+        )
+
+    @cached_property
+    def active_somewhere(self) -> frozenset[int]:
+        """Usable people with an active enrolment in any integrated course."""
+        everyone: set[int] = set()
+        for course_id in self.moodle.integrated:
+            everyone |= self.active_in(course_id)
+        return frozenset(everyone)
+
+    def active_in(self, course_id: int) -> frozenset[int]:
+        """Usable people with at least one active enrolment in the course, by whatever method."""
+        found = self._active.get(course_id)
+        if found is None:
+            now, usable = self.moodle.read_at, self.usable
+            found = frozenset(
+                user_id
+                for user_id, rows in self.moodle.enrolments.get(course_id, {}).items()
+                if user_id in usable and any(is_active(row, now) for row in rows)
+            )
+            self._active[course_id] = found
+        return found
+
+    def channel_role(self, course: Course, user_id: int) -> RoomRole | None:
+        """The strongest channel role of the person's included roles in the course, None without any."""
+        found = self._channel_roles.get(course.course_id)
+        if found is None:
+            found = self._channel_roles[course.course_id] = self._roles_of(course)
+        role = found.get(user_id)
+        return role if role is not None else self.roles.get(self.moodle.default_role_id or -1)
+
+    def members(self, group: Group) -> dict[int, RoomRole]:
+        """Effective members of the group who hold an included role: user id -> channel role."""
+        course = self.moodle.courses[group.course_id]
+        active = self.active_in(group.course_id)
+        members: dict[int, RoomRole] = {}
+        for user_id in self.moodle.group_members.get(group.group_id, ()):
+            if user_id in active:
+                role = self.channel_role(course, user_id)
+                if role is not None:
+                    members[user_id] = role
+        return members
+
+    # --- in words -----------------------------------------------------------------------------------------
+
+    def why_member(self, group: Group, user_id: int) -> str:
+        """"member of group 'Group A'; active by manual enrolment; role student"."""
+        course = self.moodle.courses[group.course_id]
+        methods = dict.fromkeys(
+            row.method
+            for row in self._rows(group.course_id, user_id)
+            if is_active(row, self.moodle.read_at)
+        )
+        roles = [
+            self.moodle.role_names.get(role_id, str(role_id))
+            for role_id in self.role_ids(course, user_id)
+            if role_id in self.roles
+        ]
+        return (
+            f"member of group '{group.name}'; active by {' and '.join(methods)} enrolment; "
+            f"role {', '.join(roles)}"
+        )
+
+    def why_not_member(self, group_id: int, user_id: int) -> str:
+        """The first thing that keeps the person out of the group's channel, in words."""
+        person = self.moodle.people.get(user_id)
+        group = self.moodle.groups.get(group_id)
+        if person is None:
+            return "not found in Moodle"
+        if reason := unusable_because(person):
+            return reason
+        if group is None:
+            return "the group does not exist any more"
+        if user_id not in self.moodle.group_members.get(group_id, ()):
+            return f"no longer in group '{group.name}'" + self._enrolment_note(group, user_id)
+        if user_id not in self.active_in(group.course_id):
+            return self.why_not_active(group.course_id, user_id)
+        held = [
+            self.moodle.role_names.get(role_id, str(role_id))
+            for role_id in self.role_ids(self.moodle.courses[group.course_id], user_id)
+        ]
+        return f"holds no included role (has: {', '.join(held) or 'none'})"
+
+    def why_not_active(self, course_id: int, user_id: int) -> str:
+        """Why none of the person's enrolments in the course counts now."""
+        rows = self._rows(course_id, user_id)
+        if not rows:
+            return "not enrolled in the course any more"
+        return "; ".join(dict.fromkeys(_why_not(row, self.moodle.read_at) for row in rows))
+
+    def role_ids(self, course: Course, user_id: int) -> tuple[int, ...]:
+        """Every role of the person in the course, its categories and the site, the default role last."""
+        found: dict[int, None] = {}
+        for context_id in course.context_ids:
+            found.update(dict.fromkeys(self.moodle.roles.get(context_id, {}).get(user_id, ())))
+        if self.moodle.default_role_id is not None:
+            found[self.moodle.default_role_id] = None
+        return tuple(found)
+
+    def _roles_of(self, course: Course) -> dict[int, RoomRole]:
+        strongest: dict[int, RoomRole] = {}
+        for context_id in course.context_ids:
+            for user_id, role_ids in self.moodle.roles.get(context_id, {}).items():
+                for role_id in role_ids:
+                    role = self.roles.get(role_id)
+                    if role is None:
+                        continue
+                    known = strongest.get(user_id)
+                    if known is None or ROLE_STRENGTH[role] > ROLE_STRENGTH[known]:
+                        strongest[user_id] = role
+        return strongest
+
+    def _rows(self, course_id: int, user_id: int) -> tuple[Enrolment, ...]:
+        return self.moodle.enrolments.get(course_id, {}).get(user_id, _NO_ROWS)
+
+    def _enrolment_note(self, group: Group, user_id: int) -> str:
+        if user_id in self.active_in(group.course_id):
+            return ""
+        return f"; {self.why_not_active(group.course_id, user_id)}"
+
+
+def _why_not(row: Enrolment, now: int) -> str:
+    if row.method_status != ACTIVE:
+        return f"the enrolment method '{row.method}' is switched off"
+    if row.status != ACTIVE:
+        return f"the {row.method} enrolment is suspended"
+    if row.timestart >= now:
+        return f"the {row.method} enrolment begins on {_day(row.timestart)}"
+    return f"the {row.method} enrolment ended on {_day(row.timeend)}"
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")

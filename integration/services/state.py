@@ -1,0 +1,263 @@
+"""The nouns of the sync: what Moodle says, what Rocket.Chat has, what rcsync manages, what should be.
+
+Values only: frozen, compared by content, free of Django and of I/O. Mass rows (one per person, enrolment or
+account) are named tuples because a large site has hundreds of thousands of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class RoomRole(StrEnum):
+    """What a person is in a channel. Rocket.Chat knows owner, moderator and leader; a member has none."""
+
+    MEMBER = "member"
+    LEADER = "leader"
+    MODERATOR = "moderator"
+    OWNER = "owner"
+
+
+ROLE_STRENGTH = {role: strength for strength, role in enumerate(RoomRole)}
+"""Of several roles the strongest counts: owner over moderator over leader over member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which part of the world a run looks at. `courses` None = every integrated course; `users` None = everybody.
+
+    A scope narrows what may be changed, never what is known about a person: whether an account is to be
+    active is always decided over all integrated courses.
+    """
+
+    courses: frozenset[int] | None = None
+    users: frozenset[int] | None = None
+
+    def has_course(self, course_id: int) -> bool:
+        return self.courses is None or course_id in self.courses
+
+    def has_user(self, user_id: int) -> bool:
+        return self.users is None or user_id in self.users
+
+
+EVERYTHING = Scope()
+
+
+# --- Moodle -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A row of mdl_course. `context_ids` are the contexts whose roles count: system, categories, course."""
+
+    course_id: int
+    shortname: str
+    fullname: str
+    visible: bool
+    category_visible: bool
+    enddate: int  # unix seconds, 0 = open end
+    context_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A row of mdl_groups. `visibility`: 0 all, 1 members, 2 own, 3 none (who may see its member list)."""
+
+    group_id: int
+    course_id: int
+    name: str
+    visibility: int
+
+
+class Person(NamedTuple):
+    """A row of mdl_user. The username is unique only together with the MNet host; the e-mail not at all."""
+
+    user_id: int
+    username: str
+    email: str
+    firstname: str
+    lastname: str
+    auth: str
+    confirmed: bool
+    suspended: bool
+    deleted: bool
+    guest: bool  # mdl_config siteguest
+
+    @property
+    def name(self) -> str:
+        return f"{self.firstname} {self.lastname}".strip() or self.username
+
+
+class Enrolment(NamedTuple):
+    """A row of mdl_user_enrolments with its method (mdl_enrol). Status 0 = active, 1 = suspended/disabled.
+
+    `timestart` and `timeend` are unix seconds; a `timeend` of 0 means for ever.
+    """
+
+    course_id: int
+    user_id: int
+    method: str
+    status: int
+    method_status: int
+    timestart: int
+    timeend: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoodleState:
+    """One complete reading of a scope. That it exists means that every query of it succeeded.
+
+    For everybody in `people` the enrolments in ALL integrated courses are here, whatever the scope; groups and
+    their members are here for the courses of the scope. An integrated course that is not in `courses` does
+    not exist in Moodle any more.
+    """
+
+    read_at: int  # unix seconds; the clock by which enrolment windows are judged
+    integrated: frozenset[int]  # course ids
+    courses: Mapping[int, Course]
+    groups: Mapping[int, Group]
+    group_members: Mapping[int, tuple[int, ...]]  # group id -> user ids, as in mdl_groups_members
+    people: Mapping[int, Person]
+    enrolments: Mapping[int, Mapping[int, tuple[Enrolment, ...]]]  # course id -> user id -> rows
+    roles: Mapping[int, Mapping[int, tuple[int, ...]]]  # context id -> user id -> role ids
+    role_names: Mapping[int, str]  # role id -> shortname, every role of the site
+    default_role_id: int | None = None  # mdl_config defaultuserroleid: held by everybody, without a row
+
+
+# --- Rocket.Chat ------------------------------------------------------------------------------------------
+
+
+class RemoteAccount(NamedTuple):
+    """A Rocket.Chat user. `emails` are lower-cased; `kind` is Rocket.Chat's `type` (user, bot, app)."""
+
+    account_id: str
+    username: str
+    name: str
+    emails: tuple[str, ...]
+    active: bool
+    roles: tuple[str, ...]
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteChannel:
+    """A Rocket.Chat room of type c or p.
+
+    `name` is what people see (fname where the server has one). `users_count` counts every member, the bot
+    and deactivated accounts too. `members` is None when the list was not read; when it was, it holds active
+    accounts only (older servers also list deactivated ones). `roles` likewise (None = not read).
+    `moodle_group` is the mark that rcsync leaves in the custom fields of a room it creates; it is looked up
+    only where a channel without a link has a wanted name.
+    """
+
+    room_id: str
+    name: str
+    private: bool
+    users_count: int
+    archived: bool
+    read_only: bool
+    topic: str
+    creator_id: str
+    moodle_group: int | None = None
+    members: frozenset[str] | None = None  # account ids
+    roles: Mapping[str, RoomRole] | None = None  # account id -> role, members without a role are absent
+
+
+@dataclass(frozen=True, slots=True)
+class NameRules:
+    """What the server accepts as names. Patterns are the bodies of anchored expressions, as the server has them."""
+
+    username_pattern: str = "[0-9a-zA-Z-_.]+"
+    channel_pattern: str = "[0-9a-zA-Z-_.]+"
+    free_channel_names: bool = False  # UI_Allow_room_names_with_special_chars
+    reserved: frozenset[str] = frozenset({"all", "here", "admin", "administrator", "system", "user"})
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteState:
+    """One complete reading of Rocket.Chat, as far as the scope needs it."""
+
+    bot_id: str
+    accounts: Mapping[str, RemoteAccount]  # by account id
+    channels: Mapping[str, RemoteChannel]  # by room id
+
+
+# --- What rcsync manages ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedAccount:
+    """A stored pair of ids. `created`: rcsync made the account; `deactivated`: rcsync switched it off."""
+
+    user_id: int
+    account_id: str
+    username: str
+    created: bool
+    deactivated: bool = False
+
+
+class Ending(StrEnum):
+    """What becomes of a channel whose reason to exist is gone. Deleting is not among the choices."""
+
+    KEEP = "keep"
+    READ_ONLY = "read_only"
+    ARCHIVE = "archive"
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedChannel:
+    """A stored pair of ids. `topic` is the last one we set, `users_count` the server's count after our last look.
+
+    `users_count` None = not known, so the members have to be read. `ended` is what rcsync did when the
+    channel's reason to exist went away; only that is taken back when the reason returns.
+    """
+
+    group_id: int
+    course_id: int
+    room_id: str
+    name: str
+    topic: str
+    users_count: int | None
+    ended: Ending | None = None
+
+
+class ManagedMember(NamedTuple):
+    """A person in a managed channel. `ours` False = was there by hand before: known, but never removed."""
+
+    role: RoomRole
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """The ledger: everything rcsync made or was told to take over, and what a person decided.
+
+    `unfinished_*` name work whose outcome was never stored because the process died: if the thing exists
+    now, it is ours.
+    """
+
+    accounts: Mapping[int, ManagedAccount] = field(default_factory=dict)  # by user id
+    channels: Mapping[int, ManagedChannel] = field(default_factory=dict)  # by group id
+    members: Mapping[int, Mapping[int, ManagedMember]] = field(default_factory=dict)  # group -> user
+    unfinished_accounts: frozenset[int] = frozenset()  # user ids
+    unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id)
+
+
+# --- Checks -----------------------------------------------------------------------------------------------
+
+
+class CheckStatus(StrEnum):
+    OK = "ok"
+    WARNING = "warning"  # works, but something is missing or slow
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor: what was looked at, what was found, and how to repair it ("" when all is well)."""
+
+    name: str
+    status: CheckStatus
+    found: str
+    fix: str = ""

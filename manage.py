@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""Django's command line. `./rcsync COMMAND` runs this in rcsync's own environment."""
+
+import os
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rcsync_project.settings")
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(f"rcsync is not configured: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""What a database driver's error means for an administrator: the cause, and what to do about it.
+
+Error numbers are MySQL's and MariaDB's (four digits), PostgreSQL's SQLSTATE (five characters) or
+SQLite's names. Nothing here ever repeats a password, even where a driver's text should hold one.
+"""
+
+from collections.abc import Collection
+
+from django.db import Error, InterfaceError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from integration.services.errors import ConfigurationError, SourceError, SyncError
+from moodle.models import TABLES, User, UserEnrolment, table
+
+LOST = {"0", "1053", "1927", "2006", "2013", "2055", "4031"}
+NO_TABLE = {"1146", "42P01"}
+NO_COLUMN = {"1054", "42703"}
+NOT_ALLOWED = {"1142", "1143", "1044", "42501"}
+TOO_SLOW = {"1205", "1969", "3024", "57014", "55P03", "SQLITE_BUSY"}
+WRONG_USER = {"1045", "1698", "1862", "4151", "28000", "28P01"}
+NO_DATABASE = {"1049", "3D000", "SQLITE_CANTOPEN", "SQLITE_NOTADB"}
+
+
+def error_code(error: BaseException) -> str:
+    """The driver's own number or name of the error, "" where it gives none."""
+    cause = error.__cause__ or error
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+    if code is None and cause.args and isinstance(cause.args[0], int):
+        code = cause.args[0]
+    return "" if code is None else str(code)
+
+
+def is_lost(error: Error, connection: BaseDatabaseWrapper) -> bool:
+    """Whether the connection broke, rather than the query being refused."""
+    code = error_code(error)
+    if isinstance(error, InterfaceError) or code in LOST or code[:3] == "57P" or code[:2] == "08":
+        return True
+    return connection.connection is None or not connection.is_usable()
+
+
+def explain(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
+    """The error of a query, as SourceError or, where a setting has to change, ConfigurationError."""
+    code, text = error_code(error), _said(error, connection)
+    if code in NO_TABLE or "no such table" in text:
+        return missing_tables(connection) or _other(text)
+    if code in NO_COLUMN or "no such column" in text:
+        return missing_columns(text)
+    if code in NOT_ALLOWED:
+        return not_allowed(connection, text)
+    if code in TOO_SLOW:
+        return SourceError(
+            f"Moodle's database took too long to answer ({text}).",
+            hint="Try again when the server is less busy, or allow longer queries there.",
+        )
+    if is_lost(error, connection):
+        return SourceError(
+            f"The connection to Moodle's database was lost twice while reading ({text}).",
+            hint="Look into the log of the database server; rcsync reads again at the next run.",
+        )
+    return _other(text)
+
+
+def explain_connect(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
+    """The error of opening the connection."""
+    code, text = error_code(error), _said(error, connection)
+    if code in NO_DATABASE or ("database" in text and "does not exist" in text):
+        return ConfigurationError(
+            f"There is no Moodle database {_place(connection)} ({text}).",
+            hint="Correct the name at the end of MOODLE_DATABASE_URL: it is $CFG->dbname in "
+            "Moodle's config.php.",
+        )
+    if code in NOT_ALLOWED:
+        return not_allowed(connection, text)
+    if code in WRONG_USER or "authentication failed" in text:
+        return ConfigurationError(
+            f"Moodle's database refuses the user {_user(connection)} ({text}).",
+            hint="Correct the user and the password in MOODLE_DATABASE_URL (special characters as "
+            "%XX), or create the account in the database.",
+        )
+    return SourceError(
+        f"Moodle's database {_place(connection)} cannot be reached ({text}).",
+        hint="Check that the server runs, that host and port in MOODLE_DATABASE_URL are right, and that "
+        "no firewall stands between.",
+    )
+
+
+def missing_tables(connection: BaseDatabaseWrapper) -> SyncError | None:
+    """Why tables that we read are not there: another prefix, a half-restored database or another
+    one.
+    """
+    names = _table_names(connection)
+    missing = sorted({model._meta.db_table for model in TABLES} - names)
+    if not missing:
+        return None
+    if User._meta.db_table in names:
+        return SourceError(
+            f"Moodle's database has no table {' and no '.join(missing)}, though it has others.",
+            hint="It is incomplete: restore it whole, or let Moodle's upgrade finish.",
+        )
+    prefixes = _prefixes(names)
+    if prefixes:
+        return ConfigurationError(
+            f"Moodle's tables do not begin with '{table('')}': the database has "
+            f"{' and '.join(f'{prefix}user' for prefix in prefixes)}.",
+            hint=f"Set MOODLE_DB_PREFIX={' or MOODLE_DB_PREFIX='.join(prefixes)}.",
+        )
+    return ConfigurationError(
+        f"The database {_place(connection)} shows no table {User._meta.db_table} and nothing else of "
+        "a Moodle.",
+        hint="Correct the name at the end of MOODLE_DATABASE_URL, or give the account the right: "
+        + grant(connection),
+    )
+
+
+def missing_columns(text: str) -> SyncError:
+    return SourceError(
+        f"A column that rcsync reads is missing in Moodle's database ({text}).",
+        hint="rcsync reads Moodle 4.2 and newer: upgrade Moodle, or rcsync where Moodle is the newer one.",
+    )
+
+
+def not_allowed(connection: BaseDatabaseWrapper, text: str) -> SyncError:
+    return ConfigurationError(
+        f"The database account {_user(connection)} may not read all of Moodle's tables ({text}).",
+        hint=f"Run as administrator of the database: {grant(connection)}",
+    )
+
+
+def grant(connection: BaseDatabaseWrapper) -> str:
+    """The statement that gives our account the right to read, and no other."""
+    user, name = connection.settings_dict["USER"], connection.settings_dict["NAME"]
+    if connection.vendor == "postgresql":
+        return f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{user}";'
+    if connection.vendor == "mysql":
+        return f"GRANT SELECT ON `{name}`.* TO '{user}'@'%';"
+    return "make the file readable for the user rcsync runs as."
+
+
+def _prefixes(names: Collection[str]) -> list[str]:
+    """What Moodle's table names begin with here: whatever stands before "user_enrolments"."""
+    ending = UserEnrolment._meta.db_table.removeprefix(table(""))
+    return sorted(name.removesuffix(ending) for name in names if name.endswith(ending))
+
+
+def _table_names(connection: BaseDatabaseWrapper) -> set[str]:
+    try:
+        return set(connection.introspection.table_names())
+    except Error:
+        return set()
+
+
+def _other(text: str) -> SyncError:
+    return SourceError(
+        f"Moodle's database refused a query ({text}).",
+        hint="./rcsync doctor looks at each table by itself and says what is wrong with it.",
+    )
+
+
+def _said(error: Error, connection: BaseDatabaseWrapper) -> str:
+    """The driver's words on one line, without the password."""
+    cause = error.__cause__ or error
+    words = cause.args[-1] if cause.args else type(cause).__name__
+    text = " ".join(str(words).split())
+    password = str(connection.settings_dict.get("PASSWORD") or "")
+    return text.replace(password, "***") if password else text
+
+
+def _user(connection: BaseDatabaseWrapper) -> str:
+    return f"'{connection.settings_dict['USER']}'"
+
+
+def _place(connection: BaseDatabaseWrapper) -> str:
+    """'moodle' on moodle-db:3306, without user and password."""
+    settings = connection.settings_dict
+    options = settings.get("OPTIONS", {})
+    host = settings["HOST"] or options.get("unix_socket") or options.get("read_default_file")
+    if not host:
+        return f"'{settings['NAME']}'"
+    port = f":{settings['PORT']}" if settings["PORT"] else ""
+    return f"'{settings['NAME']}' on {host}{port}"

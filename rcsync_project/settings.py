@@ -1,0 +1,296 @@
+"""Django's settings, and the only place that reads the environment.
+
+Every variable is explained in `.env.example`. The environment says where things are and holds the
+secrets; everything else an administrator sets lives in the database (`IntegrationSettings`).
+"""
+
+import base64
+import contextlib
+import io
+import os
+import re
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from rcsync_project.databases import moodle_database, no_moodle, own_database
+
+try:
+    import MySQLdb  # noqa: F401  # production's driver, where it could be built
+except ImportError:
+    import pymysql
+
+    pymysql.install_as_MySQLdb()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"  # what rcsync writes by itself: its SQLite file, a key for development
+
+# ── The environment ──────────────────────────────────────────────────────────────────────────────
+# Read into a copy, so that no child process inherits the secrets of `.env`. A variable set to
+# nothing counts as not set.
+
+
+class Environment(environ.Env):
+    ENVIRON = dict(os.environ)
+
+
+def read_env_file() -> None:
+    """`.env`, if there is one, or the file that RCSYNC_ENV_FILE names; an empty name reads none."""
+    name = os.environ.get("RCSYNC_ENV_FILE", ".env")
+    file = BASE_DIR / name
+    if not name or (name == ".env" and not file.exists()):
+        return
+    try:
+        Environment.read_env(io.StringIO(file.read_text()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"The settings in {file} cannot be read: {error}.") from None
+
+
+read_env_file()
+Environment.ENVIRON = {key: value for key, value in Environment.ENVIRON.items() if value.strip()}
+env = Environment()
+
+
+def text(name: str, default: str = "") -> str:
+    """The value as it is written. `env(name)` would take a leading "$" for another variable."""
+    return str(env.ENVIRON.get(name, default)).strip()
+
+
+def development_key(name: str, new_key: str) -> str:
+    """A key that stays the same between starts, kept outside version control."""
+    file = VAR_DIR / name
+    if not file.exists():
+        VAR_DIR.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=VAR_DIR, delete=False) as new:  # mode 0600
+            new.write(new_key)
+        with contextlib.suppress(FileExistsError):  # another process was first: its key counts
+            os.link(new.name, file)
+        Path(new.name).unlink()
+    return file.read_text()
+
+
+# ── Basics and security ──────────────────────────────────────────────────────────────────────────
+
+DEBUG = env.bool("DEBUG", default=False)
+
+SECRET_KEY = text("SECRET_KEY")
+if DEBUG and not SECRET_KEY:
+    SECRET_KEY = development_key("secret_key", secrets.token_urlsafe(50))
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. Put SECRET_KEY=<50 random characters> into the file .env or the "
+        "environment (.env.example shows how to make one), or set DEBUG=on to try rcsync out."
+    )
+RCSYNC_SECRET_KEYS: list[str] = [
+    key.strip() for key in text("RCSYNC_SECRET_KEYS").split(",") if key.strip()
+]
+if DEBUG and not RCSYNC_SECRET_KEYS:
+    _fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    RCSYNC_SECRET_KEYS = [development_key("rcsync_secret_key", _fernet_key)]
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+SECURE_SSL = env.bool("SECURE_SSL", default=not DEBUG)
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=SECURE_SSL)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked from the same machine, without TLS
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=3600 if SECURE_SSL else 0)
+SESSION_COOKIE_SECURE = SECURE_SSL
+CSRF_COOKIE_SECURE = SECURE_SSL
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_AGE = 12 * 60 * 60  # a working day: whoever is signed in can change every channel
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+SILENCED_SYSTEM_CHECKS = [
+    "models.W037",  # django-q2 has a conditional index, which MariaDB leaves out
+    "security.W005",  # HSTS for subdomains and preload lists speak for hosts that are not ours
+    "security.W021",
+]
+
+# ── Applications ─────────────────────────────────────────────────────────────────────────────────
+
+INSTALLED_APPS = [
+    "unfold",  # before django.contrib.admin, whose templates it replaces
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_q",
+    "moodle",
+    "integration",
+    "demo",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "rcsync_project.urls"
+WSGI_APPLICATION = "rcsync_project.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL = "admin:login"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# ── Databases ────────────────────────────────────────────────────────────────────────────────────
+
+MOODLE_TESTING = env.bool("RCSYNC_MOODLE_TESTING", default=False)  # tests may create Moodle tables
+MOODLE_CONFIGURED = bool(text("MOODLE_DATABASE_URL"))
+MOODLE_DB_PREFIX = text("MOODLE_DB_PREFIX", "mdl_")
+if not re.fullmatch(r"[A-Za-z0-9_]+", MOODLE_DB_PREFIX):
+    raise ImproperlyConfigured(
+        f"MOODLE_DB_PREFIX is {MOODLE_DB_PREFIX!r}, which cannot begin a table's name. "
+        "It is $CFG->prefix in Moodle's config.php, usually mdl_."
+    )
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": own_database(text("DATABASE_URL", "sqlite:///var/rcsync.sqlite3"), BASE_DIR),
+    "moodle": (
+        moodle_database(text("MOODLE_DATABASE_URL"), BASE_DIR, read_only=not MOODLE_TESTING)
+        if MOODLE_CONFIGURED
+        else no_moodle()
+    ),
+}
+DATABASE_ROUTERS = ["moodle.router.MoodleRouter"]
+
+# ── Rocket.Chat ──────────────────────────────────────────────────────────────────────────────────
+# An empty string means "not set here": the admin's settings count then.
+
+ROCKETCHAT: dict[str, str] = {
+    "url": text("ROCKETCHAT_URL"),
+    "user_id": text("ROCKETCHAT_USER_ID"),
+    "auth_token": text("ROCKETCHAT_AUTH_TOKEN"),
+    "username": text("ROCKETCHAT_USERNAME"),
+    "password": text("ROCKETCHAT_PASSWORD"),
+    "ca_file": text("ROCKETCHAT_CA_FILE"),
+}
+
+# ── Background work ──────────────────────────────────────────────────────────────────────────────
+
+LOG_LEVEL = text("LOG_LEVEL", "INFO").upper()
+
+TASK_SECONDS = env.int("RCSYNC_TASK_SECONDS", default=900)
+Q_CLUSTER = {
+    "name": "rcsync",
+    "label": _("Background tasks"),
+    "orm": "default",  # survives a crash; the Redis broker loses the task that was running
+    "workers": env.int("RCSYNC_WORKERS", default=2),
+    "queue_limit": 1,
+    "bulk": 1,
+    "timeout": TASK_SECONDS,
+    # Waiting behind (workers + queue_limit) others counts: with less, a task would run twice.
+    "retry": 3 * TASK_SECONDS + 60,
+    "ack_failures": True,
+    "max_attempts": 1,  # attempts are counted in our own rows
+    "catch_up": False,
+    "save_limit": 200,
+    "recycle": 50,
+    "poll": 1,
+    "log_level": LOG_LEVEL,
+}
+
+# ── Mail ─────────────────────────────────────────────────────────────────────────────────────────
+
+_mail = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST = _mail["EMAIL_HOST"] or "localhost"
+EMAIL_PORT = _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_FILE_PATH = _mail["EMAIL_FILE_PATH"]
+EMAIL_USE_TLS = _mail.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "rcsync@localhost")
+
+# ── Languages and time ───────────────────────────────────────────────────────────────────────────
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("de", _("German")), ("fr", _("French")), ("es", _("Spanish"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = text("TIME_ZONE", "UTC")
+USE_TZ = True
+
+# ── Static files ─────────────────────────────────────────────────────────────────────────────────
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# ── The admin's look ─────────────────────────────────────────────────────────────────────────────
+
+UNFOLD = {
+    "SITE_TITLE": "rcsync",
+    "SITE_HEADER": "rcsync",
+    "SITE_SUBHEADER": _("Moodle groups in Rocket.Chat"),
+    "SITE_SYMBOL": "sync",
+    "SITE_URL": None,
+    "SHOW_LANGUAGES": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
+
+# ── Logging: one line per event, on standard error (standard output belongs to `--json`) ─────────
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"level": "INFO"},
+        "django.db.backends": {"level": "INFO"},  # not every statement, even at LOG_LEVEL=DEBUG
+    },
+}

@@ -1,0 +1,94 @@
+"""Fixtures for infrastructure. Values to test with are made by `tests.builders`."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tests import servers
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not _is_worker(config):
+        settings.TEST_FOLDER.mkdir(mode=0o700)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not _is_worker(config):
+        shutil.rmtree(settings.TEST_FOLDER, ignore_errors=True)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")  # set by pytest-xdist
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of sample data and recordings."""
+    return servers.require_shared()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[servers.MariaDB]:
+    with servers.running_mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[servers.Postgres]:
+    with servers.running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def moodle_alias(
+    django_db_blocker: Any,
+) -> Callable[..., AbstractContextManager[BaseDatabaseWrapper]]:
+    """`with moodle_alias(url, read_only=True) as connection:` points the alias `moodle` elsewhere.
+
+    Works in tests with and without the mark `django_db`.
+    """
+
+    @contextmanager
+    def point(url: str, *, read_only: bool = True) -> Iterator[BaseDatabaseWrapper]:
+        with django_db_blocker.unblock(), servers.moodle_at(url, read_only=read_only) as connection:
+            yield connection
+
+    return point
+
+
+# ── Lines for the end of the test report, also from workers of pytest-xdist ──────────────────────
+
+NOTES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """`note("...")` adds a line to the summary, for a figure that people should see."""
+    return request.config.stash.setdefault(NOTES, []).append
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _is_worker(session.config):
+        output: dict[str, Any] = vars(session.config)["workeroutput"]
+        output["notes"] = session.config.stash.get(NOTES, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    notes = getattr(node, "workeroutput", {}).get("notes", [])
+    node.config.stash.setdefault(NOTES, []).extend(notes)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    notes = config.stash.get(NOTES, [])
+    if notes:
+        terminalreporter.section("notes")
+        for line in notes:
+            terminalreporter.line(line)

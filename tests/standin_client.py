@@ -1,0 +1,85 @@
+"""A small HTTP client for the tests of the stand-in: it retries nothing and hides nothing."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from demo.standin import ADMIN_ID, ADMIN_TOKEN, StandIn
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `body` is parsed when it is JSON and text otherwise."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]  # names in lower case
+
+
+class Client:
+    """One kept-alive connection to a stand-in, as the administrator unless told otherwise."""
+
+    def __init__(
+        self, server: StandIn, user_id: str = ADMIN_ID, token: str = ADMIN_TOKEN, timeout: float = 5
+    ) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout)
+        self.auth = {"X-User-Id": user_id, "X-Auth-Token": token} if user_id else {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+    def get(self, name: str, **parameters: Any) -> Answer:
+        """GET /api/v1/NAME; a list gives a parameter several times."""
+        query = urlencode(parameters, doseq=True)
+        return self.send("GET", f"/api/v1/{name}?{query}" if query else f"/api/v1/{name}")
+
+    def post(self, name: str, headers: dict[str, str] | None = None, **body: Any) -> Answer:
+        """POST /api/v1/NAME with a JSON body."""
+        return self.send("POST", f"/api/v1/{name}", json.dumps(body), headers)
+
+    def hook(self, name: str, **body: Any) -> Answer:
+        """POST /_standin/NAME."""
+        return self.send("POST", f"/_standin/{name}", json.dumps(body))
+
+    def replay(
+        self, method: str, path: str, parameters: dict[str, Any], body: Any, headers: dict[str, str]
+    ) -> Answer:
+        """A recorded request; a body that is text goes out as it is."""
+        query = urlencode(parameters, doseq=True)
+        target = f"{path}?{query}" if query else path
+        text = body if isinstance(body, str) or body is None else json.dumps(body)
+        return self.send(method, target, text, headers)
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        body: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """Any request."""
+        all_headers = {"Content-Type": "application/json", **self.auth, **(headers or {})}
+        data = body.encode() if body is not None else None
+        self._connection.request(method, target, body=data, headers=all_headers)
+        response = self._connection.getresponse()
+        text = response.read().decode()
+        is_json = (response.getheader("Content-Type") or "").startswith("application/json")
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, json.loads(text) if is_json and text else text, found)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
