@@ -44,6 +44,9 @@ ROOM_ROLES = _choices(
 class IntegrationSettings(models.Model):
     """The site's settings: exactly one row, fetched with `load()`."""
 
+    # Always 1, and not counted up by the database: MariaDB takes no constraint on such a column.
+    id = models.PositiveSmallIntegerField(primary_key=True, editable=False)
+
     # Connection. The environment wins over these (see services/settings.py).
     rocketchat_url = models.URLField(_("Rocket.Chat address"), blank=True)
     rocketchat_user_id = models.CharField(_("user id"), max_length=64, blank=True)
@@ -61,6 +64,12 @@ class IntegrationSettings(models.Model):
         null=True,
         blank=True,
         help_text=_("Leave empty for no limit of our own; Rocket.Chat's limits are always obeyed."),
+    )
+
+    moodle_url = models.URLField(
+        _("Moodle address"),
+        blank=True,
+        help_text=_("Only for links from this admin to courses, groups and people in Moodle."),
     )
 
     # Channels.
@@ -455,12 +464,16 @@ class SyncRun(models.Model):
     digest = models.CharField(_("digest of the plan"), max_length=64, blank=True)
     forced = models.BooleanField(_("limits passed on purpose"), default=False)
     cancel_requested = models.BooleanField(default=False)
+    scope = models.JSONField(
+        _("scope"), default=dict, help_text=_("Moodle ids of courses and users; null means all.")
+    )
     planned = models.JSONField(_("planned"), default=dict)
     applied = models.JSONField(_("done"), default=dict)
     done_count = models.PositiveIntegerField(_("finished operations"), default=0)
     failed_count = models.PositiveIntegerField(_("failures"), default=0)
     conflict_count = models.PositiveIntegerField(_("conflicts"), default=0)
     skips = models.JSONField(_("left alone"), default=list)
+    conflicts = models.JSONField(_("conflicts found"), default=list)
     requests = models.JSONField(_("requests"), default=dict)
     message = models.TextField(_("message"), blank=True)
     hint = models.TextField(_("next step"), blank=True)

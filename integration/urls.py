@@ -1,3 +1,41 @@
-from django.urls import URLPattern
+"""Addresses of the pages that are no ModelAdmin. They lie inside the admin's own address."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path, register_converter
+
+from integration.pages import conflicts, courses, runs, setup, why
+
+
+class Subject:
+    """What "Why?" is asked about."""
+
+    regex = "person|channel"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(Subject, "subject")
+
+app_name = "rcsync"
+urlpatterns = [
+    path("admin/checks/", setup.test_connections, name="checks"),
+    path("admin/choose-roles/", setup.roles, name="roles"),
+    path("admin/add-courses/", setup.add_courses, name="courses"),
+    path("admin/preview/pattern/", setup.pattern_preview, name="pattern_preview"),
+    path("admin/preview/names/", setup.name_preview, name="name_preview"),
+    path("admin/sync-everything/", courses.sync_everything, name="sync_everything"),
+    path("admin/run/<int:run_id>/progress/", runs.progress, name="progress"),
+    path("admin/run/<int:run_id>/cancel/", runs.cancel, name="cancel"),
+    path("admin/run/<int:run_id>/retry/", runs.retry, name="retry"),
+    path("admin/run/<int:run_id>/again/", runs.again, name="again"),
+    path("admin/run/<int:run_id>/apply/", runs.apply, name="apply"),
+    path("admin/run/<int:run_id>/operations.csv", runs.export, name="export"),
+    path("admin/conflict/<int:conflict_id>/decide/", conflicts.decide, name="decide"),
+    path("admin/conflict/<int:conflict_id>/retry/", conflicts.retry, name="retry_conflict"),
+    path("admin/why/", why.search, name="why"),
+    path("admin/why/<subject:kind>/<int:number>/", why.answer, name="why_of"),
+    path("admin/why/<subject:kind>/<int:number>/sync/", why.sync_one, name="sync_one"),
+]

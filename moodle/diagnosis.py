@@ -4,6 +4,7 @@ Error numbers are MySQL's and MariaDB's (four digits), PostgreSQL's SQLSTATE (fi
 SQLite's names. Nothing here ever repeats a password, even where a driver's text should hold one.
 """
 
+import re
 from collections.abc import Collection
 
 from django.db import Error, InterfaceError
@@ -39,7 +40,7 @@ def is_lost(error: Error, connection: BaseDatabaseWrapper) -> bool:
 
 
 def explain(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
-    """The error of a query, as SourceError or, where a setting has to change, ConfigurationError."""
+    """The error of a query: SourceError, or ConfigurationError where a setting has to change."""
     code, text = error_code(error), _said(error, connection)
     if code in NO_TABLE or "no such table" in text:
         return missing_tables(connection) or _other(text)
@@ -54,8 +55,8 @@ def explain(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
         )
     if is_lost(error, connection):
         return SourceError(
-            f"The connection to Moodle's database was lost twice while reading ({text}).",
-            hint="Look into the log of the database server; rcsync reads again at the next run.",
+            f"The connection to Moodle's database was lost while reading ({text}).",
+            hint="It was opened again once, in vain. Look into the log of the database server.",
         )
     return _other(text)
 
@@ -63,7 +64,7 @@ def explain(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
 def explain_connect(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
     """The error of opening the connection."""
     code, text = error_code(error), _said(error, connection)
-    if code in NO_DATABASE or ("database" in text and "does not exist" in text):
+    if code in NO_DATABASE or re.search('database ".*" does not exist', text):
         return ConfigurationError(
             f"There is no Moodle database {_place(connection)} ({text}).",
             hint="Correct the name at the end of MOODLE_DATABASE_URL: it is $CFG->dbname in "
@@ -71,7 +72,7 @@ def explain_connect(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
         )
     if code in NOT_ALLOWED:
         return not_allowed(connection, text)
-    if code in WRONG_USER or "authentication failed" in text:
+    if code in WRONG_USER or re.search('authentication failed|role ".*" does not exist', text):
         return ConfigurationError(
             f"Moodle's database refuses the user {_user(connection)} ({text}).",
             hint="Correct the user and the password in MOODLE_DATABASE_URL (special characters as "
@@ -79,8 +80,8 @@ def explain_connect(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
         )
     return SourceError(
         f"Moodle's database {_place(connection)} cannot be reached ({text}).",
-        hint="Check that the server runs, that host and port in MOODLE_DATABASE_URL are right, and that "
-        "no firewall stands between.",
+        hint="Check that the server runs, that host and port in MOODLE_DATABASE_URL are right, and "
+        "that no firewall stands between.",
     )
 
 
@@ -105,8 +106,8 @@ def missing_tables(connection: BaseDatabaseWrapper) -> SyncError | None:
             hint=f"Set MOODLE_DB_PREFIX={' or MOODLE_DB_PREFIX='.join(prefixes)}.",
         )
     return ConfigurationError(
-        f"The database {_place(connection)} shows no table {User._meta.db_table} and nothing else of "
-        "a Moodle.",
+        f"The database {_place(connection)} shows no table {User._meta.db_table} and nothing else "
+        "of a Moodle.",
         hint="Correct the name at the end of MOODLE_DATABASE_URL, or give the account the right: "
         + grant(connection),
     )
@@ -115,7 +116,8 @@ def missing_tables(connection: BaseDatabaseWrapper) -> SyncError | None:
 def missing_columns(text: str) -> SyncError:
     return SourceError(
         f"A column that rcsync reads is missing in Moodle's database ({text}).",
-        hint="rcsync reads Moodle 4.2 and newer: upgrade Moodle, or rcsync where Moodle is the newer one.",
+        hint="rcsync reads Moodle 4.2 and newer: upgrade Moodle, or rcsync where Moodle is the "
+        "newer one.",
     )
 
 
@@ -126,18 +128,28 @@ def not_allowed(connection: BaseDatabaseWrapper, text: str) -> SyncError:
     )
 
 
-def grant(connection: BaseDatabaseWrapper) -> str:
-    """The statement that gives our account the right to read, and no other."""
-    user, name = connection.settings_dict["USER"], connection.settings_dict["NAME"]
+def grant(connection: BaseDatabaseWrapper, account: str = "") -> str:
+    """The statement that lets an account (ours, if none is named) read Moodle, and nothing else."""
+    user, name = account or connection.settings_dict["USER"], connection.settings_dict["NAME"]
     if connection.vendor == "postgresql":
         return f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{user}";'
     if connection.vendor == "mysql":
-        return f"GRANT SELECT ON `{name}`.* TO '{user}'@'%';"
+        host = "%" if account else _mysql_host(connection)
+        return f"GRANT SELECT ON `{name}`.* TO '{user}'@'{host}';"
     return "make the file readable for the user rcsync runs as."
 
 
+def _mysql_host(connection: BaseDatabaseWrapper) -> str:
+    """The host part of our account, which MySQL takes for a part of its name."""
+    if connection.connection is None:
+        return "%"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_USER()")
+        return str(cursor.fetchone()[0]).rpartition("@")[2]
+
+
 def _prefixes(names: Collection[str]) -> list[str]:
-    """What Moodle's table names begin with here: whatever stands before "user_enrolments"."""
+    """What Moodle's table names begin with here: what stands before "user_enrolments"."""
     ending = UserEnrolment._meta.db_table.removeprefix(table(""))
     return sorted(name.removesuffix(ending) for name in names if name.endswith(ending))
 
@@ -160,6 +172,7 @@ def _said(error: Error, connection: BaseDatabaseWrapper) -> str:
     """The driver's words on one line, without the password."""
     cause = error.__cause__ or error
     words = cause.args[-1] if cause.args else type(cause).__name__
+    words = getattr(getattr(cause, "diag", None), "message_primary", None) or words
     text = " ".join(str(words).split())
     password = str(connection.settings_dict.get("PASSWORD") or "")
     return text.replace(password, "***") if password else text
@@ -172,6 +185,8 @@ def _user(connection: BaseDatabaseWrapper) -> str:
 def _place(connection: BaseDatabaseWrapper) -> str:
     """'moodle' on moodle-db:3306, without user and password."""
     settings = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"at {str(settings['NAME']).removeprefix('file://').removesuffix('?mode=ro')}"
     options = settings.get("OPTIONS", {})
     host = settings["HOST"] or options.get("unix_socket") or options.get("read_default_file")
     if not host:

@@ -81,7 +81,7 @@ class UserInfoData(MoodleTable):
 
 
 class CourseCategory(MoodleTable):
-    """A category. `path` holds the ids from the top: /2/3. Hiding one hides what is below it, too."""
+    """A category. `path` holds the ids from the top: /2/3. Hiding one hides all below it."""
 
     name = CharField(max_length=255, db_default="")
     parent = BigIntegerField(db_default=0, db_index=True)
@@ -149,7 +149,7 @@ class Enrol(MoodleTable):
 
 
 class UserEnrolment(MoodleTable):
-    """A person enrolled by one method. `status` 0 = active, 1 = suspended; `timeend` 0 = for ever."""
+    """A person enrolled by a method. `status` 0 = active, 1 = suspended; `timeend` 0 = for ever."""
 
     status = BigIntegerField(db_default=0)
     enrolid = BigIntegerField(db_index=True)
@@ -197,7 +197,7 @@ class RoleAssignment(MoodleTable):
 
 
 class Context(MoodleTable):
-    """A place where roles are held. `path` lists the ids of its parents and its own: /1/11/12/15."""
+    """A place where roles are held. `path` holds the ids from the top: /1/11/12/15."""
 
     SYSTEM, USER, CATEGORY, COURSE = 10, 30, 40, 50
 

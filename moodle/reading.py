@@ -44,7 +44,7 @@ def read_whole(work: Callable[[], Answer], alias: str = MOODLE) -> Answer:
 
 
 def open_connection(alias: str = MOODLE) -> BaseDatabaseWrapper:
-    """The connection to Moodle, open. ConfigurationError or SourceError where it cannot be opened."""
+    """The connection to Moodle, open; ConfigurationError or SourceError where that fails."""
     if alias == MOODLE and not settings.MOODLE_CONFIGURED:
         raise ConfigurationError(
             "No Moodle is configured.",

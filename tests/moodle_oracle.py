@@ -44,7 +44,7 @@ def oracle_members(
 
 
 def _holders(cursor: Any, prefix: str, role_ids: Collection[int]) -> dict[int, set[int]]:
-    """Course id -> who holds one of the roles in the course, a category above it or the whole site."""
+    """Course id -> who holds one of the roles in the course, above it or on the whole site."""
     at: dict[int, set[int]] = defaultdict(set)
     wanted = ", ".join(str(int(role_id)) for role_id in role_ids) or "-1"
     sql = f"SELECT contextid, userid FROM {prefix}role_assignments WHERE roleid IN ({wanted})"

@@ -41,16 +41,16 @@ class Client:
     ) -> None:
         self._connection.close()
 
-    def get(self, name: str, **parameters: Any) -> Answer:
+    def get(self, name: str, /, **parameters: Any) -> Answer:
         """GET /api/v1/NAME; a list gives a parameter several times."""
         query = urlencode(parameters, doseq=True)
         return self.send("GET", f"/api/v1/{name}?{query}" if query else f"/api/v1/{name}")
 
-    def post(self, name: str, headers: dict[str, str] | None = None, **body: Any) -> Answer:
+    def post(self, name: str, headers: dict[str, str] | None = None, /, **body: Any) -> Answer:
         """POST /api/v1/NAME with a JSON body."""
         return self.send("POST", f"/api/v1/{name}", json.dumps(body), headers)
 
-    def hook(self, name: str, **body: Any) -> Answer:
+    def hook(self, name: str, /, **body: Any) -> Answer:
         """POST /_standin/NAME."""
         return self.send("POST", f"/_standin/{name}", json.dumps(body))
 
@@ -71,9 +71,23 @@ class Client:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """Any request."""
+        self.begin(method, target, body, headers)
+        return self.finish()
+
+    def begin(
+        self,
+        method: str,
+        target: str,
+        body: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Sends a request without waiting for its answer."""
         all_headers = {"Content-Type": "application/json", **self.auth, **(headers or {})}
         data = body.encode() if body is not None else None
         self._connection.request(method, target, body=data, headers=all_headers)
+
+    def finish(self) -> Answer:
+        """The answer to what was begun."""
         response = self._connection.getresponse()
         text = response.read().decode()
         is_json = (response.getheader("Content-Type") or "").startswith("application/json")

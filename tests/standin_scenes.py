@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from demo.standin import ADMIN_ID, StandIn, people
-from demo.standin.clock import sha256
 from demo.standin.constants import LONG_AGO
 from demo.standin.records import Room, User
 from tests.standin_client import Answer, Client
@@ -30,7 +29,11 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "users_update_unknown_field": ("users_update_roles",),
     "channels_create_duplicate": ("channels_create_ok",),
     "channels_list": ("channels_create_readonly_customfields",),
-    "channels_invite_single": ("channels_list", "channels_members_paging", "channels_members_count0"),
+    "channels_invite_single": (
+        "channels_list",
+        "channels_members_paging",
+        "channels_members_count0",
+    ),
     "channels_invite_existing_member": ("channels_invite_single",),
     "channels_members_after_userIds": ("channels_invite_userIds", "channels_invite_usernames"),
     "channels_kick_ok": ("channels_members_after_inactive",),
@@ -127,7 +130,8 @@ class Stage:
         if case.name in SCENES:
             SCENES[case.name](self)
         self._reserve_ids(case)
-        with Client(self.server, case.caller, self.token(case.caller, LOGINS.get(case.name, "session"))) as client:
+        token = self.token(case.caller, LOGINS.get(case.name, "session"))
+        with Client(self.server, case.caller, token) as client:
             extra = {k: v for k, v in case.headers.items() if k.startswith("x-2fa")}
             return client.replay(case.method, case.path, case.parameters, case.body, extra)
 
@@ -150,7 +154,6 @@ class Stage:
             return
         for key, kind in CREATED.get(case.endpoint, {}).items():
             self.world.ids.reserved[kind].append(case.answer[key]["_id"])
-
 
     def stand_by(self, case: Case) -> None:
         """Lets a recorded call that is not offered have its effect on the others."""
@@ -301,7 +304,7 @@ def no_limit(stage: Stage) -> None:
 @before("login_verified_email_user")
 def somebody_verified(stage: Stage) -> None:
     """Somebody who is asked for a code by mail."""
-    stage.add_person(
+    person = stage.add_person(
         "verified1",
         name="V",
         password="Str0ng-pass-v",
@@ -309,6 +312,7 @@ def somebody_verified(stage: Stage) -> None:
         created_at=LONG_AGO,
         require_password_change=False,
     )
+    people.join_default_channels(stage.world, person)
 
 
 @before("p_users_update_totp")

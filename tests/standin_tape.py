@@ -100,7 +100,9 @@ def in_order(
     missing = set(moments)
     done: list[Case] = []
     while waiting:
-        ready = next(case for case in waiting if not missing.intersection(before.get(case.name, ())))
+        ready = next(
+            case for case in waiting if not missing.intersection(before.get(case.name, ()))
+        )
         waiting.remove(ready)
         missing.remove(ready.name)
         done.append(ready)
@@ -133,12 +135,14 @@ def _documents(value: Any) -> list[dict[str, Any]]:
 
 
 # Values that mean something to a program; all others only need the right type.
-TELLING = frozenset(
-    "success error errorType details message status state _id rid t name fname username roles "
-    "active archived ro default usersCount msgs count offset total method codeGenerated "
-    "availableMethods canViewAllInfo address verified version topic description announcement "
-    "customFields userId importIds unread".split()
-)
+TELLING = {
+    *("success", "error", "errorType", "details", "message", "status", "state", "method"),
+    *("_id", "rid", "userId", "username", "name", "fname", "t", "type", "roles", "importIds"),
+    *("active", "archived", "ro", "default", "verified", "address", "canViewAllInfo", "unread"),
+    *("topic", "description", "announcement", "customFields", "version"),
+    *("usersCount", "msgs", "count", "offset", "total"),
+    *("codeGenerated", "availableMethods"),
+}
 
 
 def differences(recorded: Any, given: Any, path: str = "") -> list[str]:

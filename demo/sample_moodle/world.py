@@ -45,7 +45,13 @@ ROLES = (
     "user",
     "frontpage",
 )
-EVENT_TABLES = {"user_enrolment": "user_enrolments", "group": "groups", "group_member": "groups"}
+EVENT_CRUD = {"deleted": "d", "removed": "d", "unassigned": "d", "updated": "u"}  # others: "c"
+EVENT_TABLES = {
+    "user_enrolment": "user_enrolments",
+    "group": "groups",
+    "group_member": "groups",
+    "enrol_instance": "enrol",
+}
 
 
 class World:
@@ -250,7 +256,7 @@ class World:
             eventname=f"\\core\\event\\{event}",
             objecttable=EVENT_TABLES.get(target, target),
             objectid=object_id,
-            crud={"deleted": "d", "updated": "u"}.get(action, "c"),
+            crud=EVENT_CRUD.get(action, "c"),
             edulevel=0,
             contextid=self._contexts[level, instance],
             contextlevel=level,

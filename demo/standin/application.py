@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 from demo.standin import (
     routes_import,
     routes_members,
+    routes_method,
+    routes_room_lists,
     routes_rooms,
     routes_session,
     routes_site,
@@ -19,7 +23,7 @@ from demo.standin.call import Call, Reply, Request
 from demo.standin.dialects import login_required, permission_missing, wrong_method
 from demo.standin.errors import ApiError
 from demo.standin.faults import PAGE, Died, Faults, Hangup, suffer
-from demo.standin.limits import Headers, RateLimiter
+from demo.standin.limits import RateLimiter
 from demo.standin.routes_site import PAGE_OF_THE_APP
 from demo.standin.routing import Answer, Route, Routes, split_tail
 from demo.standin.schema import check
@@ -27,18 +31,19 @@ from demo.standin.schemas import schema_for
 from demo.standin.stats import Stats
 from demo.standin.world import World
 
+logger = logging.getLogger(__name__)
 PREFIX = "/api/v1/"
 
-ROUTES = Routes()
-for module in (
-    routes_session,
-    routes_site,
-    routes_users,
-    routes_rooms,
-    routes_members,
-    routes_import,
-):
-    ROUTES.include(module.routes)
+ROUTES = Routes.of(
+    routes_session.routes,
+    routes_site.routes,
+    routes_users.routes,
+    routes_rooms.routes,
+    routes_room_lists.routes,
+    routes_members.routes,
+    routes_method.routes,
+    routes_import.routes,
+)
 
 
 class Application:
@@ -77,7 +82,12 @@ class Application:
                 return self._api_reply(request, name)
             return suffer(fault, lambda: self._api_reply(request, name))
         except ApiError as refusal:
-            return Reply.of(refusal.body, refusal.status, refusal.headers)
+            return _as_refusal(refusal)
+        except (Hangup, Died):
+            raise
+        except Exception:
+            logger.exception("method=%s endpoint=%s", request.method, name)
+            return Reply.of({"success": False, "error": "Internal server error"}, 500)
 
     def _api_reply(self, request: Request, name: str) -> Reply:
         key, tail = split_tail(name)
@@ -89,8 +99,12 @@ class Application:
         if body is None:
             return Reply.html(PAGE.format("Bad Request"), 400)
         call = Call(self.world, request, name, tail, body)
-        with self.world.lock:
-            return self._answered(call, route)
+        try:
+            with self.world.lock:
+                reply = self._answered(call, route)
+        except ApiError as refusal:
+            reply = _as_refusal(refusal)
+        return replace(reply, headers=reply.headers + call.limit_headers)
 
     def _no_such_endpoint(self, request: Request, key: str) -> Reply:
         dialect = self.world.dialect
@@ -114,17 +128,16 @@ class Application:
 
     def _answered(self, call: Call, route: Route) -> Reply:
         self._identify(call, route)
-        headers: Headers = ()
         for step in call.dialect.checks:
             if step == "rate_limit":
-                headers = self.limiter.count(call)
+                call.limit_headers = self.limiter.count(call)
             elif step == "schema":
                 _check_schema(call, route)
             elif route.permission and not self.world.allowed(call.caller, route.permission):
                 raise permission_missing(call.dialect)
         if route.two_factor:
             two_factor.demand(call)
-        return _as_reply(call, route.action(call), headers)
+        return _as_reply(call, route.action(call))
 
     def _identify(self, call: Call, route: Route) -> None:
         headers = call.request.headers
@@ -151,10 +164,14 @@ def _check_schema(call: Call, route: Route) -> None:
         call.body = check(schema, call.body, call.dialect)
 
 
-def _as_reply(call: Call, answer: Answer, headers: Headers) -> Reply:
+def _as_refusal(refusal: ApiError) -> Reply:
+    return Reply.of(refusal.body, refusal.status, refusal.headers)
+
+
+def _as_reply(call: Call, answer: Answer) -> Reply:
     if isinstance(answer, Reply):
-        return Reply(answer.status, answer.body, answer.content_type, answer.headers + headers)
+        return answer
     has_own_envelope = call.endpoint in ("login", "logout") and not call.dialect.long_envelope
     if not has_own_envelope:
         answer = answer | {"success": True}
-    return Reply.of(answer, headers=headers)
+    return Reply.of(answer)

@@ -48,9 +48,7 @@ class Reply:
         return cls(status, to_json(body), headers=headers)
 
     @classmethod
-    def html(
-        cls, text: str, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
-    ) -> Reply:
+    def html(cls, text: str, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
         """A page, as a server or proxy sends it where a program expects JSON."""
         return cls(status, text.encode(), HTML, headers)
 
@@ -66,6 +64,7 @@ class Call:
     body: dict[str, Any] = field(default_factory=dict)
     user: User | None = None
     token: Token | None = None
+    limit_headers: tuple[tuple[str, str], ...] = ()  # what the rate limit has to tell
 
     @property
     def dialect(self) -> Dialect:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from demo.standin import storage
 from demo.standin.constants import ADMIN_PASSWORD, ADMIN_USERNAME
 from demo.standin.dialects import DIALECTS, dialect_like
+from demo.standin.fresh import fresh_world
 from demo.standin.server import StandIn
 from demo.standin.world import World
 
@@ -39,7 +41,7 @@ def run(
     dialect = dialect_like(like)
     try:
         known = state is not None and state.exists()
-        world = storage.load_file(state, dialect) if state and known else World.fresh(dialect)
+        world = storage.load_file(state, dialect) if state and known else fresh_world(dialect)
     except storage.UnreadableState as error:
         say(f"Cannot start from the state file: {error}")
         return 2
@@ -70,9 +72,13 @@ def _save_if_changed(world: World, state: Path | None, saved: int) -> int:
     return changes
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line without Django."""
     parser = argparse.ArgumentParser(prog="python -m demo.standin", description=__doc__)
     add_arguments(parser)
-    return run(**vars(parser.parse_args(arguments)), say=lambda text: print(text, flush=True))
-
+    return run(**vars(parser.parse_args(arguments)), say=_say)

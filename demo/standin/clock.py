@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import random
-import string
 import time
 from collections import defaultdict, deque
+from functools import lru_cache
 
-ID_ALPHABET = string.ascii_letters + string.digits
+ID_LENGTH = 17
 
 
 def iso(seconds: float) -> str:
     """ISO 8601 in UTC with milliseconds and a Z."""
     whole, milliseconds = divmod(int(seconds * 1000), 1000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{milliseconds:03d}Z"
+    return f"{_whole_seconds(whole)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=16)
+def _whole_seconds(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def now_iso() -> str:
@@ -38,8 +43,8 @@ class Ids:
         """The next id for a document of this kind."""
         if kind and self.reserved[kind]:
             return self.reserved[kind].popleft()
-        return self.text(17)
+        return self.text(ID_LENGTH)
 
     def text(self, length: int) -> str:
-        """Random letters and digits."""
-        return "".join(self._random.choices(ID_ALPHABET, k=length))
+        """Random hexadecimal digits."""
+        return f"{self._random.getrandbits(4 * length):0{length}x}"

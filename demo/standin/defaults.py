@@ -27,7 +27,6 @@ NAME_PATTERN = "[0-9a-zA-Z-_.]+"
 PUBLIC_SETTINGS: dict[str, Any] = {
     "API_Drupal_URL": "",
     "API_Embed": True,
-    "API_EmbedDisabledFor": "",
     "API_Use_REST_For_DDP_Calls": True,
     "API_User_Limit": 500,
     "Accounts_AllowedDomainsList": "",
@@ -36,7 +35,7 @@ PUBLIC_SETTINGS: dict[str, Any] = {
     "Accounts_LoginExpiration": 90,
     "Accounts_ManuallyApproveNewUsers": False,
     "Accounts_Password_Policy_Enabled": False,
-    "Accounts_Password_Policy_MinLength": 14,
+    "Accounts_Password_Policy_MinLength": 7,
     "Accounts_Registration_Users_Default_Roles": "user",
     "Accounts_RequireNameForSignUp": True,
     "Accounts_TwoFactorAuthentication_By_Email_Enabled": True,
@@ -48,6 +47,11 @@ PUBLIC_SETTINGS: dict[str, Any] = {
     "UI_Allow_room_names_with_special_chars": False,
     "UI_Use_Real_Name": False,
     "UTF8_Names_Slugify": True,
+}
+
+# Unknown to 3.11.
+LATER_PUBLIC_SETTINGS: dict[str, Any] = {
+    "API_Apply_permission_view-outside-room_on_users-list": False,
 }
 
 PRIVATE_SETTINGS: dict[str, Any] = {

@@ -46,4 +46,5 @@ def not_allowed(method: str) -> ApiError:
 
 def action_not_allowed(text: str, method: str, action: str) -> ApiError:
     """What account and settings actions say to a caller without the right."""
-    return meteor("error-action-not-allowed", f"{text} is not allowed", method=method, action=action)
+    reason = f"{text} is not allowed"
+    return meteor("error-action-not-allowed", reason, method=method, action=action)

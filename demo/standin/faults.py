@@ -122,6 +122,8 @@ def suffer(fault: Fault, answer: Callable[[], Reply]) -> Reply:
             return Reply(200, reply.body[: len(reply.body) // 2])
         case "huge":
             return Reply(200, b'{"padding":"' + b"x" * (fault.megabytes << 20) + b'"}')
+        case _:
+            pass
     return reply
 
 
@@ -138,3 +140,5 @@ def _instead_of_the_call(fault: Fault) -> None:
             raise Hangup(reset=True)
         case "die":
             raise Died
+        case _:
+            pass

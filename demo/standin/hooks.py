@@ -25,9 +25,7 @@ def reply(application: Application, request: Request) -> Reply:
     return Reply.of({"error": "no such page"}, 404) if answer is None else Reply.of(answer)
 
 
-def _answer(
-    application: Application, page: str, body: dict[str, Any]
-) -> dict[str, Any] | None:
+def _answer(application: Application, page: str, body: dict[str, Any]) -> dict[str, Any] | None:
     match page:
         case "GET /_standin/state":
             return state(application.world)

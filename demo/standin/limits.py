@@ -1,5 +1,4 @@
-"""The rate limit: so many calls per endpoint, method and address in so many milliseconds
-(contract, section 4)."""
+"""The rate limit: so many calls in a time per endpoint, method and address (contract, 4)."""
 
 from __future__ import annotations
 

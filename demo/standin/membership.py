@@ -53,9 +53,7 @@ def may_kick_strangers(world: World, caller: User, room: Room) -> bool:
 def leave(world: World, caller: User, room: Room) -> None:
     """The caller goes away."""
     if caller.id not in room.members:
-        raise meteor(
-            "error-user-not-in-room", "You are not in this room", method="leaveRoom"
-        )
+        raise meteor("error-user-not-in-room", "You are not in this room", method="leaveRoom")
     check_not_last_owner(room, caller, "leaveRoom")
     world.unsubscribe(room, caller)
     world.system_message(room)
@@ -83,9 +81,7 @@ def remove_role(world: World, caller: User, room: Room, user: User, role: str) -
     method = f"removeRoom{role.capitalize()}"
     entry = _entry(world, caller, room, user, role, method)
     if role not in entry:
-        raise meteor(
-            f"error-user-not-{role}", f"User is not {ROLE_WORDS[role]}", method=method
-        )
+        raise meteor(f"error-user-not-{role}", f"User is not {ROLE_WORDS[role]}", method=method)
     if role == "owner" and people.owners(room) == [user.id]:
         text = "This is the last owner. Please set a new owner before removing this one."
         raise meteor("error-remove-last-owner", text, method=method)
@@ -93,9 +89,7 @@ def remove_role(world: World, caller: User, room: Room, user: User, role: str) -
     world.system_message(room)
 
 
-def _entry(
-    world: World, caller: User, room: Room, user: User, role: str, method: str
-) -> list[str]:
+def _entry(world: World, caller: User, room: Room, user: User, role: str, method: str) -> list[str]:
     """The roles a member holds in the room, to be changed in place."""
     if not world.allowed(caller, f"set-{role}", room):
         raise not_allowed(method)

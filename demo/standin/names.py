@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
 from demo.standin.errors import meteor
 from demo.standin.records import Room
@@ -56,11 +57,11 @@ def is_reserved(world: World, username: str) -> bool:
     return any(re.fullmatch(p.strip(), username, re.IGNORECASE) for p in patterns if p.strip())
 
 
-def in_use(field: str, method: str = "insertOrUpdateUser", key: str = "method") -> Exception:
+def in_use(field: str, **where: str) -> Exception:
     """The refusal of a username or address that somebody else has."""
-    return meteor(
-        "error-field-unavailable", f"{field} is already in use :(", **{key: method, "field": field}
-    )
+    details: dict[str, Any] = where or {"method": "insertOrUpdateUser"}
+    text = f"{field} is already in use :("
+    return meteor("error-field-unavailable", text, **details, field=field)
 
 
 def check_username_characters(world: World, username: str) -> None:
@@ -137,7 +138,7 @@ def valid_room_name(world: World, wanted: str, room: Room | None = None) -> str:
     if not matches_setting(world, world.dialect.name_pattern_setting, name):
         raise _refused("error-invalid-room-name", f"{wanted} is not a valid room name.", wanted)
     if world.dialect.blocks_reserved_names and name.lower() in reserved_names(world):
-        raise in_use(name, "getValidRoomName")
+        raise in_use(name, method="getValidRoomName")
     return _unused(world, name, room) if special else _only_if_free(world, name, room)
 
 
@@ -160,9 +161,7 @@ def _taken(holder: Room, name: str) -> Exception:
     if holder.archived:
         text = f"There's an archived channel with name {name}"
         return _refused("error-archived-duplicate-name", text, name)
-    return _refused(
-        "error-duplicate-channel-name", f"A channel with name '{name}' exists", name
-    )
+    return _refused("error-duplicate-channel-name", f"A channel with name '{name}' exists", name)
 
 
 def _refused(code: str, text: str, name: str) -> Exception:

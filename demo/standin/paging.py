@@ -38,9 +38,7 @@ def page(call: Call, key: str, items: Sequence[T], view: Callable[[T], bytes]) -
     """The wanted part of a list, each item already written as JSON."""
     offset, count = window(call)
     shown = [view(item) for item in cut(items, offset, count)]
-    ending = to_json(
-        {"count": len(shown), "offset": offset, "total": len(items), "success": True}
-    )
+    ending = to_json({"count": len(shown), "offset": offset, "total": len(items), "success": True})
     return Reply(200, b'{"%b":[%b],%b' % (key.encode(), b",".join(shown), ending[1:]))
 
 

@@ -11,7 +11,6 @@ from demo.standin.errors import ApiError, action_not_allowed, failure, meteor
 from demo.standin.records import Room, User
 from demo.standin.world import World
 
-PROTECTED_METHOD = "removeUserFromRole"
 BAD_NAME = re.compile(r"[<>\\/]|%(?![0-9A-Fa-f]{2})")
 
 
@@ -104,7 +103,7 @@ def join_default_channels(world: World, user: User) -> None:
 
 
 def update(world: World, caller: User, user_id: str, data: dict[str, Any]) -> User:
-    """`users.update`, after schema and second factor. 
+    """`users.update`, after schema and second factor.
 
     Newer servers erase a bio or nickname that is omitted.
     """
@@ -114,13 +113,23 @@ def update(world: World, caller: User, user_id: str, data: dict[str, Any]) -> Us
     if user is None:
         missing = "'roles' of null" if world.dialect.at_least(4, 0) else "'username' of undefined"
         raise failure(f"Cannot read property {missing}")
-    _check_roles(world, caller, data.get("roles", []))
+    data = _only_allowed(world, caller, data)
     _update_identity(world, user, data)
     _update_profile(world, user, data)
     if "active" in data:
         set_active(world, user, active=data["active"], relinquish=False)
     world.touch_user(user)
     return user
+
+
+def _only_allowed(world: World, caller: User, data: dict[str, Any]) -> dict[str, Any]:
+    """Roles need a right of their own; so does a password, which is dropped in silence."""
+    _check_roles(world, caller, data.get("roles", []))
+    if "roles" in data and not world.allowed(caller, "assign-roles"):
+        raise action_not_allowed("Assigning roles", "insertOrUpdateUser", "Assign_role")
+    if world.allowed(caller, "edit-other-user-password"):
+        return data
+    return {key: value for key, value in data.items() if key != "password"}
 
 
 def _update_identity(world: World, user: User, data: dict[str, Any]) -> None:
@@ -137,7 +146,7 @@ def _update_identity(world: World, user: User, data: dict[str, Any]) -> None:
     if email.lower() != user.email.lower():
         names.check_email_form(email)
         if world.user_with_email(email):
-            raise names.in_use(email, "_setEmail", key="function")
+            raise names.in_use(email, function="_setEmail")
     if username != user.username:
         world.rename_user(user, username)
     if email != user.email:
@@ -178,7 +187,7 @@ def _check_last_admin(world: World, user: User) -> None:
     others = (u for u in world.users.values() if u is not user and u.active)
     if not any("admin" in other.roles for other in others):
         raise action_not_allowed(
-            "Leaving the app without an active admin", PROTECTED_METHOD, "Remove_last_admin"
+            "Leaving the app without an active admin", "removeUserFromRole", "Remove_last_admin"
         )
 
 

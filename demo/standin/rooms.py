@@ -1,5 +1,4 @@
-"""The rules for rooms: finding, creating, renaming, their properties, archiving
-(contract, 2.2 and 2.4)."""
+"""The rules for rooms: creating, renaming, properties, archiving (contract, 2.2 and 2.4)."""
 
 from __future__ import annotations
 
@@ -119,6 +118,9 @@ def rename(world: World, room: Room, name: str) -> None:
     """Another name, with one message; the same name is no change."""
     if name == (room.fname or room.name):
         return
+    if world.dialect.at_least(7, 0) and world.user_named(name):
+        text = f"A room, team or user with name '{name}' already exists"
+        raise meteor("error-duplicate-handle", text, handle=name)
     world.rename_room(room, names.valid_room_name(world, name, room), name)
     world.system_message(room)
 
@@ -175,7 +177,7 @@ def save_settings(world: World, room: Room, data: dict[str, Any]) -> None:
 def set_custom_fields(world: World, room: Room, fields: Any) -> None:
     """Replaces the room's custom fields; no message."""
     if not isinstance(fields, dict):
-        raise failure("Invalid custom fields", status=400)
+        raise failure("Invalid custom fields")
     room.custom_fields = fields
     world.touch_room(room)
 

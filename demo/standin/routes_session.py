@@ -44,8 +44,9 @@ def _checked_user(call: Call) -> User:
     if user is None:
         raise _refused(call, "Unauthorized", "Unauthorized")
     if _password_digest(call.body["password"]) != user.password_digest:
-        wrong: tuple[int | str, str] = (403, "Incorrect password")
-        raise _refused(call, *(wrong if call.dialect.says_incorrect_password else 2 * ("Unauthorized",)))
+        if call.dialect.says_incorrect_password:
+            raise _refused(call, 403, "Incorrect password")
+        raise _refused(call, "Unauthorized", "Unauthorized")
     if not user.active:
         raise _refused(
             call,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from demo.standin import mongo, paging, people, views
@@ -109,7 +110,7 @@ def _queried_list(call: Call, *, full: bool) -> Answer:
     return paging.page(call, "users", chosen, to_json)
 
 
-SORT_KEYS = {
+SORT_KEYS: dict[str, Callable[[User], Any]] = {
     "_id": lambda user: user.id,
     "username": lambda user: user.username,
     "name": lambda user: user.name,
@@ -120,8 +121,13 @@ SORT_KEYS = {
 
 def _in_order(call: Call) -> list[User]:
     """All accounts by the call's `sort`, by username if there is none."""
+    order = paging.sort_order(call, "username")
+    if order == [("username", False)]:
+        return call.world.users_by("username")
+    if order == [("_id", False)]:
+        return call.world.users_by("id")
     users = list(call.world.users.values())
-    for name, descending in reversed(paging.sort_order(call, "username")):
+    for name, descending in reversed(order):
         if name in SORT_KEYS:
             users.sort(key=SORT_KEYS[name], reverse=descending)
     return users

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from demo.standin.call import Call, Reply
+from demo.standin.rooms import CHANNELS, GROUPS, Kind
 
 Answer = Reply | dict[str, Any]
 Action = Callable[[Call], Answer]
+
+
+class KindAction(Protocol):
+    """An action that channels and groups share."""
+
+    def __call__(self, call: Call, *, kind: Kind) -> Answer:
+        """Does it for one kind of room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,11 @@ class Routes:
 
     known: dict[tuple[str, str], Route] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, *parts: Routes) -> Routes:
+        """One collection of several."""
+        return cls({key: route for part in parts for key, route in part.known.items()})
+
     def add(self, method: str, name: str, **options: Any) -> Callable[[Action], Action]:
         """Registers the decorated action under that method and name."""
 
@@ -40,9 +54,15 @@ class Routes:
 
         return register
 
-    def include(self, other: Routes) -> None:
-        """Takes over another collection."""
-        self.known |= other.known
+    def add_for_both(self, method: str, action: str) -> Callable[[KindAction], KindAction]:
+        """Registers the decorated action for channels and for groups."""
+
+        def register(act: KindAction) -> KindAction:
+            for kind in (CHANNELS, GROUPS):
+                self.add(method, f"{kind.plural}.{action}")(partial(act, kind=kind))
+            return act
+
+        return register
 
     def find(self, method: str, name: str, release: tuple[int, int]) -> Route | None:
         """The endpoint, if this version has it."""

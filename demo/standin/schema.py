@@ -15,7 +15,6 @@ PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "array": (list,),
     "object": (dict,),
-    "any": (object,),
 }
 
 
@@ -103,18 +102,17 @@ def _first_missing(schema: Schema, alternative: str, value: dict[str, Any]) -> s
     return next((key for key in wanted if key not in value), "")
 
 
-def _fitting_item(schema: Schema, key: str, item: Any) -> Any:
+def _fitting_item(schema: Schema, key: str, given: Any) -> Any:
     wanted = schema.types[key]
-    item = _coerced(item, wanted)
-    if not isinstance(item, PYTHON_TYPES[wanted]):
+    item = _coerced(given, wanted)
+    if wanted != "any" and not isinstance(item, PYTHON_TYPES[wanted]):
         raise Mismatch(f"must be {wanted}")
     if key in schema.filled and not item:
         raise Mismatch("must NOT have fewer than 1 characters")
     if key in schema.choices and item not in schema.choices[key]:
         raise Mismatch("must be equal to one of the allowed values")
-    if key in schema.inner:
-        return _fitting(schema.inner[key], item)
-    return item
+    inner = schema.inner.get(key)
+    return _fitting(inner, item) if inner else item
 
 
 def _coerced(item: Any, wanted: str) -> Any:

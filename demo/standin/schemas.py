@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from demo.standin.schema import Schema
@@ -78,9 +79,7 @@ LIST_BY_STATUS = Schema(
     choices={"status": ("active", "deactivated")},
     in_query=True,
 )
-ADMIN_ROOMS = Schema(
-    {**PAGE, "filter": "string", "types": "any", "types[]": "any"}, in_query=True
-)
+ADMIN_ROOMS = Schema({**PAGE, "filter": "string", "types": "any", "types[]": "any"}, in_query=True)
 SAVE_ROOM_SETTINGS = Schema(
     {
         "rid": "string",
@@ -146,7 +145,7 @@ ROOM_CREATE = Schema(
 )
 
 
-def _room(required: tuple[str, ...] = (), **types: str) -> Schema:
+def _room(types: Mapping[str, str], *required: str) -> Schema:
     """A call on one room, named by id or by name."""
     return Schema(
         {"roomId": "string", "roomName": "string", **types},
@@ -155,21 +154,26 @@ def _room(required: tuple[str, ...] = (), **types: str) -> Schema:
     )
 
 
+def _room_with(key: str, kind: str) -> Schema:
+    """A call on one room with one value that has to be there."""
+    return _room({key: kind}, key)
+
+
 ONE_PERSON = {"userId": "string", "username": "string", "user": "string"}
 PEOPLE = {**ONE_PERSON, "userIds": "array", "usernames": "array"}
-KICK_BY_ID = replace(_room(("userId",), userId="string"), since=SINCE_6)
+KICK_BY_ID = replace(_room_with("userId", "string"), since=SINCE_6)
 
 BOTH_KINDS = {
-    "archive": _room(),
-    "unarchive": _room(),
-    "rename": _room(("name",), name="string"),
-    "setTopic": _room(("topic",), topic="string"),
-    "setDescription": _room(("description",), description="string"),
-    "setAnnouncement": _room(("announcement",), announcement="string"),
-    "setCustomFields": _room(("customFields",), customFields="object"),
-    "setReadOnly": _room(("readOnly",), readOnly="boolean"),
+    "archive": _room({}),
+    "unarchive": _room({}),
+    "rename": _room_with("name", "string"),
+    "setTopic": _room_with("topic", "string"),
+    "setDescription": _room_with("description", "string"),
+    "setAnnouncement": _room_with("announcement", "string"),
+    "setCustomFields": _room_with("customFields", "object"),
+    "setReadOnly": _room_with("readOnly", "boolean"),
     **{
-        f"{verb}{role}": _room(**ONE_PERSON)
+        f"{verb}{role}": _room(ONE_PERSON)
         for verb in ("add", "remove")
         for role in ("Moderator", "Owner", "Leader")
     },
@@ -185,10 +189,10 @@ SCHEMAS: dict[str, tuple[Schema, ...]] = {
     "POST rooms.saveRoomSettings": (SAVE_ROOM_SETTINGS,),
     "POST channels.create": (replace(ROOM_CREATE, types={**ROOM_CREATE.types, "teams": "array"}),),
     "POST groups.create": (ROOM_CREATE,),
-    "POST channels.invite": (_room(**ONE_PERSON),),
-    "POST groups.invite": (_room(**PEOPLE),),
+    "POST channels.invite": (_room(ONE_PERSON),),
+    "POST groups.invite": (_room(PEOPLE),),
     "POST channels.kick": (KICK_BY_ID,),
-    "POST groups.kick": (_room(**ONE_PERSON),),
+    "POST groups.kick": (_room(ONE_PERSON),),
     **{
         f"POST {plural}.{action}": (schema,)
         for plural in ("channels", "groups")

@@ -11,6 +11,7 @@ from demo.standin.application import Application
 from demo.standin.call import Reply, Request
 from demo.standin.dialects import dialect_like
 from demo.standin.faults import Fault
+from demo.standin.fresh import fresh_world
 from demo.standin.wire import WebServer
 from demo.standin.world import World
 
@@ -40,7 +41,7 @@ class StandIn:
         port: int = 0,
         world: World | None = None,
     ) -> None:
-        self.world = world or World.fresh(dialect_like(like))
+        self.world = world or fresh_world(dialect_like(like))
         self.application = Application(self.world, latency_ms=latency_ms, rate_limit=rate_limit)
         self._web = WebServer(port, self._reply)
         self._thread: threading.Thread | None = None
@@ -76,8 +77,8 @@ class StandIn:
 
     def stop(self) -> None:
         """Stops serving and cuts every connection."""
-        self._web.die()
-        if self._thread:
+        if self._thread is not None:
+            self._web.die()
             self._thread.join()
         self._web.server_close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.standin.dialects import Dialect
+from demo.standin.fresh import fill_settings
 from demo.standin.records import ImportOperation, Room, Subscription, Token, User
 from demo.standin.world import World
 
@@ -60,7 +61,7 @@ def load(state: dict[str, Any], dialect: Dialect) -> World:
     if state.get("format") != FORMAT or state.get("version") != VERSION:
         raise UnreadableState(f"not a stand-in state of version {VERSION}")
     world = World(dialect)
-    world.fill_settings()
+    fill_settings(world)
     world.settings |= state["settings"]
     world.permissions |= state["permissions"]
     for record in state["users"]:

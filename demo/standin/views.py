@@ -105,7 +105,7 @@ def user_rooms(world: World, user: User) -> list[dict[str, Any]]:
 
 def _user_room(world: World, entry: Subscription) -> dict[str, Any]:
     room = world.rooms[entry.room_id]
-    shown = {"_id": entry.id, "rid": room.id, "name": room.name, "t": room.t}
+    shown: dict[str, Any] = {"_id": entry.id, "rid": room.id, "name": room.name, "t": room.t}
     if world.dialect.at_least(6, 5):
         shown["unread"] = 1
     return shown | ({"roles": list(entry.roles)} if entry.roles else {})
@@ -169,7 +169,9 @@ RICH_ADMIN_ROOM = (*LATER_ADMIN_ROOM, "ts", "customFields")
 
 def admin_room(world: World, room: Room) -> dict[str, Any]:
     """One room of `rooms.adminRooms`; customFields only from 8.7 (contract, 2.4)."""
-    keys = LATER_ADMIN_ROOM if world.dialect.at_least(6, 5) else ADMIN_ROOM
+    keys: tuple[str, ...] = ADMIN_ROOM
+    if world.dialect.at_least(6, 5):
+        keys = LATER_ADMIN_ROOM
     if world.dialect.admin_rooms_are_rich:
         keys = RICH_ADMIN_ROOM
     return _only(room_document(world, room), keys)

@@ -10,9 +10,9 @@ import socket
 import socketserver
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
-from typing import BinaryIO
+from io import BufferedIOBase
 from urllib.parse import parse_qs, unquote
 
 from demo.standin.call import Reply, Request
@@ -26,7 +26,7 @@ class BadRequest(Exception):
     """What came is no HTTP request."""
 
 
-def read_request(stream: BinaryIO, address: str) -> Request | None:
+def read_request(stream: BufferedIOBase, address: str) -> Request | None:
     """The next request on a connection; nothing when the other side has closed it.
 
     Raises:
@@ -47,7 +47,7 @@ def read_request(stream: BinaryIO, address: str) -> Request | None:
     return Request(parts[0].decode("latin-1"), unquote(path), parameters, headers, body, address)
 
 
-def _read_headers(stream: BinaryIO) -> dict[str, str]:
+def _read_headers(stream: BufferedIOBase) -> dict[str, str]:
     headers = {}
     while (line := stream.readline(LINE)) not in (b"\r\n", b"\n", b""):
         name, _, value = line.decode("latin-1").partition(":")
@@ -125,9 +125,10 @@ class WebServer(socketserver.ThreadingTCPServer):
         self.answer = answer
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._dead = False
 
     @contextlib.contextmanager
-    def connected(self, connection: socket.socket):  # type: ignore[no-untyped-def]
+    def connected(self, connection: socket.socket) -> Iterator[None]:
         """Knows an open connection for as long as it is open."""
         with self._lock:
             self._connections.add(connection)
@@ -137,12 +138,20 @@ class WebServer(socketserver.ThreadingTCPServer):
             with self._lock:
                 self._connections.discard(connection)
 
+    def verify_request(self, request: object, client_address: object) -> bool:
+        """A dead server lets nobody in any more."""
+        return not self._dead
+
     def die(self) -> None:
-        """Stops listening and cuts every connection, as a killed process would."""
-        threading.Thread(target=self.shutdown, daemon=True).start()
-        self.socket.close()
+        """Cuts every connection and stops listening, as a killed process would."""
+        self._dead = True
         with self._lock:
             open_connections = list(self._connections)
         for connection in open_connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        threading.Thread(target=self._close, daemon=True).start()
+
+    def _close(self) -> None:
+        self.shutdown()
+        self.server_close()

@@ -1,6 +1,7 @@
 """The state of one server: accounts, rooms, who is in them, tokens, settings, permissions.
 
-The world enforces nothing but its indexes; the rules live in `people` and `rooms`.
+The world enforces nothing but its indexes; the rules live in `names`, `people`, `rooms` and
+`membership`.
 Whoever reads or writes it holds `lock`.
 """
 
@@ -8,21 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
-from demo.standin import defaults
 from demo.standin.clock import Ids, now_iso, sha256
-from demo.standin.constants import (
-    ADMIN_EMAIL,
-    ADMIN_ID,
-    ADMIN_PASSWORD,
-    ADMIN_TOKEN,
-    ADMIN_TOKEN_WITH_2FA,
-    ADMIN_USERNAME,
-    CAT_ID,
-    GENERAL_ID,
-    LONG_AGO,
-)
+from demo.standin.defaults import ROLES
 from demo.standin.dialects import Dialect
 from demo.standin.records import ImportOperation, Room, Subscription, Token, User
 
@@ -41,35 +31,13 @@ class World:
         self.settings: dict[str, Any] = {}
         self.public_settings: set[str] = set()
         self.permissions: dict[str, list[str]] = {}
-        self.roles: set[str] = set(defaults.ROLES)
+        self.roles: set[str] = set(ROLES)
         self.import_operation: ImportOperation | None = None
         self.membership_serial = 0
-        self.order_of_names = 0  # grows whenever the sorted list of usernames changes
+        self._orders: dict[str, list[User]] = {}  # sorted accounts, dropped when that may change
         self._ids_by_username: dict[str, str] = {}
         self._ids_by_email: dict[str, str] = {}
         self._room_ids_by_name: dict[str, str] = {}
-
-    @classmethod
-    def fresh(cls, dialect: Dialect) -> World:
-        """A new server: the administrator, rocket.cat and the channel "general"."""
-        world = cls(dialect)
-        world.fill_settings()
-        _add_first_accounts(world)
-        return world
-
-    def fill_settings(self) -> None:
-        """Puts the settings and permissions of a new server in place."""
-        pattern_settings = {
-            self.dialect.name_pattern_setting,
-            self.dialect.user_name_pattern_setting,
-        }
-        public = defaults.PUBLIC_SETTINGS | dict.fromkeys(pattern_settings, defaults.NAME_PATTERN)
-        self.settings = {**public, **defaults.PRIVATE_SETTINGS}
-        self.public_settings = set(public)
-        self.permissions = {name: list(roles) for name, roles in defaults.PERMISSIONS.items()}
-        if self.dialect.at_least(6, 5):
-            for name, roles in defaults.LATER_PERMISSIONS.items():
-                self.permissions[name] = list(roles)
 
     # Accounts
 
@@ -80,6 +48,12 @@ class World:
     def user_with_email(self, email: str) -> User | None:
         """The account of that address, ignoring case."""
         return self.users.get(self._ids_by_email.get(email.lower(), ""))
+
+    def users_by(self, field: Literal["id", "username"]) -> list[User]:
+        """All accounts in order; the list is kept for the next call and must not be changed."""
+        if field not in self._orders:
+            self._orders[field] = sorted(self.users.values(), key=lambda user: getattr(user, field))
+        return self._orders[field]
 
     def add_user(
         self,
@@ -107,7 +81,7 @@ class World:
         self._ids_by_username[user.username.lower()] = user.id
         if user.email:
             self._ids_by_email[user.email.lower()] = user.id
-        self.order_of_names += 1
+        self._orders.clear()
         self.changes += 1
 
     def remove_user(self, user: User) -> None:
@@ -118,7 +92,7 @@ class World:
         del self._ids_by_username[user.username.lower()]
         self._ids_by_email.pop(user.email.lower(), None)
         del self.users[user.id]
-        self.order_of_names += 1
+        self._orders.clear()
         self.changes += 1
 
     def rename_user(self, user: User, username: str) -> None:
@@ -128,7 +102,7 @@ class World:
         self._ids_by_username[username.lower()] = user.id
         for subscription in user.subscriptions.values():
             subscription.username = username
-        self.order_of_names += 1
+        self._orders.clear()
         self.touch_user(user)
 
     def set_email(self, user: User, email: str, *, verified: bool) -> None:
@@ -283,35 +257,3 @@ class World:
         if room is not None and user.id in room.members:
             held = held + room.members[user.id].roles
         return any(role in granted for role in held)
-
-
-def _add_first_accounts(world: World) -> None:
-    admin = world.add_user(
-        ADMIN_USERNAME,
-        id=ADMIN_ID,
-        name="rcsync bot",
-        email=ADMIN_EMAIL,
-        password=ADMIN_PASSWORD,
-        roles=("admin",),
-        created_at=LONG_AGO,
-        made_by_api=False,
-    )
-    cat = world.add_user(
-        CAT_ID, id=CAT_ID, name="Rocket.Cat", roles=("bot",), type="bot", made_by_api=False
-    )
-    world.add_room(
-        "general",
-        cat,
-        "c",
-        id=GENERAL_ID,
-        fname=None,
-        ro=None,
-        default=True,
-        custom_fields=None,
-        system_messages=None,
-        extra={"usernames": []},
-    )
-    world.add_token(admin, ADMIN_TOKEN, name="rcsync", bypass_two_factor=True)
-    world.add_token(admin, ADMIN_TOKEN_WITH_2FA, name="rcsync-2fa")
-    world.changes = 0
-

@@ -25,13 +25,19 @@ MEMBERS_HIDDEN_FROM = 2  # mdl_groups.visibility: 2 own membership only, 3 nobod
 
 @dataclass(frozen=True, slots=True)
 class DesiredAccount:
-    """One person. `wanted`: somebody who is to have an account; otherwise only an account that exists matters."""
+    """One person.
+
+    `wanted`: is to have an account; otherwise only one that exists matters. `usable`: Moodle itself would let
+    the person in; only then the account follows Moodle's data and may be woken. `active` False = is to be
+    deactivated.
+    """
 
     user_id: int
     username: str  # for a new account; an account that exists keeps its own
     name: str
     email: str  # as in Moodle, "" when Moodle has none
     active: bool
+    usable: bool
     wanted: bool
     reason: str  # why active or not
 
@@ -159,27 +165,33 @@ def _channel_names(
     managed: Managed,
 ) -> dict[int, str]:
     """A name for each group. Names once given stay while what they were made of stays the same."""
+    limit, separator = naming.MAX_CHANNEL_NAME, naming.channel_separator(rules)
     names: dict[int, str] = {}
-    bases: list[tuple[Group, str]] = []
+    bases: dict[int, str] = {}
     for group in groups:
         title = naming.render(policy.name_template, moodle.courses[group.course_id], group)
-        base = naming.channel_name(title, rules)
-        known = managed.channels.get(group.group_id)
+        base, number = naming.channel_name(title, rules), group.group_id
+        known = managed.channels.get(number)
         if known and (
             not policy.follow_renames
-            or naming.belongs_to(known.name, base, "group", group.group_id)
+            or naming.belongs_to(known.name, base, "group", number, limit, separator)
         ):
-            names[group.group_id] = known.name
+            names[number] = known.name
         else:
-            bases.append((group, base))
-    is_free = _free(
-        rules, [*names.values(), *(channel.name for channel in managed.channels.values())]
-    )
-    for group, base in bases:
-        names[group.group_id] = naming.unique(
-            base, "group", group.group_id, is_free, naming.MAX_CHANNEL_NAME
-        )
+            bases[number] = base
+    is_free = _free(rules, (channel.name for channel in managed.channels.values()))
+    for number, base in bases.items():
+        free = _or_own(managed.channels.get(number), is_free)
+        names[number] = naming.unique(base, "group", number, free, limit, separator)
     return names
+
+
+def _or_own(known: ManagedChannel | None, is_free: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Free, or the channel's own name in another case."""
+    if known is None:
+        return is_free
+    own = known.name.casefold()
+    return lambda name: name.casefold() == own or is_free(name)
 
 
 def _free(rules: NameRules, taken: Iterable[str]) -> Callable[[str], bool]:
@@ -226,6 +238,7 @@ def _accounts(
             name=naming.display_name(person),
             email=person.email.strip(),
             active=active,
+            usable=user_id in standing.usable,
             wanted=user_id in wanted,
             reason=reason,
         )
@@ -249,7 +262,12 @@ def _username(
     if known:
         return known.username
     return naming.unique(
-        naming.username(person, rules), "user", person.user_id, is_free, naming.MAX_USERNAME
+        naming.username(person, rules),
+        "user",
+        person.user_id,
+        is_free,
+        naming.MAX_USERNAME,
+        naming.separator_of(rules.username_pattern),
     )
 
 

@@ -29,7 +29,8 @@ PROTECTED_ROLES = frozenset({"admin", "bot", "app"})
 class Matching:
     """The outcome: operations, and who has which account.
 
-    `account_ids` covers everybody whose account exists now; `arriving` those for whom the plan makes one.
+    `account_ids` covers everybody whose account exists now; `arriving` those for whom the plan makes one;
+    `asleep` those whose account is deactivated and stays so: they are not put into channels.
     `vanished` are links whose account the server no longer has.
     """
 
@@ -38,10 +39,13 @@ class Matching:
     skips: list[Skip] = field(default_factory=list)
     account_ids: dict[int, str] = field(default_factory=dict)
     arriving: set[int] = field(default_factory=set)
+    asleep: set[int] = field(default_factory=set)
     vanished: set[int] = field(default_factory=set)
 
     def can_join(self, user_id: int) -> bool:
-        return user_id in self.account_ids or user_id in self.arriving
+        return user_id in self.arriving or (
+            user_id in self.account_ids and user_id not in self.asleep
+        )
 
 
 def is_protected(account: RemoteAccount, bot_id: str, policy: Policy) -> bool:
@@ -71,18 +75,18 @@ class _Matcher:
         self.policy = policy
         self.result = Matching()
         self.owner_of = {link.account_id: user_id for user_id, link in managed.accounts.items()}
-        self.by_email = {
-            email: account for account in remote.accounts.values() for email in account.emails
-        }
-        self.by_username = {
-            account.username.lower(): account for account in remote.accounts.values()
-        }
+        self.by_email: dict[str, RemoteAccount] = {}
+        self.by_username: dict[str, RemoteAccount] = {}
+        for _, account in sorted(remote.accounts.items()):
+            self.by_username.setdefault(account.username.lower(), account)
+            for email in account.emails:
+                self.by_email.setdefault(email, account)
         self.sharers = Counter(
-            account.email.lower()
-            for account in desired.accounts.values()
-            if account.wanted and account.email
+            person.email.lower()
+            for person in desired.accounts.values()
+            if person.wanted and person.email
         )
-        self.promised: dict[str, int] = {}  # e-mail -> the person an account is being made for
+        self.promised: dict[str, int] = {}  # e-mail -> the person who is getting it in this plan
 
     def run(self) -> Matching:
         for account in self._in_order():
@@ -105,17 +109,17 @@ class _Matcher:
 
     def _linked(self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount) -> None:
         self.result.account_ids[account.user_id] = known.account_id
-        if account.active:
+        if not account.active:
+            self._put_to_sleep(account, link, known)
+        elif account.usable:
             self._wake(account, link, known)
             if link.created or self.policy.update_adopted_accounts:
                 self._update(account, known)
-        elif known.active:
-            self._put_to_sleep(account, link, known)
 
     def _wake(self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount) -> None:
         if known.active:
             return
-        if link.deactivated:
+        if link.deactivated or account.user_id in self.managed.unfinished_deactivations:
             self.result.operations.append(
                 Activate(account.user_id, known.account_id, known.username, account.reason)
             )
@@ -125,6 +129,9 @@ class _Matcher:
     def _put_to_sleep(
         self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount
     ) -> None:
+        cut_off = account.user_id in self.managed.unfinished_deactivations and not link.deactivated
+        if not known.active and not cut_off:
+            return
         if is_protected(known, self.remote.bot_id, self.policy):
             self.result.skips.append(
                 Skip(known.username, f"{account.reason}, but the account is protected: it stays active")
@@ -137,13 +144,14 @@ class _Matcher:
     def _update(self, account: DesiredAccount, known: RemoteAccount) -> None:
         name = account.name if account.name != known.name else None
         email: str | None = None
-        if account.email and account.email.lower() not in known.emails:
-            holder = self.by_email.get(account.email.lower())
-            if holder is not None or self.sharers[account.email.lower()] > 1:
+        wanted = account.email.lower()
+        if wanted and wanted not in known.emails:
+            holder = self.by_email.get(wanted)
+            if holder is not None or wanted in self.promised or self.sharers[wanted] > 1:
                 self._email_taken(account, holder)
             else:
                 email = account.email
-                self.promised[account.email.lower()] = account.user_id
+                self.promised[wanted] = account.user_id
         if name is None and email is None:
             return
         self.result.operations.append(
@@ -170,9 +178,9 @@ class _Matcher:
         if holder is not None:
             self._found_by_email(account, holder)
         elif email in self.promised:
-            self._shared(account, f"an account for person {self.promised[email]} is being made with it")
-        elif self._username_is_strangers(account):
-            self._username_taken(account, self.by_username[account.username.lower()])
+            self._shared(account, f"the account of person {self.promised[email]} is being given it")
+        elif (stranger := self.by_username.get(account.username.lower())) is not None:
+            self._username_taken(account, stranger)
         else:
             self._create(account)
 
@@ -200,6 +208,8 @@ class _Matcher:
         )
         if not holder.active:
             self._inactive(account, holder)
+        if made_by_us or self.policy.update_adopted_accounts:
+            self._update(account, holder)
 
     def _create(self, account: DesiredAccount) -> None:
         if self.policy.missing_accounts is MissingAccounts.LINK_ONLY:
@@ -218,9 +228,6 @@ class _Matcher:
                 "has no Rocket.Chat account yet; " + account.reason,
             )
         )
-
-    def _username_is_strangers(self, account: DesiredAccount) -> bool:
-        return account.username.lower() in self.by_username
 
     # --- conflicts ----------------------------------------------------------------------------------------
 
@@ -268,6 +275,7 @@ class _Matcher:
         )
 
     def _inactive(self, account: DesiredAccount, holder: RemoteAccount) -> None:
+        self.result.asleep.add(account.user_id)
         self._conflict(
             ConflictKind.ACCOUNT_INACTIVE,
             account,

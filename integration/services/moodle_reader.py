@@ -1,62 +1,22 @@
 """Moodle, read only: one complete reading of a scope in a handful of queries.
 
-How many queries does not depend on the number of courses, groups or people, but for the pages of
-the rows themselves. Nothing is decided here: who counts is for `standing` and `desired` to say.
+How many queries there are does not depend on the number of courses, groups or people, but for the
+pages of the rows themselves. Nothing is decided here: who counts is for `standing` to say.
 """
 
 import gc
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
 
 from integration.services.errors import SourceError
-from integration.services.state import Course, Enrolment, Group, MoodleState, Person, Scope
-from moodle.models import (
-    Config,
-    Context,
-    CourseCategory,
-    Enrol,
-    GroupMember,
-    MoodleTable,
-    Role,
-    RoleAssignment,
-    User,
-    UserEnrolment,
-)
+from integration.services.moodle_rows import SITE, MoodleRows
+from integration.services.state import Course, Enrolment, MoodleState, Scope
+from moodle.models import Context, User
 from moodle.models import Course as CourseRow
-from moodle.models import Group as GroupRow
-from moodle.paging import PAGE_SIZE, Pager
+from moodle.paging import PAGE_SIZE
 from moodle.reading import read_whole
 from moodle.router import MOODLE
-
-SITE = 0  # the category of the one course that is the site's front page
-PERSON_COLUMNS = (
-    "username",
-    "email",
-    "firstname",
-    "lastname",
-    "auth",
-    "confirmed",
-    "suspended",
-    "deleted",
-)
-
-
-class Method(NamedTuple):
-    """A row of mdl_enrol: one way into one course."""
-
-    course_id: int
-    name: str
-    status: int
-
-
-class Site(NamedTuple):
-    """What mdl_config says about roles and accounts of the whole site."""
-
-    guest: int
-    default_role: int | None
-    mnet_host: int
 
 
 class MoodleReader:
@@ -71,31 +31,28 @@ class MoodleReader:
     ) -> None:
         self._clock = clock
         self._alias = alias
-        self._pager = Pager(alias, page_size)
-
-    # --- the reading ------------------------------------------------------------------------------
+        self._rows = MoodleRows(alias, page_size)
 
     def read(
         self, scope: Scope, *, integrated: Collection[int], linked_users: Collection[int]
     ) -> MoodleState:
-        """See ports.Source. Where `scope.users` is set, members, people and roles are only theirs."""
-        wanted, linked = frozenset(integrated), frozenset(linked_users)
+        """See ports.Source. With `scope.users`, members, people and roles are only theirs."""
+        courses, linked = frozenset(integrated), frozenset(linked_users)
         with _garbage_collector_paused():
-            return read_whole(lambda: self._read(scope, wanted, linked), self._alias)
+            return read_whole(lambda: self._read(scope, courses, linked), self._alias)
 
     def _read(
         self, scope: Scope, integrated: frozenset[int], linked: frozenset[int]
     ) -> MoodleState:
         read_at = int(self._clock())
-        site = self._site()
-        courses = self._courses(integrated)
+        site = self._rows.site()
+        courses = self._rows.courses(integrated)
         looked_at = [course for course in courses.values() if scope.has_course(course.course_id)]
         _require_contexts(looked_at)
-        groups = self._groups(looked_at)
-        members = self._members(groups, scope)
-        known = linked.union(*members.values())
-        rows, user_ids = self._enrolments(scope, courses, known)
-        people = self._people(user_ids, site.guest)
+        groups = self._rows.groups(course.course_id for course in looked_at)
+        members = _collected(groups, self._rows.memberships(groups, scope.users))
+        concerned, enrolments = self._enrolments(scope, courses, linked.union(*members.values()))
+        people = self._rows.people(concerned, site.guest)
         return MoodleState(
             read_at=read_at,
             integrated=integrated,
@@ -103,132 +60,33 @@ class MoodleReader:
             groups=groups,
             group_members=_only(people, members),
             people=people,
-            enrolments=_by_course(row for row in rows if row.user_id in people),
+            enrolments=_by_course(row for row in enrolments if row.user_id in people),
             roles=self._roles_held(looked_at, scope),
-            role_names=self._role_names(),
+            role_names=self._rows.role_names(),
             default_role_id=site.default_role,
         )
 
-    def _site(self) -> Site:
-        """The site's settings. SourceError when this is not, or not yet, a whole Moodle."""
-        names = ("version", "siteguest", "defaultuserroleid", "mnet_localhost_id")
-        rows = Config.objects.using(self._alias).filter(name__in=names)
-        settings = dict(rows.values_list("name", "value"))
-        if "version" not in settings:
-            raise _half(f"{Config._meta.db_table} does not say Moodle's version")
-        self._require(User)
-        self._require(CourseRow, category=SITE)
-        return Site(
-            guest=_number(settings.get("siteguest")),
-            default_role=_number(settings.get("defaultuserroleid")) or None,
-            mnet_host=_number(settings.get("mnet_localhost_id")),
-        )
-
-    def _require(self, model: type[MoodleTable], **row: int) -> None:
-        if not model._default_manager.using(self._alias).filter(**row).exists():
-            what = "the course that is the site itself" if row else "rows"
-            raise _half(f"{model._meta.db_table} lacks {what}")
-
-    # --- courses and groups -----------------------------------------------------------------------
-
-    def _courses(self, course_ids: Collection[int]) -> dict[int, Course]:
-        """The courses that exist, by id, with the contexts in the path of their own."""
-        paths = dict(
-            self._pager.by_key(
-                Context, "instanceid", course_ids, "path", contextlevel=Context.COURSE
-            )
-        )
-        columns = ("category", "shortname", "fullname", "visible", "enddate")
-        rows = list(self._pager.by_id(CourseRow, course_ids, *columns))
-        categories = self._pager.by_id(CourseCategory, {row[1] for row in rows}, "visible")
-        hidden = {category for category, visible in categories if not visible}
-        return {
-            course_id: Course(
-                course_id=course_id,
-                shortname=shortname,
-                fullname=fullname,
-                visible=bool(visible),
-                category_visible=category not in hidden,
-                enddate=enddate,
-                context_ids=_ids(paths.get(course_id)),
-            )
-            for course_id, category, shortname, fullname, visible, enddate in rows
-        }
-
-    def _groups(self, courses: Iterable[Course]) -> dict[int, Group]:
-        course_ids = [course.course_id for course in courses]
-        rows = self._pager.by_key(GroupRow, "courseid", course_ids, "id", "name", "visibility")
-        return {
-            group_id: Group(group_id, course_id, name, visibility)
-            for course_id, group_id, name, visibility in rows
-        }
-
-    def _members(self, groups: Iterable[int], scope: Scope) -> dict[int, list[int]]:
-        """mdl_groups_members: group id -> user ids."""
-        members: dict[int, list[int]] = {group_id: [] for group_id in groups}
-        if scope.users is None:
-            for group_id, user_id in self._pager.by_key(GroupMember, "groupid", members, "userid"):
-                members[group_id].append(user_id)
-            return members
-        for user_id, group_id in self._pager.by_key(GroupMember, "userid", scope.users, "groupid"):
-            if group_id in members:
-                members[group_id].append(user_id)
-        return members
-
-    # --- people and enrolments --------------------------------------------------------------------
-
     def _enrolments(
         self, scope: Scope, courses: Collection[int], known: frozenset[int]
-    ) -> tuple[list[Enrolment], Collection[int]]:
-        """Enrolments in all these courses, and whose they are: of everybody whom the scope
-        concerns.
+    ) -> tuple[Collection[int], list[Enrolment]]:
+        """Whom the scope concerns, and their enrolments in all these courses.
 
-        `known` are members of the scope's groups and linked people.
+        `known` are the members of the scope's groups and the linked people. Where the scope is
+        narrow, the rows are looked up by person: most of the others' would be of no use.
         """
-        methods = self._methods(courses)
+        methods = self._rows.methods(courses)
         if scope.users is not None:
-            return self._enrolments_of(scope.users, methods), scope.users
-        in_scope = {
+            return scope.users, list(self._rows.enrolments_of(scope.users, methods))
+        here = {
             number: method
             for number, method in methods.items()
             if scope.has_course(method.course_id)
         }
-        rows = self._enrolments_by(in_scope)
-        people = known.union(row.user_id for row in rows)
+        enrolments = list(self._rows.enrolments_by(here))
+        concerned = known.union(row.user_id for row in enrolments)
         if scope.courses is not None:
-            rows = self._enrolments_of(people, methods)
-        return rows, people
-
-    def _methods(self, course_ids: Collection[int]) -> dict[int, Method]:
-        rows = self._pager.by_key(Enrol, "courseid", course_ids, "id", "enrol", "status")
-        return {number: Method(course, name, status) for course, number, name, status in rows}
-
-    def _enrolments_by(self, methods: Mapping[int, Method]) -> list[Enrolment]:
-        columns = ("userid", "status", "timestart", "timeend")
-        return [
-            _enrolment(methods[number], user_id, status, start, end)
-            for number, user_id, status, start, end in self._pager.by_key(
-                UserEnrolment, "enrolid", methods, *columns
-            )
-        ]
-
-    def _enrolments_of(
-        self, user_ids: Collection[int], methods: Mapping[int, Method]
-    ) -> list[Enrolment]:
-        columns = ("enrolid", "status", "timestart", "timeend")
-        return [
-            _enrolment(methods[number], user_id, status, start, end)
-            for user_id, number, status, start, end in self._pager.by_key(
-                UserEnrolment, "userid", user_ids, *columns
-            )
-            if number in methods
-        ]
-
-    def _people(self, user_ids: Collection[int], guest: int) -> dict[int, Person]:
-        rows = self._pager.by_id(User, user_ids, *PERSON_COLUMNS)
-        return {row[0]: _person(row, guest) for row in rows}
-
-    # --- roles ------------------------------------------------------------------------------------
+            enrolments = list(self._rows.enrolments_of(concerned, methods))
+        return concerned, enrolments
 
     def _roles_held(
         self, courses: Iterable[Course], scope: Scope
@@ -237,52 +95,31 @@ class MoodleReader:
         held: dict[int, dict[int, tuple[int, ...]]] = {
             context: {} for course in courses for context in course.context_ids
         }
-        for context, user_id, role in self._assignments(held, scope):
+        for context, user_id, role in self._rows.assignments(held, scope.users):
             roles = held[context].get(user_id, ())
             if role not in roles:
                 held[context][user_id] = (*roles, role)
         return held
 
-    def _assignments(
-        self, contexts: Collection[int], scope: Scope
-    ) -> Iterator[tuple[int, int, int]]:
-        """mdl_role_assignments in these contexts: (context id, user id, role id)."""
-        if scope.users is None:
-            columns = ("userid", "roleid")
-            for context, user_id, role in self._pager.by_key(
-                RoleAssignment, "contextid", contexts, *columns
-            ):
-                yield context, user_id, role
-            return
-        columns = ("contextid", "roleid")
-        for user_id, context, role in self._pager.by_key(
-            RoleAssignment, "userid", scope.users, *columns
-        ):
-            if context in contexts:
-                yield context, user_id, role
-
-    def _role_names(self) -> dict[int, str]:
-        rows = Role.objects.using(self._alias).order_by("sortorder", "id")
-        names = dict(rows.values_list("id", "shortname"))
-        if not names:
-            raise _half(f"{Role._meta.db_table} lacks rows")
-        return names
-
     # --- look-ups ---------------------------------------------------------------------------------
 
     def roles(self) -> Mapping[int, str]:
         """Every role of the site: id -> short name, in Moodle's order."""
-        return read_whole(self._role_names, self._alias)
+        return read_whole(self._rows.role_names, self._alias)
 
     def categories(self) -> Mapping[int, str]:
         """Every category: id -> its name after those of its parents ("Science / Year 1")."""
-        return read_whole(lambda: _full_names(self._category_rows()), self._alias)
+        rows = read_whole(self._rows.categories, self._alias)
+        names = {category: name for category, name, _ in rows}
+        return {
+            category: " / ".join(names[parent] for parent in path if parent in names)
+            for category, _, path in rows
+        }
 
     def find_courses(
         self, search: str = "", *, category: int | None = None, limit: int = 50
     ) -> tuple[Course, ...]:
-        """The first courses, by id, that have every word of `search` in a name or number, in any
-        case.
+        """The first courses, by id, with every word of `search` in a name or number, in any case.
 
         With `category`: only courses in it or below it.
         """
@@ -290,30 +127,25 @@ class MoodleReader:
         return read_whole(lambda: self._find_courses(words, category, limit), self._alias)
 
     def resolve_course(self, text: str) -> int | None:
-        """The id of the course with this id or exactly this short name; None if there is none."""
-        return read_whole(lambda: self._resolve_course(text), self._alias)
+        """The course with this id, else with exactly this short name; None if there is none."""
+        return read_whole(lambda: self._resolve_course(text.strip()), self._alias)
 
     def resolve_user(self, text: str) -> int | None:
-        """The id of the person with this id or exactly this user name (at this site, not by MNet)."""
-        return read_whole(lambda: self._resolve_user(text), self._alias)
+        """The person with this id, else with exactly this user name (at this site, not by MNet)."""
+        return read_whole(lambda: self._resolve_user(text.strip()), self._alias)
 
     def _find_courses(
         self, words: list[str], category: int | None, limit: int
     ) -> tuple[Course, ...]:
-        below = None if category is None else _below(category, self._category_rows())
+        inside = {number for number, _, path in self._rows.categories() if category in path}
         found: list[int] = []
         columns = ("category", "shortname", "fullname", "idnumber")
-        for course_id, its_category, *names in self._pager.all(CourseRow, *columns):
+        for course_id, its_category, *names in self._rows.pager.all(CourseRow, *columns):
             text = "\n".join(names).casefold()
-            if len(found) == limit:
-                break
-            if its_category != SITE and (below is None or its_category in below):
-                if all(word in text for word in words):
-                    found.append(course_id)
-        return tuple(self._courses(found).values())
-
-    def _category_rows(self) -> list[tuple[int, str, str]]:
-        return [(row[0], row[1], row[2]) for row in self._pager.all(CourseCategory, "name", "path")]
+            here = its_category != SITE and (category is None or its_category in inside)
+            if len(found) < limit and here and all(word in text for word in words):
+                found.append(course_id)
+        return tuple(self._rows.courses(found).values())
 
     def _resolve_course(self, text: str) -> int | None:
         courses = CourseRow.objects.using(self._alias).exclude(category=SITE)
@@ -326,19 +158,14 @@ class MoodleReader:
         users = User.objects.using(self._alias)
         if _is_id(text) and users.filter(id=int(text)).exists():
             return int(text)
-        here = users.filter(mnethostid=self._site().mnet_host, username=text)
+        here = users.filter(mnethostid=self._rows.site().mnet_host, username=text)
         alike = here.order_by("id").values_list("id", "username")
         return next((number for number, username in alike if username == text), None)
 
 
-# --- small parts ----------------------------------------------------------------------------------
-
-
 @contextmanager
 def _garbage_collector_paused() -> Iterator[None]:
-    """A reading makes many values and no cycles; looking for cycles all the while takes 40 % of its
-    time.
-    """
+    """A reading makes many values and no cycles. Looking for cycles would take 40 % of its time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -348,22 +175,23 @@ def _garbage_collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _person(row: tuple[Any, ...], guest: int) -> Person:
-    user_id, username, email, first, last, auth, confirmed, suspended, deleted = row
-    flags = bool(confirmed), bool(suspended), bool(deleted)
-    return Person(user_id, username, email, first, last, auth, *flags, guest=user_id == guest)
+def _require_contexts(courses: Iterable[Course]) -> None:
+    """Without its context nobody would seem to hold a role in a course: all would leave it."""
+    for course in courses:
+        if not course.context_ids:
+            raise SourceError(
+                f"Course {course.course_id} ({course.shortname}) has no path in "
+                f"{Context._meta.db_table}, so nobody's roles in it can be known.",
+                hint="Let Moodle's cron run (its task 'Cleanup contexts' builds missing paths), or "
+                "take the course out of the integrated ones.",
+            )
 
 
-def _enrolment(method: Method, user_id: int, status: int, start: int, end: int) -> Enrolment:
-    return Enrolment(method.course_id, user_id, method.name, status, method.status, start, end)
-
-
-def _by_course(rows: Iterable[Enrolment]) -> dict[int, dict[int, tuple[Enrolment, ...]]]:
-    found: dict[int, dict[int, tuple[Enrolment, ...]]] = {}
-    for row in rows:
-        of_course = found.setdefault(row.course_id, {})
-        of_course[row.user_id] = (*of_course.get(row.user_id, ()), row)
-    return found
+def _collected(groups: Iterable[int], rows: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
+    members: dict[int, list[int]] = {group_id: [] for group_id in groups}
+    for group_id, user_id in rows:
+        members[group_id].append(user_id)
+    return members
 
 
 def _only(
@@ -376,49 +204,13 @@ def _only(
     }
 
 
-def _require_contexts(courses: Iterable[Course]) -> None:
-    """Without its context, nobody would seem to hold a role in a course, and everybody would be
-    removed.
-    """
-    for course in courses:
-        if not course.context_ids:
-            raise SourceError(
-                f"Course {course.course_id} ({course.shortname}) has no path in "
-                f"{Context._meta.db_table}, so its roles cannot be read.",
-                hint="Let Moodle's cron run (its task 'Cleanup contexts' builds missing paths), or "
-                "take the course out of the integrated ones.",
-            )
-
-
-def _full_names(rows: Iterable[tuple[int, str, str]]) -> dict[int, str]:
-    rows = list(rows)
-    names = {number: name for number, name, _ in rows}
-    return {
-        number: " / ".join(names[parent] for parent in _ids(path) if parent in names)
-        for number, _, path in rows
-    }
-
-
-def _below(category: int, rows: Iterable[tuple[int, str, str]]) -> frozenset[int]:
-    return frozenset(number for number, _, path in rows if category in _ids(path))
-
-
-def _ids(path: str | None) -> tuple[int, ...]:
-    """The ids in a path such as /1/11/12, from the top; none where Moodle has not built it yet."""
-    return tuple(int(part) for part in (path or "").split("/") if part)
+def _by_course(rows: Iterable[Enrolment]) -> dict[int, dict[int, tuple[Enrolment, ...]]]:
+    found: dict[int, dict[int, tuple[Enrolment, ...]]] = {}
+    for row in rows:
+        of_course = found.setdefault(row.course_id, {})
+        of_course[row.user_id] = (*of_course.get(row.user_id, ()), row)
+    return found
 
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
-
-
-def _number(value: str | None) -> int:
-    return int(value) if value and value.strip().isdigit() else 0
-
-
-def _half(finding: str) -> SourceError:
-    return SourceError(
-        f"This is not a whole Moodle: {finding}.",
-        hint="Check that MOODLE_DATABASE_URL and MOODLE_DB_PREFIX name the right database, and that "
-        "it was restored completely.",
-    )

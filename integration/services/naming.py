@@ -16,6 +16,7 @@ from integration.services.state import Course, Group, NameRules, Person
 MAX_CHANNEL_NAME = 80
 MAX_USERNAME = 80
 MAX_DISPLAY_NAME = 150
+_ROOM_FOR_COUNTER = 8
 _PLACEHOLDER = re.compile(r"\{(course|course_fullname|course_id|group|group_id)\}")
 _REFUSED_IN_NAMES = re.compile(r"[<>\\/]")  # users.create answers "Name contains invalid characters"
 _SPACES = re.compile(r"\s+")
@@ -42,7 +43,10 @@ def display_text(text: str, limit: int) -> str:
 
 def display_name(person: Person) -> str:
     """The person's name in Rocket.Chat: as in Moodle, less the characters the server refuses."""
-    return display_text(_REFUSED_IN_NAMES.sub(" ", person.name), MAX_DISPLAY_NAME) or person.username
+    for text in (person.name, person.username):
+        if name := display_text(_REFUSED_IN_NAMES.sub(" ", text), MAX_DISPLAY_NAME):
+            return name
+    return f"User {person.user_id}"
 
 
 def channel_name(title: str, rules: NameRules) -> str:
@@ -59,25 +63,52 @@ def username(person: Person, rules: NameRules) -> str:
     return _slug(person.username, rules.username_pattern, MAX_USERNAME)
 
 
-def unique(base: str, fallback: str, number: int, is_free: Callable[[str], bool], limit: int) -> str:
+def separator_of(pattern: str) -> str:
+    """What stands between the words of a name: a dash, or what the server's pattern allows instead."""
+    return next((c for c in "-_." if _pattern(pattern).fullmatch(c)), "")
+
+
+def channel_separator(rules: NameRules) -> str:
+    return "-" if rules.free_channel_names else separator_of(rules.channel_pattern)
+
+
+def unique(
+    base: str,
+    fallback: str,
+    number: int,
+    is_free: Callable[[str], bool],
+    limit: int,
+    separator: str = "-",
+) -> str:
     """`base` when it is free, else with `-number` behind it, else `fallback-number`; `number` is a Moodle id."""
     if base and is_free(base):
         return base
-    ending = f"-{number}"
-    numbered = (base or fallback)[: limit - len(ending)] + ending
+    stem, ending = base or fallback, f"{separator}{number}"
+    numbered = _numbered(stem, ending, limit)
     counter = 1
     while not is_free(numbered):
         counter += 1
-        numbered = (base or fallback)[: limit - len(ending) - 8] + f"{ending}-{counter}"
+        numbered = f"{_counted(stem, ending, limit)}{separator}{counter}"
     return numbered
 
 
-def belongs_to(name: str, base: str, fallback: str, number: int) -> bool:
+def belongs_to(
+    name: str, base: str, fallback: str, number: int, limit: int, separator: str = "-"
+) -> bool:
     """Whether `name` is what `unique` once made of `base`: such a name is kept for as long as `base` stays."""
-    if name == base:
+    stem, ending = base or fallback, f"{separator}{number}"
+    if name in (base, _numbered(stem, ending, limit)):
         return True
-    stem, _, rest = name.partition(f"-{number}")
-    return bool(stem) and (base or fallback).startswith(stem) and re.fullmatch(r"(-\d+)?", rest) is not None
+    counted = f"{_counted(stem, ending, limit)}{separator}"
+    return name.startswith(counted) and name[len(counted) :].isdecimal()
+
+
+def _numbered(stem: str, ending: str, limit: int) -> str:
+    return stem[: limit - len(ending)] + ending
+
+
+def _counted(stem: str, ending: str, limit: int) -> str:
+    return stem[: limit - len(ending) - _ROOM_FOR_COUNTER] + ending
 
 
 @lru_cache(maxsize=64)
@@ -89,13 +120,21 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _slug(text: str, pattern: str, limit: int) -> str:
-    allowed = _pattern(pattern)
-    kept: list[str] = []
-    for character in unicodedata.normalize("NFC", text):
-        if allowed.fullmatch(character):
-            kept.append(character)
-        else:
-            spelled = anyascii(character)
-            kept.extend(c if allowed.fullmatch(c) else "-" for c in spelled or " ")
-    slug = re.sub(r"-{2,}", "-", "".join(kept)).strip("-._")[:limit].rstrip("-._")
+    allowed, between = _pattern(pattern), separator_of(pattern)
+    kept = "".join(
+        _spelled(character, allowed, between) for character in unicodedata.normalize("NFC", text)
+    )
+    if between:
+        kept = re.sub(f"{re.escape(between)}{{2,}}", between, kept)
+    slug = kept.strip("-._")[:limit].rstrip("-._")
     return slug if allowed.fullmatch(slug) else ""
+
+
+def _spelled(character: str, allowed: re.Pattern[str], between: str) -> str:
+    """The character itself, or in small letters, or spelled out in Latin ones; `between` when none is allowed."""
+    if allowed.fullmatch(character):
+        return character
+    return "".join(
+        next((form for form in (letter, letter.lower()) if allowed.fullmatch(form)), between)
+        for letter in anyascii(character) or " "
+    )

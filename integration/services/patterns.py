@@ -47,7 +47,7 @@ def decide(name: str, patterns: Sequence[Pattern]) -> Decision:
 
 def check(text: str) -> None:
     """ConfigurationError when the pattern is empty, too long, not valid, or may take for ever."""
-    if not text.strip():
+    if not _split(text)[0].strip():
         raise ConfigurationError("The pattern is empty.", hint="Write .* to match every group.")
     if len(text) > MAX_LENGTH:
         raise ConfigurationError(
@@ -100,6 +100,8 @@ def _split(text: str) -> tuple[str, int]:
 
 
 def _probes(text: str) -> list[str]:
-    """Long names made of the pattern's own characters, with an end that makes a greedy match fail."""
-    letters = dict.fromkeys([*[c for c in text if c.isalnum() or c in " -_."][:8], "a", "0", " "])
-    return [letter * (_PROBE_LENGTH - 1) + "\N{SNOWMAN}" for letter in letters]
+    """Long names made of the pattern's own words and characters, with an end that fails a greedy match."""
+    words = [word for word in regex.findall(r"\w+", text) if len(word) > 1]
+    letters = [c for c in text if c.isalnum() or c in " -_."]
+    pieces = dict.fromkeys([*words[:6], *letters[:8], "a", "0", " "])
+    return [(piece * _PROBE_LENGTH)[: _PROBE_LENGTH - 1] + "\N{SNOWMAN}" for piece in pieces]

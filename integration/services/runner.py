@@ -35,6 +35,7 @@ class Order:
     audit: bool = False  # read the members of every channel
     force: bool = False
     expect_digest: str = ""
+    keep_plan: bool = False  # store the operations of a preview too, so that a person can look at them
 
     @property
     def writes(self) -> bool:
@@ -51,14 +52,25 @@ class Finished:
     notes: list[str] = field(default_factory=list)
 
 
+def begin(order: Order) -> SyncRun:
+    """The run's row, for whoever has to know its number before `execute` does the work."""
+    return runs.begin(
+        kind=order.kind,
+        trigger=order.trigger,
+        actor=order.actor,
+        forced=order.force,
+        scope=order.scope,
+    )
+
+
 def execute(
-    order: Order, on_progress: Callable[[int, int], None] = lambda done, total: None
+    order: Order,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    run: SyncRun | None = None,
 ) -> Finished:
     """Carry out one run. Never raises SyncError: what went wrong is in the run's row."""
     started = time.monotonic()
-    run = runs.begin(
-        kind=order.kind, trigger=order.trigger, actor=order.actor, forced=order.force
-    )
+    run = run or begin(order)
     finished = Finished(run, None, 0.0)
     try:
         _execute(order, run, finished, on_progress)
@@ -107,7 +119,9 @@ def _execute(
                 workers=connection.max_connections,
                 should_stop=_Watch(run, owner, courses) if order.writes else lambda: "",
             )
-            requests = {"total": remote.stats.total, "by_endpoint": dict(remote.stats.by_endpoint)}
+        requests = {"total": remote.stats.total, "by_endpoint": dict(remote.stats.by_endpoint)}
+        if not order.writes and order.keep_plan:
+            ledger.planned(report.plan)
         if report.outcomes or order.writes:
             ledger.close()
         runs.name_courses(source.courses)

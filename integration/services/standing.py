@@ -88,8 +88,8 @@ class Standing:
         found = self._channel_roles.get(course.course_id)
         if found is None:
             found = self._channel_roles[course.course_id] = self._roles_of(course)
-        role = found.get(user_id)
-        return role if role is not None else self.roles.get(self.moodle.default_role_id or -1)
+        held = (found.get(user_id), self.roles.get(self.moodle.default_role_id or 0))
+        return max((role for role in held if role is not None), key=_strength, default=None)
 
     def members(self, group: Group) -> dict[int, RoomRole]:
         """Effective members of the group who hold an included role: user id -> channel role."""
@@ -108,10 +108,12 @@ class Standing:
     def why_member(self, group: Group, user_id: int) -> str:
         """"member of group 'Group A'; active by manual enrolment; role student"."""
         course = self.moodle.courses[group.course_id]
-        methods = dict.fromkeys(
-            row.method
-            for row in self._rows(group.course_id, user_id)
-            if is_active(row, self.moodle.read_at)
+        methods = sorted(
+            {
+                row.method
+                for row in self._rows(group.course_id, user_id)
+                if is_active(row, self.moodle.read_at)
+            }
         )
         roles = [
             self.moodle.role_names.get(role_id, str(role_id))
@@ -148,13 +150,14 @@ class Standing:
         rows = self._rows(course_id, user_id)
         if not rows:
             return "not enrolled in the course any more"
-        return "; ".join(dict.fromkeys(_why_not(row, self.moodle.read_at) for row in rows))
+        return "; ".join(sorted({_why_not(row, self.moodle.read_at) for row in rows}))
 
     def role_ids(self, course: Course, user_id: int) -> tuple[int, ...]:
         """Every role of the person in the course, its categories and the site, the default role last."""
         found: dict[int, None] = {}
         for context_id in course.context_ids:
-            found.update(dict.fromkeys(self.moodle.roles.get(context_id, {}).get(user_id, ())))
+            held = self.moodle.roles.get(context_id, {}).get(user_id, ())
+            found.update(dict.fromkeys(sorted(held)))
         if self.moodle.default_role_id is not None:
             found[self.moodle.default_role_id] = None
         return tuple(found)
@@ -168,7 +171,7 @@ class Standing:
                     if role is None:
                         continue
                     known = strongest.get(user_id)
-                    if known is None or ROLE_STRENGTH[role] > ROLE_STRENGTH[known]:
+                    if known is None or _strength(role) > _strength(known):
                         strongest[user_id] = role
         return strongest
 
@@ -179,6 +182,10 @@ class Standing:
         if user_id in self.active_in(group.course_id):
             return ""
         return f"; {self.why_not_active(group.course_id, user_id)}"
+
+
+def _strength(role: RoomRole) -> int:
+    return ROLE_STRENGTH[role]
 
 
 def _why_not(row: Enrolment, now: int) -> str:
@@ -192,4 +199,8 @@ def _why_not(row: Enrolment, now: int) -> str:
 
 
 def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    """The date; the bare number where no calendar has it (the column is a bigint)."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    except (OverflowError, OSError, ValueError):
+        return f"second {seconds}"

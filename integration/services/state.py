@@ -233,15 +233,17 @@ class ManagedMember(NamedTuple):
 class Managed:
     """The ledger: everything rcsync made or was told to take over, and what a person decided.
 
-    `unfinished_*` name work whose outcome was never stored because the process died: if the thing exists
-    now, it is ours.
+    `unfinished_*` name work whose outcome is not known because the process died, or no answer came: if it
+    took effect, it is ours.
     """
 
     accounts: Mapping[int, ManagedAccount] = field(default_factory=dict)  # by user id
     channels: Mapping[int, ManagedChannel] = field(default_factory=dict)  # by group id
     members: Mapping[int, Mapping[int, ManagedMember]] = field(default_factory=dict)  # group -> user
-    unfinished_accounts: frozenset[int] = frozenset()  # user ids
-    unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id)
+    unfinished_accounts: frozenset[int] = frozenset()  # user ids: accounts being made
+    unfinished_deactivations: frozenset[int] = frozenset()  # user ids
+    unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added
+    unfinished_endings: frozenset[int] = frozenset()  # group ids: being archived or made read-only
 
 
 # --- Checks -----------------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from integration.management.printing import RunPrinter
 from integration.models import AccountLink, IntegratedCourse, SyncRun
 from integration.services import runner
 from integration.services.errors import ConfigurationError, SyncError
 from integration.services.moodle_reader import MoodleReader
-from integration.services.operations import LABELS, describe
-from integration.services.report import RunReport
+from integration.services.operations import describe
 from integration.services.state import Scope
 
 CLEAN, FAILURES, CANNOT_RUN, REFUSED = 0, 1, 2, 3
@@ -24,7 +24,6 @@ EXIT_CODES = {
     SyncRun.Status.STOPPED: FAILURES,
     SyncRun.Status.REFUSED: REFUSED,
 }
-SHOWN = 200  # lines of a plan on the terminal; the admin and --json show all of it
 
 
 class Command(BaseCommand):
@@ -60,74 +59,18 @@ class Command(BaseCommand):
             audit=options["audit"],
             force=options["force"],
         )
-        show_progress = options["apply"] and not options["json"] and self.stdout.isatty()
-        finished = runner.execute(order, self._progress if show_progress else lambda done, total: None)
         if options["json"]:
+            finished = runner.execute(order)
             self.stdout.write(json.dumps(as_json(finished), ensure_ascii=False))
         else:
-            self._print(finished)
+            printer = RunPrinter(self.stdout, self.stderr, self.style)
+            finished = runner.execute(order, printer.progress)
+            printer.show(finished)
+            if not order.writes and finished.run.planned:
+                self.stdout.write("Add --apply to carry it out.")
         status = EXIT_CODES.get(SyncRun.Status(finished.run.status), CANNOT_RUN)
         if status != CLEAN:
             raise SystemExit(status)
-
-    # --- for people ---------------------------------------------------------------------------------------
-
-    def _progress(self, done: int, total: int) -> None:
-        width = 30
-        filled = width * done // max(total, 1)
-        end = "\n" if done == total else ""
-        self.stdout.write(f"\r[{'#' * filled:<{width}}] {done}/{total}", ending=end)
-        self.stdout.flush()
-
-    def _print(self, finished: runner.Finished) -> None:
-        run, report = finished.run, finished.report
-        for note in finished.notes:
-            self.stdout.write(self.style.WARNING(note))
-        if report is None:
-            self.stderr.write(self.style.ERROR(f"{run.message} {run.hint}".strip()))
-            return
-        self._print_plan(report)
-        self._print_rest(report)
-        self._print_result(finished, report)
-
-    def _print_plan(self, report: RunReport) -> None:
-        operations = report.plan.operations
-        if not operations:
-            self.stdout.write("Nothing to do: Rocket.Chat is in step with Moodle.")
-        for operation in operations[:SHOWN]:
-            self.stdout.write(f"  {describe(operation)}  ({operation.reason})")
-        if len(operations) > SHOWN:
-            self.stdout.write(f"  … and {len(operations) - SHOWN} more; --json shows all of them.")
-
-    def _print_rest(self, report: RunReport) -> None:
-        for conflict in report.plan.conflicts:
-            self.stdout.write(
-                self.style.WARNING(f"Conflict: {conflict.moodle_side}: {conflict.rocketchat_side}.")
-                + f" {conflict.advice}"
-            )
-        for skip in report.plan.skips[:SHOWN]:
-            self.stdout.write(f"Left alone: {skip.subject}: {skip.reason}.")
-        for outcome in report.failed:
-            self.stdout.write(
-                self.style.ERROR(f"Failed: {describe(outcome.operation)}: {outcome.error}")
-                + f" {outcome.hint}"
-            )
-
-    def _print_result(self, finished: runner.Finished, report: RunReport) -> None:
-        run = finished.run
-        counts = report.applied if run.kind == SyncRun.Kind.APPLY else report.plan.counts
-        words = ", ".join(f"{count} x {LABELS[kind]}" for kind, count in counts.items()) or "nothing"
-        verb = "Done" if run.kind == SyncRun.Kind.APPLY else "Planned"
-        self.stdout.write(
-            f"{verb}: {words}. Run {run.pk}, {run.get_status_display().lower()}, "
-            f"{run.requests.get('total', 0)} requests, {finished.seconds:.1f} s."
-        )
-        if run.message:
-            self.stderr.write(self.style.ERROR(f"{run.get_status_display()}: {run.message}"))
-        if run.hint:
-            self.stderr.write(run.hint)
-        if run.kind != SyncRun.Kind.APPLY and report.plan.operations:
-            self.stdout.write("This was the plan. Add --apply to carry it out.")
 
 
 def as_json(finished: runner.Finished) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from integration.models import AccountLink, SyncOperation, SyncRun
@@ -31,7 +31,7 @@ class RunLedger:
         self.scope = scope
         self._on_progress = on_progress
         self._finished = 0
-        self._keys: dict[int, int] = {}  # id(operation) -> primary key of its row
+        self._positions: dict[int, int] = {}  # id(operation) -> position of its row in the run
         self._effects = Effects(Managed())
         self._plan = Plan()
 
@@ -49,18 +49,15 @@ class RunLedger:
         SyncRun.objects.filter(pk=self.run.pk).update(
             planned=dict(plan.counts), digest=plan.digest, alive_at=timezone.now()
         )
+        numbered = list(enumerate(plan.operations))
         with transaction.atomic():
-            rows = SyncOperation.objects.bulk_create(
-                (self._row(number, operation) for number, operation in enumerate(plan.operations)),
-                batch_size=_ROWS_PER_INSERT,
-            )
-        self._keys = {
-            id(operation): row.pk for operation, row in zip(plan.operations, rows, strict=True)
-        }
+            for start in range(0, len(numbered), _ROWS_PER_INSERT):
+                part = numbered[start : start + _ROWS_PER_INSERT]
+                SyncOperation.objects.bulk_create([self._row(*item) for item in part])
+        self._positions = {id(operation): number for number, operation in numbered}
 
     def starting(self, operations: Sequence[Operation]) -> None:
-        keys = [self._keys[id(operation)] for operation in operations]
-        SyncOperation.objects.filter(pk__in=keys).update(status=SyncOperation.Status.STARTED)
+        self._rows(operations).update(status=SyncOperation.Status.STARTED)
 
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         """Store outcomes together with what they change: both or neither."""
@@ -92,14 +89,17 @@ class RunLedger:
             )
 
     def _store_results(self, outcomes: Sequence[Outcome], now: Any) -> None:
-        plain = [self._keys[id(o.operation)] for o in outcomes if _is_plain(o)]
-        SyncOperation.objects.filter(pk__in=plain).update(
-            status=SyncOperation.Status.DONE, finished_at=now
-        )
+        plain = [outcome.operation for outcome in outcomes if _is_plain(outcome)]
+        self._rows(plain).update(status=SyncOperation.Status.DONE, finished_at=now)
         for outcome in outcomes:
             if not _is_plain(outcome):
-                row = SyncOperation.objects.filter(pk=self._keys[id(outcome.operation)])
+                row = self._rows([outcome.operation])
                 row.update(finished_at=now, **_result_columns(outcome))
+
+    def _rows(self, operations: Iterable[Operation]) -> QuerySet[SyncOperation]:
+        """By position: MySQL does not tell the primary keys of rows that were inserted in bulk."""
+        positions = [self._positions[id(operation)] for operation in operations]
+        return SyncOperation.objects.filter(run=self.run, position__in=positions)
 
     def _row(self, number: int, operation: Operation) -> SyncOperation:
         return SyncOperation(

@@ -12,11 +12,30 @@ from integration.services import conflicts
 from integration.services.errors import Busy, SyncError
 from integration.services.operations import course_of
 from integration.services.report import Result, RunReport, RunStatus
-from integration.services.state import Course, Scope
+from integration.services.state import EVERYTHING, Course, Scope
 
 
-def begin(*, kind: str, trigger: str, actor: str, forced: bool) -> SyncRun:
-    return SyncRun.objects.create(kind=kind, trigger=trigger, actor=actor[:150], forced=forced)
+def begin(
+    *, kind: str, trigger: str, actor: str, forced: bool, scope: Scope = EVERYTHING
+) -> SyncRun:
+    return SyncRun.objects.create(
+        kind=kind, trigger=trigger, actor=actor[:150], forced=forced, scope=scope_as_json(scope)
+    )
+
+
+def scope_as_json(scope: Scope) -> dict[str, list[int] | None]:
+    return {
+        "courses": None if scope.courses is None else sorted(scope.courses),
+        "users": None if scope.users is None else sorted(scope.users),
+    }
+
+
+def scope_of(run: SyncRun) -> Scope:
+    """The scope that the run was begun with."""
+    courses, users = run.scope.get("courses"), run.scope.get("users")
+    return Scope(
+        None if courses is None else frozenset(courses), None if users is None else frozenset(users)
+    )
 
 
 def finish(
@@ -33,6 +52,7 @@ def finish(
         run.skips = [{"subject": "settings", "reason": note} for note in notes] + [
             {"subject": skip.subject, "reason": skip.reason} for skip in report.plan.skips
         ]
+        run.conflicts = [_conflict_as_json(conflict) for conflict in report.plan.conflicts]
         run.requests = dict(requests)
         run.message = "\n".join(map(str, report.breaches)) or report.stopped_because
         run.hint = _hint(report)
@@ -64,6 +84,17 @@ def name_courses(courses: Mapping[int, Course]) -> None:
             row.shortname, row.fullname = course.shortname, course.fullname
             changed.append(row)
     IntegratedCourse.objects.bulk_update(changed, ["shortname", "fullname"], batch_size=200)
+
+
+def _conflict_as_json(conflict: conflicts.Conflict) -> dict[str, Any]:
+    return {
+        "kind": conflict.kind.value,
+        "moodle_user_id": conflict.user_id,
+        "moodle_group_id": conflict.group_id,
+        "moodle": conflict.moodle_side,
+        "rocketchat": conflict.rocketchat_side,
+        "advice": conflict.advice,
+    }
 
 
 def _hint(report: RunReport) -> str:

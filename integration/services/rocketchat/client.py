@@ -16,20 +16,21 @@ from requests.auth import AuthBase
 
 from integration.services.errors import (
     AuthenticationError,
+    RocketChatError,
     SecondFactorRequired,
     SyncError,
     TransientError,
 )
 from integration.services.rocketchat.answers import Json
 from integration.services.rocketchat.connection import Connection
-from integration.services.rocketchat.limiter import Limiter, Turn, shared_limiter
+from integration.services.rocketchat.limiter import Limiter, shared_limiter
 from integration.services.rocketchat.login import Identity, Session, WithSecondFactor
 from integration.services.rocketchat.reactions import SecondFactorAsked
 from integration.services.rocketchat.retries import Patience
 from integration.services.rocketchat.secret import Secret
 from integration.services.rocketchat.stats import Stats
 from integration.services.rocketchat.translate import no_json, refused
-from integration.services.rocketchat.transport import Answer, NoAuth, Request, Transport, parsed
+from integration.services.rocketchat.transport import Answer, NoAuth, Request, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -182,8 +183,7 @@ class RocketChat:
         with self.limiter.turn(request.endpoint, self.stats.waited) as turn:
             self.stats.sent(request.endpoint)
             answer = self._transport.send(request, auth)
-            body = parsed(answer.content)
-            _report(turn, request, answer, body)
+            turn.answered(answer.status, answer.headers, answer.words, answer.seconds)
         logger.debug(
             "endpoint=%s status=%d ms=%d thread=%s",
             request.endpoint,
@@ -191,14 +191,15 @@ class RocketChat:
             answer.seconds * 1000,
             threading.current_thread().name,
         )
-        return self._success(request, answer, body)
+        if answer.body is not None and answer.succeeded:
+            return answer.body
+        raise self._refused(request, answer)
 
-    def _success(self, request: Request, answer: Answer, body: Json | None) -> Json:
-        if body is None:
-            raise no_json(request.endpoint, answer.status, answer.content, self._secrets(request))
-        if answer.status >= 300 or body.get("success") is False or body.get("status") == "error":
-            raise refused(request.endpoint, answer.status, body, self._secrets(request))
-        return body
+    def _refused(self, request: Request, answer: Answer) -> RocketChatError:
+        secrets = self._secrets(request)
+        if answer.body is None:
+            return no_json(request.endpoint, answer.status, answer.content, secrets)
+        return refused(request.endpoint, answer.status, answer.body, secrets)
 
     def _secrets(self, request: Request) -> tuple[str, ...]:
         in_body = [value for value in (request.body or {}).values() if isinstance(value, Secret)]
@@ -216,12 +217,6 @@ def _api(
 ) -> Request:
     below = path.removeprefix("/") if path.startswith("/") else f"api/v1/{path}"
     return Request(method, below, f"{method} {path}", params, body, repeatable, slow)
-
-
-def _report(turn: Turn, request: Request, answer: Answer, body: Json | None) -> None:
-    said = (body or {}).get("error")
-    seconds = None if request.slow else answer.seconds
-    turn.answered(answer.status, answer.headers, said if isinstance(said, str) else "", seconds)
 
 
 def _digest(password: str) -> str:

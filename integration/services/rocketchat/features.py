@@ -65,7 +65,7 @@ class Features:
         self._missing.add(feature)
 
     def invites_lists(self, kind: str) -> bool:
-        """Whether `kind`.invite takes many people at once: not on 3.x, nor 8.8's channels.invite."""
+        """Whether `kind`.invite takes many people at once: not on 3.x, nor 8.8's channels."""
         return f"{kind}.invite list" not in self._missing
 
     def refuses_lists(self, kind: str, error: RocketChatError) -> bool:

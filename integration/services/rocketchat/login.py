@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import requests
 from requests.auth import AuthBase
 
-from integration.services.rocketchat.answers import Json, identifier, inner
+from integration.services.errors import UnexpectedAnswer
+from integration.services.rocketchat.answers import Json, identifier, inner, wrong
 from integration.services.rocketchat.connection import Credentials
 from integration.services.rocketchat.secret import Secret
 
@@ -66,9 +67,15 @@ class Session:
         return {"user": self._credentials.username, "password": self._credentials.password}
 
     def take(self, answer: Json) -> Identity:
-        data = inner(answer, "data", "POST login")
-        token = Secret(identifier(data, "POST login", "authToken"))
-        self.identity = Identity(identifier(data, "POST login", "userId"), token)
+        """The identity that a login brought."""
+        data: Json = {}
+        try:
+            data = inner(answer, "data", "POST login")
+            token = Secret(identifier(data, "POST login", "authToken"))
+            self.identity = Identity(identifier(data, "POST login", "userId"), token)
+        except UnexpectedAnswer:
+            answer = data = {}  # a page with this error must not show half a login
+            raise wrong("POST login", "it brings no user id and token") from None
         return self.identity
 
     def secrets(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from integration.services.rocketchat.reactions import AnswerTooLarge
 
 Row = TypeVar("Row")
 
+PASSES = 3
 PAGE = 1000  # more than most servers give; they cut it down to what they allow
 SLACK = 1000  # how much a list may grow while it is read, on top of doubling
 
@@ -49,13 +50,11 @@ class Listing(Generic[Row]):
 
 
 def read_all(client: RocketChat, features: Features, listing: Listing[Row]) -> dict[str, Row]:
-    """Every row by its identity, or an error.
-
-    A list that changes under us is read a second time.
-    """
+    """Every row by its identity, or an error. A list that shifts under us is read again."""
     reading = _Reading(client, features, listing)
-    if reading.complete() or reading.complete():
-        return reading.rows
+    for _ in range(PASSES):
+        if reading.complete():
+            return reading.rows
     raise UnexpectedAnswer(
         f"{listing.where}: the server counts {reading.total} but lists {len(reading.seen)}.",
         hint="If many people change things right now, run again later.",
@@ -65,65 +64,69 @@ def read_all(client: RocketChat, features: Features, listing: Listing[Row]) -> d
 
 
 class _Reading(Generic[Row]):
-    """One pass over a listing, page by page."""
+    """One pass over a listing, page by page.
+
+    Each page begins with the last row of the one before: is it another row, then something before
+    it came or went, and whoever moved across the border would be missed.
+    """
 
     def __init__(self, client: RocketChat, features: Features, listing: Listing[Row]) -> None:
         self.client, self.features, self.listing = client, features, listing
         self.rows: dict[str, Row] = {}
         self.seen: set[str] = set()
+        self.last = ""
         self.total = 0
 
     def complete(self) -> bool:
-        """Read from the start; whether as many different rows came as the server counts."""
-        self.rows, self.seen, offset, first_total = {}, set(), 0, None
+        """Read from the start; whether all came, and nothing moved meanwhile."""
+        self.rows, self.seen, self.last = {}, set(), ""
+        first_total = None
         while True:
-            received = self._page(offset)
-            offset += received
+            if not self._page(max(len(self.seen) - 1, 0)):
+                return False
             first_total = self.total if first_total is None else first_total
-            if offset >= self.total:
-                return len(self.seen) >= self.total
+            if len(self.seen) >= self.total:
+                return True
             if self.total > 2 * first_total + SLACK:
                 raise wrong(self.listing.where, "its total grows without end")
 
-    def _page(self, offset: int) -> int:
-        """Take one page in; how many rows it had.
-
-        A page that brings nothing new would be read for ever.
-        """
+    def _page(self, offset: int) -> bool:
+        """Take one page in; False when it does not continue the one before."""
         where, before = self.listing.where, len(self.seen)
-        answer = self._ask(offset)
+        at_once = offset == 0 and self.features.count_unlimited
+        answer = self._everything() if at_once else self._get(offset, count=PAGE)
         page = objects(answer, self.listing.key, where)
         self.total = number(answer, "total", where)
+        if before and (not page or self.listing.identity(page[0], where) != self.last):
+            return False
         for row in page:
             self._take(row)
-        if len(self.seen) == before and offset + len(page) < self.total:
-            raise wrong(where, f"it counts {self.total} entries but gives no more after {before}")
-        if not offset and len(page) < self.total:
-            self.features.count_unlimited = False
-        return len(page)
+        if len(self.seen) < self.total:
+            if len(self.seen) == before:
+                raise wrong(where, f"it counts {self.total} entries but gives only {before}")
+            if at_once:
+                self.features.count_unlimited = False
+                return self.listing.sort_first
+        return True
 
     def _take(self, row: Json) -> None:
         where = self.listing.where
-        identity = self.listing.identity(row, where)
-        if identity not in self.seen:
-            self.seen.add(identity)
+        self.last = self.listing.identity(row, where)
+        if self.last not in self.seen:
+            self.seen.add(self.last)
             value = self.listing.parse(row, where)
             if value is not None:
-                self.rows[identity] = value
+                self.rows[self.last] = value
 
-    def _ask(self, offset: int) -> Json:
-        """Everything at once where that is known to work, else pages.
-
-        Also when everything is too much.
-        """
-        if offset == 0 and self.features.count_unlimited:
-            try:
-                return self._get(offset, count=0)
-            except TransientError as error:
-                if not (isinstance(error, AnswerTooLarge) or error.status >= 500):
-                    raise
-                self.features.count_unlimited = False
-        return self._get(offset, count=PAGE)
+    def _everything(self) -> Json:
+        """All in one answer, or the first page where that is too much for the server or for us."""
+        try:
+            return self._get(0, count=0)
+        except TransientError as error:
+            if not (isinstance(error, AnswerTooLarge) or error.status >= 500):
+                raise
+        self.features.count_unlimited = False
+        return self._get(0, count=PAGE)
 
     def _get(self, offset: int, *, count: int) -> Json:
         params = {**self.listing.params, "count": count, "offset": offset}

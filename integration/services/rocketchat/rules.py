@@ -172,21 +172,25 @@ BY_ENDPOINT: tuple[tuple[str, str, Rule], ...] = (
 )
 """Where a code means something else than in general."""
 
-BY_WORDS: tuple[tuple[str, Rule], ...] = (
-    (r"^User not found", _NO_USER),
-    (r"^Cannot read propert", _NO_USER),  # users.update of an unknown id, up to 6.x
-    (r"the same as what it would be (changed|renamed) to", _DONE),
-    (r"is not archived$", _DONE),
-    (r"^Name contains invalid characters", _PERSON_NAME),
-    (r"endpoint (does not exist|not found)", _ENDPOINT),
-    (r"^Resource not found", _NO_ROOM),
-    (r"^Match error|^Param |^Body param ", _CONTRACT),
+BY_WORDS: tuple[tuple[str, str, Rule], ...] = (
+    (r" users\.", r"^User not found", _NO_USER),
+    (r" users\.update$", r"^Cannot read propert", _NO_USER),  # an unknown id, up to 6.x
+    (r"", r"the same as what it would be (changed|renamed) to", _DONE),
+    (r"\.unarchive$", r"is not archived$", _DONE),
+    (r" users\.", r"^Name contains invalid characters", _PERSON_NAME),
+    (r"", r"endpoint (does not exist|not found)", _ENDPOINT),
+    (r" rooms\.", r"^Resource not found", _NO_ROOM),
+    (r"", r"^Match error|^Param |^Body param ", _CONTRACT),
 )
-"""For answers without a code."""
+"""Endpoint and words of answers without a code."""
 
 _ACTIONS: Mapping[str, Rule] = {
     "Remove_last_admin": _LAST_ADMIN,
-    "Assign_role": Rule(RocketChatError, "Rocket.Chat does not accept the account's role"),
+    "Assign_role": Rule(
+        RocketChatError,
+        "Rocket.Chat does not accept the role of new accounts",
+        "Look at the setting Accounts_Registration_Users_Default_Roles of Rocket.Chat.",
+    ),
 }
 """`details.action` of an error-action-not-allowed that is no question of permissions."""
 
@@ -199,7 +203,7 @@ def rule_for(endpoint: str, status: int, code: str, said: str, action: str) -> R
             return rule
     if code in RULES:
         return RULES[code]
-    for pattern, rule in BY_WORDS:
-        if re.search(pattern, said):
+    for pattern, phrase, rule in BY_WORDS:
+        if re.search(pattern, endpoint) and re.search(phrase, said):
             return rule
     return _PERMISSION if status == 403 else _ENDPOINT if status == 405 else _OTHER

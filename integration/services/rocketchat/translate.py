@@ -42,7 +42,8 @@ class Refusal:
     answer: str
 
     def error(self, kind: type[Kind], lead: str, hint: str) -> Kind:
-        said = f': "{self.answer}"' if self.answer else ""
+        spoken = LAST_BRACKETS.sub("", self.answer).strip()
+        said = f': "{spoken}"' if spoken else ""
         return kind(
             f"{lead} ({self.endpoint}, HTTP {self.status}{said}).",
             hint=hint,

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
@@ -51,10 +51,29 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """What came back. Content and body are not shown: an answer to a login holds the token.
+
+    `body` is the JSON object in `content`, None when there is none.
+    """
+
     status: int
-    headers: Mapping[str, str]
-    content: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    body: Mapping[str, object] | None = field(repr=False)
     seconds: float
+
+    @property
+    def succeeded(self) -> bool:
+        said = self.body or {}
+        return (
+            self.status < 300 and said.get("success") is not False and said.get("status") != "error"
+        )
+
+    @property
+    def words(self) -> str:
+        """What the server says about an error, raw."""
+        said = (self.body or {}).get("error")
+        return said if isinstance(said, str) else ""
 
 
 class NoAuth(AuthBase):
@@ -64,16 +83,25 @@ class NoAuth(AuthBase):
         return request
 
 
+class StayingSession(requests.Session):
+    """Does not look at redirects; requests would read their whole body to prepare the next."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
 class Transport:
     """A pooled session for one server, shared by threads."""
 
     def __init__(self, connection: Connection, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection = connection
         self._clock = clock
-        self._session = requests.Session()
+        self._session = StayingSession()
         self._session.trust_env = False  # looked up once, below, instead of at every request
         self._session.proxies.update(get_environ_proxies(connection.url))
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        if not connection.verify_tls:  # chosen so, and the doctor says it: not at every request
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         size = connection.max_connections
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=size, pool_block=True)
         self._session.mount("http://", adapter)
@@ -98,7 +126,9 @@ class Transport:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
             failure = _no_answer(request, problem)
         else:
-            return Answer(response.status_code, response.headers, content, self._clock() - started)
+            seconds = self._clock() - started
+            headers, body = response.headers, parsed(content)
+            return Answer(response.status_code, headers, content, body, seconds)
         raise failure  # outside of the handler: what requests raised may hold headers
 
     def _open(self, request: Request, auth: AuthBase) -> requests.Response:

@@ -1,0 +1,168 @@
+"""Changes in the scaled Moodle, and what they ask for, counted by plain SQL and not by rcsync."""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from demo.sample_moodle.scale import FIRST, FIRST_CONTEXT
+from demo.sample_moodle.tables import insert
+from moodle.models import GroupMember, RoleAssignment, User, UserEnrolment
+
+MOVED, SUSPENDED, NEW = 0.5, 0.2, 0.2  # of those who change; the rest get another name
+EFFECTIVE = """
+SELECT gm.groupid, gm.userid, MAX(r.shortname = 'editingteacher') AS teaches
+FROM mdl_groups_members gm
+JOIN mdl_groups g ON g.id = gm.groupid
+JOIN mdl_enrol e ON e.courseid = g.courseid
+JOIN mdl_user_enrolments ue ON ue.enrolid = e.id AND ue.userid = gm.userid
+JOIN mdl_user u ON u.id = gm.userid
+JOIN mdl_context c ON c.contextlevel = 50 AND c.instanceid = g.courseid
+JOIN mdl_role_assignments ra ON ra.contextid = c.id AND ra.userid = gm.userid
+JOIN mdl_role r ON r.id = ra.roleid AND r.shortname IN ('student', 'editingteacher')
+WHERE u.deleted = 0 AND u.suspended = 0 AND u.confirmed = 1 AND u.auth <> 'nologin'
+  AND e.status = 0 AND ue.status = 0 AND ue.timestart < %s AND (ue.timeend = 0 OR ue.timeend > %s)
+GROUP BY gm.groupid, gm.userid
+"""
+
+
+class Effective(NamedTuple):
+    """Who is to be in which channel: (group, person), and where somebody teaches."""
+
+    members: frozenset[tuple[int, int]]
+    teaching: frozenset[tuple[int, int]]
+
+    @property
+    def people(self) -> set[int]:
+        return {user_id for _, user_id in self.members}
+
+    def as_counts(self) -> dict[str, int]:
+        return {
+            "people": len(self.people),
+            "memberships": len(self.members),
+            "roles": len(self.teaching),
+        }
+
+
+def effective(connection: BaseDatabaseWrapper) -> Effective:
+    now = int(time.time())
+    with connection.cursor() as cursor:
+        cursor.execute(EFFECTIVE, [now, now])
+        rows = cursor.fetchall()
+    return Effective(
+        frozenset((group, user) for group, user, _ in rows),
+        frozenset((group, user) for group, user, teaches in rows if teaches),
+    )
+
+
+def one_percent(
+    connection: BaseDatabaseWrapper, people: int, rng: random.Random
+) -> dict[str, Any]:
+    """Of a hundredth of the people half change group, others are suspended, new, or renamed."""
+    before = effective(connection)
+    changing = max(10, people // 100)
+    moved, suspended, new = (round(changing * share) for share in (MOVED, SUSPENDED, NEW))
+    chosen = rng.sample(sorted(before.people), changing - new)
+    renamed = chosen[moved + suspended :]
+    _move(connection, sorted(before.members), chosen[:moved])
+    _set(connection, "mdl_user", "suspended", dict.fromkeys(chosen[moved:][:suspended], 1))
+    _set(connection, "mdl_user", "lastname", {number: f"Renamed{number}" for number in renamed})
+    _newcomers(connection, people, new, rng)
+    return _asked_for(before, effective(connection), len(renamed), suspended)
+
+
+def one_person(connection: BaseDatabaseWrapper) -> tuple[int, int]:
+    """Somebody changes group: course id and user id."""
+    group_id, user_id = sorted(effective(connection).members)[-1]
+    _move(connection, [(group_id, user_id)], [user_id])
+    return _course_of(connection)[group_id], user_id
+
+
+def one_group(connection: BaseDatabaseWrapper) -> int:
+    """A group gets another name: course id."""
+    group_id, course_id = max(_course_of(connection).items())
+    _set(connection, "mdl_groups", "name", {group_id: "Another name"})
+    return course_id
+
+
+def _asked_for(
+    before: Effective, after: Effective, renamed: int, suspended: int
+) -> dict[str, Any]:
+    """The operations that cannot be merged; all joiners of a channel are one."""
+    joined, left = after.members - before.members, before.members - after.members
+    operations = {
+        "create_account": len(after.people - before.people),
+        "add_members": len({group for group, _ in joined}),
+        "set_room_role": len(after.teaching - before.teaching),
+        "remove_member": len(left),
+        "update_account": renamed,
+        "deactivate": suspended,
+    }
+    return {"operations": operations, "total": sum(operations.values())}
+
+
+def _move(
+    connection: BaseDatabaseWrapper, members: Sequence[tuple[int, int]], users: Sequence[int]
+) -> None:
+    """Each of the users leaves one group for another of the same course."""
+    group_of = {user: group for group, user in members}
+    course_of = _course_of(connection)
+    siblings: dict[int, list[int]] = {}
+    for group, course in sorted(course_of.items()):
+        siblings.setdefault(course, []).append(group)
+    with connection.cursor() as cursor:
+        for user in users:
+            group = group_of[user]
+            of_course = siblings[course_of[group]]
+            target = of_course[(of_course.index(group) + 1) % len(of_course)]
+            cursor.execute(
+                "UPDATE mdl_groups_members SET groupid = %s WHERE groupid = %s AND userid = %s",
+                [target, group, user],
+            )
+
+
+def _newcomers(
+    connection: BaseDatabaseWrapper, people: int, count: int, rng: random.Random
+) -> None:
+    """New students, each in three courses and one group of each."""
+    course_of = _course_of(connection)
+    student = _role(connection, "student")
+    ids = range(FIRST + people, FIRST + people + count)
+    columns = ("id", "confirmed", "mnethostid", "username", "firstname", "lastname", "email")
+    insert(
+        connection,
+        User,
+        columns,
+        [(n, 1, 1, f"new{n}", "New", f"Person{n}", f"new{n}@scale.invalid") for n in ids],
+    )
+    joins = []
+    for user in ids:
+        by_course = {course_of[group]: group for group in rng.sample(sorted(course_of), 3)}
+        joins += [(user, course, group) for course, group in by_course.items()]
+    insert(connection, UserEnrolment, ("enrolid", "userid"), [(c, u) for u, c, _ in joins])
+    insert(connection, GroupMember, ("groupid", "userid"), [(g, u) for u, _, g in joins])
+    assigned = [(student, FIRST_CONTEXT + c, u) for u, c, _ in joins]
+    insert(connection, RoleAssignment, ("roleid", "contextid", "userid"), assigned)
+
+
+def _set(
+    connection: BaseDatabaseWrapper, table: str, column: str, values: Mapping[int, Any]
+) -> None:
+    with connection.cursor() as cursor:
+        for number, value in values.items():
+            cursor.execute(f"UPDATE {table} SET {column} = %s WHERE id = %s", [value, number])
+
+
+def _course_of(connection: BaseDatabaseWrapper) -> dict[int, int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, courseid FROM mdl_groups")
+        return dict(cursor.fetchall())
+
+
+def _role(connection: BaseDatabaseWrapper, shortname: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM mdl_role WHERE shortname = %s", [shortname])
+        return int(cursor.fetchone()[0])
+

@@ -1,0 +1,112 @@
+"""The forms of the admin: secrets that are written and never read, live previews, Moodle's roles."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from integration.models import GroupRegexFilter, IntegrationSettings
+
+SHOWN_END = 3  # characters of a token that tell it from another one
+LONG_ENOUGH = 20  # a shorter secret shows none of its characters
+VARIABLES = {
+    "rocketchat_url": "url",
+    "rocketchat_user_id": "user_id",
+    "rocketchat_auth_token": "auth_token",
+    "rocketchat_username": "username",
+    "rocketchat_password": "password",
+}
+SECRETS = ("rocketchat_auth_token", "rocketchat_password")
+
+
+class SettingsForm(forms.ModelForm):
+    """The site's settings. Where the environment sets a value, the field shows that and cannot be changed."""
+
+    clear_rocketchat_auth_token = forms.BooleanField(
+        label=_("Remove the stored token"), required=False, widget=UnfoldBooleanWidget
+    )
+    clear_rocketchat_password = forms.BooleanField(
+        label=_("Remove the stored password"), required=False, widget=UnfoldBooleanWidget
+    )
+
+    class Meta:
+        model = IntegrationSettings
+        fields = "__all__"  # the admin's fieldsets name them
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, key in VARIABLES.items():
+            if name not in self.fields:  # somebody who may only look
+                continue
+            if name in SECRETS:
+                self._hide(name)
+            if settings.ROCKETCHAT[key]:
+                self._fix(name, settings.ROCKETCHAT[key])
+
+    def _hide(self, name: str) -> None:
+        """An empty password field; what is stored is described, never sent."""
+        stored = getattr(self.instance, name)
+        old = self.fields[name]
+        self.fields[name] = forms.CharField(
+            label=old.label,
+            required=False,
+            help_text=described(stored),
+            widget=UnfoldAdminPasswordWidget(
+                attrs={"autocomplete": "new-password", "spellcheck": "false"}, render_value=False
+            ),
+        )
+        self.initial[name] = ""
+        if not stored:
+            self.fields[f"clear_{name}"].disabled = True
+
+    def _fix(self, name: str, value: str) -> None:
+        secret = name in SECRETS
+        self.fields[name].disabled = True
+        self.fields[name].help_text = _("Set by the environment (%(name)s), which wins over this page.") % {
+            "name": f"ROCKETCHAT_{VARIABLES[name].upper()}"
+        }
+        if secret:
+            self.fields[f"clear_{name}"].disabled = True
+            self.fields[name].widget.attrs["placeholder"] = _("set by the environment")
+        else:
+            self.fields[name].widget = UnfoldAdminTextInputWidget(attrs={"placeholder": value})
+
+    def clean(self) -> dict[str, Any]:
+        """An empty secret keeps what is stored; only the tick removes it."""
+        cleaned = super().clean() or {}
+        for name in SECRETS:
+            if name not in self.fields:
+                continue
+            if cleaned.get(f"clear_{name}"):
+                cleaned[name] = ""
+            elif not cleaned.get(name) or self.fields[name].disabled:
+                cleaned[name] = getattr(self.instance, name)
+        return cleaned
+
+
+def described(secret: str) -> Any:
+    """What may be said about a stored secret."""
+    if not secret:
+        return _("Not set.")
+    if len(secret) < LONG_ENOUGH:
+        return _("Set. Leave empty to keep it.")
+    return _("Set, ends in …%(end)s. Leave empty to keep it.") % {"end": secret[-SHOWN_END:]}
+
+
+class PatternForm(forms.ModelForm):
+    """One pattern; the page shows below it what it would choose."""
+
+    class Meta:
+        model = GroupRegexFilter
+        fields = ("pattern", "kind", "enabled", "position")
+        widgets = {
+            "pattern": UnfoldAdminTextInputWidget(
+                attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+            )
+        }

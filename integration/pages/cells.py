@@ -1,0 +1,135 @@
+"""Cells of the admin's lists."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+from integration.forms import described
+from integration.models import Conflict, IntegratedCourse, IntegrationSettings, SyncRun
+from integration.services.operations import LABELS
+
+Status = SyncRun.Status
+
+RUN_LABELS = {
+    Status.RUNNING: "primary",
+    Status.PLANNED: "info",
+    Status.DONE: "success",
+    Status.FAILED: "warning",
+    Status.STOPPED: "warning",
+    Status.REFUSED: "danger",
+    Status.ERROR: "danger",
+    Status.INTERRUPTED: "danger",
+}
+CONFLICT_LABELS = {
+    Conflict.Status.OPEN: "danger",
+    Conflict.Status.IGNORED: "info",
+    Conflict.Status.SOLVED: "success",
+}
+SECRETS_IN_WORDS = ("token_in_words", "password_in_words")
+SECRET_FIELDS = {
+    "rocketchat_auth_token": "token_in_words",
+    "rocketchat_password": "password_in_words",
+    "clear_rocketchat_auth_token": "",
+    "clear_rocketchat_password": "",
+}
+COURSE_TONES = {
+    IntegratedCourse.Status.NEVER: "plain",
+    IntegratedCourse.Status.IN_STEP: "good",
+    IntegratedCourse.Status.FAILING: "bad",
+}
+WORST_FIRST = {"done": "good", "failed": "warn", "stopped": "warn", "planned": "info", "running": "info"}
+
+
+def without_secrets(fieldsets: Iterable[tuple[Any, dict[str, Any]]]) -> list[tuple[Any, dict[str, Any]]]:
+    """The same groups with words in place of the fields that hold a secret."""
+    return [
+        (title, {**options, "fields": tuple(filter(None, (SECRET_FIELDS.get(f, f) for f in options["fields"])))})
+        for title, options in fieldsets
+    ]
+
+
+def secret_in_words(row: IntegrationSettings, key: str) -> str:
+    if settings.ROCKETCHAT[key]:
+        return gettext("set by the environment")
+    return str(described(getattr(row, f"rocketchat_{key}"))).split(".")[0]
+
+
+def tone_of(run: SyncRun) -> str:
+    """good, warn, bad or info: the colour of the run's badge."""
+    return WORST_FIRST.get(run.status, "bad")
+
+
+def badge(text: Any, tone: str) -> SafeString:
+    return format_html('<span class="rc-badge rc-{}">{}</span>', tone, text)
+
+
+def course_state(row: IntegratedCourse) -> SafeString:
+    """While a run holds the course, its progress takes the place of the status."""
+    run = _running(row)
+    if run:
+        return format_html(
+            '<a class="rc-mini" href="{}" data-run="{}" data-progress="{}"><progress max="100"></progress> <span>{}</span></a>',
+            reverse("admin:integration_syncrun_change", args=[run]),
+            run,
+            reverse("rcsync:progress", args=[run]),
+            gettext("running"),
+        )
+    parts = [badge(row.get_status_display(), COURSE_TONES.get(IntegratedCourse.Status(row.status), "plain"))]
+    if row.pending_sync:
+        parts.append(badge(gettext("pending"), "info"))
+    return format_html("{} " * len(parts), *parts)
+
+
+def _running(row: IntegratedCourse) -> int | None:
+    """The number of the run that holds the lease (its owner is "run 5")."""
+    live = row.lease_expires is not None and row.lease_expires > timezone.now()
+    number = row.lease_owner.removeprefix("run ")
+    return int(number) if live and number.isdecimal() else None
+
+
+def run_link(run: SyncRun | None) -> SafeString | str:
+    if run is None:
+        return gettext("never")
+    return format_html(
+        '<a class="rc-link" href="{}">{}</a>',
+        reverse("admin:integration_syncrun_change", args=[run.pk]),
+        date_format(timezone.localtime(run.started_at), "SHORT_DATETIME_FORMAT"),
+    )
+
+
+def next_run(row: IntegratedCourse) -> str:
+    if row.pending_sync:
+        return gettext("at the next pass")
+    return gettext("as scheduled") if row.background_sync else gettext("only by hand")
+
+
+def duration(run: SyncRun) -> str:
+    """In the largest unit that says enough."""
+    seconds = int(((run.finished_at or timezone.now()) - run.started_at).total_seconds())
+    if seconds < 60:
+        return ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}
+    minutes = seconds // 60
+    if minutes < 120:
+        return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
+    return ngettext("%(n)d hour", "%(n)d hours", minutes // 60) % {"n": minutes // 60}
+
+
+def changes(run: SyncRun) -> str:
+    """How many operations were done, or planned."""
+    if run.status == Status.PLANNED:
+        number = sum(run.planned.values())
+        return ngettext("%(n)d planned", "%(n)d planned", number) % {"n": number}
+    return str(sum(run.applied.values()) or run.done_count)
+
+
+def in_words(counts: dict[str, int]) -> str:
+    """"3 × create account, 2 × add members"."""
+    found = [f"{counts[kind]} × {gettext(label)}" for kind, label in LABELS.items() if counts.get(kind)]
+    return ", ".join(found) or gettext("nothing to do")

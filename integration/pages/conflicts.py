@@ -1,0 +1,101 @@
+"""The inbox of conflicts: both sides, and what a person may decide."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from integration.models import Conflict
+from integration.pages import access, runs
+from integration.services.desk import inbox as desk
+from integration.services.desk import links, start
+from integration.services.errors import SyncError
+
+
+class ConflictActions:
+    """Mixed into the ModelAdmin of conflicts."""
+
+    actions = ("ignore_selected", "reopen_selected")
+
+    @admin.action(description=_("Ignore selected conflicts"), permissions=["decide"])
+    def ignore_selected(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> None:
+        for conflict in queryset.filter(status=Conflict.Status.OPEN):
+            desk.ignore(conflict)
+
+    @admin.action(description=_("Put selected conflicts back into the inbox"), permissions=["decide"])
+    def reopen_selected(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> None:
+        for conflict in queryset.exclude(status=Conflict.Status.OPEN):
+            desk.reopen(conflict)
+
+
+def inbox(model_admin: Any, request: HttpRequest, extra: Any) -> HttpResponse:
+    """The list; it opens with what is to be decided."""
+    if request.method == "GET" and not request.GET:
+        return redirect(f"{request.path}?status__exact={Conflict.Status.OPEN.value}")
+    return admin.ModelAdmin.changelist_view(model_admin, request, extra)
+
+
+def show(request: HttpRequest, conflict_id: str) -> HttpResponse:
+    return _show(request, conflict_id)
+
+
+@access.page("integration.view_conflict")
+def _show(request: HttpRequest, conflict_id: str) -> HttpResponse:
+    conflict = get_object_or_404(Conflict, pk=conflict_id)
+    places = links.places()
+    in_moodle = places.moodle_user(conflict.moodle_user_id) if conflict.moodle_user_id else ""
+    remote = places.account if conflict.moodle_user_id else places.room
+    context = access.context(
+        request,
+        conflict.get_kind_display(),
+        opts=Conflict._meta,
+        original=conflict,
+        conflict=conflict,
+        can_link=desk.can_link(conflict),
+        may_decide=request.user.has_perm(access.DECIDE),  # type: ignore[union-attr]
+        in_moodle=in_moodle,
+        in_rocketchat=remote(conflict.remote_id) if conflict.remote_id else "",
+    )
+    return TemplateResponse(request, "integration/conflict.html", context)
+
+
+@access.change(access.DECIDE)
+def decide(request: HttpRequest, conflict_id: int) -> HttpResponse:
+    """link, ignore or reopen."""
+    conflict = get_object_or_404(Conflict, pk=conflict_id)
+    decision = request.POST.get("decision")
+    try:
+        if decision == "link":
+            desk.link(conflict)
+            messages.success(request, gettext("Linked. The next sync treats both sides as one."))
+        elif decision == "ignore":
+            desk.ignore(conflict)
+            messages.success(request, gettext("Ignored. It stays out of the inbox; the person or group stays as it is."))
+        elif decision == "reopen":
+            desk.reopen(conflict)
+    except SyncError as error:
+        messages.error(request, str(error))
+    return redirect("admin:integration_conflict_change", conflict_id)
+
+
+@access.change(access.DECIDE, access.SYNC)
+def retry(request: HttpRequest, conflict_id: int) -> HttpResponse:
+    """Sync just what the conflict is about; it closes when it does not come up again."""
+    conflict = get_object_or_404(Conflict, pk=conflict_id)
+    try:
+        order = desk.order_to_retry(conflict, access.who(request))
+    except SyncError as error:
+        messages.error(request, str(error))
+        return redirect("admin:integration_conflict_change", conflict_id)
+    run = start.start_run(order)
+    runs.tell(request, run)
+    if desk.settle_after_retry(conflict, run):
+        messages.success(request, gettext("The conflict is solved."))
+    else:
+        messages.warning(request, gettext("The conflict is still there."))
+    return redirect("admin:integration_conflict_change", conflict_id)

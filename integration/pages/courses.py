@@ -1,0 +1,103 @@
+"""What can be done with selected courses. Each action is a POST of the list's form."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from integration.models import IntegratedCourse, SyncRun
+from integration.pages import access, runs
+from integration.services.desk import links, start
+
+Courses = QuerySet[IntegratedCourse]
+
+
+class CourseActions:
+    """Mixed into the ModelAdmin of courses."""
+
+    actions = (
+        "sync_selected",
+        "preview_selected",
+        "audit_selected",
+        "mark_pending",
+        "background_on",
+        "background_off",
+        "events_on",
+        "events_off",
+        "stop_managing",
+    )
+
+    @admin.action(description=_("Sync selected courses"), permissions=["sync"])
+    def sync_selected(self, request: HttpRequest, queryset: Courses) -> HttpResponse:
+        return _run(request, queryset, SyncRun.Kind.APPLY)
+
+    @admin.action(description=_("Preview sync of selected courses"), permissions=["sync"])
+    def preview_selected(self, request: HttpRequest, queryset: Courses) -> HttpResponse:
+        return _run(request, queryset, SyncRun.Kind.PREVIEW)
+
+    @admin.action(description=_("Audit selected courses (report drift, change nothing)"), permissions=["sync"])
+    def audit_selected(self, request: HttpRequest, queryset: Courses) -> HttpResponse:
+        return _run(request, queryset, SyncRun.Kind.AUDIT)
+
+    @admin.action(description=_("Mark as pending: sync at the next pass"), permissions=["change"])
+    def mark_pending(self, request: HttpRequest, queryset: Courses) -> None:
+        _tell(request, queryset.update(pending_sync=True))
+
+    @admin.action(description=_("Switch background sync on"), permissions=["change"])
+    def background_on(self, request: HttpRequest, queryset: Courses) -> None:
+        _tell(request, queryset.update(background_sync=True))
+
+    @admin.action(description=_("Switch background sync off"), permissions=["change"])
+    def background_off(self, request: HttpRequest, queryset: Courses) -> None:
+        _tell(request, queryset.update(background_sync=False))
+
+    @admin.action(description=_("Switch event sync on"), permissions=["change"])
+    def events_on(self, request: HttpRequest, queryset: Courses) -> None:
+        _tell(request, queryset.update(event_sync=True))
+
+    @admin.action(description=_("Switch event sync off"), permissions=["change"])
+    def events_off(self, request: HttpRequest, queryset: Courses) -> None:
+        _tell(request, queryset.update(event_sync=False))
+
+    @admin.action(description=_("Stop managing …"), permissions=["stop"])
+    def stop_managing(self, request: HttpRequest, queryset: Courses) -> HttpResponse | None:
+        """First says what becomes of the channels, then does it."""
+        ids = list(queryset.values_list("course_id", flat=True))
+        if "confirmed" not in request.POST:
+            context = access.context(
+                request,
+                gettext("Stop managing courses"),
+                opts=IntegratedCourse._meta,
+                selected=queryset.order_by("shortname"),
+                weight=links.weigh(ids),
+            )
+            return TemplateResponse(request, "integration/stop_courses.html", context)
+        links.stop_managing_courses(ids, forget_channels="forget" in request.POST)
+        messages.success(request, gettext("These courses are no longer managed. Nothing was changed in Rocket.Chat."))
+        return None
+
+    def has_stop_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("integration.delete_integratedcourse"))  # type: ignore[union-attr]
+
+
+@access.change(access.SYNC)
+def sync_everything(request: HttpRequest) -> HttpResponse:
+    """From the start page: a preview or a sync of every integrated course."""
+    kind = SyncRun.Kind.APPLY if request.POST.get("kind") == "apply" else SyncRun.Kind.PREVIEW
+    if not IntegratedCourse.objects.exists():
+        messages.warning(request, gettext("No course is integrated yet."))
+        return redirect("rcsync:courses")
+    return runs.begin(request, start.order_for(kind, access.who(request)))
+
+
+def _run(request: HttpRequest, rows: Courses, kind: str) -> HttpResponse:
+    ids = rows.order_by().values_list("course_id", flat=True)
+    return runs.begin(request, start.order_for(kind, access.who(request), courses=ids))
+
+
+def _tell(request: HttpRequest, number: int) -> None:
+    text = ngettext("%(n)d course changed.", "%(n)d courses changed.", number)
+    messages.success(request, text % {"n": number})

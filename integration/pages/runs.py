@@ -1,0 +1,169 @@
+"""The page of one run: what is planned, how far it is, what came of it; and what can be done about it."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from integration.models import SyncOperation, SyncRun
+from integration.pages import access, cells
+from integration.services.desk import exports, history, start
+from integration.services.operations import LABELS
+from integration.services.runner import Order
+
+FILTERS = ("kind", "status", "course", "search")
+
+
+def begin(request: HttpRequest, order: Order) -> HttpResponse:
+    """Start a run, say what came of it, and show it."""
+    run = start.start_run(order)
+    tell(request, run)
+    return redirect(address(run))
+
+
+def address(run: SyncRun) -> str:
+    return reverse("admin:integration_syncrun_change", args=[run.pk])
+
+
+def tell(request: HttpRequest, run: SyncRun) -> None:
+    """Counts, failures and a link to the run, as a message."""
+    link = format_html('<a class="rc-link" href="{}">{}</a>', address(run), _("Run %(n)d") % {"n": run.pk})
+    if run.status == SyncRun.Status.RUNNING:
+        messages.info(request, format_html(_("{} is under way."), link))
+    elif run.status == SyncRun.Status.PLANNED:
+        messages.info(request, format_html(_("{}: the plan is ready: {}."), link, cells.in_words(run.planned)))
+    elif run.status == SyncRun.Status.DONE:
+        messages.success(request, format_html(_("{}: done: {}. No failures."), link, cells.in_words(run.applied)))
+    elif run.status == SyncRun.Status.FAILED:
+        text = _("{}: done: {}. Failures: {}.")
+        messages.warning(request, format_html(text, link, cells.in_words(run.applied), run.failed_count))
+    else:
+        messages.error(request, format_html("{}: {}. {} {}", link, run.get_status_display(), run.message, run.hint))
+
+
+def show(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Called by the ModelAdmin, so that the page has the address of every other row."""
+    return _show(request, run_id)
+
+
+@access.page(access.SEE_RUNS)
+def _show(request: HttpRequest, run_id: str) -> HttpResponse:
+    run = get_object_or_404(SyncRun, pk=run_id)
+    chosen = {name: request.GET.get(name, "") for name in FILTERS}
+    page = history.page_of(history.operations(run, **chosen), request.GET.get("page"))
+    names = history.course_names(row.moodle_course_id for row in page.object_list)
+    rows = [(row, names.get(row.moodle_course_id or 0, "")) for row in page.object_list]
+    context = access.context(
+        request,
+        f"{run.get_kind_display()} {run.pk}",
+        opts=SyncRun._meta,
+        original=run,
+        run=run,
+        progress=history.progress(run),
+        kinds=history.by_kind(run),
+        rows=rows,
+        page=page,
+        chosen=chosen,
+        filtered=any(chosen.values()),
+        query=_query(chosen),
+        courses=history.courses_in(run),
+        statuses=_statuses(run),
+        open_ends=history.open_ends(run) if run.kind == SyncRun.Kind.APPLY else 0,
+        can_apply=_can_apply(run),
+        labels=LABELS,
+        tone=cells.tone_of(run),
+        duration=cells.duration(run),
+        **history.latest_preview_choices(run),
+    )
+    return TemplateResponse(request, "integration/run.html", context)
+
+
+@access.page(access.SEE_RUNS)
+def progress(request: HttpRequest, run_id: int) -> JsonResponse:
+    """What the live page asks for every second."""
+    run = get_object_or_404(SyncRun, pk=run_id)
+    now = history.progress(run)
+    return JsonResponse(
+        {
+            "status": now.status,
+            "label": now.label,
+            "running": now.running,
+            "stale": now.stale,
+            "cancelling": now.cancelling,
+            "done": now.done,
+            "total": now.total,
+            "failed": now.failed,
+            "percent": now.percent,
+            "seconds": now.seconds,
+            "rate": round(now.rate, 1) if now.rate else None,
+            "eta": now.eta,
+        }
+    )
+
+
+@access.change(access.SYNC)
+def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
+    if history.give_up(run_id):
+        messages.info(request, _("The run had died; it is closed now. Sync again: it goes on from there."))
+    elif history.request_cancel(run_id):
+        messages.info(request, _("The run stops as soon as what is under way now is finished."))
+    else:
+        messages.info(request, _("The run had already ended."))
+    return redirect("admin:integration_syncrun_change", run_id)
+
+
+@access.change(access.SYNC)
+def retry(request: HttpRequest, run_id: int) -> HttpResponse:
+    run = get_object_or_404(SyncRun, pk=run_id)
+    return begin(request, start.order_to_retry(run, access.who(request)))
+
+
+@access.change(access.SYNC)
+def again(request: HttpRequest, run_id: int) -> HttpResponse:
+    """The same look or the same sync once more, with what is true now."""
+    run = get_object_or_404(SyncRun, pk=run_id)
+    return begin(request, start.order_again(run, access.who(request)))
+
+
+@access.change(access.SYNC)
+def apply(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Exactly the plan that was looked at; the digest tells whether it still is the plan."""
+    plan = get_object_or_404(SyncRun, pk=run_id)
+    if not _can_apply(plan):
+        messages.error(request, _("This run is not a plan that can be applied."))
+        return redirect(address(plan))
+    order = start.order_to_apply(plan, access.who(request), force="force" in request.POST)
+    return begin(request, order)
+
+
+@access.page(access.SEE_RUNS)
+def export(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
+    """Every operation that the filters let through, as CSV."""
+    run = get_object_or_404(SyncRun, pk=run_id)
+    chosen = {name: request.GET.get(name, "") for name in FILTERS}
+    rows = history.operations(run, **chosen).iterator(2000)
+    lines = exports.operations_as_csv(rows, exports.course_names_of(run.pk))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="rcsync-run-{run.pk}.csv"'
+    return response
+
+
+def _can_apply(run: SyncRun) -> bool:
+    plan = run.kind in (SyncRun.Kind.PREVIEW, SyncRun.Kind.AUDIT)
+    return plan and run.status == SyncRun.Status.PLANNED and bool(sum(run.planned.values()))
+
+
+def _statuses(run: SyncRun) -> list[tuple[str, Any, int]]:
+    counts = history.statuses_in(run)
+    return [(s.value, s.label, counts[s.value]) for s in SyncOperation.Status if counts.get(s.value)]
+
+
+def _query(chosen: dict[str, str]) -> str:
+    """The filters as they go into the addresses of other pages."""
+    return urlencode({name: value for name, value in chosen.items() if value})

@@ -1,0 +1,79 @@
+"""The settings page, group by group, in the order in which they are needed."""
+
+from django.utils.translation import gettext_lazy as _
+
+SETTING_GROUPS = (
+    (
+        _("Rocket.Chat"),
+        {
+            "fields": (
+                "rocketchat_url",
+                "rocketchat_user_id",
+                "rocketchat_auth_token",
+                "clear_rocketchat_auth_token",
+                "rocketchat_username",
+                "rocketchat_password",
+                "clear_rocketchat_password",
+                "max_connections",
+                "max_requests_per_second",
+            ),
+            "description": _(
+                "Either user id and personal access token (recommended: made by Rocket.Chat under My account, "
+                "Personal access tokens), or username and password. The token wins when both are given."
+            ),
+        },
+    ),
+    (_("Moodle"), {"fields": ("moodle_url",)}),
+    (
+        _("Channels"),
+        {
+            "fields": (
+                "name_template",
+                "topic_template",
+                "private_channels",
+                "empty_channels",
+                "hidden_member_lists",
+                "follow_renames",
+                "adopt_channels",
+            ),
+        },
+    ),
+    (
+        _("Accounts"),
+        {
+            "fields": (
+                "accounts_for",
+                "missing_accounts",
+                "update_adopted_accounts",
+                "deactivation",
+                "deactivate_adopted",
+                "respect_leavers",
+                "protected_usernames",
+            ),
+        },
+    ),
+    (
+        _("When something ends"),
+        {
+            "fields": (
+                "on_group_deleted",
+                "on_pattern_unmatched",
+                "on_course_hidden",
+                "on_course_deleted",
+            ),
+            "description": _(
+                "A channel is never deleted. Archived channels keep their messages and come back by themselves "
+                "when the reason is gone."
+            ),
+        },
+    ),
+    (
+        _("Safety"),
+        {
+            "fields": ("limit_percent", "limit_from"),
+            "description": _(
+                "A run that would take away more than this does nothing and asks a person first."
+            ),
+        },
+    ),
+)

@@ -1,0 +1,154 @@
+"""Setting up: the connections, the roles, the courses, and live previews of patterns and names."""
+
+from dataclasses import asdict
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext, ngettext
+
+from integration.models import ROOM_ROLES
+from integration.pages import access
+from integration.services.desk import campus, checks, previews
+from integration.services.errors import SyncError
+from integration.services.state import RoomRole
+
+LONGEST = 300  # characters of a pattern or a template that are looked at
+
+
+@access.page(access.SEE_SETTINGS)
+def test_connections(request: HttpRequest) -> HttpResponse:
+    """The doctor's checks. It only looks, so opening the page is enough."""
+    sides = checks.check_everything()
+    context = access.context(
+        request,
+        gettext("Test connections"),
+        sides=sides,
+        bad=sum(side.bad for side in sides),
+    )
+    return TemplateResponse(request, "integration/checks.html", context)
+
+
+# --- roles --------------------------------------------------------------------------------------------
+
+
+@access.page(access.SEE_ROLES)
+def roles(request: HttpRequest) -> HttpResponse:
+    """All roles of Moodle in one table: tick, choose the channel role, save."""
+    if request.method == "POST":
+        return _save_roles(request)
+    choices, problem = [], ""
+    try:
+        choices = campus.role_choices()
+    except SyncError as error:
+        problem = str(error)
+    context = access.context(
+        request,
+        gettext("Choose roles"),
+        choices=choices,
+        problem=problem,
+        room_roles=ROOM_ROLES,
+        may_change=request.user.has_perm(access.CHANGE_ROLES),  # type: ignore[union-attr]
+    )
+    return TemplateResponse(request, "integration/roles.html", context)
+
+
+def _save_roles(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm(access.CHANGE_ROLES):  # type: ignore[union-attr]
+        messages.error(request, gettext("You may look at roles, but not change them."))
+        return redirect("rcsync:roles")
+    known = {role.value for role in RoomRole}
+    chosen = {}
+    for text in request.POST.getlist("role"):
+        room_role = request.POST.get(f"room_role_{text}", RoomRole.MEMBER)
+        if text.isdecimal():
+            chosen[int(text)] = room_role if room_role in known else RoomRole.MEMBER
+    try:
+        campus.include_roles(chosen)
+    except SyncError as error:
+        messages.error(request, str(error))
+        return redirect("rcsync:roles")
+    if chosen:
+        text = ngettext("%(n)d role is included.", "%(n)d roles are included.", len(chosen))
+        messages.success(request, text % {"n": len(chosen)})
+    else:
+        messages.warning(request, gettext("No role is included: nobody is put into a channel."))
+    return redirect("admin:integration_includedrole_changelist")
+
+
+# --- courses ------------------------------------------------------------------------------------------
+
+
+@access.page(access.ADD_COURSES)
+def add_courses(request: HttpRequest) -> HttpResponse:
+    """Search Moodle, tick, add; or add a whole category."""
+    if request.method == "POST":
+        return _add(request)
+    search = request.GET.get("search", "").strip()
+    category = request.GET.get("category", "")
+    found, categories, problem = [], [], ""
+    try:
+        categories = campus.categories()
+        found = campus.course_choices(search, int(category) if category.isdecimal() else None)
+    except SyncError as error:
+        problem = str(error)
+    context = access.context(
+        request,
+        gettext("Add courses from Moodle"),
+        found=found,
+        categories=categories,
+        search=search,
+        category=category,
+        problem=problem,
+        limited=len(found) >= campus.FOUND,
+        new=sum(not choice.integrated for choice in found),
+    )
+    return TemplateResponse(request, "integration/add_courses.html", context)
+
+
+def _add(request: HttpRequest) -> HttpResponse:
+    category = request.POST.get("whole_category", "")
+    try:
+        if category.isdecimal():
+            number = campus.integrate_category(int(category))
+        else:
+            ids = [int(text) for text in request.POST.getlist("course") if text.isdecimal()]
+            number = campus.integrate(ids)
+    except SyncError as error:
+        messages.error(request, str(error))
+        return redirect("rcsync:courses")
+    if not number:
+        messages.warning(request, gettext("No course was added: tick at least one that is not integrated yet."))
+        return redirect(request.get_full_path())
+    text = ngettext("%(n)d course added.", "%(n)d courses added.", number)
+    messages.success(request, text % {"n": number})
+    return redirect("admin:integration_integratedcourse_changelist")
+
+
+# --- live previews ------------------------------------------------------------------------------------
+
+
+@access.change(access.SEE_PATTERNS)
+def pattern_preview(request: HttpRequest) -> JsonResponse:
+    """POST, although it only looks: a pattern can be too long for an address."""
+    row = request.POST.get("row", "")
+    try:
+        preview = previews.preview_patterns(
+            request.POST.get("pattern", "")[:LONGEST],
+            request.POST.get("kind", "include"),
+            request.POST.get("enabled") == "on",
+            int(row) if row.isdecimal() else None,
+        )
+    except SyncError as error:
+        return JsonResponse({"error": str(error)})
+    return JsonResponse(asdict(preview))
+
+
+@access.change(access.SEE_SETTINGS)
+def name_preview(request: HttpRequest) -> JsonResponse:
+    try:
+        preview = previews.preview_names(request.POST.get("template", "")[:LONGEST])
+    except SyncError as error:
+        return JsonResponse({"error": str(error)})
+    return JsonResponse(asdict(preview))

@@ -1,0 +1,70 @@
+"""A plan or a run as CSV. Cells that a spreadsheet would take for a formula are made harmless."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from integration.models import SyncOperation
+from integration.services.desk.history import course_names
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class _Echo:
+    """A file that hands back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def operations_as_csv(rows: Iterable[SyncOperation], courses: dict[int, str]) -> Iterator[str]:
+    """Line by line, the heading first."""
+    writer = csv.writer(_Echo())
+    heading = (
+        gettext("No."),
+        gettext("Operation"),
+        gettext("What"),
+        gettext("Why"),
+        gettext("Course"),
+        gettext("Result"),
+        gettext("Error"),
+        gettext("Next step"),
+        gettext("Rocket.Chat's answer"),
+        gettext("Finished"),
+    )
+    yield "\N{BYTE ORDER MARK}" + writer.writerow(heading)
+    for row in rows:
+        yield writer.writerow([harmless(cell) for cell in _cells(row, courses)])
+
+
+def harmless(cell: Any) -> Any:
+    """A leading apostrophe where a spreadsheet would compute (OWASP, CSV injection)."""
+    if isinstance(cell, str) and cell.lstrip().startswith(FORMULA):
+        return f"'{cell}"
+    return cell
+
+
+def course_names_of(run_id: int) -> dict[int, str]:
+    ids = (
+        SyncOperation.objects.filter(run_id=run_id)
+        .order_by()
+        .values_list("moodle_course_id", flat=True)
+        .distinct()
+    )
+    return course_names(ids)
+
+
+def _cells(row: SyncOperation, courses: dict[int, str]) -> Iterator[Any]:
+    yield row.position + 1
+    yield gettext(row.get_kind_display())
+    yield row.description
+    yield row.reason
+    yield courses.get(row.moodle_course_id or 0, "")
+    yield str(row.get_status_display())
+    yield row.error
+    yield row.hint
+    yield row.answer
+    yield timezone.localtime(row.finished_at).isoformat(" ", "seconds") if row.finished_at else ""

@@ -1,0 +1,111 @@
+"""Deciding conflicts: link the two sides, ignore the question, or look at it again."""
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from integration.models import AccountLink, ChannelLink, Conflict, SyncRun
+from integration.services.conflicts import ConflictKind
+from integration.services.connections import rocketchat_connection
+from integration.services.desk import campus
+from integration.services.desk.start import order_for
+from integration.services.errors import ConfigurationError
+from integration.services.rocketchat import connect
+from integration.services.runner import Order
+from integration.services.state import RemoteState
+
+LINKABLE = (
+    ConflictKind.EMAIL_TAKEN,
+    ConflictKind.USERNAME_TAKEN,
+    ConflictKind.EMAIL_SHARED,
+    ConflictKind.CHANNEL_NAME_TAKEN,
+)
+
+
+def can_link(conflict: Conflict) -> bool:
+    """Whether there is one thing on the other side that a person may declare to be the right one."""
+    return bool(conflict.remote_id) and conflict.kind in LINKABLE
+
+
+def link(conflict: Conflict) -> None:
+    """Declare that both sides are the same. ConfigurationError when one of them is linked already."""
+    if not can_link(conflict):
+        raise ConfigurationError(gettext("There is nothing on the other side to link to."))
+    make = _link_account if conflict.moodle_user_id is not None else _link_channel
+    try:
+        with transaction.atomic():
+            make(conflict)
+            _close(conflict, Conflict.Status.SOLVED)
+    except IntegrityError:
+        raise ConfigurationError(
+            gettext("One of the two sides is linked to something else already."),
+            hint=gettext("Look under Accounts or Channels and stop managing the wrong link first."),
+        ) from None
+
+
+def ignore(conflict: Conflict) -> None:
+    _close(conflict, Conflict.Status.IGNORED)
+
+
+def reopen(conflict: Conflict) -> None:
+    Conflict.objects.filter(pk=conflict.pk).update(status=Conflict.Status.OPEN, solved_at=None)
+
+
+def order_to_retry(conflict: Conflict, actor: str) -> Order:
+    """A sync of just what the conflict is about."""
+    if conflict.moodle_user_id is not None:
+        return order_for(SyncRun.Kind.APPLY, actor, users=[conflict.moodle_user_id])
+    group = campus.group_row(conflict.moodle_group_id or 0)
+    courses = [group[0]] if group else None
+    return order_for(SyncRun.Kind.APPLY, actor, courses=courses)
+
+
+def settle_after_retry(conflict: Conflict, run: SyncRun) -> bool:
+    """A run for one person or course closes no conflicts by itself: see whether this one is gone."""
+    conflict.refresh_from_db()
+    finished = run.status in (SyncRun.Status.DONE, SyncRun.Status.FAILED)
+    if conflict.status != Conflict.Status.OPEN or not finished:
+        return conflict.status == Conflict.Status.SOLVED
+    for found in run.conflicts:
+        same = (found["kind"], found["moodle_user_id"], found["moodle_group_id"])
+        if same == (conflict.kind, conflict.moodle_user_id, conflict.moodle_group_id):
+            return False
+    _close(conflict, Conflict.Status.SOLVED)
+    return True
+
+
+def _close(conflict: Conflict, status: str) -> None:
+    conflict.status = status
+    conflict.solved_at = timezone.now()
+    conflict.save(update_fields=["status", "solved_at"])
+
+
+def _link_account(conflict: Conflict) -> None:
+    accounts = _remote_state().accounts
+    account = accounts.get(conflict.remote_id)
+    if account is None:
+        raise ConfigurationError(gettext("This account does not exist in Rocket.Chat any more."))
+    AccountLink.objects.create(
+        moodle_user_id=conflict.moodle_user_id,
+        rocketchat_user_id=account.account_id,
+        username=account.username,
+    )
+
+
+def _link_channel(conflict: Conflict) -> None:
+    room = _remote_state().channels.get(conflict.remote_id)
+    group = campus.group_row(conflict.moodle_group_id or 0)
+    if room is None or group is None:
+        raise ConfigurationError(gettext("The room or the group does not exist any more."))
+    ChannelLink.objects.create(
+        moodle_group_id=conflict.moodle_group_id,
+        moodle_course_id=group[0],
+        room_id=room.room_id,
+        name=room.name,
+        topic=room.topic,
+    )
+
+
+def _remote_state() -> RemoteState:
+    with connect(rocketchat_connection()) as remote:
+        return remote.read(known_counts={}, wanted_names=())

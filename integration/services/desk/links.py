@@ -1,0 +1,79 @@
+"""Addresses in Moodle and Rocket.Chat, and letting go of what is managed."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import transaction
+
+from integration.models import AccountLink, ChannelLink, IntegratedCourse, IntegrationSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Builds addresses; "" where the place is not known."""
+
+    moodle: str
+    rocketchat: str
+
+    def moodle_user(self, number: int) -> str:
+        return self._moodle(f"user/profile.php?id={number}")
+
+    def moodle_course(self, number: int) -> str:
+        return self._moodle(f"course/view.php?id={number}")
+
+    def moodle_group(self, course: int, number: int) -> str:
+        return self._moodle(f"group/members.php?group={number}") if course else ""
+
+    def account(self, account_id: str) -> str:
+        return self._rocketchat(f"admin/users/info/{quote(account_id)}")
+
+    def room(self, room_id: str) -> str:
+        return self._rocketchat(f"admin/rooms/edit/{quote(room_id)}")
+
+    def _moodle(self, path: str) -> str:
+        return f"{self.moodle}/{path}" if self.moodle else ""
+
+    def _rocketchat(self, path: str) -> str:
+        return f"{self.rocketchat}/{path}" if self.rocketchat else ""
+
+
+def places() -> Places:
+    row = IntegrationSettings.load()
+    rocketchat = settings.ROCKETCHAT["url"] or row.rocketchat_url
+    return Places(row.moodle_url.rstrip("/"), rocketchat.rstrip("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class LettingGo:
+    """What "stop managing" is about: courses, their channels, and people in them."""
+
+    courses: int
+    channels: int
+    memberships: int
+
+
+def weigh(course_ids: list[int]) -> LettingGo:
+    """`course_ids` are Moodle's."""
+    channels = ChannelLink.objects.filter(moodle_course_id__in=course_ids)
+    return LettingGo(
+        len(course_ids),
+        channels.count(),
+        sum(channel.memberships.count() for channel in channels.only("pk")[:500]),
+    )
+
+
+def stop_managing_courses(course_ids: list[int], *, forget_channels: bool) -> None:
+    """Nothing is sent to Rocket.Chat: channels and the people in them stay as they are."""
+    with transaction.atomic():
+        if forget_channels:
+            ChannelLink.objects.filter(moodle_course_id__in=course_ids).delete()
+        IntegratedCourse.objects.filter(course_id__in=course_ids).delete()
+
+
+def stop_managing_channels(keys: list[int]) -> int:
+    return ChannelLink.objects.filter(pk__in=keys).delete()[1].get("integration.ChannelLink", 0)
+
+
+def stop_managing_accounts(keys: list[int]) -> int:
+    return AccountLink.objects.filter(pk__in=keys).delete()[1].get("integration.AccountLink", 0)

@@ -1,0 +1,58 @@
+"""The lists of the admin with what each row shows besides its own columns, in a fixed number of queries."""
+
+from typing import Any
+
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from integration.models import (
+    AccountLink,
+    ChannelLink,
+    IntegratedCourse,
+    ManagedMembership,
+    SyncOperation,
+    SyncRun,
+)
+
+
+def courses(rows: QuerySet[IntegratedCourse]) -> QuerySet[IntegratedCourse]:
+    """With `channel_number` and `member_number`."""
+    channels = ChannelLink.objects.filter(moodle_course_id=OuterRef("course_id")).order_by()
+    members = ManagedMembership.objects.filter(
+        channel__moodle_course_id=OuterRef("course_id")
+    ).order_by()
+    return rows.select_related("last_run").annotate(
+        channel_number=_number(channels.values("moodle_course_id")),
+        member_number=_number(members.values("channel__moodle_course_id")),
+    )
+
+
+def accounts(rows: QuerySet[AccountLink]) -> QuerySet[AccountLink]:
+    """With `member_number`, the channels of the account."""
+    members = ManagedMembership.objects.filter(account=OuterRef("pk")).order_by()
+    return rows.annotate(member_number=_number(members.values("account")))
+
+
+def channels(rows: QuerySet[ChannelLink]) -> QuerySet[ChannelLink]:
+    """With `member_number`, the people whom rcsync knows, and `drift`, what the last audit would have changed.
+
+    `drift` is None where there was no audit yet.
+    """
+    members = ManagedMembership.objects.filter(channel=OuterRef("pk")).order_by()
+    rows = rows.annotate(member_number=_number(members.values("channel")))
+    audit = SyncRun.objects.filter(kind=SyncRun.Kind.AUDIT, status=SyncRun.Status.PLANNED).first()
+    if audit is None:
+        return rows.annotate(drift=Value(None, output_field=IntegerField()))
+    found = SyncOperation.objects.filter(run=audit, moodle_group_id=OuterRef("moodle_group_id"))
+    return rows.annotate(drift=_number(found.order_by().values("moodle_group_id")))
+
+
+def runs(rows: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
+    """Without what only the page of one run shows."""
+    return rows.defer("skips", "conflicts", "requests", "hint", "scope")
+
+
+def _number(grouped: QuerySet[Any, Any]) -> Coalesce:
+    """How many rows the subquery has for the row outside; a subquery avoids the product of two joins."""
+    counted = grouped.annotate(number=Count("pk")).values("number")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)

@@ -1,0 +1,105 @@
+"""Starting runs from a page.
+
+`start_run` is the one place that decides where a run works, so that a queue can be put behind it.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+
+from django.db import connection, connections
+
+from integration.models import SyncOperation, SyncRun
+from integration.services import runner
+from integration.services.ledger.runs import scope_of
+from integration.services.runner import Order
+from integration.services.state import EVERYTHING, Scope
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 4.0  # a run that is done by then is shown as done, without a look at its progress
+
+
+def start_run(order: Order, patience: float = PATIENCE_SECONDS) -> SyncRun:
+    """Begin the run and come back when it is done, at the latest after `patience` seconds.
+
+    A run that takes longer goes on by itself; its row tells how far it is.
+    """
+    run = runner.begin(order)
+    if connection.in_atomic_block:  # another thread would not see what is not committed yet
+        runner.execute(order, run=run)
+    else:
+        worker = threading.Thread(target=_work, args=(order, run), name=f"run-{run.pk}", daemon=True)
+        worker.start()
+        worker.join(patience)
+    run.refresh_from_db()
+    return run
+
+
+def _work(order: Order, run: SyncRun) -> None:
+    try:
+        runner.execute(order, run=run)
+    except Exception:
+        logger.exception("run=%d ended by an unexpected error", run.pk)  # its row says so too
+    finally:
+        connections.close_all()
+
+
+# --- what to order ------------------------------------------------------------------------------------
+
+
+def order_for(
+    kind: str, actor: str, *, courses: Iterable[int] | None = None, users: Iterable[int] | None = None
+) -> Order:
+    """An order from the admin. `courses` and `users` are Moodle ids, None = all."""
+    scope = Scope(
+        None if courses is None else frozenset(courses), None if users is None else frozenset(users)
+    )
+    return Order(
+        kind=kind,
+        trigger=SyncRun.Trigger.ADMIN,
+        scope=scope,
+        actor=actor,
+        audit=kind == SyncRun.Kind.AUDIT,
+        keep_plan=kind != SyncRun.Kind.APPLY,
+    )
+
+
+def order_to_apply(plan: SyncRun, actor: str, *, force: bool) -> Order:
+    """Exactly what the preview showed: anything else is refused (StalePlan)."""
+    return replace(
+        order_for(SyncRun.Kind.APPLY, actor),
+        scope=scope_of(plan),
+        audit=plan.kind == SyncRun.Kind.AUDIT,
+        expect_digest=plan.digest,
+        force=force,
+    )
+
+
+def order_again(run: SyncRun, actor: str) -> Order:
+    """The same scope once more; it is planned anew, so what is done stays done."""
+    return replace(order_for(run.kind, actor), scope=scope_of(run))
+
+
+def order_to_retry(run: SyncRun, actor: str) -> Order:
+    """A run over the smallest scope that holds everything that failed."""
+    return replace(order_for(SyncRun.Kind.APPLY, actor), scope=_scope_of_failures(run))
+
+
+def _scope_of_failures(run: SyncRun) -> Scope:
+    open_ends = (
+        SyncOperation.Status.FAILED,
+        SyncOperation.Status.SKIPPED,
+        SyncOperation.Status.NOT_TRIED,
+    )
+    rows = SyncOperation.objects.filter(run=run, status__in=open_ends)
+    courses = set(rows.values_list("moodle_course_id", flat=True).distinct())
+    if not courses:
+        return EVERYTHING if not run.scope else scope_of(run)
+    if None not in courses:
+        return Scope(courses=frozenset(course for course in courses if course is not None))
+    if courses == {None}:
+        users = rows.values_list("moodle_user_id", flat=True)
+        return Scope(users=frozenset(user for user in users if user is not None))
+    return scope_of(run)
