@@ -5,8 +5,9 @@ The database keeps the invariants; every rule a reader could doubt is a constrai
 
 from typing import Any
 
+from croniter import croniter
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -21,10 +22,23 @@ from integration.services.report import Result
 from integration.services.state import Ending, RoomRole
 
 
+def check_cron(text: str) -> None:
+    """Whether croniter, which reads the schedules, understands the five fields."""
+    if not croniter.is_valid(text) or len(text.split()) != 5:
+        raise ValidationError(
+            _("This is no cron expression. Five fields are wanted, for example 30 2 * * *.")
+        )
+
+
 def _choices(enum: Any, **labels: Any) -> list[tuple[str, Any]]:
     """(value, label) for every member of a StrEnum; a member without a label is a TypeError at import."""
     return [(member.value, labels[member.value]) for member in enum]
 
+
+# Any host name, also one without a dot, which Django's own URL field refuses.
+web_address = RegexValidator(
+    r"^https?://[^\s/?#@]+(/\S*)?$", _("Write an address such as https://chat.example.org")
+)
 
 ENDINGS = _choices(
     Ending,
@@ -48,7 +62,9 @@ class IntegrationSettings(models.Model):
     id = models.PositiveSmallIntegerField(primary_key=True, editable=False)
 
     # Connection. The environment wins over these (see services/settings.py).
-    rocketchat_url = models.URLField(_("Rocket.Chat address"), blank=True)
+    rocketchat_url = models.CharField(
+        _("Rocket.Chat address"), max_length=255, blank=True, validators=[web_address]
+    )
     rocketchat_user_id = models.CharField(_("user id"), max_length=64, blank=True)
     rocketchat_auth_token = SecretField(_("personal access token"), blank=True)
     rocketchat_username = models.CharField(_("username"), max_length=100, blank=True)
@@ -66,9 +82,11 @@ class IntegrationSettings(models.Model):
         help_text=_("Leave empty for no limit of our own; Rocket.Chat's limits are always obeyed."),
     )
 
-    moodle_url = models.URLField(
+    moodle_url = models.CharField(
         _("Moodle address"),
+        max_length=255,
         blank=True,
+        validators=[web_address],
         help_text=_("Only for links from this admin to courses, groups and people in Moodle."),
     )
 
@@ -210,6 +228,77 @@ class IntegrationSettings(models.Model):
         default=5,
         validators=[MinValueValidator(1)],
         help_text=_("Fewer than this are never refused."),
+    )
+
+    # Background work.
+    full_pass_minutes = models.PositiveIntegerField(
+        _("full pass every … minutes"),
+        null=True,
+        blank=True,
+        default=60,
+        validators=[MinValueValidator(5), MaxValueValidator(10080)],
+        help_text=_("Every course with background sync is looked at. Leave empty for none."),
+    )
+    full_pass_cron = models.CharField(
+        _("full pass at"),
+        max_length=100,
+        blank=True,
+        default="",
+        validators=[check_cron],
+        help_text=_("A cron expression, in place of the minutes: 0 */2 * * * is every two hours."),
+    )
+    audit_cron = models.CharField(
+        _("audit at"),
+        max_length=100,
+        blank=True,
+        default="30 2 * * *",
+        validators=[check_cron],
+        help_text=_(
+            "A cron expression. A full pass that reads the members of every channel and so finds "
+            "what was changed by hand in Rocket.Chat. Leave empty for none."
+        ),
+    )
+    history_days = models.PositiveSmallIntegerField(
+        _("keep history for … days"),
+        null=True,
+        blank=True,
+        default=90,
+        validators=[MinValueValidator(1)],
+        help_text=_("Older runs with their operations are deleted. Leave empty to keep everything."),
+    )
+    event_polling = models.BooleanField(
+        _("watch Moodle's events"),
+        default=True,
+        help_text=_("The worker reads Moodle's log and looks again at what changed."),
+    )
+    event_seconds = models.PositiveSmallIntegerField(
+        _("look at events every … seconds"),
+        default=2,
+        validators=[MinValueValidator(1), MaxValueValidator(300)],
+    )
+
+    # Notification.
+    notify_emails = models.TextField(
+        _("e-mail addresses"),
+        blank=True,
+        help_text=_("Who is told when the sync keeps failing, and when all is well again. One per line."),
+    )
+    notify_room = models.CharField(
+        _("Rocket.Chat channel"),
+        max_length=255,
+        blank=True,
+        help_text=_("Messages are also posted here: #name of a channel, or @username."),
+    )
+    notify_after_failures = models.PositiveSmallIntegerField(
+        _("after … failed runs in a row"), default=3, validators=[MinValueValidator(1)]
+    )
+    notify_after_hours = models.PositiveSmallIntegerField(
+        _("after … hours without success"),
+        null=True,
+        blank=True,
+        default=24,
+        validators=[MinValueValidator(1)],
+        help_text=_("Leave empty not to watch this."),
     )
 
     class Meta:
@@ -443,6 +532,7 @@ class SyncRun(models.Model):
         EVENT = "event", _("Moodle event")
 
     class Status(models.TextChoices):
+        QUEUED = "queued", _("Waiting")
         RUNNING = "running", _("Running")
         PLANNED = "planned", _("Planned")
         DONE = "done", _("Done")
@@ -477,6 +567,20 @@ class SyncRun(models.Model):
     requests = models.JSONField(_("requests"), default=dict)
     message = models.TextField(_("message"), blank=True)
     hint = models.TextField(_("next step"), blank=True)
+
+    # What is needed to work on it later, in another process.
+    audit = models.BooleanField(_("reads every channel"), default=False)
+    keep_plan = models.BooleanField(default=False)
+    expect_digest = models.CharField(max_length=64, blank=True)
+    parent = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, related_name="parts", verbose_name=_("part of")
+    )
+    attempts = models.PositiveSmallIntegerField(
+        _("attempts"), default=0, help_text=_("0: it does not go through the queue.")
+    )
+    not_before = models.DateTimeField(null=True, blank=True)
+    woken_at = models.DateTimeField(null=True, blank=True)  # when a worker was last told of it
+    worker = models.CharField(_("worked on by"), max_length=200, blank=True)
 
     class Meta:
         ordering = ["-pk"]
@@ -546,7 +650,8 @@ class SyncOperation(models.Model):
                 fields=["run", "position"], name="a_position_in_a_run_is_taken_once"
             )
         ]
-        indexes = [models.Index(fields=["run", "status"], name="operation_by_run_and_status")]
+        # Begun and never finished ones are looked for before every run, among all of the history.
+        indexes = [models.Index(fields=["status", "run"], name="operation_by_status_and_run")]
 
     def __str__(self) -> str:
         return self.description
@@ -605,3 +710,96 @@ class Conflict(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.moodle_side}"
+
+
+# --- Background work --------------------------------------------------------------------------------------
+
+
+class AccountClaim(models.Model):
+    """Who is making the account of a person at this moment, and what came of it."""
+
+    moodle_user_id = models.BigIntegerField(unique=True)
+    owner = models.CharField(max_length=200)
+    expires = models.DateTimeField()
+    account_id = models.CharField(max_length=64, blank=True)  # "" while it is being made
+    username = models.CharField(max_length=255, blank=True)
+    email = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = _("account in the making")
+        verbose_name_plural = _("accounts in the making")
+
+    def __str__(self) -> str:
+        return f"{self.moodle_user_id}: {self.owner}"
+
+
+class EventCursor(models.Model):
+    """How far Moodle's log and clock were read: one row, held by one poller at a time."""
+
+    last_id = models.BigIntegerField(_("last row of the log"), null=True)
+    gaps = models.JSONField(_("rows that may still come"), default=list)  # [first id, last id, since]
+    clock = models.BigIntegerField(_("clock read up to"), null=True)  # unix seconds, as Moodle's
+    next_turn = models.BigIntegerField(null=True)  # when the next enrolment begins or ends
+    watermark = models.BigIntegerField(null=True)  # where the log is off: unix seconds
+    polled_at = models.DateTimeField(_("last look"), null=True)
+    rows_read = models.PositiveBigIntegerField(_("rows read"), default=0)
+    problem = models.TextField(_("problem"), blank=True)
+    lease_owner = models.CharField(max_length=200, blank=True)
+    lease_expires = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("event cursor")
+        verbose_name_plural = _("event cursors")
+        constraints = [
+            models.CheckConstraint(condition=Q(pk=1), name="event_cursor_is_one_row"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.last_id)
+
+
+class PushedEvent(models.Model):
+    """One call of the event door. A signature that was used is not accepted again."""
+
+    signature = models.CharField(max_length=64, unique=True)
+    received_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("pushed event")
+        verbose_name_plural = _("pushed events")
+
+    def __str__(self) -> str:
+        return self.signature
+
+
+class WorkerBeat(models.Model):
+    """A cluster and when a task last went through it, from the queue to its end."""
+
+    name = models.CharField(_("name"), max_length=150, unique=True)
+    started_at = models.DateTimeField(_("started"))
+    beat_at = models.DateTimeField(_("last sign of life"), null=True)
+    restarts = models.PositiveIntegerField(_("restarts"), default=0)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Notice(models.Model):
+    """What people were last told about a topic. A message goes out only when the state changes."""
+
+    topic = models.CharField(max_length=20, unique=True)
+    bad = models.BooleanField(default=False)
+    changed_at = models.DateTimeField(auto_now_add=True)
+    detail = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("notice")
+        verbose_name_plural = _("notices")
+
+    def __str__(self) -> str:
+        return self.topic

@@ -5,10 +5,12 @@ cancel do. The journal hears of every operation before and after it, in small ba
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby, islice
+from queue import Empty, SimpleQueue
 from typing import Protocol, TypeVar, assert_never
 
 from integration.services.errors import (
@@ -48,6 +50,8 @@ T = TypeVar("T")
 
 GIVE_UP_AFTER = 10  # transient failures in a row: the server is down, trying on would only hurt it
 BATCH_PER_WORKER = 4  # operations handed out ahead of the workers
+STORE_EVERY = 0.25  # seconds; so long an outcome may wait to be stored with others
+ASK_EVERY = 1.0  # seconds between questions whether to stop, while slow operations run
 
 
 class Journal(Protocol):
@@ -133,6 +137,9 @@ class _Run:
         self.should_stop = should_stop
         self.applied = Applied()
         self.transient_in_a_row = 0
+        self.done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self.running = 0  # operations handed out whose outcome was not taken in yet
+        self.asked_at = 0.0  # when should_stop was asked last
 
     def run(self, plan: Plan) -> Applied:
         with ThreadPoolExecutor(self.workers, thread_name_prefix="rcsync-apply") as pool:
@@ -142,29 +149,45 @@ class _Run:
 
     def _wave(self, pool: ThreadPoolExecutor, wave: Iterable[Operation]) -> None:
         """Keep the workers busy, but hand out little ahead, so that stopping takes effect at once."""
-        running: set[Future[Outcome]] = set()
         for batch in _batches(wave, self.workers * BATCH_PER_WORKER):
             if self._must_stop():
-                self._finish([Outcome(operation, Result.NOT_TRIED) for operation in batch])
+                self._store([Outcome(operation, Result.NOT_TRIED) for operation in batch])
                 continue
             self.journal.starting(batch)
             for operation in batch:
-                running.add(pool.submit(self._one, operation))
-            running = self._collect(running, leave=self.workers * 2)
-        self._collect(running, leave=0)
+                pool.submit(self._one, operation).add_done_callback(self.done.put)
+            self.running += len(batch)
+            self._collect(leave=self.workers * BATCH_PER_WORKER)
+        self._collect(leave=0)
 
     def _must_stop(self) -> bool:
         if not self.applied.stopped_because:
             self.applied.stopped_because = self.should_stop()
+            self.asked_at = time.monotonic()
         return bool(self.applied.stopped_because)
 
-    def _collect(self, running: set[Future[Outcome]], leave: int) -> set[Future[Outcome]]:
-        while len(running) > leave:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            self._finish([future.result() for future in done])
-        return running
+    def _collect(self, leave: int) -> None:
+        """Take outcomes in until only `leave` operations run. Stored together they cost far less."""
+        while self.running > leave:
+            outcomes = self._finished(self.running - leave)
+            self.running -= len(outcomes)
+            self._store(outcomes)
+            if time.monotonic() - self.asked_at > ASK_EVERY:
+                self._must_stop()
 
-    def _finish(self, outcomes: list[Outcome]) -> None:
+    def _finished(self, most: int) -> list[Outcome]:
+        """Outcomes of the next STORE_EVERY seconds, at least one, at most `most`."""
+        outcomes = [self.done.get().result()]
+        until = time.monotonic() + STORE_EVERY
+        while len(outcomes) < most:
+            try:
+                future = self.done.get(timeout=max(0.0, until - time.monotonic()))
+            except Empty:
+                break
+            outcomes.append(future.result())
+        return outcomes
+
+    def _store(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             if outcome.result is Result.DONE:
                 self.ids.learn(outcome)

@@ -92,6 +92,7 @@ class _Planner:
         matching: Matching,
         scope: Scope,
     ) -> None:
+        self.desired = desired
         self.standing = desired.standing
         self.remote = remote
         self.managed = managed
@@ -364,6 +365,7 @@ class _Planner:
                 room_id,
                 private,
                 user_id,
+                self._username(user_id),
                 role,
                 self.standing.why_member(self._group(wanted.group_id), user_id),
             )
@@ -382,6 +384,7 @@ class _Planner:
                 room.room_id,
                 room.private,
                 user_id,
+                self._username(user_id),
                 role,
                 self.standing.why_member(self._group(wanted.group_id), user_id),
             )
@@ -416,6 +419,10 @@ class _Planner:
     def _joiners(self, group_id: int, users: Iterable[int]) -> tuple[Joiner, ...]:
         group = self._group(group_id)
         return tuple(Joiner(user, self.standing.why_member(group, user)) for user in sorted(users))
+
+    def _username(self, user_id: int) -> str:
+        account = self.remote.accounts.get(self._account_id(user_id))
+        return account.username if account else self.desired.accounts[user_id].username
 
     def _account_id(self, user_id: int) -> str:
         known = self.matching.account_ids.get(user_id)

@@ -170,6 +170,7 @@ class SetRoomRole:
     room_id: str | None
     private: bool
     user_id: int
+    username: str
     role: RoomRole
     reason: str
 
@@ -183,6 +184,7 @@ class UnsetRoomRole:
     room_id: str
     private: bool
     user_id: int
+    username: str
     role: RoomRole
     reason: str
 
@@ -302,10 +304,10 @@ def describe(operation: Operation) -> str:
             return f"add {_people(len(joiners))} to {name}"
         case RemoveMember(name=name, username=username):
             return f"remove {username} from {name}"
-        case SetRoomRole(name=name, role=role, user_id=user_id):
-            return f"make person {user_id} {role.value} of {name}"
-        case UnsetRoomRole(name=name, role=role, user_id=user_id):
-            return f"take {role.value} of {name} from person {user_id}"
+        case SetRoomRole(name=name, role=role, username=username):
+            return f"make {username} {role.value} of {name}"
+        case UnsetRoomRole(name=name, role=role, username=username):
+            return f"make {username} no longer {role.value} of {name}"
         case Archive(name=name):
             return f"archive channel {name}"
         case Unarchive(name=name):

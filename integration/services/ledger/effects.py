@@ -1,11 +1,11 @@
 """What an outcome changes in the tables of what we manage. A few statements for a whole batch."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never
 
 from django.db import connection
-from django.db.models import F, Model
+from django.db.models import F, Model, Q, QuerySet
 
 from integration.models import AccountLink, ChannelLink, ManagedMembership
 from integration.services.membership import Observed
@@ -49,6 +49,9 @@ class Effects:
         self._store_accounts([*kinds.pop(CreateAccount, ()), *kinds.pop(AdoptAccount, ())])
         self._store_channels([*kinds.pop(CreateChannel, ()), *kinds.pop(AdoptChannel, ())])
         self._store_added(kinds.pop(AddMembers, []))
+        self._store_removed(kinds.pop(RemoveMember, []))
+        self._store_roles([*kinds.pop(SetRoomRole, ()), *kinds.pop(UnsetRoomRole, ())])
+        self._store_active([*kinds.pop(Activate, ()), *kinds.pop(Deactivate, ())])
         for same_kind in kinds.values():
             for outcome in same_kind:
                 self._store_one(outcome)
@@ -130,6 +133,7 @@ class Effects:
 
     def _store_added(self, outcomes: Sequence[Outcome]) -> None:
         members = []
+        counts: dict[int | None, list[int]] = defaultdict(list)  # count -> groups that have it now
         for outcome in outcomes:
             operation = outcome.operation
             assert isinstance(operation, AddMembers)
@@ -138,8 +142,45 @@ class Effects:
             known = self._counts.get(operation.group_id)
             expected = None if known is None else known + len(joined)
             count = outcome.users_count if outcome.users_count == expected else None
-            self._set_count(operation.group_id, count)
+            counts[count].append(operation.group_id)
+            self._touched.add(operation.group_id)
+        for count, groups in counts.items():
+            _channels(groups).update(users_count=count)
         self._insert_members(members)
+
+    def _store_removed(self, outcomes: Sequence[Outcome]) -> None:
+        removed = []
+        for outcome in outcomes:
+            operation = outcome.operation
+            assert isinstance(operation, RemoveMember)
+            removed.append((operation.group_id, operation.user_id))
+        if not removed:
+            return
+        self._memberships(removed).delete()
+        leavers = Counter(group_id for group_id, _ in removed)
+        self._touched |= leavers.keys()
+        for number in set(leavers.values()):
+            groups = [group_id for group_id, count in leavers.items() if count == number]
+            _channels(groups).filter(users_count__gte=number).update(
+                users_count=F("users_count") - number
+            )
+
+    def _store_roles(self, outcomes: Sequence[Outcome]) -> None:
+        people: dict[RoomRole, list[tuple[int, int]]] = defaultdict(list)
+        for outcome in outcomes:
+            operation = outcome.operation
+            assert isinstance(operation, SetRoomRole | UnsetRoomRole)
+            role = operation.role if isinstance(operation, SetRoomRole) else RoomRole.MEMBER
+            people[role].append((operation.group_id, operation.user_id))
+        for role, members in people.items():
+            self._memberships(members).update(room_role=role)
+
+    def _store_active(self, outcomes: Sequence[Outcome]) -> None:
+        for kind in (Activate, Deactivate):
+            users = [o.operation.user_id for o in outcomes if isinstance(o.operation, kind)]
+            if users:
+                links = AccountLink.objects.filter(moodle_user_id__in=users)
+                links.update(deactivated=kind is Deactivate)
 
     def _joined(
         self, outcome: Outcome, operation: CreateChannel | AddMembers
@@ -155,10 +196,7 @@ class Effects:
         """Insert (group id, user id, ours) where there is no such row yet."""
         if not members:
             return
-        accounts = _keys(AccountLink, "moodle_user_id", {user for _, user, _ in members}, self._account_keys)
-        channels = _keys(
-            ChannelLink, "moodle_group_id", {group for group, _, _ in members}, self._channel_keys
-        )
+        channels, accounts = self._primary_keys([(group, user) for group, user, _ in members])
         ManagedMembership.objects.bulk_create(
             [
                 ManagedMembership(channel_id=channels[group], account_id=accounts[user], ours=ours)
@@ -169,15 +207,30 @@ class Effects:
             ignore_conflicts=True,
         )
 
+    def _memberships(self, members: Sequence[tuple[int, int]]) -> QuerySet[ManagedMembership]:
+        """The rows of these (group id, user id)."""
+        channels, accounts = self._primary_keys(members)
+        wanted = Q(pk__in=[])
+        for group, user in members:
+            if group in channels and user in accounts:
+                wanted |= Q(channel=channels[group], account=accounts[user])
+        return ManagedMembership.objects.filter(wanted)
+
+    def _primary_keys(
+        self, members: Sequence[tuple[int, int]]
+    ) -> tuple[Mapping[int, int], Mapping[int, int]]:
+        """Of the channels by group id, and of the accounts by user id."""
+        groups, users = {group for group, _ in members}, {user for _, user in members}
+        return (
+            _keys(ChannelLink, "moodle_group_id", groups, self._channel_keys),
+            _keys(AccountLink, "moodle_user_id", users, self._account_keys),
+        )
+
     # --- one outcome --------------------------------------------------------------------------------------
 
     def _store_one(self, outcome: Outcome) -> None:
         operation = outcome.operation
         match operation:
-            case Activate(user_id=user_id):
-                _account(user_id, deactivated=False)
-            case Deactivate(user_id=user_id):
-                _account(user_id, deactivated=True)
             case RenameChannel(group_id=group_id, name=name):
                 _channel(group_id, name=name)
             case SetTopic(group_id=group_id, topic=topic):
@@ -189,40 +242,24 @@ class Effects:
             case Unarchive(group_id=group_id):
                 self._touched.add(group_id)
                 _channel(group_id, ended="", users_count=None)
-            case RemoveMember(group_id=group_id, user_id=user_id):
-                _membership(group_id, user_id).delete()
-                self._touched.add(group_id)
-                ChannelLink.objects.filter(
-                    moodle_group_id=group_id, users_count__gt=0
-                ).update(users_count=F("users_count") - 1)
-            case SetRoomRole(group_id=group_id, user_id=user_id, role=role):
-                _membership(group_id, user_id).update(room_role=role)
-            case UnsetRoomRole(group_id=group_id, user_id=user_id):
-                _membership(group_id, user_id).update(room_role=RoomRole.MEMBER)
             case UpdateAccount():
                 pass  # names and addresses are not stored here
-            case CreateAccount() | AdoptAccount() | CreateChannel() | AdoptChannel() | AddMembers():
+            case CreateAccount() | AdoptAccount() | Activate() | Deactivate():
+                raise AssertionError("stored as a batch")
+            case CreateChannel() | AdoptChannel():
+                raise AssertionError("stored as a batch")
+            case AddMembers() | RemoveMember() | SetRoomRole() | UnsetRoomRole():
                 raise AssertionError("stored as a batch")
             case _:
                 assert_never(operation)
 
-    def _set_count(self, group_id: int, users_count: int | None) -> None:
-        self._touched.add(group_id)
-        _channel(group_id, users_count=users_count)
 
-
-def _account(user_id: int, **values: Any) -> None:
-    AccountLink.objects.filter(moodle_user_id=user_id).update(**values)
+def _channels(groups: Iterable[int]) -> QuerySet[ChannelLink]:
+    return ChannelLink.objects.filter(moodle_group_id__in=list(groups))
 
 
 def _channel(group_id: int, **values: Any) -> None:
-    ChannelLink.objects.filter(moodle_group_id=group_id).update(**values)
-
-
-def _membership(group_id: int, user_id: int) -> Any:
-    return ManagedMembership.objects.filter(
-        channel__moodle_group_id=group_id, account__moodle_user_id=user_id
-    )
+    _channels([group_id]).update(**values)
 
 
 def _upsert(rows: Sequence[Model], unique: str, values: list[str]) -> None:
