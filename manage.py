@@ -10,6 +10,8 @@ from django.core.management import execute_from_command_line
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rcsync_project.settings")
+    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        sys.argv[1] = sys.argv[1].replace("-", "_")  # make-key is the module make_key
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:

@@ -25,6 +25,7 @@ from benchmarks import changes  # noqa: E402
 from benchmarks.measure import Meter, peak_megabytes  # noqa: E402
 from demo.sample_moodle.scale import create_scaled_moodle  # noqa: E402
 from integration.models import (  # noqa: E402
+    AccountLink,
     GroupRegexFilter,
     IncludedRole,
     IntegratedCourse,
@@ -67,7 +68,16 @@ def nochange(options: argparse.Namespace) -> Result:
     """The same, and then its reads once more without us."""
     meter = Meter(keep=True)
     result = _run(SyncRun.Kind.APPLY, EVERYTHING, meter)
+    hooks = f"{os.environ['ROCKETCHAT_URL']}/_standin"
+    result["server_in_run"] = requests.get(f"{hooks}/stats", timeout=60).json()
     return result | {"bare_sql": _bare_sql(meter), "bare_http": _bare_http(meter)}
+
+
+def members(options: argparse.Namespace) -> Result:
+    """Who is to be where by plain SQL: (group id, username on the server)."""
+    usernames = dict(AccountLink.objects.values_list("moodle_user_id", "username"))
+    wanted = changes.effective(connections["moodle"]).members
+    return {"members": [(group, usernames.get(user, f"id {user}")) for group, user in wanted]}
 
 
 def audit(options: argparse.Namespace) -> Result:
@@ -95,7 +105,7 @@ def event_course(options: argparse.Namespace) -> Result:
 
 PHASES: Mapping[str, Callable[[argparse.Namespace], Result]] = {
     phase.__name__: phase
-    for phase in (setup, sync, nochange, audit, change, event_user, event_course)
+    for phase in (setup, sync, nochange, members, audit, change, event_user, event_course)
 }
 
 

@@ -18,7 +18,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from integration.forms import PatternForm, SettingsForm
+from integration.forms import PatternForm, SettingsForm, useless_ticks
 from integration.models import (
     AccountLink,
     ChannelLink,
@@ -79,6 +79,9 @@ class IntegrationSettingsAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        return IntegrationSettings.load()
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         row = IntegrationSettings.load()
         return redirect(reverse("admin:integration_integrationsettings_change", args=[row.pk]))
@@ -88,9 +91,10 @@ class IntegrationSettingsAdmin(ModelAdmin):
         return () if self.has_change_permission(request, obj) else cells.SECRETS_IN_WORDS
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if self.has_change_permission(request, obj):
-            return self.fieldsets
-        return cells.without_secrets(self.fieldsets)
+        groups = cells.complete(self.fieldsets)
+        if obj and self.has_change_permission(request, obj):
+            return cells.without(groups, dict.fromkeys(useless_ticks(obj), ""))
+        return cells.without(groups, cells.SECRET_FIELDS)
 
     @display(description=_("personal access token"))
     def token_in_words(self, row: IntegrationSettings) -> str:

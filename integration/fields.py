@@ -7,19 +7,25 @@ that none of them opens is an error and never silently empty or passed through.
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import models
+from django.db import models, transaction
+
+from integration.services.rocketchat.secret import Secret
 
 
 class SecretField(models.TextField):
-    """Text in Python, a Fernet token in the database; "" stays ""."""
+    """Text in Python, a Fernet token in the database; "" stays "".
+
+    What comes from the database is a Secret: dumped frames and logs do not give it away.
+    """
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
         if not value:
             return value
         try:
-            return _fernet().decrypt(value.encode()).decode()
+            return Secret(_fernet().decrypt(value.encode()).decode())
         except InvalidToken:
             raise ImproperlyConfigured(
                 f"The stored {self.verbose_name} cannot be decrypted: the key that encrypted it is not in "
@@ -29,6 +35,27 @@ class SecretField(models.TextField):
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
         return _fernet().encrypt(value.encode()).decode() if value else value
+
+
+def secret_fields(model: type[models.Model]) -> list[str]:
+    """Names of the fields of a model whose values nobody may see."""
+    return [field.name for field in model._meta.concrete_fields if isinstance(field, SecretField)]
+
+
+def rotate() -> int:
+    """Encrypt every stored secret anew with the first key, all or none; how many there were."""
+    count = 0
+    with transaction.atomic():
+        for model in apps.get_models():
+            names = secret_fields(model)
+            if not names:
+                continue
+            for row in model._default_manager.all():
+                model._base_manager.filter(pk=row.pk).update(
+                    **{name: getattr(row, name) for name in names}
+                )
+                count += sum(bool(getattr(row, name)) for name in names)
+    return count
 
 
 def _fernet() -> MultiFernet:

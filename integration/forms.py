@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
@@ -38,6 +39,7 @@ class SettingsForm(forms.ModelForm):
     class Meta:
         model = IntegrationSettings
         fields = "__all__"  # the admin's fieldsets name them
+        widgets = {"protected_usernames": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -62,8 +64,6 @@ class SettingsForm(forms.ModelForm):
             ),
         )
         self.initial[name] = ""
-        if not stored:
-            self.fields[f"clear_{name}"].disabled = True
 
     def _fix(self, name: str, value: str) -> None:
         secret = name in SECRETS
@@ -72,22 +72,29 @@ class SettingsForm(forms.ModelForm):
             "name": f"ROCKETCHAT_{VARIABLES[name].upper()}"
         }
         if secret:
-            self.fields[f"clear_{name}"].disabled = True
             self.fields[name].widget.attrs["placeholder"] = _("set by the environment")
         else:
-            self.fields[name].widget = UnfoldAdminTextInputWidget(attrs={"placeholder": value})
+            self.initial[name] = value  # shown, and not stored: see clean()
 
     def clean(self) -> dict[str, Any]:
         """An empty secret keeps what is stored; only the tick removes it."""
         cleaned = super().clean() or {}
+        for name in VARIABLES:
+            if name in self.fields and self.fields[name].disabled:
+                cleaned[name] = getattr(self.instance, name)
         for name in SECRETS:
             if name not in self.fields:
                 continue
             if cleaned.get(f"clear_{name}"):
                 cleaned[name] = ""
-            elif not cleaned.get(name) or self.fields[name].disabled:
+            elif not cleaned.get(name):
                 cleaned[name] = getattr(self.instance, name)
         return cleaned
+
+
+def useless_ticks(row: IntegrationSettings) -> set[str]:
+    """The ticks that would remove nothing: no such secret is stored here."""
+    return {f"clear_{name}" for name in SECRETS if not getattr(row, name)}
 
 
 def described(secret: str) -> Any:

@@ -13,6 +13,12 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from integration.fields import SecretField
+from integration.models_safety import (  # noqa: F401  # where Django looks for models
+    AuditEntry,
+    FailedLogin,
+    PendingEnding,
+    RemovalLimit,
+)
 from integration.services import patterns
 from integration.services.conflicts import ConflictKind
 from integration.services.errors import ConfigurationError
@@ -264,7 +270,7 @@ class IntegrationSettings(models.Model):
         blank=True,
         default=90,
         validators=[MinValueValidator(1)],
-        help_text=_("Older runs with their operations are deleted. Leave empty to keep everything."),
+        help_text=_("Older runs and their operations are deleted. Leave empty to keep all."),
     )
     event_polling = models.BooleanField(
         _("watch Moodle's events"),
@@ -281,7 +287,9 @@ class IntegrationSettings(models.Model):
     notify_emails = models.TextField(
         _("e-mail addresses"),
         blank=True,
-        help_text=_("Who is told when the sync keeps failing, and when all is well again. One per line."),
+        help_text=_(
+            "Who is told when the sync keeps failing, and when all is well again. One per line."
+        ),
     )
     notify_room = models.CharField(
         _("Rocket.Chat channel"),
@@ -573,7 +581,12 @@ class SyncRun(models.Model):
     keep_plan = models.BooleanField(default=False)
     expect_digest = models.CharField(max_length=64, blank=True)
     parent = models.ForeignKey(
-        "self", models.CASCADE, null=True, blank=True, related_name="parts", verbose_name=_("part of")
+        "self",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="parts",
+        verbose_name=_("part of"),
     )
     attempts = models.PositiveSmallIntegerField(
         _("attempts"), default=0, help_text=_("0: it does not go through the queue.")
@@ -581,6 +594,9 @@ class SyncRun(models.Model):
     not_before = models.DateTimeField(null=True, blank=True)
     woken_at = models.DateTimeField(null=True, blank=True)  # when a worker was last told of it
     worker = models.CharField(_("worked on by"), max_length=200, blank=True)
+    superseded = models.BooleanField(
+        default=False, help_text=_("It was cut off, and another run goes on with it.")
+    )
 
     class Meta:
         ordering = ["-pk"]
@@ -639,6 +655,12 @@ class SyncOperation(models.Model):
     error = models.TextField(_("error"), blank=True)
     hint = models.TextField(_("next step"), blank=True)
     answer = models.TextField(_("Rocket.Chat's answer"), blank=True)
+    in_doubt = models.BooleanField(
+        _("effect unknown"),
+        default=False,
+        db_index=True,
+        help_text=_("It failed, but may have had its effect. The next run looks and settles it."),
+    )
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
     class Meta:
@@ -712,18 +734,15 @@ class Conflict(models.Model):
         return f"{self.get_kind_display()}: {self.moodle_side}"
 
 
-# --- Background work --------------------------------------------------------------------------------------
+# --- Background work ------------------------------------------------------------------------------
 
 
 class AccountClaim(models.Model):
-    """Who is making the account of a person at this moment, and what came of it."""
+    """Somebody is making the account of this person at this moment."""
 
     moodle_user_id = models.BigIntegerField(unique=True)
     owner = models.CharField(max_length=200)
     expires = models.DateTimeField()
-    account_id = models.CharField(max_length=64, blank=True)  # "" while it is being made
-    username = models.CharField(max_length=255, blank=True)
-    email = models.CharField(max_length=255, blank=True)
 
     class Meta:
         verbose_name = _("account in the making")
@@ -736,8 +755,9 @@ class AccountClaim(models.Model):
 class EventCursor(models.Model):
     """How far Moodle's log and clock were read: one row, held by one poller at a time."""
 
+    id = models.PositiveSmallIntegerField(primary_key=True, editable=False)
     last_id = models.BigIntegerField(_("last row of the log"), null=True)
-    gaps = models.JSONField(_("rows that may still come"), default=list)  # [first id, last id, since]
+    gaps = models.JSONField(_("rows that may still come"), default=list)  # [first, last, since]
     clock = models.BigIntegerField(_("clock read up to"), null=True)  # unix seconds, as Moodle's
     next_turn = models.BigIntegerField(null=True)  # when the next enrolment begins or ends
     watermark = models.BigIntegerField(null=True)  # where the log is off: unix seconds

@@ -12,9 +12,9 @@ from moodle.models import TABLES, User
 
 WRITE_RIGHTS = {"ALL", "ALTER", "CREATE", "DELETE", "DROP", "INSERT", "TRUNCATE", "UPDATE"}
 CLOCKS = {
-    "mysql": "SELECT UNIX_TIMESTAMP()",
+    "mysql": "SELECT UNIX_TIMESTAMP(NOW(6))",
     "postgresql": "SELECT EXTRACT(EPOCH FROM clock_timestamp())",
-    "sqlite": "SELECT strftime('%s', 'now')",
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400",
 }
 VERSIONS = {
     "mysql": "SELECT VERSION()",

@@ -99,7 +99,8 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 SECURE_SSL = env.bool("SECURE_SSL", default=not DEBUG)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=SECURE_SSL)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked from the same machine, without TLS
+# Asked from the same machine, without TLS.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=3600 if SECURE_SSL else 0)
 SESSION_COOKIE_SECURE = SECURE_SSL
 CSRF_COOKIE_SECURE = SECURE_SSL
@@ -107,6 +108,8 @@ if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SAMESITE = "Lax"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "integration.reporting.ExceptionFilter"
 SESSION_COOKIE_AGE = 12 * 60 * 60  # a working day: whoever is signed in can change every channel
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -153,6 +156,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "integration.middleware.ContentSecurityPolicy",
+    "integration.middleware.WhoDidIt",
+    "integration.throttle.LoginThrottle",
 ]
 
 ROOT_URLCONF = "rcsync_project.urls"
@@ -213,6 +219,10 @@ ROCKETCHAT: dict[str, str] = {
 LOG_LEVEL = text("LOG_LEVEL", "INFO").upper()
 
 TASK_SECONDS = env.int("RCSYNC_TASK_SECONDS", default=900)
+WATCHDOG_SECONDS = env.int("RCSYNC_WATCHDOG_SECONDS", default=60)  # silent for so long: restarted
+DRAIN_SECONDS = env.int("RCSYNC_DRAIN_SECONDS", default=60)  # for running tasks, at the end
+EVENT_SECRET = text("RCSYNC_EVENT_SECRET")  # of POST /events/moodle; without it the door is shut
+METRICS_TOKEN = text("RCSYNC_METRICS_TOKEN")  # asked for by /metrics and the details of /readyz
 Q_CLUSTER = {
     "name": "rcsync",
     "label": _("Background tasks"),
@@ -228,7 +238,7 @@ Q_CLUSTER = {
     "catch_up": False,
     "save_limit": 200,
     "recycle": 50,
-    "poll": 1,
+    "poll": 0.5,
     "log_level": LOG_LEVEL,
 }
 

@@ -1,4 +1,4 @@
-"""Moodle databases to test with, in every engine: invented ones, and copies of the shared samples."""
+"""Moodle databases to test with, in every engine: invented ones and the shared samples."""
 
 import json
 import random
@@ -11,7 +11,7 @@ import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from demo.sample_moodle.records import Records
-from demo.sample_moodle.tables import create_tables, insert, reset_sequences
+from demo.sample_moodle.tables import create_tables, insert, one_transaction, reset_sequences
 from demo.sample_moodle.world import World
 from integration.services.moodle_reader import MoodleReader
 from integration.services.state import EVERYTHING, MoodleState, Scope
@@ -55,10 +55,11 @@ class Site:
         with moodle_at(self.url) as connection, connection.cursor() as cursor:
             return oracle_members(cursor, "mdl_", now, roles)
 
-    def build(self, make: Callable[[World], None]) -> None:
-        """Create the tables and what `make` puts into a fresh Moodle."""
+    def build(self, *makers: Callable[[World], None]) -> None:
+        """Create the tables, with a fresh Moodle in them and what the makers add to it."""
         world = World(NOW)
-        make(world)
+        for make in makers:
+            make(world)
         with moodle_at(self.url, read_only=False) as connection:
             create_tables(connection)
             world.save(connection)
@@ -77,9 +78,10 @@ class Site:
         """Every row that we read, into tables made from our models."""
         with moodle_at(self.url) as source, moodle_at(other.url, read_only=False) as target:
             create_tables(target)
-            for model in TABLES:
-                insert(target, model, columns_of(model), _rows(source, model))
-            reset_sequences(target)
+            with one_transaction(target):
+                for model in TABLES:
+                    insert(target, model, columns_of(model), _rows(source, model))
+                reset_sequences(target)
 
 
 def new_site(engine: str, request: pytest.FixtureRequest, folder: Path) -> Site:

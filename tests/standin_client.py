@@ -97,3 +97,41 @@ class Client:
     def close(self) -> None:
         """Ends the connection."""
         self._connection.close()
+
+
+def person(username: str, **more: Any) -> dict[str, Any]:
+    """What `users.create` needs."""
+    return {
+        "username": username,
+        "name": username.title(),
+        "email": f"{username}@example.com",
+        "password": "invented",
+        "joinDefaultChannels": False,
+        **more,
+    }
+
+
+def create_user(client: Client, username: str, **more: Any) -> str:
+    """The id of a new account."""
+    answer = client.post("users.create", **person(username, **more))
+    assert answer.status == 200, answer.body
+    return str(answer.body["user"]["_id"])
+
+
+def create_room(client: Client, name: str, plural: str = "groups", **more: Any) -> dict[str, Any]:
+    """A new room as the server shows it."""
+    answer = client.post(f"{plural}.create", name=name, **more)
+    assert answer.status == 200, answer.body
+    return dict(answer.body[plural.removesuffix("s")])
+
+
+def login(server: StandIn, username: str, password: str = "invented") -> Client:
+    """A client of somebody else."""
+    with Client(server, "") as stranger:
+        data = stranger.post("login", user=username, password=password).body["data"]
+    return Client(server, data["userId"], data["authToken"])
+
+
+def refusal(answer: Answer) -> tuple[int, str]:
+    """Status and kind of an error."""
+    return answer.status, answer.body.get("errorType") or answer.body["error"]

@@ -24,7 +24,7 @@ def _databases(django_db_blocker: Any) -> Iterator[None]:
 @pytest.fixture(params=ENGINES)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     site = new_site(request.param, request, tmp_path)
-    site.build(lambda world: None)
+    site.build()
     return site
 
 
@@ -91,7 +91,7 @@ def test_only_rights_to_write_to_moodle_are_warned_about(
     right: str, writes: bool, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     site = new_site("mariadb", request, tmp_path)
-    site.build(lambda world: None)
+    site.build()
     server = site.server
     assert isinstance(server, MariaDB)
     server.sql(
@@ -167,7 +167,7 @@ def test_a_character_set_without_emoji_is_warned_about(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     site = new_site("mariadb", request, tmp_path)
-    site.build(lambda world: None)
+    site.build()
     site.sql("ALTER TABLE mdl_user CONVERT TO CHARACTER SET utf8mb3")
     check = examine(site.url)["Moodle's characters"]
     assert check.status is CheckStatus.WARNING

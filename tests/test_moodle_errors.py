@@ -38,7 +38,9 @@ def site(empty: Site) -> Site:
 
 def one_course(world: World) -> None:
     course = world.course(world.category("Science"), "BIO", "Biology")
-    world.enrol(course, [world.user("Anna", "Berg", "anna.berg", "anna.berg@campus.invalid")])
+    anna = world.user("Anna", "Berg", "anna.berg", "anna.berg@campus.invalid")
+    world.enrol(course, [anna])
+    world.group(course, "Group A", [anna])
 
 
 def refused(site: Site, kind: type[SyncError]) -> SyncError:

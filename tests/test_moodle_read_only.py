@@ -28,7 +28,7 @@ def _databases(django_db_blocker: Any) -> Iterator[None]:
 @pytest.fixture(params=ENGINES)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     site = new_site(request.param, request, tmp_path)
-    site.build(lambda world: None)
+    site.build()
     return site
 
 
@@ -66,7 +66,7 @@ def test_no_way_of_writing_reaches_moodle(site: Site, write: Callable[[], object
     with moodle_at(site.url), pytest.raises((MoodleIsReadOnly, DatabaseError)):
         write()
     with moodle_at(site.url):
-        assert list(User.objects.values_list("firstname", flat=True)) == ["Guest user", "Admin"]
+        assert set(User.objects.values_list("firstname", flat=True)) == {"Guest user", "Admin"}
         assert Course.objects.count() == 1
 
 
@@ -92,8 +92,8 @@ def test_nothing_is_migrated_into_moodle(settings: Any) -> None:
 
 def test_the_app_has_no_migrations_and_wants_none() -> None:
     out = StringIO()
-    call_command("makemigrations", "--check", "--dry-run", stdout=out)
-    assert "No changes" in out.getvalue()
+    call_command("makemigrations", "--dry-run", stdout=out)
+    assert "moodle" not in out.getvalue()
     assert not (Path(sys.modules["moodle"].__path__[0]) / "migrations").exists()
 
 

@@ -176,6 +176,18 @@ def test_a_wrong_password_is_tried_once_and_said(
     assert len(server.calls) == 1
 
 
+def test_a_refused_password_is_not_tried_again_by_anybody(
+    server: responses.RequestsMock, connect: Connect
+) -> None:
+    """Rocket.Chat locks accounts and addresses after a number of failed logins."""
+    server.post(api("login"), json={"status": "error", "message": "Unauthorized"}, status=401)
+    client = connect(BY_PASSWORD)
+    for _ in range(3):
+        with pytest.raises(AuthenticationError):
+            client.get("me")
+    assert client.stats.total == 1
+
+
 def test_half_a_login_is_not_shown_by_an_error_page(
     server: responses.RequestsMock, connect: Connect
 ) -> None:
@@ -347,6 +359,19 @@ def test_a_refusal_is_not_repeated(server: responses.RequestsMock, connect: Conn
     assert len(server.calls) == 1
 
 
+def test_the_time_of_bulk_reads_does_not_lower_the_number_of_requests_at_once(
+    server: responses.RequestsMock,
+) -> None:
+    server.get(api("users.list"), json={"success": True})
+    times = iter([0.0, 0.0, *([0.01, 0.0] * 20), *([9.0, 0.0] * 200)])
+    limiter = Limiter(8)
+    connection = Connection(URL, BY_TOKEN)
+    with RocketChat(connection, limiter=limiter, clock=lambda: next(times)) as client:
+        for _ in range(40):
+            client.get("users.list", slow=True)
+    assert limiter.concurrency.places == 8
+
+
 # ── Redirects ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -466,7 +491,7 @@ def test_the_generated_password_still_reaches_the_server(
 ) -> None:
     server.post(api("users.create"), json={"success": True})
     connect().post("users.create", {"password": Secret("s3cret-new")})
-    assert json.loads(server.calls[0].request.body)["password"] == "s3cret-new"
+    assert json.loads(server.calls[0].request.body or "{}")["password"] == "s3cret-new"
 
 
 def test_words_of_the_server_are_one_short_line_without_tricks(

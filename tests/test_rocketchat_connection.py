@@ -1,5 +1,6 @@
 """Addresses, credentials and limits: nonsense is refused at once, with what to change."""
 
+import copy
 import pickle
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,7 @@ def test_secrets_are_not_shown_by_any_representation() -> None:
 def test_a_secret_is_not_written_into_a_queue_or_cache() -> None:
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(Secret("hunter2"))
+    assert repr(copy.deepcopy([copy.copy(Secret("hunter2"))])) == "['***']"
 
 
 def test_secrets_are_taken_out_of_foreign_words() -> None:

@@ -528,3 +528,67 @@ def test_a_removed_bot_leaves_the_room_unread(standin: StandIn, remote: RocketCh
     state = remote.read(known_counts=dict.fromkeys(rooms), wanted_names=())
     assert state.channels[rooms[1]].members is None
     assert state.channels[rooms[0]].members is not None
+
+
+# ── What the server can do ───────────────────────────────────────────────────────────────────────
+
+UNKNOWN_CALLS: list[dict[str, Any]] = [
+    {"body": "<!DOCTYPE html><html></html>"},  # up to 6.x
+    {"status": 404, "json": {"success": False, "error": "API endpoint not found"}},
+    {"status": 405, "json": {"status": "error", "message": "API endpoint does not exist"}},
+]
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN_CALLS)
+def test_a_server_that_hides_its_version_is_known_by_what_it_answers(
+    lists: Lists, unknown: dict[str, Any]
+) -> None:
+    lists.version = "?"
+    lists.rows["users"] = [user(1)]
+    lists.rows["rooms"] = [room(number, usersCount=2) for number in range(3)]
+    lists.rows["members"] = [{"_id": "bot-id"}, {"_id": "u1"}]
+    for path in ("users.listByStatus", "rooms.membersOrderedByRole"):
+        lists.mock.get(f"{URL}/api/v1/{path}", **unknown)
+    with lists.remote() as remote:
+        for _ in range(2):
+            state = remote.read(known_counts={"r1": None}, wanted_names=())
+            assert state.channels["r1"].members == frozenset({"bot-id", "u1"})
+        asked = remote.stats.by_endpoint
+    assert asked["GET users.list"] == asked["GET groups.members"] == 2
+    assert asked["GET users.listByStatus"] <= 2
+    assert asked["GET rooms.membersOrderedByRole"] <= 2
+
+
+@pytest.mark.parametrize("hidden", [*UNKNOWN_CALLS, {"status": 403, "body": "<html>"}])
+def test_a_version_page_that_is_held_back_stops_nobody(
+    lists: Lists, hidden: dict[str, Any]
+) -> None:
+    lists.rows["users"] = [user(1)]
+    lists.mock.replace("GET", f"{URL}/api/info", **hidden)
+    lists.mock.get(f"{URL}/api/v1/users.listByStatus", body="<html>")
+    assert set(lists.read().accounts) == {"u1"}
+
+
+def test_the_strongest_of_several_room_roles_counts(lists: Lists) -> None:
+    lists.version = "8.8"
+    body = {"users": [user(1)], "total": 1, "success": True}
+    lists.mock.get(f"{URL}/api/v1/users.listByStatus", json=body)
+    lists.rows["rooms"] = [room(1, usersCount=3)]
+    members = [
+        {"_id": "bot-id", "roles": ["owner"]},
+        {"_id": "u1", "roles": ["leader", "moderator", "gardener"]},
+        {"_id": "u2", "roles": []},
+        {"_id": "u3", "roles": ["gardener"]},
+    ]
+    body = {"members": members, "total": 4, "success": True}
+    lists.mock.get(f"{URL}/api/v1/rooms.membersOrderedByRole", json=body)
+    channel = lists.read(known_counts={}, audit=["r1"]).channels["r1"]
+    assert channel.members == {"bot-id", "u1", "u2", "u3"}
+    assert channel.roles == {"bot-id": RoomRole.OWNER, "u1": RoomRole.MODERATOR}
+
+
+def test_only_its_major_and_minor_version_have_to_be_visible(lists: Lists) -> None:
+    for version, known in (("6.5", (6, 5)), ("3.11.4", (3, 11)), ("8.8.0-rc.1", (8, 8))):
+        lists.version = version
+        with lists.remote() as remote:
+            assert remote.features.version == known

@@ -103,7 +103,8 @@ def hangs_up(connection: socket.socket) -> None:
 def stays_silent(connection: socket.socket) -> None:
     read_request(connection)
     connection.settimeout(5)
-    connection.recv(1)  # until the client gives up
+    while connection.recv(4096):
+        pass  # until the client gives up
 
 
 def trickles(connection: socket.socket) -> None:

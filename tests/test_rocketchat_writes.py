@@ -19,8 +19,9 @@ from integration.services.errors import (
     TransientError,
 )
 from integration.services.rocketchat import Connection, Credentials, RocketChat, RocketChatRemote
+from integration.services.rocketchat.invite import CHUNK
 from integration.services.rocketchat.limiter import Limiter
-from integration.services.rocketchat.writes import CREATE_CHUNK, INVITE_CHUNK
+from integration.services.rocketchat.writes import CREATE_CHUNK
 from integration.services.state import RemoteAccount, RoomRole
 
 VERSIONS = ("3.11", "6.5", "8.8")
@@ -61,7 +62,13 @@ def person(remote: RocketChatRemote, name: str) -> RemoteAccount:
 
 
 def channel(remote: RocketChatRemote, name: str = "group", **fields: Any) -> Any:
-    wishes = {"private": True, "usernames": (), "topic": "", "group_id": 42, "course_id": 7}
+    wishes: dict[str, Any] = {
+        "private": True,
+        "usernames": (),
+        "topic": "",
+        "group_id": 42,
+        "course_id": 7,
+    }
     return remote.writes.create_channel(**{"name": name} | wishes | fields)
 
 
@@ -355,7 +362,7 @@ def test_a_large_channel_is_made_and_filled_in_chunks(
 def test_people_are_added_in_as_few_requests_as_the_server_takes(
     standin: StandIn, remote: RocketChatRemote, private: bool
 ) -> None:
-    count = INVITE_CHUNK + 10
+    count = CHUNK + 10
     with standin.world.lock:
         people = [standin.world.add_user(f"p{number}").id for number in range(count)]
     made = channel(remote, private=private)

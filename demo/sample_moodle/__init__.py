@@ -19,6 +19,8 @@ SEED = 20261122
 
 def create_sample_moodle(path: Path, now: int) -> None:
     """Make the file. It must not exist yet; it appears whole or not at all."""
+    if path.exists():
+        raise FileExistsError(f"{path} is there already.")
     unfinished = path.with_name(f"{path.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     world = World(now)

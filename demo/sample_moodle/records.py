@@ -39,11 +39,14 @@ class Records:
     def insert(self, table: Table, **values: Any) -> int:
         names = ", ".join(map(self._quote, values))
         marks = ", ".join(["%s"] * len(values))
+        into = self._quote(table._meta.db_table)
+        sql = f"INSERT INTO {into} ({names}) VALUES ({marks})"  # noqa: S608
         with self.connection.cursor() as cursor:
-            into = self._quote(table._meta.db_table)
-            sql = f"INSERT INTO {into} ({names}) VALUES ({marks})"  # noqa: S608
-            cursor.execute(sql, list(values.values()))
-            return int(self.connection.ops.last_insert_id(cursor, table._meta.db_table, "id"))
+            if not self.connection.features.can_return_columns_from_insert:  # MySQL
+                cursor.execute(sql, list(values.values()))
+                return int(cursor.lastrowid)
+            cursor.execute(f"{sql} RETURNING id", list(values.values()))
+            return int(cursor.fetchone()[0])
 
     def update(self, table: Table, row_id: int, **values: Any) -> None:
         names = ", ".join(f"{self._quote(name)} = %s" for name in values)

@@ -1,9 +1,9 @@
-"""Who should be in which group's channel, straight from Moodle's tables: the truth that demo and tests
-compare with.
+# ruff: noqa: S608  # numbers and a prefix of our own
+"""Who should be in which group's channel: the truth that demo and tests compare with.
 
-Plain SQL for any DB-API cursor (MySQL, MariaDB, PostgreSQL, SQLite), on purpose without a line of
-the product's own code. Rules: the reference on Moodle's database, "Who counts" and "Contexts and
-roles".
+Plain SQL for any DB-API cursor (MySQL, MariaDB, PostgreSQL, SQLite), straight from Moodle's tables
+and on purpose without a line of the product's own code. The rules are Moodle's: get_enrolled_users
+with onlyactive, get_role_users with parent contexts, and accounts that can log in.
 """
 
 from collections import defaultdict
@@ -27,8 +27,9 @@ EFFECTIVE = """
 def effective_members(
     cursor: Any, prefix: str, now: int, role_ids: Collection[int] | None = None
 ) -> dict[int, set[int]]:
-    """Every group of the site -> its effective members who hold one of the roles (None = no role
-    filter).
+    """Every group of the site -> its effective members who hold one of the roles.
+
+    Without roles (None) it takes none to be a member.
     """
     guest = _setting(cursor, prefix, "siteguest")
     default_role = _setting(cursor, prefix, "defaultuserroleid")

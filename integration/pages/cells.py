@@ -1,6 +1,6 @@
 """Cells of the admin's lists."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +16,7 @@ from integration.models import Conflict, IntegratedCourse, IntegrationSettings, 
 from integration.services.operations import LABELS
 
 Status = SyncRun.Status
+Groups = Sequence[tuple[Any, dict[str, Any]]]
 
 RUN_LABELS = {
     Status.RUNNING: "primary",
@@ -47,12 +48,19 @@ COURSE_TONES = {
 WORST_FIRST = {"done": "good", "failed": "warn", "stopped": "warn", "planned": "info", "running": "info"}
 
 
-def without_secrets(fieldsets: Iterable[tuple[Any, dict[str, Any]]]) -> list[tuple[Any, dict[str, Any]]]:
-    """The same groups with words in place of the fields that hold a secret."""
+def without(fieldsets: Groups, replaced: dict[str, str]) -> Groups:
+    """The same groups with other fields in place of some, or nothing where the other one is ""."""
     return [
-        (title, {**options, "fields": tuple(filter(None, (SECRET_FIELDS.get(f, f) for f in options["fields"])))})
+        (title, {**options, "fields": tuple(filter(None, (replaced.get(f, f) for f in options["fields"])))})
         for title, options in fieldsets
     ]
+
+
+def complete(fieldsets: Groups) -> Groups:
+    """With a last group of the settings that no group names, so that a new one cannot be forgotten."""
+    named = {field for _title, options in fieldsets for field in options["fields"]} | {"id"}
+    rest = [f.name for f in IntegrationSettings._meta.fields if f.editable and f.name not in named]
+    return [*fieldsets, (gettext("More"), {"fields": tuple(rest)})] if rest else fieldsets
 
 
 def secret_in_words(row: IntegrationSettings, key: str) -> str:

@@ -143,7 +143,9 @@ def _choose(
             continue
         course = moodle.courses[group.course_id]
         if policy.on_course_hidden is not None and not course.visible:
-            unchosen[group.group_id] = DesiredEnding(policy.on_course_hidden, "the course is hidden")
+            unchosen[group.group_id] = DesiredEnding(
+                policy.on_course_hidden, "the course is hidden"
+            )
             continue
         try:
             is_chosen, reason = choose(group, moodle, policy)

@@ -3,7 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from integration.services.operations import Archive, Deactivate, RemoveMember, SetReadOnly
+from integration.services.operations import (
+    AdoptAccount,
+    Archive,
+    CreateAccount,
+    Deactivate,
+    RemoveMember,
+    SetReadOnly,
+)
 from integration.services.plan import Plan
 from integration.services.policy import Limits
 from integration.services.state import Managed, Scope
@@ -45,8 +52,8 @@ def breaches(plan: Plan, managed: Managed, scope: Scope, limits: Limits) -> list
         ("managed channels would be archived", _count(operations, Archive), len(groups)),
         ("managed channels would become read-only", _closing(operations), len(groups)),
         (
-            "managed accounts do not exist any more on this server",
-            len(plan.vanished_accounts),
+            "managed accounts do not exist any more on this server and would be made or found again",
+            _again(plan),
             accounts,
         ),
         (
@@ -64,6 +71,15 @@ def breaches(plan: Plan, managed: Managed, scope: Scope, limits: Limits) -> list
 
 def _count(operations: Iterable[object], kind: type) -> int:
     return sum(isinstance(operation, kind) for operation in operations)
+
+
+def _again(plan: Plan) -> int:
+    """Vanished accounts of people who still need one. What else vanished stays away and harms nobody."""
+    vanished = set(plan.vanished_accounts)
+    return sum(
+        isinstance(operation, CreateAccount | AdoptAccount) and operation.user_id in vanished
+        for operation in plan.operations
+    )
 
 
 def _closing(operations: Iterable[object]) -> int:

@@ -119,7 +119,7 @@ class _Matcher:
     def _wake(self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount) -> None:
         if known.active:
             return
-        if link.deactivated or account.user_id in self.managed.unfinished_deactivations:
+        if link.deactivated:
             self.result.operations.append(
                 Activate(account.user_id, known.account_id, known.username, account.reason)
             )
@@ -129,12 +129,14 @@ class _Matcher:
     def _put_to_sleep(
         self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount
     ) -> None:
-        cut_off = account.user_id in self.managed.unfinished_deactivations and not link.deactivated
-        if not known.active and not cut_off:
+        if not known.active:
             return
         if is_protected(known, self.remote.bot_id, self.policy):
             self.result.skips.append(
-                Skip(known.username, f"{account.reason}, but the account is protected: it stays active")
+                Skip(
+                    known.username,
+                    f"{account.reason}, but the account is protected: it stays active",
+                )
             )
         elif link.created or self.policy.deactivate_adopted:
             self.result.operations.append(
@@ -187,7 +189,9 @@ class _Matcher:
     def _found_by_email(self, account: DesiredAccount, holder: RemoteAccount) -> None:
         owner = self.owner_of.get(holder.account_id)
         same_name = holder.username.lower() == account.username.lower()
-        if holder.account_id == self.remote.bot_id or (owner is not None and owner != account.user_id):
+        if holder.account_id == self.remote.bot_id or (
+            owner is not None and owner != account.user_id
+        ):
             self._email_taken(account, holder)
         elif self.sharers[account.email.lower()] > 1 and not same_name:
             self._shared(account, f"account {holder.username} has it")
@@ -214,7 +218,10 @@ class _Matcher:
     def _create(self, account: DesiredAccount) -> None:
         if self.policy.missing_accounts is MissingAccounts.LINK_ONLY:
             self.result.skips.append(
-                Skip(account.name, "has no Rocket.Chat account, and the settings say not to create any")
+                Skip(
+                    account.name,
+                    "has no Rocket.Chat account, and the settings say not to create any",
+                )
             )
             return
         self.promised[account.email.lower()] = account.user_id

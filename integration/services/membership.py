@@ -1,33 +1,27 @@
-"""What has to happen to the channels and who is in them. Pure.
+"""Who has to join, leave or change role in one channel. Pure.
 
 Added is who should be in and is not. Removed is only who rcsync itself put there and who should not be in any
-more; who was added by hand stays.
+more; who was added by hand stays. Likewise only a room role that rcsync gave is taken.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from integration.services.conflicts import Conflict, ConflictKind, Skip
-from integration.services.desired import Desired, DesiredChannel, DesiredEnding
+from integration.services.conflicts import Conflict, Skip
+from integration.services.desired import Desired, DesiredChannel
 from integration.services.matching import Matching, is_protected
 from integration.services.operations import (
     AddMembers,
-    AdoptChannel,
-    Archive,
     ChannelOperation,
-    CreateChannel,
     Joiner,
     RemoveMember,
-    RenameChannel,
-    SetReadOnly,
     SetRoomRole,
-    SetTopic,
-    Unarchive,
     UnsetRoomRole,
 )
 from integration.services.policy import Policy
 from integration.services.state import (
-    Ending,
+    ROLE_STRENGTH,
     Group,
     Managed,
     ManagedChannel,
@@ -39,11 +33,11 @@ from integration.services.state import (
 )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Observed:
     """What a look at a channel taught, to be stored without sending anything.
 
-    `found` were there by hand and should be there; `taken_over` are ours although no row says so; `gone` are
+    `found` are known people who are there by hand; `taken_over` are ours although no row says so; `gone` are
     rows of people who are no longer there. Moodle user ids. `users_count` is the server's count.
     """
 
@@ -54,8 +48,22 @@ class Observed:
     gone: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Worlds:
+    """Everything that is compared."""
+
+    desired: Desired
+    remote: RemoteState
+    managed: Managed
+    policy: Policy
+    matching: Matching
+    scope: Scope
+
+
 @dataclass(slots=True)
 class Channels:
+    """What the comparison of the channels comes to, growing channel by channel."""
+
     operations: list[ChannelOperation] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
@@ -63,200 +71,96 @@ class Channels:
     vanished: list[int] = field(default_factory=list)
 
 
-def plan_channels(
-    desired: Desired,
-    remote: RemoteState,
-    managed: Managed,
-    policy: Policy,
-    matching: Matching,
-    scope: Scope,
-) -> Channels:
-    """Operations for every desired channel and every ending, in order of the Moodle group id."""
-    planner = _Planner(desired, remote, managed, policy, matching, scope)
-    for group_id in sorted(desired.channels):
-        planner.channel(desired.channels[group_id])
-    for group_id in sorted(desired.endings):
-        planner.ending(managed.channels[group_id], desired.endings[group_id])
-    for group_id, reason in sorted(desired.undecided.items()):
-        planner.result.skips.append(Skip(f"group {group_id}", reason))
-    return planner.result
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One channel: its rows in the ledger, who is in it, and who should be. All by Moodle user id.
+
+    `listed` are the people whom Rocket.Chat named, None when it was not asked. `cut_off` are people whom an
+    earlier run may have added without living to store it.
+    """
+
+    rows: dict[int, ManagedMember]
+    listed: frozenset[int] | None
+    present: frozenset[int]
+    should: dict[int, RoomRole]
+    cut_off: frozenset[int]
 
 
-class _Planner:
-    def __init__(
-        self,
-        desired: Desired,
-        remote: RemoteState,
-        managed: Managed,
-        policy: Policy,
-        matching: Matching,
-        scope: Scope,
-    ) -> None:
-        self.desired = desired
-        self.standing = desired.standing
-        self.remote = remote
-        self.managed = managed
-        self.policy = policy
-        self.matching = matching
-        self.scope = scope
-        self.result = Channels()
-        self.linked_rooms = {channel.room_id for channel in managed.channels.values()}
-        self.by_name = {channel.name.casefold(): channel for channel in remote.channels.values()}
-        self.user_of = {account_id: user for user, account_id in matching.account_ids.items()}
+class MemberPlanner:
+    """Plans the members of channels, one channel a call, into `result`."""
 
-    # --- one channel --------------------------------------------------------------------------------------
+    def __init__(self, worlds: Worlds, result: Channels) -> None:
+        self.desired = worlds.desired
+        self.standing = worlds.desired.standing
+        self.remote = worlds.remote
+        self.managed = worlds.managed
+        self.policy = worlds.policy
+        self.matching = worlds.matching
+        self.scope = worlds.scope
+        self.result = result
+        self.user_of = {link.account_id: user for user, link in worlds.managed.accounts.items()}
+        self.user_of |= {account: user for user, account in worlds.matching.account_ids.items()}
+        self.cut_off: dict[int, set[int]] = defaultdict(set)
+        for group_id, user_id in worlds.managed.unfinished_members:
+            self.cut_off[group_id].add(user_id)
 
-    def channel(self, wanted: DesiredChannel) -> None:
-        link = self.managed.channels.get(wanted.group_id)
-        room = self.remote.channels.get(link.room_id) if link else None
-        if link and room:
-            self._existing(wanted, link, room)
-            return
-        if link:
-            self.result.vanished.append(wanted.group_id)
-        if self.scope.users is not None:
-            self._skip(wanted, "the channel does not exist yet: sync the course once")
-        else:
-            self._missing(wanted)
+    def joinable(self, wanted: DesiredChannel) -> dict[int, RoomRole]:
+        """The members who have an account or are getting one; the others are conflicts or skips already."""
+        return {
+            user_id: role
+            for user_id, role in wanted.members.items()
+            if self.scope.has_user(user_id) and self.matching.can_join(user_id)
+        }
 
-    def _missing(self, wanted: DesiredChannel) -> None:
-        room = self.by_name.get(wanted.name.casefold())
-        if room is None:
-            self._create(wanted)
-        elif room.room_id in self.linked_rooms or not self._may_adopt(room, wanted):
-            self._name_taken(wanted, room)
-        else:
-            self._adopt(wanted, room)
+    def joiners(self, group_id: int, users: Iterable[int]) -> tuple[Joiner, ...]:
+        group = self._group(group_id)
+        return tuple(Joiner(user, self.standing.why_member(group, user)) for user in sorted(users))
 
-    def _create(self, wanted: DesiredChannel) -> None:
-        members = self._joinable(wanted)
-        self.result.operations.append(
-            CreateChannel(
-                wanted.group_id,
-                wanted.course_id,
-                wanted.name,
-                wanted.topic,
-                self.policy.private_channels,
-                self._joiners(wanted.group_id, members),
-                self._why_channel(wanted),
-            )
-        )
-        self._give_roles(
-            wanted, None, self.policy.private_channels, {user: members[user] for user in members}
-        )
-
-    def _may_adopt(self, room: RemoteChannel, wanted: DesiredChannel) -> bool:
-        if room.creator_id != self.remote.bot_id or room.archived:
-            return False
-        return room.moodle_group == wanted.group_id or (
-            self.policy.adopt_channels and room.moodle_group is None
-        )
-
-    def _adopt(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
-        ours = room.moodle_group == wanted.group_id
-        self.linked_rooms.add(room.room_id)
-        reason = (
-            "made by an earlier run that was cut off"
-            if ours
-            else "has the wanted name and was created by our account"
-        )
-        self.result.operations.append(
-            AdoptChannel(
-                wanted.group_id, wanted.course_id, wanted.name, room.room_id, ours, reason
-            )
-        )
-        link = ManagedChannel(
-            wanted.group_id, wanted.course_id, room.room_id, room.name, room.topic, None
-        )
-        self._existing(wanted, link, room, all_ours=True)
-
-    def _existing(
+    def existing(
         self,
         wanted: DesiredChannel,
         link: ManagedChannel,
         room: RemoteChannel,
         *,
-        all_ours: bool = False,
+        all_ours: bool,
+        why: str,
     ) -> None:
-        if room.archived:
-            if link.ended is not Ending.ARCHIVE:
-                self._skip(wanted, "the channel was archived in Rocket.Chat by somebody else")
-                return
-            self._unarchive(wanted, room)
-        if self.scope.users is None:
-            self._properties(wanted, link, room)
-        self._members(wanted, link, room, all_ours)
-
-    def _unarchive(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
-        self.result.operations.append(
-            Unarchive(
-                wanted.group_id,
-                wanted.course_id,
-                wanted.name,
-                room.room_id,
-                self._why_channel(wanted),
-            )
-        )
-
-    def _properties(
-        self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel
-    ) -> None:
-        ids = (wanted.group_id, wanted.course_id, wanted.name)
-        if self.policy.follow_renames and room.name != wanted.name:
-            self.result.operations.append(
-                RenameChannel(*ids, room.name, room.room_id, "the name follows Moodle")
-            )
-        if wanted.topic and wanted.topic != link.topic:
-            self.result.operations.append(
-                SetTopic(*ids, room.room_id, wanted.topic, room.topic, "the topic follows Moodle")
-            )
-        if room.read_only and link.ended is Ending.READ_ONLY:
-            self.result.operations.append(
-                SetReadOnly(*ids, room.room_id, False, self._why_channel(wanted))
-            )
-
-    # --- members ------------------------------------------------------------------------------------------
-
-    def _members(
-        self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel, all_ours: bool
-    ) -> None:
-        rows = self._rows(wanted.group_id)
-        present = self._present(room, rows)
-        should = self._joinable(wanted)
-        new = {user: role for user, role in should.items() if user not in present}
+        """Members of a channel that exists. `all_ours`: whoever should be in it was put there by us."""
+        look = self._look(wanted, room)
+        new = {user: role for user, role in look.should.items() if user not in look.present}
         if self.policy.respect_leavers:
-            new = {user: role for user, role in new.items() if user not in rows}
+            new = {user: role for user, role in new.items() if user not in look.rows}
         if new:
-            self.result.operations.append(
-                AddMembers(
-                    wanted.group_id,
-                    wanted.course_id,
-                    wanted.name,
-                    room.room_id,
-                    room.private,
-                    self._joiners(wanted.group_id, new),
-                    self._why_channel(wanted),
-                )
+            self._add(wanted, room, new, why)
+        self._change_roles(wanted, room, look, new)
+        self._observe(wanted.group_id, link, room, look, all_ours)
+        self._remove_leavers(wanted, room, look)
+
+    # --- who is there -------------------------------------------------------------------------------------
+
+    def _look(self, wanted: DesiredChannel, room: RemoteChannel) -> _Look:
+        rows = self._rows(wanted.group_id)
+        cut_off = frozenset(
+            user
+            for user in self.cut_off.get(wanted.group_id, ())
+            if user not in rows and self._concerns(user)
+        )
+        listed = None
+        present = frozenset(rows)
+        if room.members is not None:
+            listed = frozenset(
+                self.user_of[account] for account in room.members if account in self.user_of
             )
-        self._change_roles(wanted, room, rows, new, should, present)
-        self._observe(wanted.group_id, link, room, rows, should, present, all_ours)
-        for user_id in sorted(rows):
-            if user_id not in wanted.members and user_id in present:
-                self._remove(wanted, room, user_id, rows[user_id])
+            # Deactivated members are not listed, but they are there.
+            present = listed | {user for user in rows if self._is_hidden(user)}
+        return _Look(rows, listed, present, self.joinable(wanted), cut_off)
 
     def _rows(self, group_id: int) -> dict[int, ManagedMember]:
-        return {
-            user_id: member
-            for user_id, member in self.managed.members.get(group_id, {}).items()
-            if self.scope.has_user(user_id) and user_id not in self.matching.vanished
-        }
+        members = self.managed.members.get(group_id, {})
+        return {user: member for user, member in members.items() if self._concerns(user)}
 
-    def _present(self, room: RemoteChannel, rows: dict[int, ManagedMember]) -> set[int]:
-        """Who is in the room, as Moodle user ids. Deactivated members are not listed, but they are there."""
-        if room.members is None:
-            return set(rows)
-        listed = {self.user_of[account] for account in room.members if account in self.user_of}
-        return listed | {user_id for user_id in rows if self._is_hidden(user_id)}
+    def _concerns(self, user_id: int) -> bool:
+        return self.scope.has_user(user_id) and user_id not in self.matching.vanished
 
     def _is_hidden(self, user_id: int) -> bool:
         account = self.remote.accounts.get(self._account_id(user_id))
@@ -267,42 +171,67 @@ class _Planner:
         group_id: int,
         link: ManagedChannel,
         room: RemoteChannel,
-        rows: dict[int, ManagedMember],
-        should: dict[int, RoomRole],
-        present: set[int],
+        look: _Look,
         all_ours: bool,
     ) -> None:
-        if room.members is None:
+        if look.listed is None:
             return
-        unknown = {user for user in should if user in present and user not in rows}
-        ours = {
-            user
-            for user in unknown
-            if all_ours or (group_id, user) in self.managed.unfinished_members
-        }
-        gone = tuple(sorted(user for user in rows if user not in present and user not in should))
+        unknown = {user for user in look.listed if user not in look.rows and self._concerns(user)}
+        ours = {user for user in unknown if all_ours and user in look.should} | (
+            unknown & look.cut_off
+        )
+        gone = {user for user in look.rows if user not in look.present and user not in look.should}
         if unknown or gone or room.users_count != link.users_count:
             self.result.observed.append(
                 Observed(
                     group_id,
                     room.users_count,
                     tuple(sorted(unknown - ours)),
-                    tuple(sorted(ours)),
-                    gone,
+                    tuple(sorted(ours & look.should.keys())),
+                    tuple(sorted(gone)),
                 )
             )
+
+    # --- in and out ---------------------------------------------------------------------------------------
+
+    def _add(
+        self, wanted: DesiredChannel, room: RemoteChannel, new: Iterable[int], why: str
+    ) -> None:
+        self.result.operations.append(
+            AddMembers(
+                wanted.group_id,
+                wanted.course_id,
+                wanted.name,
+                room.room_id,
+                room.private,
+                self.joiners(wanted.group_id, new),
+                why,
+            )
+        )
+
+    def _remove_leavers(self, wanted: DesiredChannel, room: RemoteChannel, look: _Look) -> None:
+        leavers = dict(look.rows)
+        for user_id in look.cut_off:
+            if look.listed is None or user_id in look.listed or self._is_hidden(user_id):
+                leavers[user_id] = ManagedMember(RoomRole.MEMBER, ours=True)
+        for user_id in sorted(leavers):
+            if user_id in wanted.members:
+                continue
+            if user_id in look.present or user_id in look.cut_off:
+                self._remove(wanted, room, user_id, leavers[user_id])
 
     def _remove(
         self, wanted: DesiredChannel, room: RemoteChannel, user_id: int, row: ManagedMember
     ) -> None:
         account = self.remote.accounts.get(self._account_id(user_id))
-        why = self.standing.why_not_member(wanted.group_id, user_id)
         if account is None:
             return  # the account is gone, and its memberships went with it
+        why = self.standing.why_not_member(wanted.group_id, user_id)
         if user_id not in self.standing.moodle.people:
             self._skip(wanted, f"{account.username} stays: Moodle has no row of person {user_id}")
         elif not row.ours:
-            self._skip(wanted, f"{account.username} was added by hand and stays ({why})")
+            if room.members is not None:  # said when somebody looked, not in every run
+                self._skip(wanted, f"{account.username} was added by hand and stays ({why})")
         elif is_protected(account, self.remote.bot_id, self.policy):
             self._skip(wanted, f"{account.username} is protected and stays ({why})")
         else:
@@ -323,40 +252,35 @@ class _Planner:
     # --- room roles ---------------------------------------------------------------------------------------
 
     def _change_roles(
-        self,
-        wanted: DesiredChannel,
-        room: RemoteChannel,
-        rows: dict[int, ManagedMember],
-        new: dict[int, RoomRole],
-        should: dict[int, RoomRole],
-        present: set[int],
+        self, wanted: DesiredChannel, room: RemoteChannel, look: _Look, new: dict[int, RoomRole]
     ) -> None:
-        gained = {user: role for user, role in new.items() if role is not RoomRole.MEMBER}
-        for user_id in sorted(set(should) & present):
-            role = should[user_id]
-            has = self._role_now(room, rows, user_id)
-            if role is has:
-                continue
-            if has is not RoomRole.MEMBER and user_id in rows and rows[user_id].ours:
-                self._take_role(wanted, room, user_id, has)
-            if role is not RoomRole.MEMBER:
+        """Give what Moodle's roles ask for; a stronger role that was given by hand is left beside it."""
+        gained = dict(new)
+        for user_id in sorted(look.should.keys() & look.present):
+            role = look.should[user_id]
+            given = look.rows[user_id].role if user_id in look.rows else RoomRole.MEMBER
+            has = self._role_now(room, user_id, given)
+            if given not in (RoomRole.MEMBER, role):
+                self._take_role(wanted, room, user_id, given)
+                has = RoomRole.MEMBER if has is given else has
+            if given is not role or ROLE_STRENGTH[has] < ROLE_STRENGTH[role]:
                 gained[user_id] = role
-        self._give_roles(wanted, room.room_id, room.private, gained)
+        self.give_roles(wanted, room.room_id, room.private, gained)
 
-    def _role_now(
-        self, room: RemoteChannel, rows: dict[int, ManagedMember], user_id: int
-    ) -> RoomRole:
-        if room.roles is not None:
-            return room.roles.get(self._account_id(user_id), RoomRole.MEMBER)
-        return rows[user_id].role if user_id in rows else RoomRole.MEMBER
+    def _role_now(self, room: RemoteChannel, user_id: int, given: RoomRole) -> RoomRole:
+        if room.roles is None:
+            return given
+        return room.roles.get(self._account_id(user_id), RoomRole.MEMBER)
 
-    def _give_roles(
+    def give_roles(
         self,
         wanted: DesiredChannel,
         room_id: str | None,
         private: bool,
         roles: dict[int, RoomRole],
     ) -> None:
+        """`room_id` None: the channel is being made by the same plan."""
+        group = self._group(wanted.group_id)
         self.result.operations.extend(
             SetRoomRole(
                 wanted.group_id,
@@ -367,7 +291,7 @@ class _Planner:
                 user_id,
                 self._username(user_id),
                 role,
-                self.standing.why_member(self._group(wanted.group_id), user_id),
+                self.standing.why_member(group, user_id),
             )
             for user_id, role in sorted(roles.items())
             if role is not RoomRole.MEMBER
@@ -390,35 +314,7 @@ class _Planner:
             )
         )
 
-    # --- endings ------------------------------------------------------------------------------------------
-
-    def ending(self, link: ManagedChannel, end: DesiredEnding) -> None:
-        room = self.remote.channels.get(link.room_id)
-        if room is None or self.scope.users is not None:
-            return
-        ids = (link.group_id, link.course_id, link.name, link.room_id)
-        if end.ending is Ending.KEEP:
-            self.result.skips.append(
-                Skip(link.name, f"{end.reason}: left as it is", link.course_id)
-            )
-        elif end.ending is Ending.ARCHIVE and not room.archived:
-            self.result.operations.append(Archive(*ids, end.reason))
-        elif end.ending is Ending.READ_ONLY and not room.read_only and not room.archived:
-            self.result.operations.append(SetReadOnly(*ids, True, end.reason))
-
     # --- small things -------------------------------------------------------------------------------------
-
-    def _joinable(self, wanted: DesiredChannel) -> dict[int, RoomRole]:
-        """The members who have an account or are getting one; the others are conflicts or skips already."""
-        return {
-            user_id: role
-            for user_id, role in wanted.members.items()
-            if self.scope.has_user(user_id) and self.matching.can_join(user_id)
-        }
-
-    def _joiners(self, group_id: int, users: Iterable[int]) -> tuple[Joiner, ...]:
-        group = self._group(group_id)
-        return tuple(Joiner(user, self.standing.why_member(group, user)) for user in sorted(users))
 
     def _username(self, user_id: int) -> str:
         account = self.remote.accounts.get(self._account_id(user_id))
@@ -433,22 +329,5 @@ class _Planner:
     def _group(self, group_id: int) -> Group:
         return self.standing.moodle.groups[group_id]
 
-    def _why_channel(self, wanted: DesiredChannel) -> str:
-        course = self.standing.moodle.courses[wanted.course_id]
-        return f"group '{self._group(wanted.group_id).name}' of course {course.shortname} is to have a channel"
-
     def _skip(self, wanted: DesiredChannel, reason: str) -> None:
         self.result.skips.append(Skip(wanted.name, reason, wanted.course_id))
-
-    def _name_taken(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
-        self.result.conflicts.append(
-            Conflict(
-                ConflictKind.CHANNEL_NAME_TAKEN,
-                None,
-                wanted.group_id,
-                f"{self._why_channel(wanted)} named {wanted.name}",
-                f"a room of that name exists ({room.users_count} members) and is not managed by rcsync",
-                room.room_id,
-                "Link the group to that room, rename the room, or change the naming template.",
-            )
-        )

@@ -18,7 +18,9 @@ MAX_USERNAME = 80
 MAX_DISPLAY_NAME = 150
 _ROOM_FOR_COUNTER = 8
 _PLACEHOLDER = re.compile(r"\{(course|course_fullname|course_id|group|group_id)\}")
-_REFUSED_IN_NAMES = re.compile(r"[<>\\/]")  # users.create answers "Name contains invalid characters"
+_REFUSED_IN_NAMES = re.compile(
+    r"[<>\\/]"
+)  # users.create answers "Name contains invalid characters"
 _SPACES = re.compile(r"\s+")
 
 
@@ -58,7 +60,9 @@ def channel_name(title: str, rules: NameRules) -> str:
 
 def username(person: Person, rules: NameRules) -> str:
     """Moodle's username as Rocket.Chat accepts it, "" when nothing of it is left."""
-    if len(person.username) <= MAX_USERNAME and _pattern(rules.username_pattern).fullmatch(person.username):
+    if len(person.username) <= MAX_USERNAME and _pattern(rules.username_pattern).fullmatch(
+        person.username
+    ):
         return person.username
     return _slug(person.username, rules.username_pattern, MAX_USERNAME)
 

@@ -210,19 +210,11 @@ class Unarchive:
 
 
 AccountOperation = CreateAccount | AdoptAccount | UpdateAccount | Activate | Deactivate
-ChannelOperation = (
-    CreateChannel
-    | AdoptChannel
-    | RenameChannel
-    | SetTopic
-    | SetReadOnly
-    | AddMembers
-    | RemoveMember
-    | SetRoomRole
-    | UnsetRoomRole
-    | Archive
-    | Unarchive
+PropertyOperation = (
+    CreateChannel | AdoptChannel | RenameChannel | SetTopic | SetReadOnly | Archive | Unarchive
 )
+MemberOperation = AddMembers | RemoveMember | SetRoomRole | UnsetRoomRole
+ChannelOperation = PropertyOperation | MemberOperation
 Operation = AccountOperation | ChannelOperation
 
 WAVES: tuple[tuple[type, ...], ...] = (

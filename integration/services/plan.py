@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from integration.services.channels import plan_channels
 from integration.services.conflicts import Conflict, Skip
 from integration.services.desired import Desired
 from integration.services.matching import match_accounts
-from integration.services.membership import Observed, plan_channels
+from integration.services.membership import Observed
 from integration.services.operations import (
     WAVE_OF,
     Operation,
@@ -21,6 +22,7 @@ from integration.services.operations import (
     user_of,
 )
 from integration.services.policy import Policy
+from integration.services.settled import Settled, settle
 from integration.services.state import Managed, RemoteState, Scope
 
 
@@ -28,7 +30,7 @@ from integration.services.state import Managed, RemoteState, Scope
 class Plan:
     """Operations in the order in which they are safe, and what stays undone.
 
-    `observed` is what was learnt by looking and only has to be stored. `vanished_*` are Moodle ids of links
+    `observed` and `settled` are what was learnt by looking and only has to be stored. `vanished_*` are Moodle ids of links
     whose account or room the server does not have any more.
     """
 
@@ -38,6 +40,7 @@ class Plan:
     observed: tuple[Observed, ...] = ()
     vanished_accounts: tuple[int, ...] = ()
     vanished_channels: tuple[int, ...] = ()
+    settled: Settled = Settled()
 
     @cached_property
     def digest(self) -> str:
@@ -57,6 +60,7 @@ def make_plan(
     desired: Desired, remote: RemoteState, managed: Managed, policy: Policy, scope: Scope
 ) -> Plan:
     """Compare. The same input gives the same plan, whatever the order of its parts."""
+    managed, settled = settle(managed, remote, scope)
     matching = match_accounts(desired, remote, managed, policy)
     channels = plan_channels(desired, remote, managed, policy, matching, scope)
     operations: list[Operation] = [*matching.operations, *channels.operations]
@@ -73,6 +77,7 @@ def make_plan(
         observed=tuple(channels.observed),
         vanished_accounts=tuple(sorted(matching.vanished)),
         vanished_channels=tuple(channels.vanished),
+        settled=settled,
     )
 
 

@@ -39,6 +39,7 @@ class Outcome:
     status: int = 0
     code: str = ""
     answer: str = ""
+    in_doubt: bool = False  # failed, and may have had its effect all the same
 
 
 class RunStatus(StrEnum):

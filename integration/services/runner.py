@@ -2,31 +2,34 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 from integration.models import SyncRun
+from integration.services import heartbeat
 from integration.services.connections import rocketchat_connection
 from integration.services.errors import Busy, SyncError
+from integration.services.keeper import Keeper
 from integration.services.ledger import leases, runs
+from integration.services.ledger.claims import Claims, WithClaims
 from integration.services.ledger.journal import RunLedger
 from integration.services.ledger.managed import integrated_courses
 from integration.services.ledger.policy import gaps, load_policy
 from integration.services.moodle_reader import MoodleReader
+from integration.services.operations import Operation
+from integration.services.ports import Remote
 from integration.services.reconcile import reconcile
-from integration.services.report import RunReport
+from integration.services.report import Outcome, RunReport
 from integration.services.rocketchat import connect
-from integration.services.state import EVERYTHING, MoodleState, Scope
+from integration.services.state import EVERYTHING, Managed, MoodleState, Scope
 
 logger = logging.getLogger(__name__)
-
-RENEW_SECONDS = leases.SECONDS / 3
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What one run is to do. `kind` and `trigger` are values of SyncRun.Kind and SyncRun.Trigger."""
+    """What one run is to do. `kind` and `trigger`: values of SyncRun.Kind and SyncRun.Trigger."""
 
     kind: str
     trigger: str
@@ -35,11 +38,41 @@ class Order:
     audit: bool = False  # read the members of every channel
     force: bool = False
     expect_digest: str = ""
-    keep_plan: bool = False  # store the operations of a preview too, so that a person can look at them
+    keep_plan: bool = False  # store the operations of a preview too, for people to look at
 
     @property
     def writes(self) -> bool:
         return self.kind == SyncRun.Kind.APPLY
+
+    def with_scope(self, scope: Scope) -> "Order":
+        return replace(self, scope=scope)
+
+    def columns(self) -> dict[str, Any]:
+        """The order as columns of a run's row, from which `order_of` makes it again."""
+        return {
+            "kind": self.kind,
+            "trigger": self.trigger,
+            "actor": self.actor[:150],
+            "scope": runs.scope_as_json(self.scope),
+            "audit": self.audit,
+            "forced": self.force,
+            "expect_digest": self.expect_digest,
+            "keep_plan": self.keep_plan,
+        }
+
+
+def order_of(run: SyncRun) -> Order:
+    """The order that the run was made from."""
+    return Order(
+        kind=run.kind,
+        trigger=run.trigger,
+        scope=runs.scope_of(run),
+        actor=run.actor,
+        audit=run.audit,
+        force=run.forced,
+        expect_digest=run.expect_digest,
+        keep_plan=run.keep_plan,
+    )
 
 
 @dataclass(slots=True)
@@ -54,70 +87,81 @@ class Finished:
 
 def begin(order: Order) -> SyncRun:
     """The run's row, for whoever has to know its number before `execute` does the work."""
-    return runs.begin(
-        kind=order.kind,
-        trigger=order.trigger,
-        actor=order.actor,
-        forced=order.force,
-        scope=order.scope,
-    )
+    return runs.begin(worker=heartbeat.process_name(), **order.columns())
 
 
 def execute(
     order: Order,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda *_counts: None,
     run: SyncRun | None = None,
+    *,
+    seconds: float | None = None,
 ) -> Finished:
-    """Carry out one run. Never raises SyncError: what went wrong is in the run's row."""
+    """Carry out one run. Never raises SyncError, but for Busy where the run came from the queue.
+
+    What went wrong is in the run's row. After `seconds` it hands out no more work and ends as
+    stopped.
+    """
     started = time.monotonic()
     run = run or begin(order)
     finished = Finished(run, None, 0.0)
     try:
-        _execute(order, run, finished, on_progress)
+        _execute(order, run, finished, on_progress, seconds)
     except SyncError as error:
+        if isinstance(error, Busy) and run.attempts:
+            raise
         logger.warning("run=%d could not run: %s", run.pk, error)
         runs.fail(run, error, order.scope)
     except BaseException:
-        runs.fail(
-            run,
-            SyncError(
-                "The run ended by an unexpected error.", hint="The log holds the details; please report it."
-            ),
-            order.scope,
-        )
+        if not run.attempts:  # one from the queue is tried again, or given up, by whoever took it
+            runs.fail(run, UNEXPECTED, order.scope)
         raise
     finished.seconds = time.monotonic() - started
     logger.info(
         "run=%d kind=%s trigger=%s status=%s seconds=%.1f",
-        run.pk, run.kind, run.trigger, run.status, finished.seconds,
-    )  # fmt: skip
+        run.pk,
+        run.kind,
+        run.trigger,
+        run.status,
+        finished.seconds,
+    )
     return finished
 
 
+UNEXPECTED = SyncError(
+    "The run ended by an unexpected error.", hint="The log holds the details; please report it."
+)
+
+
 def _execute(
-    order: Order, run: SyncRun, finished: Finished, on_progress: Callable[[int, int], None]
+    order: Order,
+    run: SyncRun,
+    finished: Finished,
+    on_progress: Callable[[int, int], None],
+    seconds: float | None,
 ) -> None:
     source = _NamingReader()
-    policy = load_policy(source.roles())
-    finished.notes = gaps(policy)
-    ledger = RunLedger(run, order.scope, on_progress)
-    owner = f"run {run.pk}"
+    claims = Claims(run.worker)
+    ledger = _ClaimingLedger(run, order.scope, on_progress, claims)
+    owner = leases.owner_of(run)
     courses = _lease(owner, order.scope) if order.writes else set()
     try:
+        policy = load_policy(source.roles())
+        finished.notes = gaps(policy)
         connection = rocketchat_connection()
-        with connect(connection) as remote:
+        with Keeper(run, owner, courses, seconds) as keeper, connect(connection) as remote:
             report = reconcile(
                 order.scope,
                 policy,
                 source,
-                remote,
+                cast(Remote, WithClaims(remote, claims)),
                 ledger,
                 dry_run=not order.writes,
                 audit=order.audit,
                 force=order.force,
                 expect_digest=order.expect_digest,
                 workers=connection.max_connections,
-                should_stop=_Watch(run, owner, courses) if order.writes else lambda: "",
+                should_stop=keeper.why_stop if order.writes else lambda: "",
             )
         requests = {"total": remote.stats.total, "by_endpoint": dict(remote.stats.by_endpoint)}
         if not order.writes and order.keep_plan:
@@ -128,6 +172,7 @@ def _execute(
         runs.finish(run, report, order.scope, requests, finished.notes)
         finished.report = report
     finally:
+        claims.release()
         leases.release(owner)
 
 
@@ -139,10 +184,37 @@ def _lease(owner: str, scope: Scope) -> set[int]:
     if busy:
         raise Busy(
             f"Another run is working on {', '.join(busy[:5])}{' …' if len(busy) > 5 else ''}.",
-            hint="Wait until it is done, or cancel it. After a crash its claim ends by itself within "
-            f"{leases.SECONDS} seconds.",
+            hint="Wait until it is done, or cancel it. After a crash its claim ends by itself "
+            f"within {leases.SECONDS} seconds.",
         )
     return courses
+
+
+class _ClaimingLedger(RunLedger):
+    """Claims the people whose accounts are about to be made."""
+
+    def __init__(
+        self,
+        run: SyncRun,
+        scope: Scope,
+        on_progress: Callable[[int, int], None],
+        claims: Claims,
+    ) -> None:
+        super().__init__(run, scope, on_progress)
+        self._claims = claims
+
+    def managed(self, scope: Scope) -> Managed:
+        managed = super().managed(scope)
+        self._claims.learn(managed)
+        return managed
+
+    def starting(self, operations: Sequence[Operation]) -> None:
+        self._claims.take(operations)
+        super().starting(operations)
+
+    def finished(self, outcomes: Sequence[Outcome]) -> None:
+        super().finished(outcomes)
+        self._claims.settle([outcome.operation for outcome in outcomes])
 
 
 class _NamingReader(MoodleReader):
@@ -156,24 +228,3 @@ class _NamingReader(MoodleReader):
         moodle = super().read(*args, **kwargs)
         self.courses = dict(moodle.courses)
         return moodle
-
-
-class _Watch:
-    """Says why a run has to stop: somebody cancelled it, or its claim on the courses was lost."""
-
-    def __init__(self, run: SyncRun, owner: str, courses: Collection[int]) -> None:
-        self.run = run
-        self.owner = owner
-        self.courses = courses
-        self.renewed = time.monotonic()
-
-    def __call__(self) -> str:
-        if SyncRun.objects.filter(pk=self.run.pk, cancel_requested=True).exists():
-            return "Cancelled."
-        if time.monotonic() - self.renewed > RENEW_SECONDS:
-            self.renewed = time.monotonic()
-            if not leases.renew(self.owner, self.courses):
-                return "The claim on the courses was lost to another run."
-        return ""
-
-

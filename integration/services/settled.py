@@ -1,8 +1,8 @@
-"""What our ledger says about accounts and channels, made true by a look at the server. Pure.
+"""What our ledger says rcsync switched off or renamed, corrected by a look at the server. Pure.
 
-A process may die, or an answer get lost, between the change in Rocket.Chat and our note of it. The note is
-made up for before anything is planned, so that what rcsync did stays its own: it is taken back when its reason
-is gone, and nothing that others did is taken for ours.
+A process may die, or an answer get lost, between a change in Rocket.Chat and our note of it; and people take
+things back by hand. The note is corrected before anything is planned: so what rcsync did stays its own, and
+it never takes back what it did not do.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,6 @@ from integration.services.state import (
     Managed,
     ManagedAccount,
     ManagedChannel,
-    RemoteAccount,
     RemoteChannel,
     RemoteState,
     Scope,
@@ -52,39 +51,35 @@ def settle(managed: Managed, remote: RemoteState, scope: Scope) -> tuple[Managed
 def _accounts(managed: Managed, remote: RemoteState) -> Iterator[ManagedAccount]:
     for link in managed.accounts.values():
         known = remote.accounts.get(link.account_id)
-        if known is not None:
-            deactivated = _deactivated(link, known, managed)
-            if deactivated is not link.deactivated:
-                yield replace(link, deactivated=deactivated)
-
-
-def _deactivated(link: ManagedAccount, known: RemoteAccount, managed: Managed) -> bool:
-    """By us, that is. An active account is not, whoever switched it on."""
-    if known.active:
-        return False
-    return link.deactivated or (Deactivate.kind, link.user_id) in managed.unfinished
+        if known is None or known.active is not link.deactivated:
+            continue  # gone, or as noted
+        if known.active or (Deactivate.kind, link.user_id) in managed.unfinished_endings:
+            yield replace(link, deactivated=not known.active)
 
 
 def _channels(managed: Managed, remote: RemoteState, scope: Scope) -> Iterator[ManagedChannel]:
     for link in managed.channels.values():
         room = remote.channels.get(link.room_id)
-        if room is not None and scope.has_course(link.course_id):
-            name = link.name
-            if (RenameChannel.kind, link.group_id) in managed.unfinished:
-                name = room.name
-            true = replace(link, ended=_ended(link, room, managed), name=name)
-            if true != link:
-                yield true
+        if room is None or not scope.has_course(link.course_id):
+            continue
+        renamed = (RenameChannel.kind, link.group_id) in managed.unfinished_endings
+        true = replace(
+            link,
+            ended=_ended(link, room, managed.unfinished_endings),
+            name=room.name if renamed else link.name,
+        )
+        if true != link:
+            yield true
 
 
-def _ended(link: ManagedChannel, room: RemoteChannel, managed: Managed) -> Ending | None:
+def _ended(
+    link: ManagedChannel, room: RemoteChannel, unfinished: frozenset[tuple[str, int]]
+) -> Ending | None:
     """By us, that is. What somebody took back is not ended any more."""
-    if link.ended is Ending.ARCHIVE:
-        return Ending.ARCHIVE if room.archived else None
-    if room.archived and (Archive.kind, link.group_id) in managed.unfinished:
+    if room.archived and (link.ended is Ending.ARCHIVE or (Archive.kind, link.group_id) in unfinished):
         return Ending.ARCHIVE
-    if link.ended is Ending.READ_ONLY:
-        return Ending.READ_ONLY if room.read_only else None
-    if room.read_only and (SetReadOnly.kind, link.group_id) in managed.unfinished:
+    if room.read_only and (
+        link.ended is Ending.READ_ONLY or (SetReadOnly.kind, link.group_id) in unfinished
+    ):
         return Ending.READ_ONLY
-    return link.ended
+    return Ending.KEEP if link.ended is Ending.KEEP else None

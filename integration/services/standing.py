@@ -106,7 +106,7 @@ class Standing:
     # --- in words -----------------------------------------------------------------------------------------
 
     def why_member(self, group: Group, user_id: int) -> str:
-        """"member of group 'Group A'; active by manual enrolment; role student"."""
+        """ "member of group 'Group A'; active by manual enrolment; role student"."""
         course = self.moodle.courses[group.course_id]
         methods = sorted(
             {

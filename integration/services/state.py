@@ -241,9 +241,8 @@ class Managed:
     channels: Mapping[int, ManagedChannel] = field(default_factory=dict)  # by group id
     members: Mapping[int, Mapping[int, ManagedMember]] = field(default_factory=dict)  # group -> user
     unfinished_accounts: frozenset[int] = frozenset()  # user ids: accounts being made
-    unfinished_deactivations: frozenset[int] = frozenset()  # user ids
     unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added
-    unfinished_endings: frozenset[int] = frozenset()  # group ids: being archived or made read-only
+    unfinished_endings: frozenset[tuple[str, int]] = frozenset()  # (kind of operation, group or user id)
 
 
 # --- Checks -----------------------------------------------------------------------------------------------

@@ -35,7 +35,10 @@ MOODLES_OWN_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class RoleChoice:
-    """A role of Moodle, how many people hold it in integrated courses, and what we make of it ("" = nothing)."""
+    """A role of Moodle, how many people hold it, and what we make of it ("" = nothing).
+
+    `holders` are counted in integrated courses; in all courses as long as none is integrated.
+    """
 
     role_id: int
     shortname: str
@@ -67,7 +70,7 @@ class Found:
 
 def role_choices() -> list[RoleChoice]:
     """Every role of the site in Moodle's order."""
-    rows, holders = read_whole(lambda: (_roles(), _holders(integrated_courses())))
+    rows, holders = read_whole(lambda: (_roles(), _holders(integrated_courses() or _all_courses())))
     ours = list(IncludedRole.objects.filter(enabled=True))
     by_id = {row.role_id: row.room_role for row in ours if row.role_id is not None}
     by_name = {row.shortname: row.room_role for row in ours if row.role_id is None}
@@ -175,6 +178,11 @@ def integrate_category(category: int) -> int:
     return integrate([course.course_id for course in found])
 
 
+def _all_courses() -> set[int]:
+    rows = CourseRow._default_manager.using(MOODLE).exclude(category=0)
+    return set(rows.values_list("id", flat=True))
+
+
 def _category_of(course_ids: Collection[int]) -> dict[int, int]:
     rows = CourseRow._default_manager.using(MOODLE).filter(id__in=course_ids)
     return dict(rows.values_list("id", "category"))
@@ -192,8 +200,11 @@ def _group_counts(course_ids: Collection[int]) -> dict[int, int]:
 
 
 def groups_of_integrated(limit: int) -> tuple[list[tuple[Group, Course]], bool]:
-    """Groups of integrated courses with their course, by course; and whether there are more than `limit`."""
-    return read_whole(lambda: _groups_of(integrated_courses(), limit))
+    """Groups of integrated courses with their course, by course; and whether there are more than `limit`.
+
+    As long as no course is integrated: of all courses, so that there is something to try patterns on.
+    """
+    return read_whole(lambda: _groups_of(integrated_courses() or _all_courses(), limit))
 
 
 def search_people_and_channels(text: str, limit: int = 20) -> list[Found]:

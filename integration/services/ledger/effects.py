@@ -28,6 +28,7 @@ from integration.services.operations import (
     UpdateAccount,
 )
 from integration.services.report import Outcome
+from integration.services.settled import Settled
 from integration.services.state import Ending, Managed, RoomRole
 
 
@@ -80,6 +81,17 @@ class Effects:
             ManagedMembership.objects.filter(
                 channel__moodle_group_id=look.group_id, account__moodle_user_id__in=look.gone
             ).delete()
+
+    def store_settled(self, settled: Settled) -> None:
+        """Rows that said something that is not true any more."""
+        for account in settled.accounts:
+            AccountLink.objects.filter(moodle_user_id=account.user_id).update(
+                deactivated=account.deactivated
+            )
+        for channel in settled.channels:
+            _channels([channel.group_id]).update(
+                ended=channel.ended or "", name=channel.name
+            )
 
     # --- whole batches ------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ class RunLedger:
         self._positions: dict[int, int] = {}  # id(operation) -> position of its row in the run
         self._effects = Effects(Managed())
         self._plan = Plan()
+        self._looked = False  # a plan was made and is being carried out
 
     def managed(self, scope: Scope) -> Managed:
         managed = load_managed(scope, self.run.pk)
@@ -46,6 +47,7 @@ class RunLedger:
     def planned(self, plan: Plan) -> None:
         """Store every operation of the plan as a row, in the plan's order."""
         self._plan = plan
+        self._looked = True
         SyncRun.objects.filter(pk=self.run.pk).update(
             planned=dict(plan.counts), digest=plan.digest, alive_at=timezone.now()
         )
@@ -73,17 +75,23 @@ class RunLedger:
         self._on_progress(self._finished, len(self._plan.operations))
 
     def close(self) -> None:
-        """The run reached its end: store what was learnt by looking, and settle what earlier runs left open."""
+        """The run reached its end: store what was learnt by looking, and settle what earlier runs left open.
+
+        A run for single people did not look at everything that earlier runs left open in its courses.
+        """
         with transaction.atomic():
             self._effects.store_observed(self._plan.observed)
+            self._effects.store_settled(self._plan.settled)
+            if not self._looked or self.scope.users is not None:
+                return
             channels = Q(moodle_group_id__isnull=False)
             if self.scope.courses is not None:
                 channels &= Q(moodle_course_id__in=self.scope.courses)
             linked = AccountLink.objects.values("moodle_user_id")
             accounts = Q(moodle_group_id__isnull=True, moodle_user_id__in=linked)
-            SyncOperation.objects.filter(
-                channels | accounts, status=SyncOperation.Status.STARTED, run_id__lt=self.run.pk
-            ).update(
+            earlier = SyncOperation.objects.filter(channels | accounts, run_id__lt=self.run.pk)
+            earlier.filter(in_doubt=True).update(in_doubt=False)
+            earlier.filter(status=SyncOperation.Status.STARTED).update(
                 status=SyncOperation.Status.NOT_TRIED,
                 error="The run was cut off here; a later run looked and settled it.",
             )
@@ -141,6 +149,7 @@ def _result_columns(outcome: Outcome) -> Mapping[str, Any]:
         "error": error,
         "hint": outcome.hint,
         "answer": _answer(outcome),
+        "in_doubt": outcome.in_doubt,
     }
 
 

@@ -7,9 +7,14 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from integration.models import IntegratedCourse
+from integration.models import IntegratedCourse, SyncRun
 
 SECONDS = 120  # without renewal for so long, the process that held the lease is taken for dead
+
+
+def owner_of(run: SyncRun) -> str:
+    """The name under which the run holds its leases."""
+    return f"run {run.pk}"
 
 
 def acquire(owner: str, course_ids: Collection[int]) -> list[str]:
@@ -45,3 +50,9 @@ def renew(owner: str, course_ids: Collection[int]) -> bool:
 
 def release(owner: str) -> None:
     IntegratedCourse.objects.filter(lease_owner=owner).update(lease_owner="", lease_expires=None)
+
+
+def clear_expired() -> int:
+    """Take away the leases whose owners did not renew them; the answer is how many."""
+    expired = IntegratedCourse.objects.filter(lease_expires__lt=timezone.now())
+    return expired.update(lease_owner="", lease_expires=None)

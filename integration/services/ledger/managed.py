@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from integration.models import (
     AccountLink,
@@ -11,7 +11,15 @@ from integration.models import (
     ManagedMembership,
     SyncOperation,
 )
-from integration.services.operations import AddMembers, CreateAccount, CreateChannel
+from integration.services.operations import (
+    AddMembers,
+    Archive,
+    CreateAccount,
+    CreateChannel,
+    Deactivate,
+    RenameChannel,
+    SetReadOnly,
+)
 from integration.services.state import (
     Ending,
     Managed,
@@ -38,6 +46,7 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
             unfinished.filter(kind=CreateAccount.kind).values_list("moodle_user_id", flat=True)
         ),
         unfinished_members=_unfinished_members(unfinished),
+        unfinished_endings=_unfinished_endings(unfinished),
     )
 
 
@@ -89,10 +98,16 @@ def _members(
 
 
 def _unfinished(current_run: int) -> QuerySet[SyncOperation]:
-    """Operations that were begun and whose outcome was never stored: their process died."""
-    return SyncOperation.objects.filter(status=SyncOperation.Status.STARTED).exclude(
-        run_id=current_run
-    )
+    """Operations whose outcome is unknown: their process died, or the answer was lost."""
+    return SyncOperation.objects.filter(
+        Q(status=SyncOperation.Status.STARTED) | Q(in_doubt=True)
+    ).exclude(run_id=current_run)
+
+
+def _unfinished_endings(unfinished: QuerySet[SyncOperation]) -> frozenset[tuple[str, int]]:
+    endings = (Deactivate.kind, Archive.kind, SetReadOnly.kind, RenameChannel.kind)
+    rows = unfinished.filter(kind__in=endings).values_list("kind", "moodle_group_id", "moodle_user_id")
+    return frozenset((kind, group_id or user_id) for kind, group_id, user_id in rows)
 
 
 def _unfinished_members(unfinished: QuerySet[SyncOperation]) -> frozenset[tuple[int, int]]:

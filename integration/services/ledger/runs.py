@@ -1,5 +1,6 @@
 """The rows of a run as a whole: begun, finished, conflicts, and what it means for the courses."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,20 +8,32 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from integration.models import Conflict, IntegratedCourse, SyncRun, SyncRunCourse
+from integration.models import AccountLink, Conflict, IntegratedCourse, SyncRun, SyncRunCourse
 from integration.services import conflicts
 from integration.services.errors import Busy, SyncError
 from integration.services.operations import course_of
 from integration.services.report import Result, RunReport, RunStatus
-from integration.services.state import EVERYTHING, Course, Scope
+from integration.services.state import Course, Scope
+
+logger = logging.getLogger(__name__)
+
+REPORTED = (
+    "planned",
+    "applied",
+    "digest",
+    "failed_count",
+    "conflict_count",
+    "skips",
+    "conflicts",
+    "requests",
+)
+LINKED = "linked"  # in a stored scope: everybody who has an account, at the time of the run
+RESULT = ("status", "message", "hint", "finished_at")
 
 
-def begin(
-    *, kind: str, trigger: str, actor: str, forced: bool, scope: Scope = EVERYTHING
-) -> SyncRun:
-    return SyncRun.objects.create(
-        kind=kind, trigger=trigger, actor=actor[:150], forced=forced, scope=scope_as_json(scope)
-    )
+def begin(**columns: Any) -> SyncRun:
+    """The row of a new run that this process is about to work on."""
+    return SyncRun.objects.create(status=SyncRun.Status.RUNNING, **columns)
 
 
 def scope_as_json(scope: Scope) -> dict[str, list[int] | None]:
@@ -33,6 +46,8 @@ def scope_as_json(scope: Scope) -> dict[str, list[int] | None]:
 def scope_of(run: SyncRun) -> Scope:
     """The scope that the run was begun with."""
     courses, users = run.scope.get("courses"), run.scope.get("users")
+    if users == LINKED:
+        users = AccountLink.objects.values_list("moodle_user_id", flat=True)
     return Scope(
         None if courses is None else frozenset(courses), None if users is None else frozenset(users)
     )
@@ -43,6 +58,8 @@ def finish(
 ) -> None:
     """Store what the run has to say. Conflicts are stored by runs that write; a preview only counts them."""
     with transaction.atomic():
+        if not _still_ours(run):
+            return
         run.status = report.status.value
         run.planned = dict(report.plan.counts)
         run.applied = dict(report.applied)
@@ -57,7 +74,7 @@ def finish(
         run.message = "\n".join(map(str, report.breaches)) or report.stopped_because
         run.hint = _hint(report)
         run.finished_at = timezone.now()
-        run.save()
+        run.save(update_fields=[*RESULT, *REPORTED])
         if run.kind == SyncRun.Kind.APPLY and report.status is not RunStatus.REFUSED:
             _store_conflicts(report.plan.conflicts, scope)
         if run.kind == SyncRun.Kind.APPLY:
@@ -66,13 +83,25 @@ def finish(
 
 def fail(run: SyncRun, error: SyncError, scope: Scope) -> None:
     """The run could not do its work at all."""
+    if not _still_ours(run):
+        return
     run.status = SyncRun.Status.ERROR
     run.message = error.message
     run.hint = error.hint
     run.finished_at = timezone.now()
-    run.save()
+    run.save(update_fields=RESULT)
     if run.kind == SyncRun.Kind.APPLY and not isinstance(error, Busy):
         _courses(scope).update(status=IntegratedCourse.Status.FAILING, last_run=run)
+
+
+def _still_ours(run: SyncRun) -> bool:
+    """False when the run was taken for dead meanwhile: what the sweep wrote about it stays."""
+    rows = SyncRun.objects.filter(pk=run.pk, worker=run.worker, status=SyncRun.Status.RUNNING)
+    if rows.exists():
+        return True
+    logger.warning("run=%d was taken for dead while it worked; its end is not stored", run.pk)
+    run.refresh_from_db()
+    return False
 
 
 def name_courses(courses: Mapping[int, Course]) -> None:
@@ -104,7 +133,9 @@ def _hint(report: RunReport) -> str:
             "or raise the limit in the settings."
         )
     if report.stopped_because:
-        return "What was done stays done. Run again when the cause is repaired: it goes on from there."
+        return (
+            "What was done stays done. Run again when the cause is repaired: it goes on from there."
+        )
     if report.failed:
         return "Every failure has its own row with its cause. The next run tries again."
     return ""

@@ -1,8 +1,6 @@
 """Reading the server's JSON with suspicion.
 
-What is missing or of the wrong kind is an UnexpectedAnswer.
-
-`where` is the endpoint, for the message.
+What is missing or of the wrong kind is an UnexpectedAnswer; `where` is the endpoint, for its text.
 """
 
 import html
@@ -89,10 +87,7 @@ def texts(row: Json, key: str, where: str) -> tuple[str, ...]:
 
 
 def words(value: object, secrets: Iterable[str] = (), longest: int = LONGEST_WORDS) -> str:
-    """The server's own words, fit to be shown.
-
-    One line, no entities, no control characters, no secrets, short.
-    """
+    """The server's own words as one short line, without entities, control characters, secrets."""
     if not isinstance(value, str):
         return ""
     clear = without(html.unescape(value[: 20 * longest]), secrets)

@@ -104,10 +104,7 @@ class RocketChat:
     def post(
         self, path: str, body: Mapping[str, object], *, repeatable: bool = False, slow: bool = False
     ) -> Json:
-        """`repeatable`.
-
-        A second call with this body does no harm, so an unknown outcome leads to one.
-        """
+        """`repeatable`: twice does no harm, so an unknown outcome leads to a second call."""
         return self._call(_api("POST", path, body=body, repeatable=repeatable, slow=slow))
 
     def _call(self, request: Request) -> Json:
@@ -129,10 +126,7 @@ class RocketChat:
                 self.pause(pause)
 
     def _authenticated(self, request: Request) -> Json:
-        """With the token we have.
-
-        Once more with a new one where we can log in and the old one has ended.
-        """
+        """With the token we have; once more with a new one where we can log in and it has ended."""
         identity = self._identity()
         try:
             return self._with_second_factor(request, identity)
@@ -144,12 +138,23 @@ class RocketChat:
         return self._with_second_factor(request, self._identity(ended=identity))
 
     def _identity(self, ended: Identity | None = None) -> Identity:
-        with self._session.lock:
-            identity = self._session.identity
-            if identity is None or identity is ended:
-                request = _api("POST", "login", body=self._session.login_body())
-                identity = self._session.take(self._logged_in(request))
-            return identity
+        """The one in use; or a new one, where it is missing or has `ended`."""
+        session = self._session
+        with session.lock:
+            identity = session.identity
+            if identity is not None and identity is not ended:
+                return identity
+            return session.take(self._log_in())
+
+    def _log_in(self) -> Json:
+        """Tried once: several failed logins would lock the account."""
+        if self._session.refusal:
+            raise self._session.refusal
+        try:
+            return self._logged_in(_api("POST", "login", body=self._session.login_body()))
+        except AuthenticationError as refusal:
+            self._session.refusal = refusal
+            raise
 
     def _logged_in(self, request: Request) -> Json:
         patience = Patience(True, self._clock, self._chance)  # one more token does no harm
@@ -163,10 +168,7 @@ class RocketChat:
             self.pause(pause)
 
     def _with_second_factor(self, request: Request, identity: Identity) -> Json:
-        """The server asks per endpoint.
-
-        Once asked, the password's digest goes along from the start.
-        """
+        """The server asks per endpoint; once asked, the password goes along from the start."""
         strong = WithSecondFactor(identity, self._digest)
         if request.endpoint in self._with_factor:
             return self._exchange(request, strong)
@@ -183,7 +185,8 @@ class RocketChat:
         with self.limiter.turn(request.endpoint, self.stats.waited) as turn:
             self.stats.sent(request.endpoint)
             answer = self._transport.send(request, auth)
-            turn.answered(answer.status, answer.headers, answer.words, answer.seconds)
+            seconds = None if request.slow else answer.seconds
+            turn.answered(answer.status, answer.headers, answer.words, seconds)
         logger.debug(
             "endpoint=%s status=%d ms=%d thread=%s",
             request.endpoint,

@@ -107,10 +107,7 @@ class Connection:
 
 
 def normal_url(url: str) -> str:
-    """The address without a trailing slash and without /api/v1; a path prefix stays.
-
-    Or ConfigurationError.
-    """
+    """The address without trailing slash and /api/v1, path prefix kept; or ConfigurationError."""
     text = url.strip()
     if not text:
         raise ConfigurationError(

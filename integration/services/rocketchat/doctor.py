@@ -1,7 +1,4 @@
-"""Looks whether rcsync can work with this Rocket.Chat, and says how to repair what is not right.
-
-Changes nothing.
-"""
+"""Looks whether rcsync can work with this Rocket.Chat, and says what to repair; changes nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -30,6 +27,7 @@ from integration.services.state import Check
 OLDEST: Version = (3, 11)
 NEWEST: Version = (8, 8)
 APPROVAL = "Accounts_ManuallyApproveNewUsers"
+INFINITE = "API_Allow_Infinite_Count"
 MAILS = ("Accounts_Send_Email_When_Activating", "Accounts_Send_Email_When_Deactivating")
 
 
@@ -63,7 +61,7 @@ def _safely(name: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
 
 def _reachable(client: RocketChat, features: Features) -> Iterator[Check]:
     version = features.version
-    yield Check("Reachable", OK, f"Rocket.Chat answers at {client.connection.url}")
+    yield Check("Reachable", OK, f"a server answers at {client.connection.url}")
     if not client.connection.verify_tls:
         fix = "Switch it on; for an own certificate authority set its CA file."
         yield Check("TLS", WARNING, "the server's certificate is not checked", fix)
@@ -102,7 +100,7 @@ def _settings(client: RocketChat, features: Features, values: dict[str, object])
     yield _pattern(public, "Channel names", CHANNEL_NAMES, rules.channel_pattern)
     free = "may hold any character" if rules.free_channel_names else "keep to the pattern"
     yield Check("Special characters", OK, f"names of channels {free}")
-    yield _lists(limited)
+    yield _lists(limited or setting(client, INFINITE) is False)
     yield _approval(public.values.get(APPROVAL, setting(client, APPROVAL)))
     yield _mails({name: setting(client, name) for name in MAILS})
     yield Check("Default channels", OK, "accounts made by rcsync do not join the default channels")
@@ -119,8 +117,8 @@ def _pattern(public: PublicSettings, what: str, name: str, used: str) -> Check:
 def _lists(limited: bool) -> Check:
     if not limited:
         return Check("Long lists", OK, "come in one request")
-    found = "come in pages (API_Allow_Infinite_Count is off): more requests at every run"
-    return Check("Long lists", WARNING, found, "Switch API_Allow_Infinite_Count on.")
+    found = f"come in pages ({INFINITE} is off): more requests at every run"
+    return Check("Long lists", WARNING, found, f"Switch {INFINITE} on.")
 
 
 def _approval(value: object) -> Check:

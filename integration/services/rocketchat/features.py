@@ -1,8 +1,6 @@
 """What this server can do: by its version where that is known, else by what it answered.
 
-Per client, remembered.
-
-Source of the versions: reference page on the REST API, "Version table".
+Remembered per client. The versions are those of the server's changelog.
 """
 
 import re

@@ -3,7 +3,7 @@
 Rocket.Chat counts calls per endpoint and address (default 10 in 60 seconds) and says where we
 stand in X-RateLimit-Limit, -Remaining and -Reset (epoch milliseconds); it sends no Retry-After.
 Accounts that may bypass the limit get none of these headers, and nothing here slows them down
-(reference: "Rate limiting").
+(server source of 8.6: ApiClass.ts, settings/rate.ts).
 """
 
 import re
@@ -79,10 +79,7 @@ class Turn:
 
 
 class Limiter:
-    """Gate per endpoint, pace per server, and the number of requests at once.
-
-    Safe to share between threads.
-    """
+    """Gate per endpoint, pace per server, number of requests at once. Threads share it."""
 
     def __init__(
         self,
@@ -154,10 +151,7 @@ class Limiter:
                 window.close(now + pause_after_refusal(turn.words, turn.headers))
 
     def _end_of_window(self, headers: Mapping[str, str], now: float) -> float | None:
-        """By our clock, even where the server's runs differently.
-
-        Its Date header (whole seconds) tells.
-        """
+        """By our clock; where the server's differs, its Date header says by how much."""
         reset = _number(headers, "X-RateLimit-Reset")
         if reset is None:
             return None
@@ -167,10 +161,7 @@ class Limiter:
 
 
 def pause_after_refusal(words: str, headers: Mapping[str, str]) -> float:
-    """Seconds that a 429 asks for.
-
-    In its text (Rocket.Chat) or in Retry-After (a proxy before it).
-    """
+    """Seconds that a 429 asks for, in its text (Rocket.Chat) or in Retry-After (a proxy)."""
     found = WAIT_IN_TEXT.search(words)
     seconds = int(found[1]) if found else _number(headers, "Retry-After")
     return min(max(float(seconds if seconds is not None else 1), 1.0), LONGEST_WAIT)

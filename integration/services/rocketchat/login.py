@@ -1,7 +1,4 @@
-"""Who we are at the server.
-
-A token given to us, or one got by logging in once and given back at the end.
-"""
+"""Who we are at the server: by a token given to us, or by logging in once, and out at the end."""
 
 import threading
 from dataclasses import dataclass
@@ -9,7 +6,7 @@ from dataclasses import dataclass
 import requests
 from requests.auth import AuthBase
 
-from integration.services.errors import UnexpectedAnswer
+from integration.services.errors import AuthenticationError, UnexpectedAnswer
 from integration.services.rocketchat.answers import Json, identifier, inner, wrong
 from integration.services.rocketchat.connection import Credentials
 from integration.services.rocketchat.secret import Secret
@@ -51,6 +48,7 @@ class Session:
         self._credentials = credentials
         self._lock = threading.Lock()
         self.identity: Identity | None = None
+        self.refusal: AuthenticationError | None = None  # trying again would lock the account
         if not credentials.by_password:
             self.identity = Identity(credentials.user_id, Secret(credentials.token))
 

@@ -1,7 +1,4 @@
-"""After a create whose outcome is unknown: is the thing there, and is it ours?
-
-Look before doing it again.
-"""
+"""After a create whose outcome is unknown: is the thing there, and is it ours?"""
 
 from integration.services.errors import (
     NameTaken,
@@ -19,10 +16,7 @@ SETTLE = 1.0  # seconds; the server may still be at it when our time runs out
 
 
 def created_account(client: RocketChat, username: str, email: str) -> RemoteAccount | None:
-    """The account of that name with that address.
-
-    None when there is no such name; NameTaken for somebody else's.
-    """
+    """The account of that name and address, None when there is none; NameTaken for another's."""
     where = "GET users.info"
     try:
         user = inner(client.get("users.info", {"username": username}), "user", where)
@@ -34,16 +28,13 @@ def created_account(client: RocketChat, username: str, email: str) -> RemoteAcco
     raise NameTaken(
         f"The username {username} belongs to another account in Rocket.Chat.",
         hint="Link that account to the person, or rename one of the two.",
-        endpoint="POST users.create",
+        endpoint="GET users.info",
         code="error-field-unavailable",
     )
 
 
 def created_channel(client: RocketChat, name: str, group_id: int) -> RemoteChannel | None:
-    """The room of that name with our mark.
-
-    None when there is none; NameTaken for a room without our mark.
-    """
+    """The room of that name with our mark, None when there is none; NameTaken for another's."""
     room = _room_by_name(client, name)
     found = channel(room, "GET rooms.info") if room else None
     if found is None or room is None:
@@ -53,7 +44,7 @@ def created_channel(client: RocketChat, name: str, group_id: int) -> RemoteChann
     raise NameTaken(
         f"Another channel in Rocket.Chat has the name {name}.",
         hint="Link that channel to the group, or rename one of the two.",
-        endpoint="POST rooms.create",
+        endpoint="GET rooms.info",
         code="error-duplicate-channel-name",
     )
 

@@ -34,12 +34,10 @@ class MemberReader:
         self._client, self._features = client, features
 
     def with_members(self, channel: RemoteChannel, *, roles: bool) -> RemoteChannel:
-        """The channel with its members.
+        """The channel with its members; with its roles where asked for, or where they are free.
 
-        With its roles too where asked for, or where they cost nothing.
-
-        A room that the server refuses to show (the bot was removed, an archived group) comes back
-        as it was: unknown members are None, never nobody.
+        A room that the server refuses to show (the bot was removed, an archived group) comes back as
+        it was: unknown members are None, never nobody.
         """
         try:
             members, known = self._read(channel, roles)

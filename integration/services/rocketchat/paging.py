@@ -2,7 +2,7 @@
 
 `count=0` returns everything where the server allows it (default); otherwise a page of some size
 comes back, and a wish for more is cut down silently. So: go on by what was received, until `total`
-(reference: "Paging").
+(server source: getPaginationItems.ts).
 """
 
 from collections.abc import Callable, Mapping

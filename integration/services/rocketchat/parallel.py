@@ -11,10 +11,7 @@ Result = TypeVar("Result")
 def in_parallel(
     function: Callable[[Item], Result], items: Iterable[Item], threads: int
 ) -> list[Result]:
-    """The results in the order of `items`.
-
-    The first error cancels what has not begun, and is raised.
-    """
+    """The results in the order of `items`, or the first error; what had not begun is dropped."""
     work = list(items)
     if len(work) < 2:
         return [function(item) for item in work]

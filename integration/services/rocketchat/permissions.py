@@ -1,7 +1,7 @@
 """Which permission of Rocket.Chat each endpoint needs, and how to say so.
 
-Source: reference page on the REST API, "Permissions and their default roles". Room permissions
-come with the room role `owner`, which the bot has in every room it makes.
+Source: the server's permissions.ts (8.6). The room role `owner`, which the bot has in every room it
+makes, carries the permissions of a room.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""Finer kinds of errors that the client itself reacts to.
-
-Outside, each counts as the kind it derives from.
-"""
+"""Finer kinds of errors, for the client itself; outside, each counts as what it derives from."""
 
 from integration.services.errors import (
     SecondFactorRequired,
@@ -23,9 +20,6 @@ class AnswerTooLarge(UnexpectedAnswer):
 
 
 class SecondFactorAsked(SecondFactorRequired):
-    """The server asks for a second factor.
-
-    `password_helps` when the account's password would do.
-    """
+    """The server asks for a second factor; `password_helps`: the account's password would do."""
 
     password_helps = False

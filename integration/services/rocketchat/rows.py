@@ -1,7 +1,4 @@
-"""From a JSON row to a noun of the sync.
-
-Rows of a bulk read come by the ten thousand: plain and quick.
-"""
+"""From a JSON row to a noun of the sync; rows come by the ten thousand, so plain and quick."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -58,10 +55,7 @@ def _shared(roles: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def channel(row: Json, where: str) -> RemoteChannel | None:
-    """A room of type c or p.
-
-    None for what rcsync never manages: direct chats, discussions, rooms of a team.
-    """
+    """A channel; None for what is never managed: direct chats, discussions, main rooms of teams."""
     kind = text(row, "t", where)
     if kind not in ("c", "p") or row.get("prid") or row.get("teamMain"):
         return None

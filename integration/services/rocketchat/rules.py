@@ -1,7 +1,4 @@
-"""The table.
-
-The server's code, or its words where it gives no code -> our reaction and the next step.
-"""
+"""The table: the server's code, or its words where it gives none, and our reaction to it."""
 
 import re
 from collections.abc import Mapping

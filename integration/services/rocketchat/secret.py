@@ -14,6 +14,12 @@ class Secret(str):
     def __repr__(self) -> str:
         return repr(HIDDEN) if self else "''"
 
+    def __copy__(self) -> "Secret":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Secret":
+        return self
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
         raise TypeError("a secret is not pickled")
 

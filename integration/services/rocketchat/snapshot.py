@@ -1,7 +1,4 @@
-"""What Rocket.Chat has, in as few requests as it takes.
-
-Users, rooms, and the members of rooms that changed.
-"""
+"""What Rocket.Chat has: accounts, channels, and the members of channels that changed."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -33,10 +30,7 @@ ROOMS = "rooms.adminRooms"
 
 
 class RemoteReader:
-    """Reads and never writes.
-
-    Requests of a run in which nothing changed: version, settings, users, rooms.
-    """
+    """Reads, never writes. Without changes: version, settings, users, rooms, one request each."""
 
     def __init__(self, client: RocketChat, features: Features) -> None:
         self._client, self._features = client, features
@@ -78,10 +72,7 @@ class RemoteReader:
         return read_all(self._client, self._features, _users(USERS))
 
     def _check_visible(self, bot_id: str, accounts: Iterable[RemoteAccount]) -> None:
-        """Without view-full-other-user-info the list shows no e-mails (and no roles).
-
-        Nobody would be matched.
-        """
+        """Without view-full-other-user-info no e-mail is listed, so nobody would be matched."""
         people = [one for one in accounts if one.kind == "user" and one.account_id != bot_id]
         if not people or any(one.emails for one in people):
             return
@@ -117,10 +108,7 @@ class RemoteReader:
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
     ) -> dict[str, RemoteChannel]:
-        """Rooms that have a wanted name, with their mark.
-
-        From 8.7 on the bulk read brought it already.
-        """
+        """Rooms with a wanted name, with their mark (which 8.7 and later list in bulk)."""
         names = {name.casefold() for name in wanted_names}
         wanted = [
             one
@@ -154,8 +142,5 @@ def _users(path: str) -> Listing[RemoteAccount]:
 
 
 def _rooms() -> Listing[RemoteChannel]:
-    """Discussions and the main rooms of teams are other types.
-
-    Arrays are written as Rocket.Chat's docs do.
-    """
+    """Channels and private groups; discussions and main rooms of teams are other types."""
     return Listing(ROOMS, "rooms", row_id, channel, params={"types[]": ["c", "p"]})

@@ -1,7 +1,5 @@
 """From an answer that says no to the error that names our reaction.
 
-The only place that knows the server's codes.
-
 Rocket.Chat tells a refusal by HTTP status, `errorType`, or the text in the last brackets of
 `error`; some routes have the two the wrong way round. Codes and texts: recordings of 3.11.4 and
 6.5.3, source of 7.0 and 8.6.
@@ -93,10 +91,7 @@ def rooms_without_owner(body: Json, secrets: Iterable[str] = ()) -> str:
 
 
 def code_of(body: Json) -> str:
-    """The server's code.
-
-    ErrorType, else the last brackets of the text, else a text that is itself a code.
-    """
+    """The server's code: errorType, else the last brackets of the text, else a text like a code."""
     said = body.get("error")
     candidates = [
         body.get("errorType"),
@@ -141,10 +136,7 @@ def _second_factor(refusal: Refusal, body: Json) -> RocketChatError:
 def no_json(
     endpoint: str, status: int, content: bytes, secrets: Iterable[str] = ()
 ) -> RocketChatError:
-    """The error for an answer that is not a JSON object.
-
-    A page of a proxy, of Meteor, or broken JSON.
-    """
+    """The error for an answer that is no JSON object: a page of a proxy or of Meteor, or broken."""
     said = words(content[:4000].decode("utf-8", "replace"), secrets, longest=120)
     refusal = Refusal(endpoint, status, "", said)
     if status == 429:
@@ -164,10 +156,7 @@ def no_json(
 
 
 def unknown_endpoint(error: RocketChatError) -> bool:
-    """Whether the server does not have this endpoint.
-
-    A page with 200 (up to 6.x), 404 or 405 (later).
-    """
+    """Whether the server lacks this endpoint: a page with 200 (up to 6.x), or 404 or 405."""
     if isinstance(error, UnexpectedAnswer):
         return error.status in (200, 404, 405)
     return isinstance(error, NotFound) and "endpoint" in error.answer.lower()

@@ -1,7 +1,4 @@
-"""One HTTP exchange.
-
-Pooled, bounded in time and size, no redirects, no secrets in what it raises.
-"""
+"""One HTTP exchange: bounded in time and size, no redirects, no secrets in its errors."""
 
 import json
 import time
@@ -111,10 +108,7 @@ class Transport:
         self._session.close()
 
     def send(self, request: Request, auth: AuthBase) -> Answer:
-        """The complete answer, whatever its status.
-
-        Or RocketChatError, ConfigurationError when there is none.
-        """
+        """The complete answer, whatever its status; or the error that says why there is none."""
         started = self._clock()
         try:
             with closing(self._open(request, auth)) as response:
@@ -190,10 +184,7 @@ def _redirected(request: Request, location: str, url: str) -> ConfigurationError
 
 
 def _address(request: Request, location: str) -> str:
-    """The server's address that a redirect points to, "" when it names none.
-
-    Without user and query.
-    """
+    """The server's address that a redirect points to, without user and query; "" if none."""
     try:
         target = urlsplit(location)
         port = f":{target.port}" if target.port else ""
@@ -223,10 +214,7 @@ def _too_slow(request: Request, seconds: float) -> RocketChatError:
 
 
 def _no_answer(request: Request, problem: Exception) -> RocketChatError | ConfigurationError:
-    """Our error for what requests raised.
-
-    Only its kind is used: its text may hold addresses and headers.
-    """
+    """Our error for what requests raised, without its text: that may hold addresses and headers."""
     text = str(problem)
     if isinstance(problem, requests.exceptions.SSLError) and any(
         sign in text for sign in _WRONG_TLS

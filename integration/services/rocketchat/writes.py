@@ -6,9 +6,8 @@ may delete rooms).
 
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from integration.services.errors import (
     AlreadyDone,
@@ -17,9 +16,10 @@ from integration.services.errors import (
     RocketChatError,
     TransientError,
 )
-from integration.services.rocketchat.answers import inner, number, wrong
+from integration.services.rocketchat.answers import inner, wrong
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import Features
+from integration.services.rocketchat.invite import LONG, NO_SUCH_PERSON, Invitations
 from integration.services.rocketchat.look import (
     SETTLE,
     check_full_view,
@@ -33,27 +33,20 @@ from integration.services.rocketchat.secret import Secret
 from integration.services.state import RemoteAccount, RemoteChannel, RoomRole
 
 logger = logging.getLogger(__name__)
-Item = TypeVar("Item")
-INVITE_CHUNK = 200  # the server handles each person of a list by several queries
 CREATE_CHUNK = 1000
-NO_SUCH_PERSON = frozenset(
-    {"error-invalid-user", "error-empty-invite-list", "invalid-user-invite-list"}
-)
 
 
 class RocketChatWrites:
     """`ports.Writes` for a real server. Threads may share it."""
 
     def __init__(self, client: RocketChat, features: Features) -> None:
-        self._client, self._features = client, features
+        self._client = client
+        self._invitations = Invitations(client, features)
 
     # ── Accounts ──────────────────────────────────────────────────────────────────────────────────
 
     def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount:
-        """A local account with a random password that nobody knows.
-
-        No mail leaves, no default channel is joined.
-        """
+        """A local account with a password nobody knows; no mail leaves, no channel is joined."""
         body = {
             "username": username,
             "name": name,
@@ -122,10 +115,7 @@ class RocketChatWrites:
         group_id: int,
         course_id: int,
     ) -> RemoteChannel:
-        """The members go in at creation.
-
-        What the answer lacks (topic on 3.x, more than 1000) follows at once.
-        """
+        """Members go in at creation; what is left out (topic on 3.x, over 1000) follows at once."""
         members = list(dict.fromkeys(usernames))  # twice the same name is an error on 3.x
         body: dict[str, object] = {
             "name": name,
@@ -161,7 +151,9 @@ class RocketChatWrites:
 
     def _created_channel(self, kind: str, body: dict[str, object]) -> RemoteChannel:
         where = f"POST {kind}.create"
-        answer = self._client.post(f"{kind}.create", body, slow=True)
+        members = body["members"]
+        many = isinstance(members, list) and len(members) > LONG
+        answer = self._client.post(f"{kind}.create", body, slow=many)
         room = inner(answer, kind.removesuffix("s"), where)
         found = channel({**room, "customFields": body["customFields"]}, where)
         if found is None:
@@ -169,15 +161,13 @@ class RocketChatWrites:
         return found
 
     def _completed(self, made: RemoteChannel, rest: Sequence[str], topic: str) -> RemoteChannel:
-        """The room exists and its id must not be lost.
-
-        What fails from here on is left to the next run.
+        """The room exists, its id must not be lost: what fails from here on is left to the next run.
 
         The count and the topic that are returned tell the caller what is missing.
         """
         try:
             if rest:
-                count = self._invite(made.room_id, made.private, "username", rest)
+                count = self._invitations.invite(made.room_id, made.private, "username", rest)
                 made = replace(made, users_count=made.users_count if count is None else count)
             if topic != made.topic:
                 self.set_topic(made.room_id, topic)
@@ -207,43 +197,7 @@ class RocketChatWrites:
     # ── Members ───────────────────────────────────────────────────────────────────────────────────
 
     def add_members(self, room_id: str, private: bool, account_ids: Sequence[str]) -> int | None:
-        return self._invite(room_id, private, "userId", account_ids)
-
-    def _invite(self, room_id: str, private: bool, key: str, names: Sequence[str]) -> int | None:
-        """In chunks where the server takes lists, else one by one.
-
-        Inviting a member again changes nothing.
-        """
-        kind, count = kind_of(private), None
-        for chunk in _chunks(names, INVITE_CHUNK):
-            if self._features.invites_lists(kind):
-                try:
-                    count = self._invited(kind, {"roomId": room_id, f"{key}s": chunk})
-                    continue
-                except RocketChatError as error:
-                    if not self._features.refuses_lists(kind, error):
-                        raise
-            count = self._invite_singly(kind, room_id, key, chunk)
-        return count
-
-    def _invite_singly(self, kind: str, room_id: str, key: str, names: Sequence[str]) -> int | None:
-        """Like the list form.
-
-        Accounts that do not exist are passed over, unless there is no other.
-        """
-        count, gone = None, 0
-        for name in names:
-            try:
-                count = self._invited(kind, {"roomId": room_id, key: name})
-            except NotFound as error:
-                gone += 1
-                if gone == len(names) or error.code not in NO_SUCH_PERSON:
-                    raise
-        return count
-
-    def _invited(self, kind: str, body: dict[str, object]) -> int | None:
-        answer = self._client.post(f"{kind}.invite", body, repeatable=True, slow=True)
-        return _users_count(answer.get(kind.removesuffix("s")), f"POST {kind}.invite")
+        return self._invitations.invite(room_id, private, "userId", account_ids)
 
     def remove_member(self, room_id: str, private: bool, account_id: str) -> None:
         try:
@@ -277,17 +231,6 @@ class RocketChatWrites:
 def _password() -> str:
     """Random, and within every password policy: long, of all kinds of characters. Kept nowhere."""
     return f"{secrets.token_urlsafe(32)}-aA1"
-
-
-def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-def _users_count(room: object, where: str) -> int | None:
-    if not isinstance(room, dict) or room.get("usersCount") is None:
-        return None
-    return number(room, "usersCount", where)
 
 
 def _log_unknown(problem: TransientError) -> None:

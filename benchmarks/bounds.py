@@ -1,0 +1,145 @@
+"""What a run costs at least, what the plugin would need, and whether the results are within bounds.
+
+Pure. `results` of a size are the dictionaries of the phases, by the phase's name.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+READS = 2  # the list of accounts and the list of rooms
+SMALL_READS = 4  # these and the server's version and settings
+IMPORT_CHUNK = 500
+Results = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A promise, what was measured, and whether it holds."""
+
+    promise: str
+    measured: float
+    limit: float
+    unit: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return self.measured <= self.limit
+
+    def __str__(self) -> str:
+        sign = "holds" if self.holds else "BROKEN"
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{sign:6}  {self.promise}: {self.measured:.4g}{unit} (at most {self.limit:.4g})"
+
+
+@dataclass(frozen=True)
+class Size:
+    """What there is to sync."""
+
+    people: int  # who are to be in at least one channel
+    channels: int
+    memberships: int
+    roles: int
+
+    @classmethod
+    def of(cls, setup: Results) -> "Size":
+        found = setup["effective"]
+        return cls(found["people"], setup["groups"], found["memberships"], found["roles"])
+
+
+def fewest(phase: str, size: Size, results: Mapping[str, Results], *, by_import: bool) -> int:
+    """The fewest requests that Rocket.Chat's API allows for what the phase has to do."""
+    accounts = 4 + math.ceil(size.people / IMPORT_CHUNK) + 1 if by_import else size.people
+    return {
+        "sync": READS + accounts + size.channels + size.roles,
+        "nochange": READS,
+        "audit": READS + size.channels,
+        "changed": READS + int(results["change"]["total"]) if "change" in results else READS,
+        "event_user": READS + 2,  # out of one channel and into another
+        "event_course": READS + 1,  # a new name
+    }[phase]
+
+
+def plugin(phase: str, size: Size, results: Mapping[str, Results]) -> int | None:
+    """What local_rocketchat needs by the formula that was measured (reference/peers.md 1.6).
+
+    It has neither an audit nor a run for one person.
+    """
+    first = 1 + 3 * size.channels + 2 * size.people + 4 * size.memberships
+    again = 1 + size.channels + size.people + 3 * size.memberships
+    return {"sync": first, "nochange": again, "changed": again}.get(phase)
+
+
+def least_seconds(requests: int, latency_ms: float, connections: int) -> float:
+    """The time of these requests if the server only waits and we cost nothing.
+
+    A single request still takes its latency.
+    """
+    return math.ceil(requests / connections) * latency_ms / 1000
+
+
+def verdicts(
+    size: Size, results: Mapping[str, Results], latency_ms: float, connections: int
+) -> list[Bound]:
+    """The bounds of one size. Times are compared within one run of the benchmark only."""
+    first, again, changed = results["sync"], results["nochange"], results["changed"]
+    sent = first["server"]["total"]
+    pages = again["pages"]
+    asked = results["change"]["total"]
+    operations = sum(first["applied"].values())
+    return [
+        Bound(
+            "first sync: time by the bound of its requests",
+            first["seconds"] / least_seconds(sent, latency_ms, connections),
+            1.3,
+        ),
+        Bound("no change: requests", again["server"]["total"], SMALL_READS + pages),
+        Bound("no change: writes", again["server"]["writes"], 0),
+        Bound(
+            "no change: time by the bare SQL and HTTP reads",
+            again["seconds"] / (again["bare_sql"] + again["bare_http"]),
+            2.0,
+        ),
+        Bound(
+            "1 % changed: requests by operations that cannot be merged",
+            changed["server"]["total"] / asked,
+            1.2 + (SMALL_READS + pages) / asked if asked < 100 else 1.2,
+        ),
+        Bound("bookkeeping for each operation", 1000 * first["bookkeeping"] / operations, 1, "ms"),
+        *_memory(size, results),
+        *_right(results),
+    ]
+
+
+def _memory(size: Size, results: Mapping[str, Results]) -> list[Bound]:
+    if size.people <= 10_000:
+        peak = max(found.get("peak_mb", 0) for found in results.values())
+        return [Bound("memory of any run", peak, 300, "MB")]
+    return [Bound("no change: memory", results["nochange"]["peak_mb"], 600, "MB")]
+
+
+def _right(results: Mapping[str, Results]) -> list[Bound]:
+    """Fast and wrong is not wanted: what the server holds is what plain SQL says."""
+    return [
+        Bound("memberships that are wrong after the first sync", results["sync"]["wrong"], 0),
+        Bound("memberships that are wrong after 1 % changed", results["changed"]["wrong"], 0),
+        Bound("operations planned where nothing changed", _planned(results["nochange"]), 0),
+        Bound("operations planned by the audit", _planned(results["audit"]), 0),
+    ]
+
+
+def _planned(result: Results) -> int:
+    return sum(result["planned"].values())
+
+
+def ceiling_verdict(ceiling: float, latency_ms: float, connections: int) -> Bound:
+    """The server must be able to answer faster than we are allowed to ask."""
+    needed = connections / (latency_ms / 1000) if latency_ms else ceiling
+    return Bound("stand-in: asked of it by what it can do", needed / ceiling, 0.7)
+
+
+def exponent(sizes: Sequence[tuple[int, float]]) -> float:
+    """Growth from the smallest size to the largest: 1 is linear."""
+    (small, quick), (large, slow) = min(sizes), max(sizes)
+    return math.log(slow / quick) / math.log(large / small)

@@ -1,0 +1,151 @@
+"""How fast and how frugal the sync is, measured against a stand-in Rocket.Chat.
+
+    ./rcsync python benchmarks/sync.py --people 10000 --latency-ms 20
+    ./rcsync python benchmarks/sync.py --scaling --json results.json
+
+Makes a Moodle of that size in a throw-away database, starts a stand-in with that latency, and
+measures each kind of run in a process of its own. The last line says which bounds hold; the exit
+status is 0 when all of them do.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import bounds, table
+from benchmarks.ceiling import ceiling
+from benchmarks.site import Site, running_site
+
+SIZES = (1_000, 10_000, 50_000)
+REPEATED = 3  # the short runs, of which the median counts
+STEEPEST = 1.1
+
+
+def main() -> int:
+    options = _options()
+    sizes = SIZES if options.scaling else (options.people,)
+    able = ceiling(options.like, options.connections)
+    print(
+        f"Latency {options.latency_ms:g} ms, {options.connections} connections, {options.database}"
+        f"{', bulk import' if options.bulk_import else ''}; the stand-in answers as {options.like} "
+        f"and manages {able:.0f} requests/s without latency.\n"
+    )
+    runs = [_measure(options, people) for people in sizes]
+    if options.json:
+        options.json.write_text(json.dumps({"ceiling": able, "runs": runs}, indent=1))
+    checks = [bounds.ceiling_verdict(able, options.latency_ms, options.connections)]
+    for run in runs:
+        checks += _verdicts(run)
+    if options.scaling:
+        checks += _growth(runs)
+    return _conclude(checks)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--people", type=int, default=10_000, metavar="N")
+    parser.add_argument("--scaling", action="store_true", help=f"all of {SIZES} people")
+    parser.add_argument("--latency-ms", type=float, default=20, metavar="N")
+    parser.add_argument("--connections", type=int, default=8, metavar="N")
+    parser.add_argument("--database", choices=("mariadb", "sqlite"), default="mariadb")
+    parser.add_argument("--import", action="store_true", dest="bulk_import")
+    parser.add_argument("--like", default="8.8", help="the version that the stand-in resembles")
+    parser.add_argument("--json", type=Path, help="write the results here, for plot.py")
+    return parser.parse_args()
+
+
+def _measure(options: argparse.Namespace, people: int) -> dict[str, Any]:
+    """Every phase of one size, in an order in which each finds what it needs."""
+    with running_site(options.database, options.latency_ms, options.like) as site:
+        common = ["--people", str(people), "--connections", str(options.connections)]
+        common += ["--bulk-import"] if options.bulk_import else []
+        results = {"setup": site.phase("setup", *common, moodle_writable=True)}
+        results["sync"] = _checked(site, common, "sync")
+        results["nochange"] = _median([_nochange(site, common) for _ in range(REPEATED)])
+        results["audit"] = site.phase("audit", *common)
+        results["change"] = site.phase("change", *common, moodle_writable=True)
+        results["changed"] = _checked(site, common, "sync")
+        for name in ("event_user", "event_course"):
+            results[name] = site.phase(name, *common, moodle_writable=True)
+    run = {
+        "people": people,
+        "latency_ms": options.latency_ms,
+        "connections": options.connections,
+        "database": options.database,
+        "import": options.bulk_import,
+        "results": results,
+    }
+    print("\n".join(table.lines(run)), flush=True)
+    return run
+
+
+def _nochange(site: Site, common: Sequence[str]) -> dict[str, Any]:
+    """The server's counts without those of the bare reads, which send the same once more."""
+    found = site.phase("nochange", *common)
+    found["server"] = found["server_in_run"]
+    return found
+
+
+def _checked(site: Site, common: Sequence[str], phase: str) -> dict[str, Any]:
+    """A run, and how many memberships are wrong after it by plain SQL."""
+    found = site.phase(phase, *common)
+    wanted = site.phase("members", *common)["members"]
+    there = {
+        (room["customFields"].get("moodle_group"), username)
+        for room in site.standin.state()["rooms"]
+        if room["customFields"].get("moodle_group")
+        for username in room["members"]
+    }
+    bots = {member for member in there if member[1] == "rcsync-bot"}
+    return found | {"wrong": len({tuple(member) for member in wanted} ^ (there - bots))}
+
+
+def _median(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Of repeated runs the one with the median ratio, so that its figures belong together."""
+
+    def ratio(one: Mapping[str, Any]) -> float:
+        return float(one["seconds"] / (one["bare_sql"] + one["bare_http"]))
+
+    middle = statistics.median_low(ratio(one) for one in found)
+    chosen = next(one for one in found if ratio(one) == middle)
+    return chosen | {"repeated": len(found), "pages": 0}
+
+
+def _verdicts(run: Mapping[str, Any]) -> list[bounds.Bound]:
+    size = bounds.Size.of(run["results"]["setup"])
+    found = bounds.verdicts(size, run["results"], run["latency_ms"], run["connections"])
+    print(f"\n{run['people']:,} people:")
+    for bound in found:
+        print(f"  {bound}")
+    return found
+
+
+def _growth(runs: Sequence[Mapping[str, Any]]) -> list[bounds.Bound]:
+    """Time by size, from the smallest to the largest."""
+    found = []
+    for phase in ("sync", "nochange"):
+        times = [(run["people"], run["results"][phase]["seconds"]) for run in runs]
+        name = f"{table.NAMES[phase]}: exponent from {times[0][0]:,} to {times[-1][0]:,} people"
+        found.append(bounds.Bound(name, bounds.exponent(times), STEEPEST))
+    print("\nGrowth:")
+    for bound in found:
+        print(f"  {bound}")
+    return found
+
+
+def _conclude(checks: Sequence[bounds.Bound]) -> int:
+    broken = [check.promise for check in checks if not check.holds]
+    print()
+    if broken:
+        print(f"{len(checks) - len(broken)} of {len(checks)} bounds hold; broken: {'; '.join(broken)}")
+        return 1
+    print(f"All {len(checks)} bounds hold.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

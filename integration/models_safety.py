@@ -1,0 +1,151 @@
+"""Tables of the safety features: the audit trail, limits, what waits for its day, failed logins."""
+
+from typing import Any, NoReturn
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class AppendOnly(models.QuerySet["AuditEntry"]):
+    """Rows may be added and read. Only `services.audit.prune` takes old ones away."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise TypeError("the audit trail is append-only")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("the audit trail is append-only")
+
+    def delete(self) -> NoReturn:
+        raise TypeError("the audit trail is append-only; services.audit.prune keeps its retention")
+
+
+class AuditEntry(models.Model):
+    """One thing that was done: by whom, when, to what, what it was before and after, and what came of it."""
+
+    class ActorKind(models.TextChoices):
+        PERSON = "person", _("Person")
+        COMMAND = "command", _("Command line")
+        SCHEDULE = "schedule", _("Schedule")
+        EVENT = "event", _("Moodle event")
+        SYSTEM = "system", _("rcsync itself")
+
+    class Result(models.TextChoices):
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        REFUSED = "refused", _("Refused")
+
+    at = models.DateTimeField(_("when"), auto_now_add=True, db_index=True)
+    actor_kind = models.CharField(_("by"), max_length=10, choices=ActorKind.choices)
+    actor = models.CharField(_("who"), max_length=150, blank=True)
+    run_id = models.BigIntegerField(_("run"), null=True, blank=True, db_index=True)
+    action = models.CharField(_("action"), max_length=40, db_index=True)
+    subject = models.CharField(_("what"), max_length=400)
+    moodle_user_id = models.BigIntegerField(_("Moodle user id"), null=True, blank=True, db_index=True)
+    moodle_group_id = models.BigIntegerField(
+        _("Moodle group id"), null=True, blank=True, db_index=True
+    )
+    moodle_course_id = models.BigIntegerField(
+        _("Moodle course id"), null=True, blank=True, db_index=True
+    )
+    before = models.JSONField(_("before"), default=dict)
+    after = models.JSONField(_("after"), default=dict)
+    result = models.CharField(
+        _("result"), max_length=10, choices=Result.choices, default=Result.DONE
+    )
+    reason = models.TextField(_("why"), blank=True)
+    error = models.TextField(_("error"), blank=True)
+
+    objects = AppendOnly.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ("view",)
+        permissions = [("export_audit", "Can export the audit trail")]
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit trail")
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.subject}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise TypeError("the audit trail is append-only")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("the audit trail is append-only")
+
+
+class RemovalLimit(models.Model):
+    """How much of one thing may go in one span without asking. An empty number is no limit."""
+
+    class What(models.TextChoices):
+        MEMBERSHIPS = "memberships", _("Memberships removed")
+        ACCOUNTS = "accounts", _("Accounts deactivated")
+        CHANNELS = "channels", _("Channels archived or made read-only")
+
+    class Span(models.TextChoices):
+        RUN = "run", _("in one run")
+        COURSE = "course", _("in one course")
+        DAY = "day", _("in 24 hours")
+
+    what = models.CharField(_("what"), max_length=12, choices=What.choices)
+    span = models.CharField(_("span"), max_length=6, choices=Span.choices)
+    percent = models.PositiveSmallIntegerField(
+        _("percent"), null=True, blank=True, help_text=_("Of all that rcsync manages there.")
+    )
+    absolute = models.PositiveIntegerField(_("number"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["what", "span"]
+        verbose_name = _("removal limit")
+        verbose_name_plural = _("removal limits")
+        constraints = [
+            models.UniqueConstraint(fields=["what", "span"], name="a_limit_is_set_once"),
+            models.CheckConstraint(
+                condition=models.Q(percent__isnull=True) | models.Q(percent__lte=100),
+                name="a_limit_is_at_most_a_hundred_percent",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_what_display()} {self.get_span_display()}"
+
+
+class PendingEnding(models.Model):
+    """Something whose reason is gone and whose days of grace run. It is done later, or comes back."""
+
+    key = models.CharField(max_length=60, unique=True, editable=False)
+    moodle_user_id = models.BigIntegerField(_("Moodle user id"), null=True, blank=True)
+    moodle_group_id = models.BigIntegerField(_("Moodle group id"), null=True, blank=True)
+    moodle_course_id = models.BigIntegerField(
+        _("Moodle course id"), null=True, blank=True, db_index=True
+    )
+    kind = models.CharField(_("operation"), max_length=20)
+    description = models.TextField(_("what"))
+    reason = models.TextField(_("why"))
+    since = models.BigIntegerField(_("since"), help_text=_("Unix seconds."))
+    due = models.BigIntegerField(_("due"), help_text=_("Unix seconds."))
+
+    class Meta:
+        ordering = ["due", "pk"]
+        default_permissions = ("view",)
+        verbose_name = _("pending ending")
+        verbose_name_plural = _("pending endings")
+
+    def __str__(self) -> str:
+        return self.description
+
+
+class FailedLogin(models.Model):
+    """A wrong password, kept for a quarter of an hour to slow guessing down."""
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    username = models.CharField(max_length=150, db_index=True)
+    address = models.CharField(max_length=45, db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.username} from {self.address}"

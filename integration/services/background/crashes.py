@@ -1,0 +1,117 @@
+"""When the process of a run died: another run goes on, in smaller pieces if need be, or it is given up.
+
+A run never goes on in its old row, so that history stays what it was. The second death of a run over
+several courses cuts it up: a course that kills its worker ends up alone and is given up, and the others
+are done.
+"""
+
+import logging
+
+from django.db import transaction
+from django.utils import timezone
+
+from integration.models import IntegratedCourse, SyncRun
+from integration.services.background import parts, queue
+from integration.services.ledger import claims, leases
+from integration.services.ledger.managed import integrated_courses
+from integration.services.ledger.runs import scope_of
+from integration.services.runner import order_of
+from integration.services.state import Scope
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+CUT_FROM = 2  # with this attempt, a run over several courses is cut up
+PIECES = 8
+DIED = "Its process ended without a word."
+
+
+def go_on_after(run: SyncRun, why: str) -> None:
+    """`run` is dead: see to its leases and claims, and to its work."""
+    if not _close(run, why):
+        return
+    leases.release(leases.owner_of(run))
+    claims.drop(run.worker)
+    _go_on(run)
+    if run.parent_id is not None:
+        parts.settle(run.parent_id)
+    queue.wake_waiting(scope_of(run).courses)
+
+
+def continue_with_rest(run: SyncRun) -> None:
+    """The time of the task was over: a new run does the rest. Only progress is no attempt."""
+    run.refresh_from_db()
+    _again(run, attempts=1 if run.done_count else run.attempts + 1)
+
+
+def _close(run: SyncRun, why: str) -> bool:
+    """By compare-and-set, so that of two sweeps only one goes on."""
+    return bool(
+        SyncRun.objects.filter(pk=run.pk, worker=run.worker, status=SyncRun.Status.RUNNING).update(
+            status=SyncRun.Status.INTERRUPTED,
+            message=why,
+            hint="Sync again: it goes on from there.",
+            finished_at=timezone.now(),
+        )
+    )
+
+
+def _go_on(run: SyncRun) -> None:
+    if not run.attempts or run.expect_digest or run.forced or run.cancel_requested:
+        return  # a person was waiting for it, or decided about exactly this plan
+    courses = _courses(run)
+    if run.attempts >= CUT_FROM and len(courses) > 1:
+        _cut_up(run, courses)
+    elif run.attempts < ATTEMPTS:
+        _again(run, attempts=run.attempts + 1)
+    else:
+        _give_up(run)
+
+
+def _courses(run: SyncRun) -> list[int]:
+    """The courses it can be cut up into; none for a run that is about people."""
+    if run.scope.get("users") is not None:
+        return []
+    scope = scope_of(run)
+    return sorted(course for course in integrated_courses() if scope.has_course(course))
+
+
+def _again(run: SyncRun, attempts: int) -> None:
+    if attempts > ATTEMPTS:
+        _give_up(run)
+        return
+    with transaction.atomic():
+        new = queue.enqueue(order_of(run), parent=run.parent, attempts=attempts, scope=run.scope)
+        _supersede(run, f"Run {new.pk} goes on with it (attempt {attempts}).")
+
+
+def _cut_up(run: SyncRun, courses: list[int]) -> None:
+    size = -(-len(courses) // PIECES)
+    order = order_of(run)
+    with transaction.atomic():
+        numbers = []
+        for start in range(0, len(courses), size):
+            piece = Scope(courses=frozenset(courses[start : start + size]))
+            attempts = CUT_FROM if len(piece.courses or ()) > 1 else 1
+            new = queue.enqueue(order.with_scope(piece), parent=run.parent, attempts=attempts)
+            numbers.append(str(new.pk))
+        _supersede(run, f"Cut up to find the course that does it: runs {', '.join(numbers)}.")
+
+
+def _supersede(run: SyncRun, hint: str) -> None:
+    SyncRun.objects.filter(pk=run.pk).update(superseded=True, hint=hint)
+    logger.warning("run=%d interrupted: %s", run.pk, hint)
+
+
+def _give_up(run: SyncRun) -> None:
+    hint = (
+        f"Given up after {run.attempts} attempts. The log of the worker says what happened; "
+        "the next full pass tries again."
+    )
+    SyncRun.objects.filter(pk=run.pk).update(hint=hint)
+    scope = scope_of(run)
+    if scope.courses is not None:
+        IntegratedCourse.objects.filter(course_id__in=scope.courses).update(
+            status=IntegratedCourse.Status.FAILING, last_run=run
+        )
+    logger.error("run=%d given up after %d attempts", run.pk, run.attempts)

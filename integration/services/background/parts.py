@@ -1,0 +1,106 @@
+"""A big run as parts that several machines work on, and what their ends make of the whole."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from django.db import transaction
+from django.utils import timezone
+
+from integration.models import Conflict, SyncRun
+from integration.services import heartbeat
+from integration.services.background import queue
+from integration.services.ledger.runs import LINKED
+from integration.services.runner import Order
+from integration.services.state import Scope
+
+SMALLEST = 20  # courses; every part reads the lists of accounts and rooms once more
+PARTS_PER_CLUSTER = 2
+OPEN = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
+WORST_FIRST = (
+    SyncRun.Status.ERROR,
+    SyncRun.Status.INTERRUPTED,
+    SyncRun.Status.REFUSED,
+    SyncRun.Status.STOPPED,
+    SyncRun.Status.FAILED,
+)
+
+
+def start(order: Order, courses: Collection[int], *, whole: bool) -> SyncRun:
+    """Queue a pass over `courses`: one run, or parts where several clusters are alive.
+
+    `whole`: these are all integrated courses, so people who are in none of them are looked at too.
+    """
+    pieces = cut(sorted(courses), len(heartbeat.live_clusters()))
+    if len(pieces) < 2:
+        scope = Scope() if whole else Scope(courses=frozenset(courses))
+        return queue.enqueue(order.with_scope(scope))
+    with transaction.atomic():
+        scope = Scope() if whole else Scope(courses=frozenset(courses))
+        columns = order.with_scope(scope).columns()
+        parent = SyncRun.objects.create(
+            **columns, status=SyncRun.Status.RUNNING, worker="parts", attempts=1
+        )
+        for piece in pieces:
+            queue.enqueue(order.with_scope(Scope(courses=frozenset(piece))), parent=parent)
+        if whole:
+            queue.enqueue(order, parent=parent, scope={"courses": [], "users": LINKED})
+    return parent
+
+
+def cut(courses: list[int], clusters: int) -> list[list[int]]:
+    """Even parts: one on a single machine, a few for each of several, none needlessly small."""
+    number = min(clusters * PARTS_PER_CLUSTER if clusters > 1 else 1, len(courses) // SMALLEST)
+    if number < 2:
+        return [courses]
+    size = -(-len(courses) // number)
+    return [courses[start : start + size] for start in range(0, len(courses), size)]
+
+
+def settle(parent_id: int) -> None:
+    """When the last part has ended, the whole has: its counts are sums, its status the worst."""
+    parts = list(SyncRun.objects.filter(parent_id=parent_id, superseded=False))
+    if not parts or any(part.status in OPEN for part in parts):
+        return
+    status = next(
+        (bad for bad in WORST_FIRST if any(part.status == bad for part in parts)),
+        SyncRun.Status.DONE,
+    )
+    everything = list(SyncRun.objects.filter(parent_id=parent_id))
+    requests: Counter[str] = Counter()
+    for part in everything:
+        requests.update(part.requests.get("by_endpoint", {}))
+    settled = SyncRun.objects.filter(pk=parent_id, status=SyncRun.Status.RUNNING).update(
+        status=status,
+        planned=_sum(part.planned for part in everything),
+        applied=_sum(part.applied for part in everything),
+        done_count=sum(part.done_count for part in everything),
+        failed_count=sum(part.failed_count for part in everything),
+        conflict_count=sum(part.conflict_count for part in everything),
+        requests={"total": requests.total(), "by_endpoint": dict(requests)},
+        message="\n".join(dict.fromkeys(part.message for part in parts if part.message)),
+        hint="\n".join(dict.fromkeys(part.hint for part in parts if part.hint)),
+        finished_at=timezone.now(),
+    )
+    parent = SyncRun.objects.get(pk=parent_id)
+    if settled and parent.scope.get("courses") is None and _all_looked(parts):
+        _close_conflicts(parent)
+
+
+def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(total)
+
+
+def _all_looked(parts: Collection[SyncRun]) -> bool:
+    looked = (SyncRun.Status.DONE, SyncRun.Status.FAILED)
+    return all(part.status in looked for part in parts)
+
+
+def _close_conflicts(parent: SyncRun) -> None:
+    """Everything was looked at: conflicts that no part met are gone."""
+    gone = Conflict.objects.filter(last_seen__lt=parent.started_at)
+    gone.exclude(status=Conflict.Status.SOLVED).update(
+        status=Conflict.Status.SOLVED, solved_at=timezone.now()
+    )

@@ -1,0 +1,132 @@
+"""Runs that wait for a worker. The rows are the queue; the broker's tasks only wake somebody up."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from integration.models import SyncRun
+from integration.services import heartbeat
+from integration.services.ledger.runs import scope_as_json
+from integration.services.runner import Order
+
+logger = logging.getLogger(__name__)
+
+TASK = "integration.tasks.work"
+MERGED = (SyncRun.Trigger.EVENT, SyncRun.Trigger.SCHEDULE)
+CANCELLED_EARLY = "Cancelled before it began."
+
+
+def hand_over(order: Order) -> SyncRun | None:
+    """Queue the run for a worker, or None when no worker is alive to take it."""
+    return enqueue(order) if heartbeat.worker_alive() else None
+
+
+def enqueue(order: Order, **columns: Any) -> SyncRun:
+    """A run for the workers: a new one, or one that waits already and now covers this order too."""
+    with transaction.atomic():
+        run = None if columns else _merged(order)
+        if run is not None:
+            return run
+        run = SyncRun.objects.create(
+            **{"status": SyncRun.Status.QUEUED, "attempts": 1, **order.columns(), **columns}
+        )
+    wake(run)
+    return run
+
+
+def _merged(order: Order) -> SyncRun | None:
+    """A waiting run of the same sort whose scope was widened by the order's."""
+    if order.trigger not in MERGED or not order.writes or order.force or order.expect_digest:
+        return None
+    waiting = SyncRun.objects.select_for_update().filter(
+        status=SyncRun.Status.QUEUED,
+        kind=order.kind,
+        trigger=order.trigger,
+        audit=order.audit,
+        attempts=1,
+        parent=None,
+        cancel_requested=False,
+    )
+    for run in waiting:
+        if (run.scope.get("users") is None) == (order.scope.users is None):
+            run.scope = _union(run.scope, scope_as_json(order.scope))
+            run.save(update_fields=["scope"])
+            return run
+    return None
+
+
+def _union(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The scope that holds both; None stands for everything."""
+    return {
+        key: None
+        if one.get(key) is None or other.get(key) is None
+        else sorted({*one[key], *other[key]})
+        for key in ("courses", "users")
+    }
+
+
+def wake(run: SyncRun) -> None:
+    """Tell the workers, when the row is committed. A lost call is made good by the sweep."""
+    SyncRun.objects.filter(pk=run.pk).update(woken_at=timezone.now())
+    transaction.on_commit(lambda: _send(run.pk))
+
+
+def _send(run_id: int) -> None:
+    try:
+        async_task(TASK, run_id, task_name=f"run-{run_id}", group="rcsync run")
+    except Exception:  # whatever the broker is: the row is there, and the sweep calls again
+        logger.exception("run=%d could not be put into the broker's queue", run_id)
+
+
+def claim(run_id: int) -> SyncRun | None:
+    """Take the run to work on it. None when somebody else has it, or it must wait or not begin."""
+    cancel_waiting()
+    now = timezone.now()
+    taken = due(now).filter(pk=run_id)
+    me = heartbeat.process_name()
+    if not taken.update(
+        status=SyncRun.Status.RUNNING, worker=me, started_at=now, alive_at=now, not_before=None
+    ):
+        return None
+    return SyncRun.objects.get(pk=run_id)
+
+
+def due(now: datetime) -> QuerySet[SyncRun]:
+    """Waiting runs that may begin."""
+    return SyncRun.objects.filter(
+        Q(not_before__isnull=True) | Q(not_before__lte=now), status=SyncRun.Status.QUEUED
+    )
+
+
+def put_back(run: SyncRun, seconds: float) -> None:
+    """Somebody else works on its courses: it waits. Not an attempt."""
+    SyncRun.objects.filter(pk=run.pk, worker=run.worker, status=SyncRun.Status.RUNNING).update(
+        status=SyncRun.Status.QUEUED,
+        worker="",
+        not_before=timezone.now() + timedelta(seconds=seconds),
+    )
+
+
+def wake_waiting(courses: frozenset[int] | None) -> None:
+    """A run has let go of these courses: whoever waited for one of them may begin."""
+    waiting = SyncRun.objects.filter(status=SyncRun.Status.QUEUED, not_before__isnull=False)
+    for run in waiting.order_by("pk"):
+        wanted = run.scope.get("courses")
+        if courses is None or wanted is None or not courses.isdisjoint(wanted):
+            SyncRun.objects.filter(pk=run.pk).update(not_before=None)
+            wake(run)
+
+
+def cancel_waiting() -> None:
+    """What was cancelled while it waited never begins; a cancelled run takes its parts with it."""
+    cancelled = Q(cancel_requested=True) | Q(parent__cancel_requested=True)
+    waiting = SyncRun.objects.filter(cancelled, status=SyncRun.Status.QUEUED)
+    for pk in list(waiting.values_list("pk", flat=True)):
+        SyncRun.objects.filter(pk=pk, status=SyncRun.Status.QUEUED).update(
+            status=SyncRun.Status.STOPPED, message=CANCELLED_EARLY, finished_at=timezone.now()
+        )

@@ -1,0 +1,64 @@
+"""Once a minute: find what was left behind, and see that somebody goes on with it."""
+
+import logging
+from datetime import timedelta
+
+from django.utils import timezone
+from django_q.brokers import get_broker
+
+from integration.models import AccountClaim, PushedEvent, SyncRun
+from integration.services import heartbeat
+from integration.services.background import crashes, parts, queue
+from integration.services.ledger import leases
+
+logger = logging.getLogger(__name__)
+
+CALL_AGAIN = timedelta(seconds=60)
+CROWD = 20  # waiting tasks of the broker: enough to wake everybody
+PUSHES_KEPT = timedelta(hours=1)
+PARTS = "parts"  # the `worker` of a run whose parts do the work
+
+
+def sweep() -> str:
+    """Every step may be done by several machines at once. The answer is one line."""
+    dead = bury_the_dead()
+    called = call_again()
+    queue.cancel_waiting()
+    freed = leases.clear_expired()
+    now = timezone.now()
+    AccountClaim.objects.filter(expires__lt=now).delete()
+    PushedEvent.objects.filter(received_at__lt=now - PUSHES_KEPT).delete()
+    return f"dead {dead}, called again {called}, leases freed {freed}"
+
+
+def bury_the_dead() -> int:
+    """Runs that say "running" and whose process is gone, or has shown no sign of life."""
+    silent_since = timezone.now() - timedelta(seconds=leases.SECONDS)
+    dead = 0
+    for run in SyncRun.objects.filter(status=SyncRun.Status.RUNNING):
+        if run.worker == PARTS:
+            parts.settle(run.pk)
+        elif heartbeat.process_is_gone(run.worker) or run.alive_at < silent_since:
+            crashes.go_on_after(run, crashes.DIED)
+            dead += 1
+    return dead
+
+
+def call_again() -> int:
+    """Waiting runs that nobody took: the call was lost, or a worker died with it."""
+    now = timezone.now()
+    overdue = queue.due(now).filter(woken_at__lt=now - CALL_AGAIN)
+    due = list(overdue.order_by("pk")[:CROWD])
+    if not due or _crowded():
+        return 0
+    for run in due:
+        queue.wake(run)
+    return len(due)
+
+
+def _crowded() -> bool:
+    try:
+        return bool(get_broker().queue_size() >= CROWD)
+    except Exception:  # a broker that does not answer: calling is all we can do
+        logger.warning("the broker does not tell the length of its queue", exc_info=True)
+        return False

@@ -1,0 +1,65 @@
+"""One worker, one run: take it, carry it out, and see to what follows from how it ended."""
+
+import logging
+
+from django.conf import settings
+
+from integration.models import SyncRun
+from integration.services import runner
+from integration.services.background import crashes, parts, queue
+from integration.services.errors import Busy
+from integration.services.keeper import OUT_OF_TIME
+from integration.services.membership import NOT_YET
+from integration.services.report import RunReport
+from integration.services.runner import Finished, Order
+from integration.services.state import Scope
+
+logger = logging.getLogger(__name__)
+
+BUSY_SECONDS = 10.0
+SHARE_OF_TASK = 0.8  # of the time of a task; what is under way then still has to end
+UNEXPECTED = "It ended by an unexpected error; the log holds the details."
+
+
+def work(run_id: int) -> str:
+    """What the task of a run does. The answer is one line for the task's record."""
+    run = queue.claim(run_id)
+    if run is None:
+        return f"run {run_id}: nothing to do"
+    order = runner.order_of(run)
+    try:
+        finished = runner.execute(order, run=run, seconds=settings.TASK_SECONDS * SHARE_OF_TASK)
+    except Busy as busy:
+        queue.put_back(run, BUSY_SECONDS)
+        return f"run {run_id}: waits: {busy.message}"
+    except BaseException:
+        logger.exception("run=%d ended by an unexpected error", run.pk)
+        crashes.go_on_after(run, UNEXPECTED)
+        raise
+    _follow_up(order, finished)
+    queue.wake_waiting(order.scope.courses)
+    return f"run {run_id}: {finished.run.status}"
+
+
+def _follow_up(order: Order, finished: Finished) -> None:
+    run, report = finished.run, finished.report
+    if report is not None:
+        if report.stopped_because == OUT_OF_TIME:
+            crashes.continue_with_rest(run)
+        if order.trigger == SyncRun.Trigger.EVENT:
+            _after_event(order, run, report)
+    if run.parent_id is not None:
+        parts.settle(run.parent_id)
+
+
+def _after_event(order: Order, run: SyncRun, report: RunReport) -> None:
+    """A person was looked at whose channel does not exist yet: then the course is looked at."""
+    courses = {
+        skip.course_id
+        for skip in report.plan.skips
+        if skip.reason == NOT_YET and skip.course_id is not None
+    }
+    if courses:
+        queue.enqueue(Order(order.kind, order.trigger, Scope(courses=frozenset(courses))))
+    if not report.plan.operations and not report.plan.conflicts and not courses:
+        SyncRun.objects.filter(pk=run.pk, status=SyncRun.Status.DONE).delete()

@@ -1,0 +1,103 @@
+"""Signs of life of the workers, and who we are to each other.
+
+A cluster shows that it is alive by finishing a task that came through the queue, or by working on a
+run. What its processes say of themselves proves nothing: a hung cluster still says "Working".
+"""
+
+import os
+import secrets
+import socket
+from datetime import datetime, timedelta
+
+from django.db.models import Max
+from django.utils import timezone
+
+from integration.models import SyncRun, WorkerBeat
+
+FRESH = timedelta(seconds=90)
+FORGOTTEN = timedelta(days=1)
+CLUSTER_VARIABLE = "RCSYNC_CLUSTER"  # set by `worker` for the processes it starts
+
+
+def cluster_name() -> str:
+    """The cluster that this process belongs to."""
+    return os.environ.get(CLUSTER_VARIABLE) or socket.gethostname()
+
+
+def new_cluster_name() -> str:
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+def process_name() -> str:
+    """Names one piece of work of this process: cluster, host, process id, and a part that is unique."""
+    return f"{cluster_name()}|{socket.gethostname()}|{os.getpid()}|{secrets.token_hex(4)}"
+
+
+def process_is_gone(worker: str) -> bool:
+    """Whether the process that `process_name` named ran on this machine and has ended."""
+    parts = worker.split("|")
+    if len(parts) != 4 or parts[1] != socket.gethostname() or not parts[2].isdigit():
+        return False
+    try:
+        os.kill(int(parts[2]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def register(name: str) -> None:
+    """The cluster starts. It counts as alive until its first beat is overdue."""
+    now = timezone.now()
+    WorkerBeat.objects.update_or_create(
+        name=name, defaults={"started_at": now, "beat_at": None, "restarts": 0}
+    )
+    WorkerBeat.objects.filter(started_at__lt=now - FORGOTTEN).exclude(
+        beat_at__gte=now - FORGOTTEN
+    ).delete()
+
+
+def unregister(name: str) -> None:
+    WorkerBeat.objects.filter(name=name).delete()
+
+
+def beat() -> None:
+    """Called by the task that went through the queue: whoever executes it is alive."""
+    now = timezone.now()
+    WorkerBeat.objects.update_or_create(
+        name=cluster_name(), defaults={"beat_at": now}, create_defaults=_first(now)
+    )
+
+
+def _first(now: datetime) -> dict[str, datetime]:
+    return {"beat_at": now, "started_at": now}
+
+
+def last_sign(name: str) -> datetime | None:
+    """The last beat of this cluster, or the last sign of life of a run that it works on."""
+    beat_at = WorkerBeat.objects.filter(name=name).values_list("beat_at", flat=True).first()
+    working = SyncRun.objects.filter(
+        status=SyncRun.Status.RUNNING, worker__startswith=f"{name}|"
+    ).aggregate(last=Max("alive_at"))["last"]
+    return max((moment for moment in (beat_at, working) if moment), default=None)
+
+
+def live_clusters() -> list[str]:
+    """The clusters that showed a sign of life lately."""
+    since = timezone.now() - FRESH
+    names = set(WorkerBeat.objects.filter(beat_at__gte=since).values_list("name", flat=True))
+    busy = SyncRun.objects.filter(status=SyncRun.Status.RUNNING, alive_at__gte=since)
+    for worker in busy.exclude(worker="").values_list("worker", flat=True):
+        names.add(worker.split("|")[0])
+    return sorted(names)
+
+
+def worker_alive() -> bool:
+    return bool(live_clusters())
+
+
+def age() -> float | None:
+    """Seconds since any cluster showed a sign of life through the queue; None = never."""
+    newest = WorkerBeat.objects.aggregate(newest=Max("beat_at"))["newest"]
+    return None if newest is None else (timezone.now() - newest).total_seconds()

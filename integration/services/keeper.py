@@ -1,0 +1,100 @@
+"""Keeps a run alive while it works, and says when it has to stop.
+
+A thread renews the claim on the courses and the run's sign of life, also while one long read goes
+on. The run asks `why_stop` before it hands out work.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Collection
+from types import TracebackType
+from typing import Self
+
+from django.db import DatabaseError, connection, connections
+from django.db.models import Q
+from django.utils import timezone
+
+from integration.models import SyncRun
+from integration.services.ledger import leases
+
+logger = logging.getLogger(__name__)
+
+OUT_OF_TIME = "The time of one task is over; another one goes on with the rest."
+CANCELLED = "Cancelled."
+LOST = "The claim on the courses was lost to another run."
+SIGN_SECONDS = 20.0
+
+
+class Keeper:
+    """As a context manager it works inside the block."""
+
+    def __init__(
+        self, run: SyncRun, owner: str, courses: Collection[int], seconds: float | None = None
+    ) -> None:
+        self._run = run
+        self._owner = owner
+        self._courses = courses
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self._renewed = time.monotonic()
+        self._lost = False
+        self._end = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        if not connection.in_atomic_block:  # else a thread would not see what we wrote
+            name = f"keeper-{self._run.pk}"
+            self._thread = threading.Thread(target=self._keep, name=name, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def why_stop(self) -> str:
+        """A reason to stop, "" to go on. One small query."""
+        if time.monotonic() - self._renewed > sign_seconds() * 1.5:
+            self._renew()  # the thread did not get to it: this process was paused
+        if self._lost:
+            return LOST
+        ours = Q(pk=self._run.pk) | Q(pk=self._run.parent_id)
+        if SyncRun.objects.filter(ours, cancel_requested=True).exists():
+            return CANCELLED
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            return OUT_OF_TIME
+        return ""
+
+    def _keep(self) -> None:
+        try:
+            while not self._end.wait(sign_seconds()):
+                self._renew()
+        finally:
+            connections.close_all()
+
+    def _renew(self) -> None:
+        with self._lock:
+            try:
+                kept = leases.renew(self._owner, self._courses)
+                alive = SyncRun.objects.filter(
+                    pk=self._run.pk, worker=self._run.worker, status=SyncRun.Status.RUNNING
+                ).update(alive_at=timezone.now())
+            except DatabaseError:
+                logger.warning("run=%d could not renew its claim", self._run.pk, exc_info=True)
+                connection.close()
+                self._lost = time.monotonic() - self._renewed > leases.SECONDS
+                return
+            self._lost = self._lost or not (kept and alive)
+            self._renewed = time.monotonic()
+
+
+def sign_seconds() -> float:
+    """Several times within the life of a claim."""
+    return min(SIGN_SECONDS, leases.SECONDS / 4)

@@ -1,0 +1,149 @@
+"""One account for one person, although two runs may need it at the same moment.
+
+Two courses may be worked on at once, and both may find that the same person lacks an account. Whoever
+claims the person first asks Rocket.Chat; the other waits for the link to the new account and uses it.
+Claims are taken batch by batch in ascending order, so that two runs never wait for each other.
+"""
+
+import threading
+import time
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from integration.models import AccountClaim, AccountLink
+from integration.services.errors import TransientError
+from integration.services.operations import CreateAccount, Operation
+from integration.services.ports import Remote, Writes
+from integration.services.state import Managed, RemoteAccount
+
+SECONDS = 300  # longer than any single request with its retries; a dead run's are taken away sooner
+WAIT_SECONDS = 60.0
+LOOK_SECONDS = 0.1
+
+Account = tuple[str, str]  # Rocket.Chat id, username
+
+
+class Claims:
+    """The claims of one run. `owner` is the process that works on it."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self._known: dict[int, str] = {}  # user id -> the account our plan knew of
+        self._user_of: dict[str, int] = {}  # by username, which no two people of a plan share
+        self._ours: set[int] = set()
+        self._made: dict[int, Account] = {}  # by another run, after our plan was made
+
+    def learn(self, managed: Managed) -> None:
+        """What the plan will be made from."""
+        self._known = {user: account.account_id for user, account in managed.accounts.items()}
+
+    def take(self, operations: Sequence[Operation]) -> None:
+        """Claim everybody whose account is about to be made, as far as nobody else has."""
+        people = {o.username: o.user_id for o in operations if isinstance(o, CreateAccount)}
+        if people:
+            self._user_of.update(people)
+            self._claim(set(people.values()))
+
+    def settle(self, operations: Sequence[Operation]) -> None:
+        """These were carried out, and their links are stored."""
+        done = {o.user_id for o in operations if isinstance(o, CreateAccount)} & self._ours
+        if done:
+            drop(self._owner, done)
+            self._ours -= done
+
+    def release(self) -> None:
+        if self._ours:
+            drop(self._owner, self._ours)
+            self._ours = set()
+
+    def create(self, writes: Writes, *, username: str, name: str, email: str) -> RemoteAccount:
+        """The account of the person: made now by us, or a moment ago by another run."""
+        user_id = self._user_of[username]
+        if user_id not in self._ours and user_id not in self._made:
+            self._wait_for(user_id)
+        if user_id in self._made:
+            account_id, made_as = self._made[user_id]
+            return RemoteAccount(account_id, made_as, name, (email.lower(),), True, (), "user")
+        return writes.create_account(username=username, name=name, email=email)
+
+    def _claim(self, user_ids: Collection[int]) -> None:
+        now = timezone.now()
+        expires = now + timedelta(seconds=SECONDS)
+        AccountClaim.objects.bulk_create(
+            [
+                AccountClaim(moodle_user_id=user_id, owner=self._owner, expires=expires)
+                for user_id in sorted(user_ids)
+            ],
+            ignore_conflicts=True,
+        )
+        rows = AccountClaim.objects.filter(moodle_user_id__in=user_ids)
+        rows.filter(expires__lt=now).update(owner=self._owner, expires=expires)
+        ours = rows.filter(owner=self._owner)
+        self._ours |= set(ours.values_list("moodle_user_id", flat=True))
+        self._look(user_ids)
+
+    def _look(self, user_ids: Collection[int]) -> None:
+        """Links that were stored after our plan was made. Asked only after the claim."""
+        links = AccountLink.objects.filter(moodle_user_id__in=user_ids)
+        for user_id, account_id, username in links.values_list(
+            "moodle_user_id", "rocketchat_user_id", "username"
+        ):
+            if self._known.get(user_id) != account_id:
+                self._made[user_id] = (account_id, username)
+
+    def _wait_for(self, user_id: int) -> None:
+        """Another run is at it: until it has stored the link, or has given up. In a thread."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        try:
+            while time.monotonic() < deadline:
+                self._claim({user_id})
+                if user_id in self._ours or user_id in self._made:
+                    return
+                time.sleep(LOOK_SECONDS)
+        finally:
+            if threading.current_thread() is not threading.main_thread():
+                connection.close()
+        raise TransientError(
+            "Another run is making this account and does not come to an end.",
+            hint="The next run looks again.",
+        )
+
+
+def drop(owner: str, user_ids: Collection[int] | None = None) -> None:
+    """Take claims of `owner` away, all of them where no people are named."""
+    rows = AccountClaim.objects.filter(owner=owner)
+    if user_ids is not None:
+        rows = rows.filter(moodle_user_id__in=user_ids)
+    rows.delete()
+
+
+class _Writes:
+    """The writes of a server, with claims before accounts are made."""
+
+    def __init__(self, writes: Writes, claims: Claims) -> None:
+        self._writes = writes
+        self._claims = claims
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._writes, name)
+
+    def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount:
+        return self._claims.create(self._writes, username=username, name=name, email=email)
+
+
+class WithClaims:
+    """A `ports.Remote` whose writes respect the claims."""
+
+    def __init__(self, remote: Remote, claims: Claims) -> None:
+        self._remote = remote
+        self._claims = claims
+
+    @property
+    def writes(self) -> object:
+        return _Writes(self._remote.writes, self._claims)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._remote, name)

@@ -1,0 +1,35 @@
+"""django-q2's entry points: ids in, one line out. The module's names are stored in schedules."""
+
+from integration.services import heartbeat
+from integration.services.background import passes
+from integration.services.background import sweep as sweeping
+from integration.services.background import work as working
+
+
+def work(run_id: int) -> str:
+    """Carry out one run."""
+    return working.work(run_id)
+
+
+def beat() -> str:
+    """Prove that tasks go through this cluster."""
+    heartbeat.beat()
+    return heartbeat.cluster_name()
+
+
+def sweep() -> str:
+    return sweeping.sweep()
+
+
+def full_pass() -> str:
+    run = passes.full_pass()
+    return "nothing to start" if run is None else f"run {run.pk}"
+
+
+def audit() -> str:
+    run = passes.full_pass(audit=True)
+    return "nothing to start" if run is None else f"run {run.pk}"
+
+
+def prune() -> str:
+    return f"{passes.prune()} old runs deleted"
