@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.sites import NotRegistered
+from django.contrib.admin.exceptions import NotRegistered
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -115,7 +116,9 @@ class GroupRegexFilterAdmin(ModelAdmin):
     list_before_template = "integration/patterns_intro.html"
     change_form_outer_after_template = "integration/pattern_preview.html"
 
-    @display(description=_("kind"), ordering="kind", label={"include": "success", "exclude": "danger"})
+    @display(
+        description=_("kind"), ordering="kind", label={"include": "success", "exclude": "danger"}
+    )
     def kind_badge(self, row: GroupRegexFilter) -> tuple[str, str]:
         return row.kind, row.get_kind_display()
 
@@ -127,7 +130,9 @@ class IncludedRoleAdmin(ModelAdmin):
     search_fields = ("shortname",)
     list_before_template = "integration/roles_intro.html"
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         """From Moodle's own list; by hand where Moodle cannot be read or a script posts the form."""
         if request.method == "POST" or "by_hand" in request.GET:
             return super().add_view(request, form_url, extra_context)
@@ -148,7 +153,15 @@ class IntegratedCourseAdmin(courses.CourseActions, ModelAdmin):
     )
     list_filter = ("status", "background_sync", "event_sync", "pending_sync")
     search_fields = ("shortname", "fullname", "course_id")
-    fields = ("course_id", "shortname", "fullname", "background_sync", "event_sync", "pending_sync", "last_success")
+    fields = (
+        "course_id",
+        "shortname",
+        "fullname",
+        "background_sync",
+        "event_sync",
+        "pending_sync",
+        "last_success",
+    )
     readonly_fields = ("shortname", "fullname", "last_success")
     list_per_page = 50
     show_full_result_count = False
@@ -161,12 +174,14 @@ class IntegratedCourseAdmin(courses.CourseActions, ModelAdmin):
         return (*self.readonly_fields, "course_id") if obj else self.readonly_fields
 
     def has_sync_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("integration.sync"))  # type: ignore[union-attr]
+        return bool(request.user.has_perm("integration.sync"))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # "Stop managing" says what becomes of the channels
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         """By searching Moodle; by hand where Moodle cannot be read or a script posts the form."""
         if request.method == "POST" or "by_hand" in request.GET:
             return super().add_view(request, form_url, extra_context)
@@ -202,7 +217,16 @@ class IntegratedCourseAdmin(courses.CourseActions, ModelAdmin):
 
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnly):
-    list_display = ("number", "what", "result", "started_at", "took", "changes", "failed_count", "actor")
+    list_display = (
+        "number",
+        "what",
+        "result",
+        "started_at",
+        "took",
+        "changes",
+        "failed_count",
+        "actor",
+    )
     list_filter = ("kind", "status", "trigger")
     search_fields = ("actor", "message")
     list_per_page = 50
@@ -211,7 +235,9 @@ class SyncRunAdmin(ReadOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
         return lists.runs(super().get_queryset(request))
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         return runs.show(request, object_id)
 
     @display(description=_("run"), ordering="pk")
@@ -242,12 +268,14 @@ class ConflictAdmin(conflicts.ConflictActions, ReadOnly):
     search_fields = ("moodle_side", "rocketchat_side")
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("integration.change_conflict"))  # type: ignore[union-attr]
+        return bool(request.user.has_perm("integration.change_conflict"))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return conflicts.inbox(self, request, extra_context)
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         return conflicts.show(request, object_id)
 
     @display(description=_("status"), ordering="status", label=cells.CONFLICT_LABELS)
@@ -260,7 +288,15 @@ class ConflictAdmin(conflicts.ConflictActions, ReadOnly):
 
 @admin.register(AccountLink)
 class AccountLinkAdmin(links.AccountActions, ReadOnly):
-    list_display = ("username", "in_moodle", "in_rocketchat", "origin", "deactivated", "member_count", "why")
+    list_display = (
+        "username",
+        "in_moodle",
+        "in_rocketchat",
+        "origin",
+        "deactivated",
+        "member_count",
+        "why",
+    )
     list_filter = ("created", "deactivated")
     search_fields = ("username", "moodle_user_id", "rocketchat_user_id")
     list_per_page = 50

@@ -68,9 +68,9 @@ class SettingsForm(forms.ModelForm):
     def _fix(self, name: str, value: str) -> None:
         secret = name in SECRETS
         self.fields[name].disabled = True
-        self.fields[name].help_text = _("Set by the environment (%(name)s), which wins over this page.") % {
-            "name": f"ROCKETCHAT_{VARIABLES[name].upper()}"
-        }
+        self.fields[name].help_text = _(
+            "Set by the environment (%(name)s), which wins over this page."
+        ) % {"name": f"ROCKETCHAT_{VARIABLES[name].upper()}"}
         if secret:
             self.fields[name].widget.attrs["placeholder"] = _("set by the environment")
         else:

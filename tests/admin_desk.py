@@ -59,7 +59,9 @@ def site(moodle: Path, chat: StandIn, settings: Any) -> Site:
 @pytest.fixture
 def chosen(site: Site) -> Site:
     """Two courses, students and teachers, every group."""
-    rows = moodle_rows("SELECT id, shortname, fullname FROM mdl_course WHERE shortname IN ('CS101', 'MA110')")
+    rows = moodle_rows(
+        "SELECT id, shortname, fullname FROM mdl_course WHERE shortname IN ('CS101', 'MA110')"
+    )
     for number, shortname, fullname in rows:
         IntegratedCourse.objects.create(course_id=number, shortname=shortname, fullname=fullname)
     for shortname in ("student", "editingteacher"):

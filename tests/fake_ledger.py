@@ -1,4 +1,4 @@
-"""Our tables in memory: `reconcile.Ledger` with the effects of services/ledger, and the whole line."""
+"""Our tables in memory: `reconcile.Ledger` with the effects of services/ledger; the whole line."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace

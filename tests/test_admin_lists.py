@@ -46,14 +46,26 @@ def plain_http(settings: Any) -> None:
 def rows(first: int, number: int) -> None:
     """That many courses, channels, accounts, memberships, runs, operations and conflicts."""
     for n in range(first, first + number):
-        run = SyncRun.objects.create(kind="apply", trigger="admin", status="done", applied={"add_members": n})
+        run = SyncRun.objects.create(
+            kind="apply", trigger="admin", status="done", applied={"add_members": n}
+        )
         IntegratedCourse.objects.create(course_id=n, shortname=f"C{n}", last_run=run)
-        account = AccountLink.objects.create(moodle_user_id=n, rocketchat_user_id=f"a{n}", username=f"u{n}")
-        channel = ChannelLink.objects.create(moodle_group_id=n, moodle_course_id=n, room_id=f"r{n}", name=f"c{n}")
+        account = AccountLink.objects.create(
+            moodle_user_id=n, rocketchat_user_id=f"a{n}", username=f"u{n}"
+        )
+        channel = ChannelLink.objects.create(
+            moodle_group_id=n, moodle_course_id=n, room_id=f"r{n}", name=f"c{n}"
+        )
         ManagedMembership.objects.create(channel=channel, account=account)
-        SyncOperation.objects.create(run=run, position=0, kind="archive", description="x", reason="y")
+        SyncOperation.objects.create(
+            run=run, position=0, kind="archive", description="x", reason="y"
+        )
         Conflict.objects.create(
-            kind="email_taken", moodle_user_id=n, moodle_side="m", advice="a", last_seen=timezone.now()
+            kind="email_taken",
+            moodle_user_id=n,
+            moodle_side="m",
+            advice="a",
+            last_seen=timezone.now(),
         )
 
 
@@ -64,7 +76,9 @@ def queries(client: Client, url: str) -> int:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(administrator: Client, model: str) -> None:
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
+    administrator: Client, model: str
+) -> None:
     url = f"/admin/integration/{model}/"
     rows(1, 3)
     administrator.get(url, follow=True)  # what is made or looked up once: settings, content types
@@ -73,13 +87,24 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(administrator: Cl
     assert queries(administrator, url) == few
 
 
-def test_the_page_of_a_run_takes_as_many_queries_for_many_operations_as_for_few(administrator: Client) -> None:
-    run = SyncRun.objects.create(kind="apply", trigger="admin", status="done", planned={"archive": 500})
+def test_the_page_of_a_run_takes_as_many_queries_for_many_operations_as_for_few(
+    administrator: Client,
+) -> None:
+    run = SyncRun.objects.create(
+        kind="apply", trigger="admin", status="done", planned={"archive": 500}
+    )
     url = f"/admin/integration/syncrun/{run.pk}/change/"
 
     def operations(first: int, number: int) -> None:
         SyncOperation.objects.bulk_create(
-            SyncOperation(run=run, position=n, kind="archive", description=f"o{n}", reason="r", moodle_course_id=n)
+            SyncOperation(
+                run=run,
+                position=n,
+                kind="archive",
+                description=f"o{n}",
+                reason="r",
+                moodle_course_id=n,
+            )
             for n in range(first, first + number)
         )
 
@@ -91,12 +116,19 @@ def test_the_page_of_a_run_takes_as_many_queries_for_many_operations_as_for_few(
 
 
 @pytest.mark.parametrize("model", READ_ONLY)
-def test_what_only_rcsync_writes_can_neither_be_added_nor_deleted(administrator: Client, model: str) -> None:
+def test_what_only_rcsync_writes_can_neither_be_added_nor_deleted(
+    administrator: Client, model: str
+) -> None:
     rows(1, 1)
     assert administrator.get(f"/admin/integration/{model}/add/").status_code == 403
     pk = admin.site._registry  # every model is registered
     first = next(m for m in pk if m._meta.model_name == model).objects.first()
-    assert administrator.post(f"/admin/integration/{model}/{first.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert (
+        administrator.post(
+            f"/admin/integration/{model}/{first.pk}/delete/", {"post": "yes"}
+        ).status_code
+        == 403
+    )
 
 
 def test_the_pages_of_the_queue_are_not_in_the_admin() -> None:
@@ -110,7 +142,9 @@ def test_a_viewer_sees_every_list_and_changes_nothing(viewer: Client) -> None:
     course = IntegratedCourse.objects.get()
     url = f"/admin/integration/integratedcourse/{course.pk}/change/"
     assert viewer.post(url, {"background_sync": ""}).status_code == 403
-    assert viewer.post("/admin/integration/integratedcourse/add/", {"course_id": 9}).status_code == 403
+    assert (
+        viewer.post("/admin/integration/integratedcourse/add/", {"course_id": 9}).status_code == 403
+    )
 
 
 def test_who_may_see_nothing_is_told_so(transactional_db: None) -> None:
@@ -145,7 +179,10 @@ def test_the_settings_are_one_page_that_is_neither_added_nor_deleted(administrat
 
 
 def test_a_secret_is_stored_and_never_shown(administrator: Client) -> None:
-    data = settings_form(administrator) | {"rocketchat_auth_token": TOKEN, "rocketchat_url": "https://chat.example"}
+    data = settings_form(administrator) | {
+        "rocketchat_auth_token": TOKEN,
+        "rocketchat_url": "https://chat.example",
+    }
     assert administrator.post(URL, data).status_code == 302
     assert IntegrationSettings.load().rocketchat_auth_token == TOKEN
     html = administrator.get(URL).content.decode()
@@ -153,9 +190,13 @@ def test_a_secret_is_stored_and_never_shown(administrator: Client) -> None:
     assert "ends in …x7Q" in html
 
 
-def test_an_empty_secret_keeps_what_is_stored_and_the_tick_removes_it(administrator: Client) -> None:
+def test_an_empty_secret_keeps_what_is_stored_and_the_tick_removes_it(
+    administrator: Client,
+) -> None:
     IntegrationSettings(rocketchat_auth_token=TOKEN).save()
-    administrator.post(URL, settings_form(administrator) | {"rocketchat_url": "https://chat.example"})
+    administrator.post(
+        URL, settings_form(administrator) | {"rocketchat_url": "https://chat.example"}
+    )
     stored = IntegrationSettings.load()
     assert (stored.rocketchat_auth_token, stored.rocketchat_url) == (TOKEN, "https://chat.example")
     administrator.post(URL, settings_form(administrator) | {"clear_rocketchat_auth_token": "on"})
@@ -163,13 +204,18 @@ def test_an_empty_secret_keeps_what_is_stored_and_the_tick_removes_it(administra
 
 
 def test_a_mistake_elsewhere_does_not_send_the_secret_back(administrator: Client) -> None:
-    data = settings_form(administrator) | {"rocketchat_auth_token": TOKEN, "rocketchat_url": "no address"}
+    data = settings_form(administrator) | {
+        "rocketchat_auth_token": TOKEN,
+        "rocketchat_url": "no address",
+    }
     page = administrator.post(URL, data)
     assert page.status_code == 200
     assert TOKEN not in page.content.decode()
 
 
-def test_what_the_environment_sets_is_shown_and_cannot_be_changed(administrator: Client, settings: Any) -> None:
+def test_what_the_environment_sets_is_shown_and_cannot_be_changed(
+    administrator: Client, settings: Any
+) -> None:
     settings.ROCKETCHAT = dict.fromkeys(settings.ROCKETCHAT, "") | {
         "url": "https://from.env",
         "auth_token": "secret-of-the-environment",
@@ -178,7 +224,10 @@ def test_what_the_environment_sets_is_shown_and_cannot_be_changed(administrator:
     assert "https://from.env" in html
     assert "ROCKETCHAT_AUTH_TOKEN" in html
     assert "secret-of-the-environment" not in html
-    data = settings_form(administrator) | {"rocketchat_url": "https://other", "rocketchat_auth_token": TOKEN}
+    data = settings_form(administrator) | {
+        "rocketchat_url": "https://other",
+        "rocketchat_auth_token": TOKEN,
+    }
     administrator.post(URL, data)
     stored = IntegrationSettings.load()
     assert (stored.rocketchat_url, stored.rocketchat_auth_token) == ("", "")
@@ -205,6 +254,13 @@ def test_a_pattern_that_may_take_for_ever_is_refused_with_the_reason(administrat
 
 
 def test_progress_answers_in_json(viewer: Client) -> None:
-    run = SyncRun.objects.create(kind="apply", trigger="admin", planned={"archive": 8}, done_count=2)
+    run = SyncRun.objects.create(
+        kind="apply", trigger="admin", planned={"archive": 8}, done_count=2
+    )
     answer = json.loads(viewer.get(f"/admin/run/{run.pk}/progress/").content)
-    assert (answer["running"], answer["done"], answer["total"], answer["percent"]) == (True, 2, 8, 25)
+    assert (answer["running"], answer["done"], answer["total"], answer["percent"]) == (
+        True,
+        2,
+        8,
+        25,
+    )

@@ -35,7 +35,9 @@ def newest() -> SyncRun:
     return SyncRun.objects.latest("pk")
 
 
-def test_sync_selected_courses_syncs_them_and_says_what_was_done(operator: Client, chosen: Site) -> None:
+def test_sync_selected_courses_syncs_them_and_says_what_was_done(
+    operator: Client, chosen: Site
+) -> None:
     page = act(operator, "sync_selected")
     run = newest()
     assert (run.status, run.kind, run.trigger, run.actor) == ("done", "apply", "admin", "operator")
@@ -61,7 +63,13 @@ def test_failures_are_counted_in_the_message(operator: Client, chosen: Site) -> 
 
 
 def test_a_viewer_may_neither_sync_nor_preview(viewer: Client, chosen: Site) -> None:
-    for action in ("sync_selected", "preview_selected", "audit_selected", "mark_pending", "stop_managing"):
+    for action in (
+        "sync_selected",
+        "preview_selected",
+        "audit_selected",
+        "mark_pending",
+        "stop_managing",
+    ):
         act(viewer, action)
     viewer.post("/admin/sync-everything/", {"kind": "apply"})
     assert not SyncRun.objects.exists()
@@ -99,7 +107,9 @@ def test_apply_exactly_this_does_what_was_shown(operator: Client, chosen: Site) 
     assert run.applied == plan.planned
 
 
-def test_apply_is_refused_with_an_explanation_when_the_plan_has_changed(operator: Client, chosen: Site) -> None:
+def test_apply_is_refused_with_an_explanation_when_the_plan_has_changed(
+    operator: Client, chosen: Site
+) -> None:
     act(operator, "preview_selected")
     plan = newest()
     GroupRegexFilter.objects.create(pattern=".", kind="exclude")
@@ -124,7 +134,9 @@ def test_what_changes_something_wants_post(operator: Client, chosen: Site) -> No
         assert operator.get(f"/admin/run/{plan.pk}/{what}/").status_code == 405, what
 
 
-def test_the_safety_guard_speaks_on_the_preview_and_force_is_a_tick(operator: Client, chosen: Site) -> None:
+def test_the_safety_guard_speaks_on_the_preview_and_force_is_a_tick(
+    operator: Client, chosen: Site
+) -> None:
     chosen.apply()
     GroupRegexFilter.objects.update(pattern="no such group")
     settings = chosen_settings()
@@ -197,7 +209,9 @@ def test_switches_and_marks_change_the_selected_courses(operator: Client, chosen
     assert not IntegratedCourse.objects.get(shortname="CS101").pending_sync
 
 
-def test_stop_managing_first_says_what_happens_and_leaves_the_channels(administrator: Client, chosen: Site) -> None:
+def test_stop_managing_first_says_what_happens_and_leaves_the_channels(
+    administrator: Client, chosen: Site
+) -> None:
     chosen.apply()
     rooms = len(chosen.rooms())
     page = act(administrator, "stop_managing")
@@ -226,7 +240,8 @@ def test_the_migration_makes_the_three_groups(transactional_db: None, name: str)
     with connection.schema_editor() as editor:
         migration.make_groups(apps, editor)
     codenames = set(
-        Group.objects.get(name=name).permissions.filter(Q(content_type__app_label="integration"))
+        Group.objects.get(name=name)
+        .permissions.filter(Q(content_type__app_label="integration"))
         .values_list("codename", flat=True)
     )
     assert "view_syncrun" in codenames

@@ -7,6 +7,7 @@ nothing exists twice, and nothing that is not ours was touched.
 import os
 import shutil
 import signal
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,8 +34,8 @@ from integration.models import (
 from integration.services import apply, runner
 from integration.services.operations import LABELS, AdoptAccount, AdoptChannel, Operation
 from integration.services.report import Outcome
-from integration.services.rocketchat import retries
-from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat import client, retries
+from integration.services.rocketchat.limiter import Limiter
 from integration.services.state import RoomRole
 from tests.site import Site
 from tests.small_moodle import STUDENT, TEACHER, SmallMoodle
@@ -212,13 +213,24 @@ def bench(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
             return replace(connection(), max_connections=1, read_timeout=quick, long_read_timeout=quick)
 
         monkeypatch.setattr(runner, "rocketchat_connection", impatient)
-        monkeypatch.setattr(RocketChat, "pause", lambda self, seconds: None)
+        monkeypatch.setattr(client, "shared_limiter", lambda *_: limiter_that_never_sleeps())
+        monkeypatch.setattr(client.RocketChat, "pause", lambda self, seconds: None)
         monkeypatch.setattr(retries, "ATTEMPTS", 2)
         monkeypatch.setattr(retries, "REFUSALS", 2)
         monkeypatch.setattr(apply._Run, "_one", bench.around_one(apply._Run._one))
         _prepare(bench)
         yield bench
         connections.close_all()
+
+
+def limiter_that_never_sleeps() -> Limiter:
+    """Its clock jumps over every pause."""
+    skipped = [0.0]
+
+    def sleep(seconds: float) -> None:
+        skipped[0] += seconds
+
+    return Limiter(1, clock=lambda: time.monotonic() + skipped[0], sleep=sleep)
 
 
 def _prepare(bench: Bench) -> None:

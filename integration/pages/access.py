@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_POST
 
 SYNC = "integration.sync"
@@ -20,7 +21,7 @@ SEE_PATTERNS = "integration.view_groupregexfilter"
 SEE_PEOPLE = "integration.view_accountlink"
 DECIDE = "integration.change_conflict"
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def page(*permissions: str) -> Callable[[View], View]:
@@ -28,12 +29,12 @@ def page(*permissions: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not request.user.has_perms(permissions):  # type: ignore[union-attr]
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.has_perms(permissions):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
-        return admin.site.admin_view(checked)  # type: ignore[type-var, return-value]
+        return admin.site.admin_view(checked)
 
     return decorate
 
@@ -49,11 +50,16 @@ def change(*permissions: str) -> Callable[[View], View]:
 
 def context(request: HttpRequest, title: Any, **values: Any) -> dict[str, Any]:
     """What every page of the admin needs, and this page's own."""
-    return {**admin.site.each_context(request), "title": title, "may_sync": may_sync(request), **values}
+    return {
+        **admin.site.each_context(request),
+        "title": title,
+        "may_sync": may_sync(request),
+        **values,
+    }
 
 
 def may_sync(request: HttpRequest) -> bool:
-    return bool(request.user.has_perm(SYNC))  # type: ignore[union-attr]
+    return bool(request.user.has_perm(SYNC))
 
 
 def who(request: HttpRequest) -> str:

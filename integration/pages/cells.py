@@ -45,13 +45,25 @@ COURSE_TONES = {
     IntegratedCourse.Status.IN_STEP: "good",
     IntegratedCourse.Status.FAILING: "bad",
 }
-WORST_FIRST = {"done": "good", "failed": "warn", "stopped": "warn", "planned": "info", "running": "info"}
+WORST_FIRST = {
+    "done": "good",
+    "failed": "warn",
+    "stopped": "warn",
+    "planned": "info",
+    "running": "info",
+}
 
 
 def without(fieldsets: Groups, replaced: dict[str, str]) -> Groups:
     """The same groups with other fields in place of some, or nothing where the other one is ""."""
     return [
-        (title, {**options, "fields": tuple(filter(None, (replaced.get(f, f) for f in options["fields"])))})
+        (
+            title,
+            {
+                **options,
+                "fields": tuple(filter(None, (replaced.get(f, f) for f in options["fields"]))),
+            },
+        )
         for title, options in fieldsets
     ]
 
@@ -89,7 +101,11 @@ def course_state(row: IntegratedCourse) -> SafeString:
             reverse("rcsync:progress", args=[run]),
             gettext("running"),
         )
-    parts = [badge(row.get_status_display(), COURSE_TONES.get(IntegratedCourse.Status(row.status), "plain"))]
+    parts = [
+        badge(
+            row.get_status_display(), COURSE_TONES.get(IntegratedCourse.Status(row.status), "plain")
+        )
+    ]
     if row.pending_sync:
         parts.append(badge(gettext("pending"), "info"))
     return format_html("{} " * len(parts), *parts)
@@ -138,6 +154,8 @@ def changes(run: SyncRun) -> str:
 
 
 def in_words(counts: dict[str, int]) -> str:
-    """"3 × create account, 2 × add members"."""
-    found = [f"{counts[kind]} × {gettext(label)}" for kind, label in LABELS.items() if counts.get(kind)]
+    """ "3 × create account, 2 × add members"."""
+    found = [
+        f"{counts[kind]} × {gettext(label)}" for kind, label in LABELS.items() if counts.get(kind)
+    ]
     return ", ".join(found) or gettext("nothing to do")

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
@@ -27,7 +28,9 @@ class ConflictActions:
         for conflict in queryset.filter(status=Conflict.Status.OPEN):
             desk.ignore(conflict)
 
-    @admin.action(description=_("Put selected conflicts back into the inbox"), permissions=["decide"])
+    @admin.action(
+        description=_("Put selected conflicts back into the inbox"), permissions=["decide"]
+    )
     def reopen_selected(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> None:
         for conflict in queryset.exclude(status=Conflict.Status.OPEN):
             desk.reopen(conflict)
@@ -40,7 +43,7 @@ def inbox(model_admin: Any, request: HttpRequest, extra: Any) -> HttpResponse:
     return admin.ModelAdmin.changelist_view(model_admin, request, extra)
 
 
-def show(request: HttpRequest, conflict_id: str) -> HttpResponse:
+def show(request: HttpRequest, conflict_id: str) -> HttpResponseBase:
     return _show(request, conflict_id)
 
 
@@ -57,7 +60,7 @@ def _show(request: HttpRequest, conflict_id: str) -> HttpResponse:
         original=conflict,
         conflict=conflict,
         can_link=desk.can_link(conflict),
-        may_decide=request.user.has_perm(access.DECIDE),  # type: ignore[union-attr]
+        may_decide=request.user.has_perm(access.DECIDE),
         in_moodle=in_moodle,
         in_rocketchat=remote(conflict.remote_id) if conflict.remote_id else "",
     )
@@ -75,7 +78,10 @@ def decide(request: HttpRequest, conflict_id: int) -> HttpResponse:
             messages.success(request, gettext("Linked. The next sync treats both sides as one."))
         elif decision == "ignore":
             desk.ignore(conflict)
-            messages.success(request, gettext("Ignored. It stays out of the inbox; the person or group stays as it is."))
+            messages.success(
+                request,
+                gettext("Ignored. It stays out of the inbox; the person or group stays as it is."),
+            )
         elif decision == "reopen":
             desk.reopen(conflict)
     except SyncError as error:

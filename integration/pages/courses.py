@@ -38,7 +38,9 @@ class CourseActions:
     def preview_selected(self, request: HttpRequest, queryset: Courses) -> HttpResponse:
         return _run(request, queryset, SyncRun.Kind.PREVIEW)
 
-    @admin.action(description=_("Audit selected courses (report drift, change nothing)"), permissions=["sync"])
+    @admin.action(
+        description=_("Audit selected courses (report drift, change nothing)"), permissions=["sync"]
+    )
     def audit_selected(self, request: HttpRequest, queryset: Courses) -> HttpResponse:
         return _run(request, queryset, SyncRun.Kind.AUDIT)
 
@@ -76,11 +78,14 @@ class CourseActions:
             )
             return TemplateResponse(request, "integration/stop_courses.html", context)
         links.stop_managing_courses(ids, forget_channels="forget" in request.POST)
-        messages.success(request, gettext("These courses are no longer managed. Nothing was changed in Rocket.Chat."))
+        messages.success(
+            request,
+            gettext("These courses are no longer managed. Nothing was changed in Rocket.Chat."),
+        )
         return None
 
     def has_stop_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("integration.delete_integratedcourse"))  # type: ignore[union-attr]
+        return bool(request.user.has_perm("integration.delete_integratedcourse"))
 
 
 @access.change(access.SYNC)

@@ -25,7 +25,7 @@ class _Linked:
     request: Any
 
     def has_stop_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("integration.delete_channellink"))  # type: ignore[union-attr]
+        return bool(request.user.has_perm("integration.delete_channellink"))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         self.__dict__.pop("places", None)
@@ -40,7 +40,9 @@ class AccountActions(_Linked):
     actions = ("stop_managing",)
 
     @admin.action(description=_("Stop managing …"), permissions=["stop"])
-    def stop_managing(self, request: HttpRequest, queryset: QuerySet[AccountLink]) -> HttpResponse | None:
+    def stop_managing(
+        self, request: HttpRequest, queryset: QuerySet[AccountLink]
+    ) -> HttpResponse | None:
         return _stop(request, queryset, links.stop_managing_accounts)
 
     @display(description=_("Moodle"))
@@ -68,7 +70,9 @@ class ChannelActions(_Linked):
     actions = ("stop_managing",)
 
     @admin.action(description=_("Stop managing …"), permissions=["stop"])
-    def stop_managing(self, request: HttpRequest, queryset: QuerySet[ChannelLink]) -> HttpResponse | None:
+    def stop_managing(
+        self, request: HttpRequest, queryset: QuerySet[ChannelLink]
+    ) -> HttpResponse | None:
         return _stop(request, queryset, links.stop_managing_channels)
 
     @display(description=_("Moodle"))
@@ -116,10 +120,14 @@ def _stop(request: HttpRequest, rows: QuerySet[Any], stop: Any) -> HttpResponse 
 def _link(url: str, text: str) -> SafeString | str:
     if not url:
         return text
-    return format_html('<a class="rc-link" href="{}" rel="noopener" target="_blank">{}</a>', url, text)
+    return format_html(
+        '<a class="rc-link" href="{}" rel="noopener" target="_blank">{}</a>', url, text
+    )
 
 
 def _why(kind: str, number: int) -> SafeString:
     return format_html(
-        '<a class="rc-link" href="{}">{}</a>', reverse("rcsync:why_of", args=[kind, number]), gettext("why?")
+        '<a class="rc-link" href="{}">{}</a>',
+        reverse("rcsync:why_of", args=[kind, number]),
+        gettext("why?"),
     )

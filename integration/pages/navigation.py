@@ -16,8 +16,15 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "items": [
                 _item(_("Start"), "home", "admin:index"),
-                _item(_("Integrated courses"), "school", "admin:integration_integratedcourse_changelist", access.SEE_COURSES),
-                _item(_("Runs"), "history", "admin:integration_syncrun_changelist", access.SEE_RUNS),
+                _item(
+                    _("Integrated courses"),
+                    "school",
+                    "admin:integration_integratedcourse_changelist",
+                    access.SEE_COURSES,
+                ),
+                _item(
+                    _("Runs"), "history", "admin:integration_syncrun_changelist", access.SEE_RUNS
+                ),
                 _conflicts(),
                 _item(_("Why?"), "help", "rcsync:why", access.SEE_PEOPLE),
             ],
@@ -26,36 +33,73 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("Set up"),
             "separator": True,
             "items": [
-                _item(_("Settings"), "tune", "admin:integration_integrationsettings_changelist", access.SEE_SETTINGS),
+                _item(
+                    _("Settings"),
+                    "tune",
+                    "admin:integration_integrationsettings_changelist",
+                    access.SEE_SETTINGS,
+                ),
                 _item(_("Test connections"), "cable", "rcsync:checks", access.SEE_SETTINGS),
-                _item(_("Included roles"), "badge", "admin:integration_includedrole_changelist", access.SEE_ROLES),
-                _item(_("Group patterns"), "filter_alt", "admin:integration_groupregexfilter_changelist", access.SEE_PATTERNS),
+                _item(
+                    _("Included roles"),
+                    "badge",
+                    "admin:integration_includedrole_changelist",
+                    access.SEE_ROLES,
+                ),
+                _item(
+                    _("Group patterns"),
+                    "filter_alt",
+                    "admin:integration_groupregexfilter_changelist",
+                    access.SEE_PATTERNS,
+                ),
             ],
         },
         {
             "title": _("What rcsync manages"),
             "separator": True,
             "items": [
-                _item(_("Channels"), "forum", "admin:integration_channellink_changelist", "integration.view_channellink"),
-                _item(_("Accounts"), "person", "admin:integration_accountlink_changelist", access.SEE_PEOPLE),
-                _item(_("Memberships"), "group", "admin:integration_managedmembership_changelist", "integration.view_managedmembership"),
+                _item(
+                    _("Channels"),
+                    "forum",
+                    "admin:integration_channellink_changelist",
+                    "integration.view_channellink",
+                ),
+                _item(
+                    _("Accounts"),
+                    "person",
+                    "admin:integration_accountlink_changelist",
+                    access.SEE_PEOPLE,
+                ),
+                _item(
+                    _("Memberships"),
+                    "group",
+                    "admin:integration_managedmembership_changelist",
+                    "integration.view_managedmembership",
+                ),
             ],
         },
         {
             "title": _("Who may use rcsync"),
             "separator": True,
             "items": [
-                _item(_("Users"), "manage_accounts", "admin:auth_user_changelist", "auth.view_user"),
-                _item(_("Groups"), "shield_person", "admin:auth_group_changelist", "auth.view_group"),
+                _item(
+                    _("Users"), "manage_accounts", "admin:auth_user_changelist", "auth.view_user"
+                ),
+                _item(
+                    _("Groups"), "shield_person", "admin:auth_group_changelist", "auth.view_group"
+                ),
             ],
         },
-    ]  # fmt: skip
+    ]
 
 
 def _conflicts() -> dict[str, Any]:
     """With their number, unless there are none."""
     item = _item(
-        _("Conflicts"), "inbox", "admin:integration_conflict_changelist", "integration.view_conflict"
+        _("Conflicts"),
+        "inbox",
+        "admin:integration_conflict_changelist",
+        "integration.view_conflict",
     )
     number = overview.open_conflicts()
     return {**item, "badge": number} if number else item
@@ -71,4 +115,4 @@ def _item(title: Any, icon: str, view: str, permission: str = "") -> dict[str, A
 
 
 def _holds(permission: str) -> Callable[[HttpRequest], bool]:
-    return lambda request: not permission or request.user.has_perm(permission)  # type: ignore[union-attr]
+    return lambda request: not permission or request.user.has_perm(permission)

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -33,21 +34,32 @@ def address(run: SyncRun) -> str:
 
 def tell(request: HttpRequest, run: SyncRun) -> None:
     """Counts, failures and a link to the run, as a message."""
-    link = format_html('<a class="rc-link" href="{}">{}</a>', address(run), _("Run %(n)d") % {"n": run.pk})
+    link = format_html(
+        '<a class="rc-link" href="{}">{}</a>', address(run), _("Run %(n)d") % {"n": run.pk}
+    )
     if run.status == SyncRun.Status.RUNNING:
         messages.info(request, format_html(_("{} is under way."), link))
     elif run.status == SyncRun.Status.PLANNED:
-        messages.info(request, format_html(_("{}: the plan is ready: {}."), link, cells.in_words(run.planned)))
+        messages.info(
+            request, format_html(_("{}: the plan is ready: {}."), link, cells.in_words(run.planned))
+        )
     elif run.status == SyncRun.Status.DONE:
-        messages.success(request, format_html(_("{}: done: {}. No failures."), link, cells.in_words(run.applied)))
+        messages.success(
+            request, format_html(_("{}: done: {}. No failures."), link, cells.in_words(run.applied))
+        )
     elif run.status == SyncRun.Status.FAILED:
         text = _("{}: done: {}. Failures: {}.")
-        messages.warning(request, format_html(text, link, cells.in_words(run.applied), run.failed_count))
+        messages.warning(
+            request, format_html(text, link, cells.in_words(run.applied), run.failed_count)
+        )
     else:
-        messages.error(request, format_html("{}: {}. {} {}", link, run.get_status_display(), run.message, run.hint))
+        messages.error(
+            request,
+            format_html("{}: {}. {} {}", link, run.get_status_display(), run.message, run.hint),
+        )
 
 
-def show(request: HttpRequest, run_id: str) -> HttpResponse:
+def show(request: HttpRequest, run_id: str) -> HttpResponseBase:
     """Called by the ModelAdmin, so that the page has the address of every other row."""
     return _show(request, run_id)
 
@@ -110,7 +122,9 @@ def progress(request: HttpRequest, run_id: int) -> JsonResponse:
 @access.change(access.SYNC)
 def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     if history.give_up(run_id):
-        messages.info(request, _("The run had died; it is closed now. Sync again: it goes on from there."))
+        messages.info(
+            request, _("The run had died; it is closed now. Sync again: it goes on from there.")
+        )
     elif history.request_cancel(run_id):
         messages.info(request, _("The run stops as soon as what is under way now is finished."))
     else:
@@ -161,7 +175,9 @@ def _can_apply(run: SyncRun) -> bool:
 
 def _statuses(run: SyncRun) -> list[tuple[str, Any, int]]:
     counts = history.statuses_in(run)
-    return [(s.value, s.label, counts[s.value]) for s in SyncOperation.Status if counts.get(s.value)]
+    return [
+        (s.value, s.label, counts[s.value]) for s in SyncOperation.Status if counts.get(s.value)
+    ]
 
 
 def _query(chosen: dict[str, str]) -> str:

@@ -49,13 +49,13 @@ def roles(request: HttpRequest) -> HttpResponse:
         choices=choices,
         problem=problem,
         room_roles=ROOM_ROLES,
-        may_change=request.user.has_perm(access.CHANGE_ROLES),  # type: ignore[union-attr]
+        may_change=request.user.has_perm(access.CHANGE_ROLES),
     )
     return TemplateResponse(request, "integration/roles.html", context)
 
 
 def _save_roles(request: HttpRequest) -> HttpResponse:
-    if not request.user.has_perm(access.CHANGE_ROLES):  # type: ignore[union-attr]
+    if not request.user.has_perm(access.CHANGE_ROLES):
         messages.error(request, gettext("You may look at roles, but not change them."))
         return redirect("rcsync:roles")
     known = {role.value for role in RoomRole}
@@ -119,7 +119,9 @@ def _add(request: HttpRequest) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("rcsync:courses")
     if not number:
-        messages.warning(request, gettext("No course was added: tick at least one that is not integrated yet."))
+        messages.warning(
+            request, gettext("No course was added: tick at least one that is not integrated yet.")
+        )
         return redirect(request.get_full_path())
     text = ngettext("%(n)d course added.", "%(n)d courses added.", number)
     messages.success(request, text % {"n": number})

@@ -39,7 +39,7 @@ class Bar(NamedTuple):
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold asks for this before it shows the start page."""
     context["may_sync"] = access.may_sync(request)
-    if not request.user.has_perm(access.SEE_COURSES):  # type: ignore[union-attr]
+    if not request.user.has_perm(access.SEE_COURSES):
         return {**context, "nothing_to_see": True, "title": _("Start")}
     state = overview.overview()
     steps = _steps(state.steps)
@@ -62,15 +62,65 @@ def _steps(done: overview.Steps) -> list[Step]:
     settings = reverse("admin:integration_integrationsettings_changelist")
     courses = reverse("admin:integration_integratedcourse_changelist")
     return [
-        Step(done.moodle, _("Connect Moodle"), _("Set MOODLE_DATABASE_URL in rcsync's environment to a read-only account of Moodle's database."), reverse("rcsync:checks"), _("Test connections")),
-        Step(done.rocketchat, _("Connect Rocket.Chat"), _("Give the address of Rocket.Chat and the account that rcsync works with."), settings, _("Open settings")),
-        Step(done.roles, _("Choose roles"), _("Only people with one of these roles in Moodle are put into channels."), reverse("rcsync:roles"), _("Choose roles")),
-        Step(done.patterns, _("Write patterns"), _("Say which groups get a channel, by their names."), reverse("admin:integration_groupregexfilter_add"), _("Add a pattern")),
-        Step(done.courses, _("Choose courses"), _("Search Moodle and add courses, one by one or a whole category."), reverse("rcsync:courses"), _("Add courses")),
-        Step(done.previewed, _("Look at the plan"), _("See every change with its reason. Nothing is written."), "preview", _("Preview everything")),
-        Step(done.synced, _("Sync for the first time"), _("Apply exactly the plan that you looked at."), reverse("admin:integration_syncrun_changelist"), _("Open runs")),
-        Step(done.background, _("Switch on background sync"), _("Then rcsync keeps these courses in step by itself."), courses, _("Open courses")),
-    ]  # fmt: skip
+        Step(
+            done.moodle,
+            _("Connect Moodle"),
+            _(
+                "Set MOODLE_DATABASE_URL in rcsync's environment to a read-only account of Moodle's database."
+            ),
+            reverse("rcsync:checks"),
+            _("Test connections"),
+        ),
+        Step(
+            done.rocketchat,
+            _("Connect Rocket.Chat"),
+            _("Give the address of Rocket.Chat and the account that rcsync works with."),
+            settings,
+            _("Open settings"),
+        ),
+        Step(
+            done.roles,
+            _("Choose roles"),
+            _("Only people with one of these roles in Moodle are put into channels."),
+            reverse("rcsync:roles"),
+            _("Choose roles"),
+        ),
+        Step(
+            done.patterns,
+            _("Write patterns"),
+            _("Say which groups get a channel, by their names."),
+            reverse("admin:integration_groupregexfilter_add"),
+            _("Add a pattern"),
+        ),
+        Step(
+            done.courses,
+            _("Choose courses"),
+            _("Search Moodle and add courses, one by one or a whole category."),
+            reverse("rcsync:courses"),
+            _("Add courses"),
+        ),
+        Step(
+            done.previewed,
+            _("Look at the plan"),
+            _("See every change with its reason. Nothing is written."),
+            "preview",
+            _("Preview everything"),
+        ),
+        Step(
+            done.synced,
+            _("Sync for the first time"),
+            _("Apply exactly the plan that you looked at."),
+            reverse("admin:integration_syncrun_changelist"),
+            _("Open runs"),
+        ),
+        Step(
+            done.background,
+            _("Switch on background sync"),
+            _("Then rcsync keeps these courses in step by itself."),
+            courses,
+            _("Open courses"),
+        ),
+    ]
 
 
 def _bars(days: list[overview.Day]) -> list[Bar]:

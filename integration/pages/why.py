@@ -20,9 +20,7 @@ def search(request: HttpRequest) -> HttpResponse:
         found = campus.search_people_and_channels(text)
     except SyncError as error:
         problem = str(error)
-    context = access.context(
-        request, gettext("Why?"), search=text, found=found, problem=problem
-    )
+    context = access.context(request, gettext("Why?"), search=text, found=found, problem=problem)
     return TemplateResponse(request, "integration/why_search.html", context)
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from integration.services.conflicts import Conflict, ConflictKind, Skip
+from integration.services.conflicts import NEEDS_COURSE, Conflict, ConflictKind, Skip
 from integration.services.desired import Desired, DesiredChannel, DesiredEnding
 from integration.services.matching import Matching
 from integration.services.membership import Channels, MemberPlanner, Worlds
@@ -71,7 +71,7 @@ class _ChannelPlanner:
         if not self.one_person:
             self._missing(wanted)
         elif any(self.scope.has_user(user_id) for user_id in wanted.members):
-            self._skip(wanted, "the channel does not exist: sync the course once")
+            self._skip(wanted, f"the channel does not exist: {NEEDS_COURSE}")
 
     # --- a channel has to be found or made ----------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class _ChannelPlanner:
             self._skip(wanted, "the channel was archived in Rocket.Chat by somebody else")
             return
         if room.archived and self.one_person:
-            self._skip(wanted, "the channel is archived: sync the course once")
+            self._skip(wanted, f"the channel is archived: {NEEDS_COURSE}")
             return
         if not self.one_person:
             self._bring_back(wanted, link, room)

@@ -30,6 +30,10 @@ class Conflict:
     advice: str
 
 
+NEEDS_COURSE = "sync the course once"
+"""How the reason of a skip ends where a run for a person could not do what one for the course can."""
+
+
 @dataclass(frozen=True, slots=True)
 class Skip:
     """Something that was left as it is, and why. No failure."""

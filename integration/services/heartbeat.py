@@ -29,7 +29,7 @@ def new_cluster_name() -> str:
 
 
 def process_name() -> str:
-    """Names one piece of work of this process: cluster, host, process id, and a part that is unique."""
+    """Names one piece of work of this process: cluster, host, process id, something unique."""
     return f"{cluster_name()}|{socket.gethostname()}|{os.getpid()}|{secrets.token_hex(4)}"
 
 

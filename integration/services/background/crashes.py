@@ -1,8 +1,8 @@
-"""When the process of a run died: another run goes on, in smaller pieces if need be, or it is given up.
+"""When the process of a run died: another run goes on, cut into pieces if need be, or it is given up.
 
-A run never goes on in its old row, so that history stays what it was. The second death of a run over
-several courses cuts it up: a course that kills its worker ends up alone and is given up, and the others
-are done.
+A run never goes on in its old row, so that history stays what it was. The second death of a run
+over several courses cuts it up: a course that kills its worker ends up alone and is given up, and
+the others are done.
 """
 
 import logging
@@ -27,15 +27,16 @@ DIED = "Its process ended without a word."
 
 
 def go_on_after(run: SyncRun, why: str) -> None:
-    """`run` is dead: see to its leases and claims, and to its work."""
-    if not _close(run, why):
-        return
-    leases.release(leases.owner_of(run))
-    claims.drop(run.worker)
-    _go_on(run)
-    if run.parent_id is not None:
-        parts.settle(run.parent_id)
-    queue.wake_waiting(scope_of(run).courses)
+    """`run` is dead: see to its leases and claims, and to its work. All of it, or nothing."""
+    with transaction.atomic():
+        if not _close(run, why):
+            return
+        leases.release(leases.owner_of(run))
+        claims.drop(run.worker)
+        _go_on(run)
+        if run.parent_id is not None:
+            parts.settle(run.parent_id)
+        queue.wake_waiting(scope_of(run).courses)
 
 
 def continue_with_rest(run: SyncRun) -> None:

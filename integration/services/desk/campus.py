@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from integration.models import IncludedRole, IntegratedCourse
@@ -98,12 +98,12 @@ def include_roles(chosen: dict[int, str]) -> None:
         )
 
 
-def _role_rows() -> "object":
+def _role_rows() -> QuerySet[Role, Role]:
     return Role._default_manager.using(MOODLE).order_by("sortorder", "id")
 
 
 def _roles() -> list[tuple[int, str, str]]:
-    return list(_role_rows().values_list("id", "shortname", "name"))  # type: ignore[attr-defined]
+    return list(_role_rows().values_list("id", "shortname", "name"))
 
 
 def _holders(courses: Collection[int]) -> dict[int, int]:
@@ -258,7 +258,9 @@ def _people(words: list[str], limit: int) -> Iterator[Found]:
     for number, username, first, last, email in rows.values_list(
         "id", "username", "firstname", "lastname", "email"
     )[:limit]:
-        yield Found("person", number, f"{first} {last}".strip() or username, f"{username} · {email}")
+        yield Found(
+            "person", number, f"{first} {last}".strip() or username, f"{username} · {email}"
+        )
 
 
 def _groups_named(words: list[str], limit: int) -> Iterator[Found]:

@@ -16,7 +16,14 @@ PER_PAGE = 100
 STALE_AFTER = timedelta(minutes=5)  # without a sign of life, a run is taken for interrupted
 
 TAKING_AWAY = ("remove_member", "unset_room_role", "archive", "deactivate")
-GIVING = ("create_account", "create_channel", "add_members", "activate", "unarchive", "set_room_role")
+GIVING = (
+    "create_account",
+    "create_channel",
+    "add_members",
+    "activate",
+    "unarchive",
+    "set_room_role",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,11 @@ def by_kind(run: SyncRun) -> list[KindCount]:
     )
     return [
         KindCount(
-            kind, run.planned.get(kind, 0), run.applied.get(kind, 0), failed.get(kind, 0), kind in TAKING_AWAY
+            kind,
+            run.planned.get(kind, 0),
+            run.applied.get(kind, 0),
+            failed.get(kind, 0),
+            kind in TAKING_AWAY,
         )
         for kind in LABELS
         if run.planned.get(kind) or run.applied.get(kind)
@@ -105,7 +116,9 @@ def operations(
         rows = rows.filter(moodle_course_id=int(course))
     if search:
         rows = rows.filter(
-            Q(description__icontains=search) | Q(reason__icontains=search) | Q(error__icontains=search)
+            Q(description__icontains=search)
+            | Q(reason__icontains=search)
+            | Q(error__icontains=search)
         )
     return rows
 

@@ -86,7 +86,7 @@ def _link_account(conflict: Conflict) -> None:
     if account is None:
         raise ConfigurationError(gettext("This account does not exist in Rocket.Chat any more."))
     AccountLink.objects.create(
-        moodle_user_id=conflict.moodle_user_id,
+        moodle_user_id=conflict.moodle_user_id or 0,
         rocketchat_user_id=account.account_id,
         username=account.username,
     )
@@ -98,7 +98,7 @@ def _link_channel(conflict: Conflict) -> None:
     if room is None or group is None:
         raise ConfigurationError(gettext("The room or the group does not exist any more."))
     ChannelLink.objects.create(
-        moodle_group_id=conflict.moodle_group_id,
+        moodle_group_id=conflict.moodle_group_id or 0,
         moodle_course_id=group[0],
         room_id=room.room_id,
         name=room.name,

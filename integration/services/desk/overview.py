@@ -107,7 +107,7 @@ def open_conflicts() -> int:
 def worker_alive() -> bool | None:
     """Whether the background worker shows signs of life; None as long as nothing can tell."""
     try:
-        from integration.services import heartbeat  # type: ignore[attr-defined]
+        from integration.services import heartbeat
     except ImportError:
         return None
     return bool(heartbeat.worker_alive())

@@ -80,13 +80,15 @@ def preview_patterns(text: str, kind: str, enabled: bool, replaces: int | None) 
         rows.append(Pattern(text, kind == GroupRegexFilter.Kind.EXCLUDE))
     judged, more = _judge(rows)
     yes = sum(row.verdict == "yes" for row in judged)
-    return PatternPreview(problem, hint, yes, len(judged), tuple(_both_kinds(judged)), more or len(judged) > SHOWN)
+    return PatternPreview(
+        problem, hint, yes, len(judged), tuple(_both_kinds(judged)), more or len(judged) > SHOWN
+    )
 
 
 def _judge(rows: Sequence[Pattern]) -> tuple[list[Judged], bool]:
     groups, more = campus.groups_of_integrated(GROUPS)
     until = time.monotonic() + SECONDS
-    judged = []
+    judged: list[Judged] = []
     for group, course in groups:
         if time.monotonic() > until:
             return judged, True

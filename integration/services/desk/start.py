@@ -18,7 +18,9 @@ from integration.services.state import EVERYTHING, Scope
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 4.0  # a run that is done by then is shown as done, without a look at its progress
+PATIENCE_SECONDS = (
+    4.0  # a run that is done by then is shown as done, without a look at its progress
+)
 
 
 def start_run(order: Order, patience: float = PATIENCE_SECONDS) -> SyncRun:
@@ -30,7 +32,9 @@ def start_run(order: Order, patience: float = PATIENCE_SECONDS) -> SyncRun:
     if connection.in_atomic_block:  # another thread would not see what is not committed yet
         runner.execute(order, run=run)
     else:
-        worker = threading.Thread(target=_work, args=(order, run), name=f"run-{run.pk}", daemon=True)
+        worker = threading.Thread(
+            target=_work, args=(order, run), name=f"run-{run.pk}", daemon=True
+        )
         worker.start()
         worker.join(patience)
     run.refresh_from_db()
@@ -50,7 +54,11 @@ def _work(order: Order, run: SyncRun) -> None:
 
 
 def order_for(
-    kind: str, actor: str, *, courses: Iterable[int] | None = None, users: Iterable[int] | None = None
+    kind: str,
+    actor: str,
+    *,
+    courses: Iterable[int] | None = None,
+    users: Iterable[int] | None = None,
 ) -> Order:
     """An order from the admin. `courses` and `users` are Moodle ids, None = all."""
     scope = Scope(

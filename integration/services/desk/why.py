@@ -153,7 +153,11 @@ def _look(scope: Scope, users: set[int]) -> _World:
         with connect(rocketchat_connection()) as client:
             rules = client.name_rules()
             desired = desire(moodle, policy, rules, managed, scope)
-            known = {c.room_id: c.users_count for c in managed.channels.values() if scope.has_course(c.course_id)}
+            known = {
+                c.room_id: c.users_count
+                for c in managed.channels.values()
+                if scope.has_course(c.course_id)
+            }
             names = {c.name for g, c in desired.channels.items() if g not in managed.channels}
             remote = client.read(known_counts=known, wanted_names=names)
     except SyncError as error:
@@ -202,7 +206,9 @@ def _enrolment(world: _World, row: Enrolment) -> Sentence:
         "since": _day(row.timestart) or gettext("the beginning"),
         "until": _day(row.timeend) or gettext("for ever"),
     }
-    text = gettext("%(course)s: by the method %(method)s, from %(since)s, until %(until)s.") % values
+    text = (
+        gettext("%(course)s: by the method %(method)s, from %(since)s, until %(until)s.") % values
+    )
     if is_active(row, world.moodle.read_at):
         return Sentence(f"{text} {gettext('Active.')}", "good")
     if row.method_status:
@@ -251,7 +257,10 @@ def _groups(world: _World, user_id: int) -> list[Sentence]:
         if user_id not in users:
             continue
         sentences.append(_pattern_sentence(world, group))
-        if group_id in world.desired.channels and user_id not in world.desired.channels[group_id].members:
+        if (
+            group_id in world.desired.channels
+            and user_id not in world.desired.channels[group_id].members
+        ):
             reason = world.standing.why_not_member(group_id, user_id)
             text = gettext("Yet not a member of this channel: %(reason)s.") % {"reason": reason}
             sentences.append(Sentence(text, "bad"))
@@ -281,13 +290,21 @@ def _remote_account(world: _World, user_id: int) -> list[Sentence]:
     if world.remote is not None:
         account = world.remote.accounts.get(link.rocketchat_user_id)
         if account is None:
-            sentences.append(Sentence(gettext("Rocket.Chat does not have this account any more."), "bad"))
+            sentences.append(
+                Sentence(gettext("Rocket.Chat does not have this account any more."), "bad")
+            )
         elif not account.active:
             sentences.append(Sentence(gettext("The account is deactivated in Rocket.Chat."), "bad"))
     wanted = world.desired.accounts.get(user_id)
     if wanted:
-        text = gettext("Is to be active: %(reason)s.") if wanted.active else gettext("Is not to be active: %(reason)s.")
-        sentences.append(Sentence(text % {"reason": wanted.reason}, "good" if wanted.active else "bad"))
+        text = (
+            gettext("Is to be active: %(reason)s.")
+            if wanted.active
+            else gettext("Is not to be active: %(reason)s.")
+        )
+        sentences.append(
+            Sentence(text % {"reason": wanted.reason}, "good" if wanted.active else "bad")
+        )
     return sentences
 
 
@@ -358,9 +375,13 @@ def _members(world: _World, group: Group | None) -> list[tuple[int, str, str]]:
     return sorted(rows, key=lambda row: row[1].casefold())
 
 
-def _next(world: _World, *, user_id: int | None = None, group_id: int | None = None) -> list[Sentence]:
+def _next(
+    world: _World, *, user_id: int | None = None, group_id: int | None = None
+) -> list[Sentence]:
     if world.plan is None:
-        return [Sentence(gettext("Cannot be said: %(problem)s") % {"problem": world.problem}, "bad")]
+        return [
+            Sentence(gettext("Cannot be said: %(problem)s") % {"problem": world.problem}, "bad")
+        ]
     found = [
         Sentence(f"{describe(o)} ({o.reason})")
         for o in world.plan.operations
@@ -385,4 +406,6 @@ def _joins(operation: object, user_id: int) -> bool:
 def _day(seconds: int) -> str:
     if not seconds:
         return ""
-    return date_format(timezone.localtime(datetime.fromtimestamp(seconds, UTC)), "SHORT_DATE_FORMAT")
+    return date_format(
+        timezone.localtime(datetime.fromtimestamp(seconds, UTC)), "SHORT_DATE_FORMAT"
+    )

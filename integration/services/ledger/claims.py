@@ -1,8 +1,9 @@
 """One account for one person, although two runs may need it at the same moment.
 
-Two courses may be worked on at once, and both may find that the same person lacks an account. Whoever
-claims the person first asks Rocket.Chat; the other waits for the link to the new account and uses it.
-Claims are taken batch by batch in ascending order, so that two runs never wait for each other.
+Two courses may be worked on at once, and both may find that the same person lacks an account.
+Whoever claims the person first asks Rocket.Chat; the other waits for the link to the new account
+and uses it. Claims are taken batch by batch in ascending order of the people, so that two runs
+never wait for each other.
 """
 
 import threading

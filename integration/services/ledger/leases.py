@@ -1,4 +1,4 @@
-"""One run at a time works on a course: a lease, taken and kept by compare-and-set UPDATE statements."""
+"""One run at a time works on a course: a lease, taken and kept by compare-and-set statements."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -18,9 +18,10 @@ def owner_of(run: SyncRun) -> str:
 
 
 def acquire(owner: str, course_ids: Collection[int]) -> list[str]:
-    """Take the leases of all these courses, or none. Returns the names of the courses that are busy.
+    """Take the leases of all these courses, or none. Returns the names of courses that are busy.
 
-    `course_ids` are Moodle's. Taken in the order of the primary key, so that two runs cannot wait for each other.
+    `course_ids` are Moodle's. Taken in the order of the primary key, so that two runs cannot wait
+    for each other.
     """
     now = timezone.now()
     free = Q(lease_expires__isnull=True) | Q(lease_expires__lt=now) | Q(lease_owner=owner)

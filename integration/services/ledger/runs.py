@@ -56,7 +56,10 @@ def scope_of(run: SyncRun) -> Scope:
 def finish(
     run: SyncRun, report: RunReport, scope: Scope, requests: Mapping[str, Any], notes: Iterable[str]
 ) -> None:
-    """Store what the run has to say. Conflicts are stored by runs that write; a preview only counts them."""
+    """Store what the run has to say.
+
+    Conflicts are stored by runs that write; a preview only counts them.
+    """
     with transaction.atomic():
         if not _still_ours(run):
             return
@@ -188,7 +191,7 @@ def _mark(run: SyncRun, courses: set[int], failing: set[int], *, whole: bool) ->
 
 
 def _store_conflicts(found: Iterable[conflicts.Conflict], scope: Scope) -> None:
-    """Open what is new, renew what is known, and close what is gone (only after a look at everything)."""
+    """Open what is new, renew what is known, close what is gone (after a look at everything)."""
     now = timezone.now()
     seen = set()
     known = {(c.kind, c.moodle_user_id, c.moodle_group_id): c for c in Conflict.objects.all()}

@@ -5,14 +5,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from requests.utils import get_environ_proxies
+from requests.utils import default_headers, get_environ_proxies
 
 from integration.services.errors import ConfigurationError, RocketChatError, TransientError
 from integration.services.rocketchat.answers import words
@@ -80,32 +79,21 @@ class NoAuth(AuthBase):
         return request
 
 
-class StayingSession(requests.Session):
-    """Does not look at redirects; requests would read their whole body to prepare the next."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        return None
-
-
 class Transport:
-    """A pooled session for one server, shared by threads."""
+    """Pooled connections to one server, shared by threads. Keeps no cookies."""
 
     def __init__(self, connection: Connection, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection = connection
         self._clock = clock
-        self._session = StayingSession()
-        self._session.trust_env = False  # looked up once, below, instead of at every request
-        self._session.proxies.update(get_environ_proxies(connection.url))
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._proxies = get_environ_proxies(connection.url)  # looked up once, not at every request
+        self._headers = {**default_headers(), "Accept": "application/json"}
         if not connection.verify_tls:  # chosen so, and the doctor says it: not at every request
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         size = connection.max_connections
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=size, pool_block=True)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=size, pool_block=True)
 
     def close(self) -> None:
-        self._session.close()
+        self._adapter.close()
 
     def send(self, request: Request, auth: AuthBase) -> Answer:
         """The complete answer, whatever its status; or the error that says why there is none."""
@@ -126,19 +114,25 @@ class Transport:
         raise failure  # outside of the handler: what requests raised may hold headers
 
     def _open(self, request: Request, auth: AuthBase) -> requests.Response:
+        """Past `Session.request`: its merging of settings that never change, and its looks for
+        cookies, hooks and redirects, take as much processor time as all the rest of an exchange.
+        """
         connection = self._connection
         read = connection.long_read_timeout if request.slow else connection.read_timeout
-        return self._session.request(
+        prepared = requests.Request(
             request.method,
             f"{connection.url}/{request.path}",
-            params=dict(request.params) if request.params else None,  # type: ignore[arg-type]
+            params=dict(request.params) if request.params else {},
             json=request.body,
             auth=auth,
-            headers={"Accept": "application/json"},
+            headers=self._headers,
+        ).prepare()
+        return self._adapter.send(
+            prepared,
+            stream=True,
             timeout=(connection.connect_timeout, read),
             verify=connection.verify,
-            allow_redirects=False,
-            stream=True,
+            proxies=self._proxies,
         )
 
     def _content(self, request: Request, response: requests.Response, started: float) -> bytes:

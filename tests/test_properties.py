@@ -1,0 +1,483 @@
+"""What holds for every Moodle, every Rocket.Chat, every policy and every accident (hypothesis).
+
+A world is drawn small but odd: shared and missing addresses, twins, names that collide, every state
+of an enrolment, accounts and rooms that were there before, people who change things by hand.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from integration.services.conflicts import ConflictKind
+from integration.services.desired import desire
+from integration.services.errors import (
+    RocketChatError,
+    SourceError,
+    TransientError,
+)
+from integration.services.guard import breaches
+from integration.services.matching import is_protected
+from integration.services.operations import (
+    Archive,
+    Deactivate,
+    Operation,
+    RemoveMember,
+    SetReadOnly,
+    UnsetRoomRole,
+)
+from integration.services.plan import make_plan
+from integration.services.policy import (
+    AccountsFor,
+    Deactivation,
+    Limits,
+    MissingAccounts,
+    Policy,
+)
+from integration.services.report import RunReport, RunStatus
+from integration.services.state import (
+    EVERYTHING,
+    ROLE_STRENGTH,
+    Ending,
+    Enrolment,
+    MoodleState,
+    NameRules,
+    Person,
+    RoomRole,
+    Scope,
+)
+from tests.builders import (
+    CATEGORY,
+    NOW,
+    STUDENT,
+    TEACHER,
+    TUTOR,
+    GroupOf,
+    course,
+    enrolment,
+    group,
+    moodle,
+    person,
+    policy,
+)
+from tests.fake_ledger import FakeSource, Line
+from tests.fake_remote import BOT, FakeRemote, nothing
+
+EXAMPLES = 150
+PEOPLE = range(1, 7)
+COURSES = (2, 3, 4)
+GROUPS = {10: 2, 11: 2, 12: 3, 13: 3, 14: 4}
+NAMES = ("Team", "team", "Team X", "Team/X", "🐘", "///", "x" * 254, "Closed", "Group 10", "Été")
+PLAIN = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+examples: dict[str, int] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _count(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    from tests.conftest import NOTES
+
+    lines = request.config.stash.setdefault(NOTES, [])
+    told = ", ".join(f"{name} {number}" for name, number in examples.items())
+    lines.append(f"properties of the line: {sum(examples.values())} examples ({told})")
+
+
+def count(name: str) -> None:
+    examples[name] = examples.get(name, 0) + 1
+
+
+# ── Worlds ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@st.composite
+def people(draw: Callable[..., Any], user_id: int) -> Person:
+    odd = draw(st.sampled_from(["", "", "", "", "suspended", "deleted", "nologin", "unconfirmed"]))
+    own = f"user{user_id}@uni.invalid"
+    return person(
+        user_id,
+        username=draw(st.sampled_from([f"user{user_id}"] * 6 + ["user1", "all", "x@y", "Twin"])),
+        email=draw(st.sampled_from([own] * 6 + ["", "shared@uni.invalid", own.upper(), "old@x.y"])),
+        lastname=draw(st.sampled_from(["Berg", "Berg", "O'Hara <b>", "小"])),
+        suspended=odd == "suspended",
+        deleted=odd == "deleted",
+        confirmed=odd != "unconfirmed",
+        auth="nologin" if odd == "nologin" else "manual",
+    )
+
+
+ROWS: Mapping[str, dict[str, int]] = {
+    "active": {},
+    "suspended": {"status": 1},
+    "method off": {"method_status": 1},
+    "ended": {"timeend": NOW - 9},
+    "to come": {"timestart": NOW + 9},
+    "inside": {"timestart": NOW - 9, "timeend": NOW + 9},
+}
+
+
+@st.composite
+def enrolments(draw: Callable[..., Any]) -> list[Enrolment]:
+    rows: list[Enrolment] = []
+    for number in COURSES:
+        for user_id in PEOPLE:
+            states = draw(st.sampled_from([("active",)] * 6 + [()] * 3 + [None]))
+            if states is None:
+                states = draw(st.lists(st.sampled_from(sorted(ROWS)), max_size=2))
+            methods = ("manual", "self")
+            rows += [
+                enrolment(number, user_id, method, **ROWS[state])
+                for method, state in zip(methods, states, strict=False)
+            ]
+    return rows
+
+
+@st.composite
+def moodles(draw: Callable[..., Any]) -> MoodleState:
+    """Rows of mdl_user never vanish; courses, groups, enrolments and roles do."""
+    there = draw(st.sampled_from([COURSES, COURSES, COURSES[:2], COURSES[1:]]))
+    groups: list[GroupOf] = []
+    for group_id, number in GROUPS.items():
+        if number in there and draw(st.integers(0, 9)):
+            members = draw(st.lists(st.sampled_from(PEOPLE), unique=True, max_size=6))
+            name = draw(st.sampled_from([f"Group {group_id}"] * 6 + list(NAMES)))
+            visibility = draw(st.sampled_from([0, 0, 0, 0, 1, 3]))
+            groups.append(group(group_id, name, members, course_id=number, visibility=visibility))
+    rows = [row for row in draw(enrolments()) if row.course_id in there]
+    roles = {
+        (100 + row.course_id, row.user_id): draw(
+            st.sampled_from([(STUDENT,)] * 6 + [(TEACHER,), (TEACHER, STUDENT), (TUTOR,), ()])
+        )
+        for row in rows
+    }
+    roles[CATEGORY, draw(st.sampled_from(PEOPLE))] = (TEACHER,)
+    return moodle(
+        *groups,
+        courses=[course(number, visible=bool(draw(st.integers(0, 5)))) for number in there],
+        people=[draw(people(user_id)) for user_id in PEOPLE],
+        enrolments=rows,
+        roles=roles,
+        integrated=draw(st.sampled_from([COURSES, COURSES, COURSES, (2, 3)])),
+    )
+
+
+@st.composite
+def policies(draw: Callable[..., Any]) -> Policy:
+    flag = st.booleans()
+    endings = st.sampled_from(list(Ending))
+    return policy(
+        exclude=draw(st.sampled_from([(), (), ("^Closed",)])),
+        name_template=draw(st.sampled_from(["{group}", "{group}", "{course}-{group}"])),
+        topic_template=draw(st.sampled_from(["", "{group} · {course_fullname}"])),
+        private_channels=draw(flag),
+        empty_channels=draw(flag),
+        hidden_member_lists=draw(flag),
+        follow_renames=draw(st.sampled_from([True, True, False])),
+        accounts_for=draw(st.sampled_from(list(AccountsFor))),
+        missing_accounts=draw(
+            st.sampled_from([MissingAccounts.CREATE] * 4 + [MissingAccounts.LINK_ONLY])
+        ),
+        update_adopted_accounts=draw(flag),
+        deactivation=draw(st.sampled_from(list(Deactivation))),
+        deactivate_adopted=draw(flag),
+        respect_leavers=draw(st.sampled_from([False, False, True])),
+        protected_usernames=draw(st.sampled_from([frozenset(), frozenset({"user2", "hand1"})])),
+        on_group_deleted=draw(endings),
+        on_pattern_unmatched=draw(endings),
+        on_course_hidden=draw(st.sampled_from([None, None, *Ending])),
+        on_course_deleted=draw(endings),
+    )
+
+
+@st.composite
+def chats(draw: Callable[..., Any]) -> FakeRemote:
+    """A Rocket.Chat with a life of its own: accounts, rooms and members that rcsync did not make."""
+    chat = FakeRemote(NameRules(free_channel_names=draw(st.sampled_from([False, False, True]))))
+    chat.roles_are_free = draw(st.booleans())
+    accounts = []
+    for number in range(draw(st.integers(0, 3))):
+        user_id = draw(st.sampled_from(PEOPLE))
+        username = draw(st.sampled_from([f"hand{number}", f"user{user_id}"]))
+        email = draw(st.sampled_from([f"hand{number}@x.y", f"user{user_id}@uni.invalid"]))
+        taken = {(one.username, one.email) for one in chat.accounts.values()}
+        if all(username != name and email != address for name, address in taken):
+            account = chat.account_by_hand(username, email)
+            account.active = draw(st.sampled_from([True, True, True, False]))
+            accounts.append(account.account_id)
+    for name in draw(st.lists(st.sampled_from(["Team", "Group-10", "C2-Group-11"]), unique=True)):
+        creator = draw(st.sampled_from([BOT, *accounts, "somebody"]))
+        chat.room_by_hand(name, *accounts, creator=creator)
+    return chat
+
+
+Deed = Callable[[Line], None]
+
+
+@st.composite
+def deeds(draw: Callable[..., Any]) -> Deed:
+    """Something that people do in Rocket.Chat between two runs."""
+    what = draw(
+        st.sampled_from(
+            ["join", "leave", "moderate", "rename", "archive", "open", "sleep", "wake", "username"]
+            + ["delete account", "delete room"]
+        )
+    )
+    pick, whom = draw(st.integers(0, 9)), draw(st.integers(0, 9))
+    return lambda line: _do_by_hand(line.chat, what, pick, whom)
+
+
+def _do_by_hand(chat: FakeRemote, what: str, pick: int, whom: int) -> None:
+    others = [one for number, one in sorted(chat.accounts.items()) if number != BOT]
+    rooms = [one for _, one in sorted(chat.rooms.items()) if BOT in one.members]
+    account = others[whom % len(others)] if others else None
+    room = rooms[pick % len(rooms)] if rooms else None
+    if account is not None:
+        if what in ("sleep", "wake"):
+            account.active = what == "wake"
+        elif what == "username":
+            account.username = f"renamed{account.account_id}"
+        elif what == "delete account":
+            chat.delete_account_by_hand(account.account_id)
+    if room is not None and account is not None and account.account_id in chat.accounts:
+        if what == "join" and account.account_id not in room.members:
+            chat.join_by_hand(room.room_id, account.account_id)
+        elif what == "leave":
+            chat.leave_by_hand(room.room_id, account.account_id)
+        elif what == "moderate" and account.account_id in room.members:
+            chat.join_by_hand(room.room_id, account.account_id, RoomRole.MODERATOR)
+    if room is not None:
+        if what == "rename":
+            room.name = f"renamed-{room.room_id}"
+        elif what in ("archive", "open"):
+            room.archived = what == "archive"
+        elif what == "delete room":
+            chat.delete_room_by_hand(room.room_id)
+
+
+lists_of_deeds = st.lists(deeds(), max_size=4)
+
+
+# ── What has to be true ───────────────────────────────────────────────────────────────────────────
+
+
+def effective(state: MoodleState, group_id: int, roles: Mapping[int, RoomRole]) -> dict[int, Any]:
+    """moodle_db.md section 2, written a second time: user id -> the strongest included role."""
+    one = state.groups[group_id]
+    found: dict[int, RoomRole] = {}
+    for user_id in state.group_members[group_id]:
+        who = state.people[user_id]
+        usable = who.confirmed and not (who.deleted or who.suspended or who.guest)
+        active = any(
+            row.status == row.method_status == 0
+            and row.timestart < state.read_at
+            and (not row.timeend or row.timeend > state.read_at)
+            for row in state.enrolments.get(one.course_id, {}).get(user_id, ())
+        )
+        held = [
+            roles[role_id]
+            for context in state.courses[one.course_id].context_ids
+            for role_id in state.roles.get(context, {}).get(user_id, ())
+            if role_id in roles
+        ]
+        if usable and who.auth != "nologin" and active and held:
+            found[user_id] = max(held, key=lambda role: ROLE_STRENGTH[role])
+    return found
+
+
+class Truth:
+    """What the last run of a line has to have brought about, conflicts and skips apart."""
+
+    def __init__(self, line: Line, report: RunReport) -> None:
+        self.line, self.report = line, report
+        source = FakeSource(line.moodle).read(
+            EVERYTHING, integrated=line.moodle.integrated, linked_users=line.ledger.accounts
+        )
+        managed = line.ledger.managed(EVERYTHING)
+        self.desired = desire(source, line.policy, line.chat.rules, managed, EVERYTHING)
+        self.left_alone = {one.subject for one in report.plan.skips}
+        self.people = {one.user_id for one in report.plan.conflicts}
+        self.groups = {one.group_id for one in report.plan.conflicts}
+
+    def check(self) -> None:
+        self.check_accounts()
+        for group_id, wanted in self.desired.channels.items():
+            if group_id not in self.groups:
+                self.check_channel(group_id, wanted.name)
+        self.check_endings()
+
+    def check_accounts(self) -> None:
+        line = self.line
+        for user_id, wanted in self.desired.accounts.items():
+            link = line.ledger.accounts.get(user_id)
+            account = line.chat.accounts.get(link.account_id) if link else None
+            if user_id in self.people or account is None or link is None:
+                missing_is_right = (
+                    not wanted.wanted
+                    or user_id in self.people
+                    or line.policy.missing_accounts is MissingAccounts.LINK_ONLY
+                )
+                assert missing_is_right, f"person {user_id} has no account"
+                continue
+            follows = link.created or line.policy.update_adopted_accounts
+            if wanted.usable and wanted.active and follows:
+                assert account.name == wanted.name
+                assert not wanted.email or account.email.lower() == wanted.email.lower()
+            if wanted.active and wanted.wanted:
+                assert account.active
+            elif not wanted.active and (link.created or line.policy.deactivate_adopted):
+                assert not account.active or account.username in self.left_alone
+
+    def check_channel(self, group_id: int, name: str) -> None:
+        line, policy = self.line, self.line.policy
+        room = line.room(group_id)
+        if room.archived:
+            assert name in self.left_alone
+            return
+        assert room.name == name or not policy.follow_renames
+        assert room.private == policy.private_channels or BOT != room.creator
+        expected = effective(line.moodle, group_id, policy.roles)
+        can = {user for user in expected if user in line.ledger.accounts} - self.people
+        there = line.members(group_id)
+        if not policy.respect_leavers:
+            assert can <= there, f"missing in group {group_id}: {can - there}"
+        for user_id in there - expected.keys():
+            account = line.account(user_id)
+            protected = is_protected(line.chat.read(known_counts={}, wanted_names=()).accounts[account], BOT, policy)
+            by_hand = account not in room.invited
+            assert by_hand or protected, f"person {user_id} is still in group {group_id}"
+        for user_id in can & there:
+            has = ROLE_STRENGTH[room.strongest(line.account(user_id))]
+            assert has >= ROLE_STRENGTH[expected[user_id]]
+
+    def check_endings(self) -> None:
+        for group_id, end in self.desired.endings.items():
+            room = self.line.chat.rooms.get(self.line.ledger.channels[group_id].room_id)
+            if room is None or BOT not in room.members:
+                continue
+            if end.ending is Ending.ARCHIVE:
+                assert room.archived
+            elif end.ending is Ending.READ_ONLY:
+                assert room.read_only or room.archived
+
+
+def check_nothing_left(line: Line, report: RunReport) -> None:
+    """A plan right after is empty, but for what a conflict kept the first from doing."""
+    waited = {one.user_id for one in report.plan.conflicts} - {None}
+    waiting = {one.group_id for one in report.plan.conflicts} - {None}
+    for audit in (False, True):
+        rest = [
+            one
+            for one in line.plan(audit=audit).operations
+            if getattr(one, "user_id", None) not in waited
+            and getattr(one, "group_id", None) not in waiting
+            and not {joiner.user_id for joiner in getattr(one, "joiners", ())} & waited
+        ]
+        assert rest == [], f"{audit=}"
+
+
+def check_history(line: Line) -> None:
+    """Whatever was taken away has a reason in words and a row in the ledger."""
+    taken = (RemoveMember, Deactivate, Archive, SetReadOnly, UnsetRoomRole)
+    rows = [row.operation for row in line.ledger.rows if isinstance(row.operation, taken)]
+    assert all(operation.reason for operation in rows)
+    calls = [call for call, _ in line.chat.calls]
+    for call, kind in (("remove_member", RemoveMember), ("archive", Archive)):
+        assert calls.count(call) <= sum(isinstance(row, kind) for row in rows)
+
+
+class Strangers:
+    """What was there before rcsync or was made by hand, and has to be as it was."""
+
+    def __init__(self, line: Line) -> None:
+        chat = line.chat
+        linked = {link.account_id for link in line.ledger.accounts.values()}
+        rooms = {link.room_id for link in line.ledger.channels.values()}
+        self.accounts = {
+            one.account_id: replace(one)
+            for one in chat.accounts.values()
+            if one.account_id not in linked
+        }
+        self.adopted = {
+            link.account_id
+            for link in line.ledger.accounts.values()
+            if not link.created and not line.policy.deactivate_adopted
+        }
+        self.active = {who for who in self.adopted if who in chat.accounts and chat.accounts[who].active}
+        self.rooms = {
+            one.room_id: (one.name, set(one.members), one.archived, one.read_only)
+            for one in chat.rooms.values()
+            if one.room_id not in rooms
+        }
+        self.by_hand = {
+            one.room_id: one.members - one.invited for one in chat.rooms.values()
+        }
+
+    def check(self, line: Line) -> None:
+        linked = {link.account_id for link in line.ledger.accounts.values()}
+        rooms = {link.room_id for link in line.ledger.channels.values()}
+        for account_id, before in self.accounts.items():
+            after = line.chat.accounts[account_id]
+            assert after == before or account_id in linked
+            assert after.active == before.active or line.policy.deactivate_adopted
+        for account_id in self.active:
+            assert line.chat.accounts[account_id].active
+        for room_id, before_room in self.rooms.items():
+            room = line.chat.rooms[room_id]
+            now = (room.name, set(room.members), room.archived, room.read_only)
+            assert now == before_room or room_id in rooms
+        for room_id, members in self.by_hand.items():
+            room = line.chat.rooms[room_id]
+            assert members <= room.members | room.invited, "somebody added by hand is gone"
+
+
+# ── The properties ────────────────────────────────────────────────────────────────────────────────
+
+
+@PLAIN
+@given(moodles(), policies(), chats(), st.booleans())
+def test_applying_a_plan_reaches_the_desired_state_and_a_second_plan_is_empty(
+    state: MoodleState, rules: Policy, chat: FakeRemote, audit: bool
+) -> None:
+    count("first run")
+    line = Line(state, rules, chat)
+    before = Strangers(line)
+    report = line.sync(audit=audit)
+    assert report.status is RunStatus.DONE, report.failed
+    Truth(line, report).check()
+    before.check(line)
+    check_nothing_left(line, report)
+    check_history(line)
+
+
+@PLAIN
+@given(moodles(), moodles(), policies(), policies(), chats(), lists_of_deeds, st.booleans())
+def test_it_follows_every_change_in_moodle_in_the_settings_and_by_hand(
+    state: MoodleState,
+    changed: MoodleState,
+    rules: Policy,
+    changed_rules: Policy,
+    chat: FakeRemote,
+    by_hand: list[Deed],
+    audit: bool,
+) -> None:
+    count("changes")
+    line = Line(state, rules, chat)
+    line.sync()
+    for deed in by_hand:
+        deed(line)
+    line.moodle, line.policy = changed, changed_rules
+    before = Strangers(line)
+    report = line.sync(audit=audit)
+    assert report.status is RunStatus.DONE, report.failed
+    Truth(line, report).check()
+    before.check(line)
+    check_nothing_left(line, report)
+    check_history(line)
