@@ -22,6 +22,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from integration.forms import PatternForm, SettingsForm, useless_ticks
 from integration.models import (
     AccountLink,
+    AuditEntry,
     ChannelLink,
     Conflict,
     GroupRegexFilter,
@@ -29,6 +30,8 @@ from integration.models import (
     IntegratedCourse,
     IntegrationSettings,
     ManagedMembership,
+    PendingEnding,
+    RemovalLimit,
     SyncRun,
 )
 from integration.pages import cells, conflicts, courses, links, runs
@@ -123,6 +126,13 @@ class GroupRegexFilterAdmin(ModelAdmin):
         return row.kind, row.get_kind_display()
 
 
+@admin.register(RemovalLimit)
+class RemovalLimitAdmin(ModelAdmin):
+    list_display = ("what", "span", "percent", "absolute")
+    list_editable = ("percent", "absolute")
+    list_filter = ("what", "span")
+
+
 @admin.register(IncludedRole)
 class IncludedRoleAdmin(ModelAdmin):
     list_display = ("shortname", "role_id", "enabled", "room_role")
@@ -148,8 +158,8 @@ class IntegratedCourseAdmin(courses.CourseActions, ModelAdmin):
         "member_count",
         "last",
         "next",
-        "background_sync",
-        "event_sync",
+        "background",
+        "events",
     )
     list_filter = ("status", "background_sync", "event_sync", "pending_sync")
     search_fields = ("shortname", "fullname", "course_id")
@@ -164,7 +174,6 @@ class IntegratedCourseAdmin(courses.CourseActions, ModelAdmin):
     )
     readonly_fields = ("shortname", "fullname", "last_success")
     list_per_page = 50
-    show_full_result_count = False
     list_before_template = "integration/courses_intro.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IntegratedCourse]:
@@ -207,6 +216,14 @@ class IntegratedCourseAdmin(courses.CourseActions, ModelAdmin):
     def last(self, row: IntegratedCourse) -> SafeString | str:
         return cells.run_link(row.last_run)
 
+    @display(description=_("background sync"), ordering="background_sync")
+    def background(self, row: IntegratedCourse) -> SafeString:
+        return cells.switch(row.background_sync)
+
+    @display(description=_("event sync"), ordering="event_sync")
+    def events(self, row: IntegratedCourse) -> SafeString:
+        return cells.switch(row.event_sync)
+
     @display(description=_("next run"))
     def next(self, row: IntegratedCourse) -> str:
         return cells.next_run(row)
@@ -230,7 +247,6 @@ class SyncRunAdmin(ReadOnly):
     list_filter = ("kind", "status", "trigger")
     search_fields = ("actor", "message")
     list_per_page = 50
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
         return lists.runs(super().get_queryset(request))
@@ -283,6 +299,28 @@ class ConflictAdmin(conflicts.ConflictActions, ReadOnly):
         return row.status, row.get_status_display()
 
 
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnly):
+    list_display = ("at", "actor", "action", "subject", "outcome", "reason")
+    list_filter = ("actor_kind", "result", "action")
+    search_fields = ("subject", "actor", "reason")
+    date_hierarchy = "at"
+
+    @display(description=_("result"), ordering="result", label=cells.AUDIT_LABELS)
+    def outcome(self, row: AuditEntry) -> tuple[str, str]:
+        return row.result, row.get_result_display()
+
+
+@admin.register(PendingEnding)
+class PendingEndingAdmin(ReadOnly):
+    list_display = ("description", "reason", "due_on")
+    search_fields = ("description", "reason")
+
+    @display(description=_("due"), ordering="due")
+    def due_on(self, row: PendingEnding) -> str:
+        return cells.moment(row.due)
+
+
 # --- what is managed ----------------------------------------------------------------------------------
 
 
@@ -300,7 +338,6 @@ class AccountLinkAdmin(links.AccountActions, ReadOnly):
     list_filter = ("created", "deactivated")
     search_fields = ("username", "moodle_user_id", "rocketchat_user_id")
     list_per_page = 50
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AccountLink]:
         return lists.accounts(super().get_queryset(request))
@@ -312,7 +349,6 @@ class ChannelLinkAdmin(links.ChannelActions, ReadOnly):
     list_filter = ("created", "ended")
     search_fields = ("name", "moodle_group_id", "room_id", "moodle_course_id")
     list_per_page = 50
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChannelLink]:
         return lists.channels(super().get_queryset(request))
@@ -325,7 +361,6 @@ class ManagedMembershipAdmin(ReadOnly):
     search_fields = ("account__username", "channel__name")
     list_select_related = ("account", "channel")
     list_per_page = 50
-    show_full_result_count = False
 
 
 # --- who may use rcsync -------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import transaction
+from django.db.models.signals import post_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,4 +12,20 @@ class IntegrationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from integration import throttle  # noqa: F401  # its receivers listen to logins
+        from integration import (
+            checks,  # noqa: F401  # registers itself
+            throttle,  # noqa: F401  # its receivers listen to logins
+        )
+
+        post_save.connect(
+            settings_saved,
+            sender="integration.IntegrationSettings",
+            dispatch_uid="rcsync schedules",
+        )
+
+
+def settings_saved(**_signal: Any) -> None:
+    """Changed settings change the schedules."""
+    from integration.services.background import schedules
+
+    transaction.on_commit(schedules.install)

@@ -309,6 +309,8 @@ class IntegrationSettings(models.Model):
         help_text=_("Leave empty not to watch this."),
     )
 
+    server_facts = models.JSONField(default=dict, editable=False)  # services/facts.py
+
     class Meta:
         verbose_name = _("settings")
         verbose_name_plural = _("settings")
@@ -672,8 +674,10 @@ class SyncOperation(models.Model):
                 fields=["run", "position"], name="a_position_in_a_run_is_taken_once"
             )
         ]
-        # Begun and never finished ones are looked for before every run, among all of the history.
-        indexes = [models.Index(fields=["status", "run"], name="operation_by_status_and_run")]
+        indexes = [  # both are looked for before every run, among all of the history
+            models.Index(fields=["status", "run"], name="operation_by_status_and_run"),
+            models.Index(fields=["in_doubt"], name="operation_in_doubt"),
+        ]
 
     def __str__(self) -> str:
         return self.description

@@ -2,6 +2,7 @@
 
 from django.urls import path, register_converter
 
+from integration import health
 from integration.pages import conflicts, courses, runs, setup, why
 
 
@@ -21,6 +22,10 @@ register_converter(Subject, "subject")
 
 app_name = "rcsync"
 urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
+    path("events/moodle", health.push, name="events"),
     path("admin/checks/", setup.test_connections, name="checks"),
     path("admin/choose-roles/", setup.roles, name="roles"),
     path("admin/add-courses/", setup.add_courses, name="courses"),

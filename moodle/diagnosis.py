@@ -25,10 +25,9 @@ NO_DATABASE = {"1049", "3D000", "SQLITE_CANTOPEN", "SQLITE_NOTADB"}
 def error_code(error: BaseException) -> str:
     """The driver's own number or name of the error, "" where it gives none."""
     cause = error.__cause__ or error
-    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
-    if code is None and cause.args and isinstance(cause.args[0], int):
-        code = cause.args[0]
-    return "" if code is None else str(code)
+    if cause.args and isinstance(cause.args[0], int):
+        return str(cause.args[0])
+    return getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
 
 
 def is_lost(error: Error, connection: BaseDatabaseWrapper) -> bool:

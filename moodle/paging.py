@@ -69,7 +69,7 @@ class Pager:
             last_id, last_value = page[-1][:2]
             values = values[bisect_left(values, last_value) :]
             rest = rows.filter(**{f"{key}__in": values})
-            page = list(rest.exclude(**{key: last_value, "id__lt": last_id})[: self.page_size])
+            page = list(rest.exclude(**{key: last_value, "id__lte": last_id})[: self.page_size])
 
     def _rows(self, model: type[MoodleTable]) -> QuerySet[Any]:
         return model._default_manager.using(self.alias).all()

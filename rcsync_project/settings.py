@@ -165,6 +165,7 @@ ROOT_URLCONF = "rcsync_project.urls"
 WSGI_APPLICATION = "rcsync_project.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 TEMPLATES = [
     {
@@ -286,6 +287,13 @@ UNFOLD = {
     "SITE_SUBHEADER": _("Moodle groups in Rocket.Chat"),
     "SITE_SYMBOL": "sync",
     "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("integration/icon.svg"),
+        }
+    ],
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,

@@ -43,7 +43,7 @@ from integration.services.state import (
 )
 from tests.fake_remote import FakeRemote
 
-ENDINGS = (Deactivate, Archive, SetReadOnly, RenameChannel)
+CHANGES = (Deactivate, Archive, SetReadOnly, RenameChannel, SetTopic)
 
 
 @dataclass
@@ -105,10 +105,10 @@ class FakeLedger:
                 if isinstance(one, AddMembers | CreateChannel)
                 for joiner in one.joiners
             ),
-            unfinished_endings=frozenset(
+            unfinished_changes=frozenset(
                 (one.kind, group_of(one) or user_of(one) or 0)
                 for one in unfinished
-                if isinstance(one, ENDINGS)
+                if isinstance(one, CHANGES)
             ),
         )
 
@@ -136,7 +136,9 @@ class FakeLedger:
             link = self.accounts[account.user_id]
             self.accounts[account.user_id] = replace(link, deactivated=account.deactivated)
         for channel in self.plan.settled.channels:
-            self._channel(channel.group_id, ended=channel.ended, name=channel.name)
+            self._channel(
+                channel.group_id, ended=channel.ended, name=channel.name, topic=channel.topic
+            )
         if not self.looked or self.scope.users is not None:
             return
         for row in self.rows:

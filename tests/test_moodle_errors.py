@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from demo.sample_moodle.world import World
 from integration.services.errors import ConfigurationError, SourceError, SyncError
+from moodle.diagnosis import explain
 from moodle.models import TABLES
 from tests.moodle_rows import ENGINES, Site, new_site
 from tests.servers import MariaDB, Postgres, moodle_at
@@ -101,6 +102,12 @@ def test_an_unknown_database(empty: Site) -> None:
         error = refused(unknown, ConfigurationError)
         assert "There is no Moodle database 'moodel'" in error.message
     assert "$CFG->dbname" in error.hint
+
+
+def test_a_password_in_a_drivers_text_is_not_repeated() -> None:
+    with moodle_at(f"mysql://rcsync:{PASSWORD}@127.0.0.1:1/moodle") as connection:
+        error = explain(OperationalError(9999, f"cannot use '{PASSWORD}' here"), connection)
+    assert "cannot use '***' here" in error.message
 
 
 # --- rights ---------------------------------------------------------------------------------------

@@ -25,10 +25,16 @@ def _databases(django_db_blocker: Any) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=ENGINES)
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
-    site = new_site(request.param, request, tmp_path)
-    site.build()
+@pytest.fixture(scope="module", params=ENGINES)
+def site(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: Any,
+) -> Site:
+    """One for all tests: none of them may leave a trace in it."""
+    site = new_site(request.param, request, tmp_path_factory.mktemp("site"))
+    with django_db_blocker.unblock():
+        site.build()
     return site
 
 

@@ -184,6 +184,14 @@ def test_a_user_scope_holds_only_these_users(site: Site) -> None:
     assert all(set(holders) <= {4, 6} for holders in moodle.roles.values())
 
 
+def test_what_users_are_elsewhere_is_not_read(site: Site) -> None:
+    site.build(two_courses)
+    moodle = site.read(Scope(users=frozenset({4})), integrated={2})
+    assert moodle.group_members == {1: (4,), 3: ()}
+    assert set(moodle.enrolments) == {2}
+    assert set(moodle.roles) == set(moodle.courses[2].context_ids)
+
+
 def test_linked_people_are_known_when_they_are_in_no_course(site: Site) -> None:
     site.build(two_courses)
     moodle = site.read(integrated={2}, linked={6, 999})
@@ -262,15 +270,19 @@ def test_a_course_without_context_path_is_refused_by_name(site: Site) -> None:
 
 
 def many_courses(world: World, courses: int = 50) -> None:
-    """Each course with three groups of four of its own people, some of whom are in several."""
+    """Each course with three groups of four of its people. Rows of one group lie far apart."""
     category = world.category("Science")
     people = [world.user(f"P{n}", "Person", f"p{n}", f"p{n}@campus.invalid") for n in range(60)]
+    late: dict[int, list[int]] = {}
     for number in range(courses):
         course = world.course(category, f"C{number}", f"Course {number}")
         enrolled = [people[(number * 7 + step * 5) % 60] for step in range(12)]
         world.enrol(course, enrolled)
         for part in range(3):
-            world.group(course, f"Group {part}", enrolled[part::3])
+            early, others = enrolled[part:6:3], enrolled[part + 6 :: 3]
+            late[world.group(course, f"Group {part}", early)] = others
+    for group_id, others in late.items():
+        world.join(group_id, others)
 
 
 @pytest.mark.parametrize("page_size", [1, 3, 4, 1000])

@@ -42,8 +42,8 @@ from tests.small_moodle import STUDENT, TEACHER, SmallMoodle
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
-READ_TIMEOUT = 0.15
-LATE = 0.2
+READ_TIMEOUT = 0.08
+LATE = 0.11
 WAYS = ("refuse", "timeout_before", "timeout_after", "429", "reset")
 SESSION = ("/api/v1/login", "/api/v1/logout")
 NOT_SENT = (AdoptAccount, AdoptChannel)
@@ -215,7 +215,7 @@ def bench(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
         monkeypatch.setattr(runner, "rocketchat_connection", impatient)
         monkeypatch.setattr(client, "shared_limiter", lambda *_: limiter_that_never_sleeps())
         monkeypatch.setattr(client.RocketChat, "pause", lambda self, seconds: None)
-        monkeypatch.setattr(retries, "ATTEMPTS", 2)
+        monkeypatch.setattr(retries, "ATTEMPTS", 1)
         monkeypatch.setattr(retries, "REFUSALS", 2)
         monkeypatch.setattr(apply._Run, "_one", bench.around_one(apply._Run._one))
         _prepare(bench)
@@ -326,9 +326,12 @@ def missed(operations: tuple[str, ...], bench: Bench) -> set[tuple[str, str]]:
 
 
 def strike_and_repair(bench: Bench, targets: dict[str, str], wanted: Any) -> None:
-    bench.back()
-    with striking(bench, targets):
-        finished = bench.site.run()
+    for _ in range(5):  # on a busy machine the impatient client may not even get to read
+        bench.back()
+        with striking(bench, targets):
+            finished = bench.site.run()
+        if finished.report is not None:
+            break
     assert finished.report is not None
     if len(targets) == 1:
         assert finished.report.failed, targets

@@ -215,12 +215,15 @@ class World:
     ) -> int:
         group_id = self._add(Group, courseid=course_id, name=name, visibility=visibility)
         self.log("group_created", group_id, Context.COURSE, course_id)
-        for user_id in members:
+        self.join(group_id, members)
+        return group_id
+
+    def join(self, group_id: int, user_ids: Iterable[int]) -> None:
+        at = (Context.COURSE, self.rows[Group][group_id - 1]["courseid"])
+        for user_id in user_ids:
             self._add(GroupMember, groupid=group_id, userid=user_id)
             other = {"component": "", "itemid": 0}
-            at = (Context.COURSE, course_id)
             self.log("group_member_added", group_id, *at, related=user_id, other=other)
-        return group_id
 
     def profile_field(self, shortname: str, datatype: str, values: dict[int, str]) -> None:
         field = self._add(UserInfoField, shortname=shortname, datatype=datatype)

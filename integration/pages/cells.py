@@ -1,6 +1,7 @@
 """Cells of the admin's lists."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -12,13 +13,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from integration.forms import described
-from integration.models import Conflict, IntegratedCourse, IntegrationSettings, SyncRun
+from integration.models import AuditEntry, Conflict, IntegratedCourse, IntegrationSettings, SyncRun
 from integration.services.operations import LABELS
 
 Status = SyncRun.Status
 Groups = Sequence[tuple[Any, dict[str, Any]]]
 
 RUN_LABELS = {
+    Status.QUEUED: "info",
     Status.RUNNING: "primary",
     Status.PLANNED: "info",
     Status.DONE: "success",
@@ -32,6 +34,11 @@ CONFLICT_LABELS = {
     Conflict.Status.OPEN: "danger",
     Conflict.Status.IGNORED: "info",
     Conflict.Status.SOLVED: "success",
+}
+AUDIT_LABELS = {
+    AuditEntry.Result.DONE: "success",
+    AuditEntry.Result.FAILED: "danger",
+    AuditEntry.Result.REFUSED: "warning",
 }
 SECRETS_IN_WORDS = ("token_in_words", "password_in_words")
 SECRET_FIELDS = {
@@ -51,6 +58,7 @@ WORST_FIRST = {
     "stopped": "warn",
     "planned": "info",
     "running": "info",
+    "queued": "info",
 }
 
 
@@ -88,6 +96,11 @@ def tone_of(run: SyncRun) -> str:
 
 def badge(text: Any, tone: str) -> SafeString:
     return format_html('<span class="rc-badge rc-{}">{}</span>', tone, text)
+
+
+def switch(on: bool) -> SafeString:
+    """Off is no mistake, so it gets no red cross."""
+    return badge(gettext("on"), "good") if on else badge(gettext("off"), "plain")
 
 
 def course_state(row: IntegratedCourse) -> SafeString:
@@ -132,6 +145,12 @@ def next_run(row: IntegratedCourse) -> str:
     if row.pending_sync:
         return gettext("at the next pass")
     return gettext("as scheduled") if row.background_sync else gettext("only by hand")
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds as a date and time where the person is."""
+    local = timezone.localtime(datetime.fromtimestamp(seconds, UTC))
+    return date_format(local, "SHORT_DATETIME_FORMAT")
 
 
 def duration(run: SyncRun) -> str:

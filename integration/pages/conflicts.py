@@ -98,7 +98,7 @@ def retry(request: HttpRequest, conflict_id: int) -> HttpResponse:
     except SyncError as error:
         messages.error(request, str(error))
         return redirect("admin:integration_conflict_change", conflict_id)
-    run = start.start_run(order)
+    run = start.start_run(order, here=True)
     runs.tell(request, run)
     if desk.settle_after_retry(conflict, run):
         messages.success(request, gettext("The conflict is solved."))

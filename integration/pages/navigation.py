@@ -52,6 +52,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     "admin:integration_groupregexfilter_changelist",
                     access.SEE_PATTERNS,
                 ),
+                _item(
+                    _("Limits"),
+                    "front_hand",
+                    "admin:integration_removallimit_changelist",
+                    "integration.view_removallimit",
+                ),
             ],
         },
         {
@@ -76,6 +82,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     "admin:integration_managedmembership_changelist",
                     "integration.view_managedmembership",
                 ),
+                _item(
+                    _("Waiting for their day"),
+                    "hourglass",
+                    "admin:integration_pendingending_changelist",
+                    "integration.view_pendingending",
+                ),
             ],
         },
         {
@@ -87,6 +99,13 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 ),
                 _item(
                     _("Groups"), "shield_person", "admin:auth_group_changelist", "auth.view_group"
+                ),
+
+                _item(
+                    _("Audit trail"),
+                    "fact_check",
+                    "admin:integration_auditentry_changelist",
+                    "integration.view_auditentry",
                 ),
             ],
         },

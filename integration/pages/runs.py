@@ -21,9 +21,9 @@ from integration.services.runner import Order
 FILTERS = ("kind", "status", "course", "search")
 
 
-def begin(request: HttpRequest, order: Order) -> HttpResponse:
+def begin(request: HttpRequest, order: Order, *, here: bool = False) -> HttpResponse:
     """Start a run, say what came of it, and show it."""
-    run = start.start_run(order)
+    run = start.start_run(order, here=here)
     tell(request, run)
     return redirect(address(run))
 
@@ -37,7 +37,7 @@ def tell(request: HttpRequest, run: SyncRun) -> None:
     link = format_html(
         '<a class="rc-link" href="{}">{}</a>', address(run), _("Run %(n)d") % {"n": run.pk}
     )
-    if run.status == SyncRun.Status.RUNNING:
+    if run.status in history.UNFINISHED:
         messages.info(request, format_html(_("{} is under way."), link))
     elif run.status == SyncRun.Status.PLANNED:
         messages.info(
@@ -90,6 +90,7 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         can_apply=_can_apply(run),
         labels=LABELS,
         tone=cells.tone_of(run),
+        parts=history.parts(run),
         duration=cells.duration(run),
         **history.latest_preview_choices(run),
     )

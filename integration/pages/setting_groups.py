@@ -76,4 +76,28 @@ SETTING_GROUPS = (
             ),
         },
     ),
+    (
+        _("Background sync"),
+        {
+            "fields": (
+                "full_pass_minutes",
+                "full_pass_cron",
+                "audit_cron",
+                "event_polling",
+                "event_seconds",
+                "history_days",
+            ),
+        },
+    ),
+    (
+        _("Notification"),
+        {
+            "fields": (
+                "notify_emails",
+                "notify_room",
+                "notify_after_failures",
+                "notify_after_hours",
+            ),
+        },
+    ),
 )

@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GIVE_UP_AFTER = 10  # transient failures in a row: the server is down, trying on would only hurt it
-BATCH_PER_WORKER = 4  # operations handed out ahead of the workers
+BATCH_PER_WORKER = 8  # operations handed out ahead of the workers
 STORE_EVERY = 0.25  # seconds; so long an outcome may wait to be stored with others
 ASK_EVERY = 1.0  # seconds between questions whether to stop, while slow operations run
 

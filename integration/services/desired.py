@@ -88,7 +88,7 @@ def desire(
             group.group_id,
             group.course_id,
             names[group.group_id],
-            _topic(group, moodle, policy),
+            _topic(group, moodle, policy) if rules.topic_at_creation else "",
             standing.members(group),
         )
         for group in chosen

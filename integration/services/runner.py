@@ -11,7 +11,7 @@ from integration.services import heartbeat
 from integration.services.connections import rocketchat_connection
 from integration.services.errors import Busy, SyncError
 from integration.services.keeper import Keeper
-from integration.services.ledger import leases, runs
+from integration.services.ledger import leases, runs, server_facts
 from integration.services.ledger.claims import Claims, WithClaims
 from integration.services.ledger.journal import RunLedger
 from integration.services.ledger.managed import integrated_courses
@@ -149,7 +149,8 @@ def _execute(
         policy = load_policy(source.roles())
         finished.notes = gaps(policy)
         connection = rocketchat_connection()
-        with Keeper(run, owner, courses, seconds) as keeper, connect(connection) as remote:
+        known = server_facts.recall(connection.url)
+        with Keeper(run, owner, courses, seconds) as keeper, connect(connection, known) as remote:
             report = reconcile(
                 order.scope,
                 policy,
@@ -163,6 +164,7 @@ def _execute(
                 workers=connection.max_connections,
                 should_stop=keeper.why_stop if order.writes else lambda: "",
             )
+            server_facts.remember(None if report.failed else remote.facts(time.time()))
         requests = {"total": remote.stats.total, "by_endpoint": dict(remote.stats.by_endpoint)}
         if not order.writes and order.keep_plan:
             ledger.planned(report.plan)

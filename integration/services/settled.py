@@ -8,7 +8,13 @@ it never takes back what it did not do.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from integration.services.operations import Archive, Deactivate, RenameChannel, SetReadOnly
+from integration.services.operations import (
+    Archive,
+    Deactivate,
+    RenameChannel,
+    SetReadOnly,
+    SetTopic,
+)
 from integration.services.state import (
     Ending,
     Managed,
@@ -53,7 +59,7 @@ def _accounts(managed: Managed, remote: RemoteState) -> Iterator[ManagedAccount]
         known = remote.accounts.get(link.account_id)
         if known is None or known.active is not link.deactivated:
             continue  # gone, or as noted
-        if known.active or (Deactivate.kind, link.user_id) in managed.unfinished_endings:
+        if known.active or (Deactivate.kind, link.user_id) in managed.unfinished_changes:
             yield replace(link, deactivated=not known.active)
 
 
@@ -62,11 +68,14 @@ def _channels(managed: Managed, remote: RemoteState, scope: Scope) -> Iterator[M
         room = remote.channels.get(link.room_id)
         if room is None or not scope.has_course(link.course_id):
             continue
-        renamed = (RenameChannel.kind, link.group_id) in managed.unfinished_endings
+        unfinished = managed.unfinished_changes
+        renamed = (RenameChannel.kind, link.group_id) in unfinished
+        retitled = (SetTopic.kind, link.group_id) in unfinished
         true = replace(
             link,
-            ended=_ended(link, room, managed.unfinished_endings),
+            ended=_ended(link, room, unfinished),
             name=room.name if renamed else link.name,
+            topic=room.topic if retitled else link.topic,
         )
         if true != link:
             yield true

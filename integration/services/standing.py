@@ -83,25 +83,31 @@ class Standing:
             self._active[course_id] = found
         return found
 
+    @cached_property
+    def _everybodys(self) -> RoomRole | None:
+        """The channel role of the default role, which everybody holds."""
+        return self.roles.get(self.moodle.default_role_id or 0)
+
     def channel_role(self, course: Course, user_id: int) -> RoomRole | None:
         """The strongest channel role of the person's included roles in the course, None without any."""
-        found = self._channel_roles.get(course.course_id)
-        if found is None:
-            found = self._channel_roles[course.course_id] = self._roles_of(course)
-        held = (found.get(user_id), self.roles.get(self.moodle.default_role_id or 0))
+        held = (self._roles_in(course).get(user_id), self._everybodys)
         return max((role for role in held if role is not None), key=_strength, default=None)
 
     def members(self, group: Group) -> dict[int, RoomRole]:
         """Effective members of the group who hold an included role: user id -> channel role."""
         course = self.moodle.courses[group.course_id]
-        active = self.active_in(group.course_id)
-        members: dict[int, RoomRole] = {}
-        for user_id in self.moodle.group_members.get(group.group_id, ()):
-            if user_id in active:
-                role = self.channel_role(course, user_id)
-                if role is not None:
-                    members[user_id] = role
-        return members
+        active, held = self.active_in(group.course_id), self._roles_in(course)
+        present = (u for u in self.moodle.group_members.get(group.group_id, ()) if u in active)
+        if self._everybodys is None:
+            return {user_id: held[user_id] for user_id in present if user_id in held}
+        roles = ((user_id, self.channel_role(course, user_id)) for user_id in present)
+        return {user_id: role for user_id, role in roles if role is not None}
+
+    def _roles_in(self, course: Course) -> dict[int, RoomRole]:
+        found = self._channel_roles.get(course.course_id)
+        if found is None:
+            found = self._channel_roles[course.course_id] = self._roles_of(course)
+        return found
 
     # --- in words -----------------------------------------------------------------------------------------
 

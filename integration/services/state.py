@@ -172,6 +172,7 @@ class NameRules:
     channel_pattern: str = "[0-9a-zA-Z-_.]+"
     free_channel_names: bool = False  # UI_Allow_room_names_with_special_chars
     reserved: frozenset[str] = frozenset({"all", "here", "admin", "administrator", "system", "user"})
+    topic_at_creation: bool = True  # else a topic would cost one more request per channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +243,7 @@ class Managed:
     members: Mapping[int, Mapping[int, ManagedMember]] = field(default_factory=dict)  # group -> user
     unfinished_accounts: frozenset[int] = frozenset()  # user ids: accounts being made
     unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added
-    unfinished_endings: frozenset[tuple[str, int]] = frozenset()  # (kind of operation, group or user id)
+    unfinished_changes: frozenset[tuple[str, int]] = frozenset()  # (kind of operation, group or user id)
 
 
 # --- Checks -----------------------------------------------------------------------------------------------

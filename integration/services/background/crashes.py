@@ -1,4 +1,4 @@
-"""When the process of a run died: another run goes on, cut into pieces if need be, or it is given up.
+"""When the process of a run died: another one goes on, cut into pieces, or the run is given up.
 
 A run never goes on in its old row, so that history stays what it was. The second death of a run
 over several courses cuts it up: a course that kills its worker ends up alone and is given up, and

@@ -43,7 +43,7 @@ def prune() -> int:
     ).exclude(status__in=OPEN)
     good = SyncRun.objects.filter(kind=SyncRun.Kind.APPLY, status=SyncRun.Status.DONE)
     last_good = good.order_by("-finished_at").values_list("pk", flat=True).first()
-    keys = list(old.exclude(pk=last_good).order_by("pk").values_list("pk", flat=True))
+    keys = [key for key in old.order_by("pk").values_list("pk", flat=True) if key != last_good]
     for start in range(0, len(keys), BATCH):
         SyncRun.objects.filter(pk__in=keys[start : start + BATCH]).delete()
     return len(keys)

@@ -49,14 +49,14 @@ def call_again() -> int:
     now = timezone.now()
     overdue = queue.due(now).filter(woken_at__lt=now - CALL_AGAIN)
     due = list(overdue.order_by("pk")[:CROWD])
-    if not due or _crowded():
+    if not due or crowded():
         return 0
     for run in due:
         queue.wake(run)
     return len(due)
 
 
-def _crowded() -> bool:
+def crowded() -> bool:
     try:
         return bool(get_broker().queue_size() >= CROWD)
     except Exception:  # a broker that does not answer: calling is all we can do

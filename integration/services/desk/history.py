@@ -13,6 +13,7 @@ from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.operations import LABELS
 
 PER_PAGE = 100
+UNFINISHED = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
 STALE_AFTER = timedelta(minutes=5)  # without a sign of life, a run is taken for interrupted
 
 TAKING_AWAY = ("remove_member", "unset_room_role", "archive", "deactivate")
@@ -60,7 +61,7 @@ class KindCount:
 
 def progress(run: SyncRun) -> Progress:
     """One query, whatever the size of the run."""
-    running = run.status == SyncRun.Status.RUNNING
+    running = run.status in UNFINISHED
     total = sum(run.planned.values())
     seconds = int(((run.finished_at or timezone.now()) - run.started_at).total_seconds())
     failed = run.failed_count
@@ -71,7 +72,7 @@ def progress(run: SyncRun) -> Progress:
         status=run.status,
         label=str(run.get_status_display()),
         running=running,
-        stale=running and timezone.now() - run.alive_at > STALE_AFTER,
+        stale=run.status == SyncRun.Status.RUNNING and timezone.now() - run.alive_at > STALE_AFTER,
         cancelling=running and run.cancel_requested,
         done=run.done_count,
         total=total,
@@ -161,9 +162,14 @@ def open_ends(run: SyncRun) -> int:
     return SyncOperation.objects.filter(run=run).exclude(status__in=done).count()
 
 
+def parts(run: SyncRun) -> list[SyncRun]:
+    """The runs that a large one was cut into, so that several workers share it."""
+    return list(run.parts.order_by("pk")[:100])
+
+
 def request_cancel(run_id: int) -> bool:
     """Ask the run to stop after what it is doing now. False when it has ended already."""
-    running = SyncRun.objects.filter(pk=run_id, status=SyncRun.Status.RUNNING)
+    running = SyncRun.objects.filter(pk=run_id, status__in=UNFINISHED)
     return bool(running.update(cancel_requested=True))
 
 

@@ -19,6 +19,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.connections import rocketchat_connection
+from integration.services import heartbeat
 from integration.services.desk import history
 from integration.services.errors import ConfigurationError
 
@@ -65,7 +66,7 @@ class Overview:
     accounts: int
     conflicts: int
     last_good: datetime | None
-    worker: bool | None  # None: nothing can be said
+    worker: bool
     running: SyncRun | None
     runs: list[SyncRun]
     days: list[Day]
@@ -81,7 +82,8 @@ def overview() -> Overview:
     states = _course_states()
     runs = list(SyncRun.objects.all()[:LAST_RUNS])
     last_good = _last_good()
-    steps = _steps(states)
+    worker = worker_alive()
+    steps = _steps(states, worker)
     return Overview(
         courses=sum(states.values()),
         in_step=states[IntegratedCourse.Status.IN_STEP],
@@ -91,8 +93,8 @@ def overview() -> Overview:
         accounts=AccountLink.objects.count(),
         conflicts=open_conflicts(),
         last_good=last_good,
-        worker=worker_alive(),
-        running=next((run for run in runs if run.status == SyncRun.Status.RUNNING), None),
+        worker=worker,
+        running=next((run for run in runs if run.status in history.UNFINISHED), None),
         runs=runs,
         days=_days(),
         steps=steps,
@@ -104,13 +106,9 @@ def open_conflicts() -> int:
     return Conflict.objects.filter(status=Conflict.Status.OPEN).count()
 
 
-def worker_alive() -> bool | None:
-    """Whether the background worker shows signs of life; None as long as nothing can tell."""
-    try:
-        from integration.services import heartbeat
-    except ImportError:
-        return None
-    return bool(heartbeat.worker_alive())
+def worker_alive() -> bool:
+    """Whether a background worker shows signs of life."""
+    return heartbeat.worker_alive()
 
 
 def _course_states() -> Counter[str]:
@@ -123,8 +121,8 @@ def _last_good() -> datetime | None:
     return good.values_list("finished_at", flat=True).first()
 
 
-def _steps(states: Counter[str]) -> Steps:
-    runs = SyncRun.objects.exclude(status__in=(SyncRun.Status.ERROR, SyncRun.Status.RUNNING))
+def _steps(states: Counter[str], worker: bool) -> Steps:
+    runs = SyncRun.objects.exclude(status__in=(SyncRun.Status.ERROR, *history.UNFINISHED))
     kinds = set(runs.order_by().values_list("kind", flat=True).distinct())
     return Steps(
         moodle=bool(settings.MOODLE_CONFIGURED),
@@ -136,7 +134,7 @@ def _steps(states: Counter[str]) -> Steps:
         courses=bool(sum(states.values())),
         previewed=bool(kinds),
         synced=SyncRun.Kind.APPLY in kinds,
-        background=IntegratedCourse.objects.filter(background_sync=True).exists(),
+        background=worker and IntegratedCourse.objects.filter(background_sync=True).exists(),
     )
 
 

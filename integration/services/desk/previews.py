@@ -107,9 +107,7 @@ def _verdict(group: Group, rows: Sequence[Pattern]) -> tuple[str, str]:
 
 
 def _both_kinds(judged: Sequence[Judged]) -> list[Judged]:
-    """A list short enough to look at, in which those that match do not crowd out the others."""
-    if len(judged) <= SHOWN:
-        return list(judged)
+    """Those that get a channel first; a list short enough to look at, with room for the others too."""
     yes = [row for row in judged if row.verdict == "yes"]
     others = [row for row in judged if row.verdict != "yes"]
     room = max(SHOWN // 2, SHOWN - len(others))

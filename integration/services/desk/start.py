@@ -6,37 +6,41 @@
 import logging
 import threading
 from collections.abc import Iterable
+from contextvars import copy_context
 from dataclasses import replace
 
 from django.db import connection, connections
 
 from integration.models import SyncOperation, SyncRun
 from integration.services import runner
+from integration.services.background import queue
 from integration.services.ledger.runs import scope_of
 from integration.services.runner import Order
 from integration.services.state import EVERYTHING, Scope
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = (
-    4.0  # a run that is done by then is shown as done, without a look at its progress
-)
+PATIENCE_SECONDS = 4.0  # who is done by then is shown as done, without a look at its progress
 
 
-def start_run(order: Order, patience: float = PATIENCE_SECONDS) -> SyncRun:
-    """Begin the run and come back when it is done, at the latest after `patience` seconds.
+def start_run(order: Order, *, here: bool = False) -> SyncRun:
+    """Begin the run and come back soon; its row tells how far it is.
 
-    A run that takes longer goes on by itself; its row tells how far it is.
+    A worker takes it where one is alive. Otherwise, and with `here` (small scopes whose outcome is
+    wanted at once), it works in this process: a short run is done when this returns, a longer one
+    goes on in a thread.
     """
+    run = None if here else queue.hand_over(order)
+    if run is not None:
+        return run
     run = runner.begin(order)
     if connection.in_atomic_block:  # another thread would not see what is not committed yet
         runner.execute(order, run=run)
     else:
-        worker = threading.Thread(
-            target=_work, args=(order, run), name=f"run-{run.pk}", daemon=True
-        )
+        target = copy_context().run  # with the person to whom changes are put down
+        worker = threading.Thread(target=target, args=(_work, order, run), daemon=True)
         worker.start()
-        worker.join(patience)
+        worker.join(None if here else PATIENCE_SECONDS)
     run.refresh_from_db()
     return run
 

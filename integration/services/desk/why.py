@@ -40,7 +40,7 @@ NO_RUN = 0
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One link of the chain. `mood` is good, bad, or plain."""
+    """One link of the chain. `mood` is good, bad, warn or plain."""
 
     text: str
     mood: str = "plain"
@@ -134,7 +134,7 @@ def why_channel(group_id: int) -> Reason:
             "good",
         )
     else:
-        verdict = Sentence(gettext("This group is not to have a channel."), "bad")
+        verdict = Sentence(gettext("This group is not to have a channel."), "warn")
     title = group.name if group else (link.name if link else row[1] if row else str(group_id))
     return Reason(
         title, verdict, tuple(steps), (course_id,), tuple(_members(world, group)), world.problem
@@ -172,7 +172,7 @@ def _look(scope: Scope, users: set[int]) -> _World:
 
 def _verdict(channels: Sequence[str]) -> Sentence:
     if not channels:
-        return Sentence(gettext("Is to be in no channel."), "bad")
+        return Sentence(gettext("Is to be in no channel."), "warn")
     return Sentence(
         gettext("Is to be in: %(channels)s.") % {"channels": ", ".join(sorted(channels))}, "good"
     )

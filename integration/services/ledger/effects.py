@@ -1,13 +1,13 @@
 """What an outcome changes in the tables of what we manage. A few statements for a whole batch."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, assert_never
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, assert_never
 
-from django.db import connection
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from integration.models import AccountLink, ChannelLink, ManagedMembership
+from integration.services.ledger import bulk
 from integration.services.membership import Observed
 from integration.services.operations import (
     Activate,
@@ -18,6 +18,7 @@ from integration.services.operations import (
     CreateAccount,
     CreateChannel,
     Deactivate,
+    Operation,
     RemoveMember,
     RenameChannel,
     SetReadOnly,
@@ -30,6 +31,19 @@ from integration.services.operations import (
 from integration.services.report import Outcome
 from integration.services.settled import Settled
 from integration.services.state import Ending, Managed, RoomRole
+
+Kind = TypeVar("Kind", bound=Operation)
+ACCOUNT = ("moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated")
+CHANNEL = (
+    "moodle_group_id",
+    "moodle_course_id",
+    "room_id",
+    "name",
+    "topic",
+    "created",
+    "users_count",
+    "ended",
+)
 
 
 class Effects:
@@ -44,18 +58,14 @@ class Effects:
 
     def store(self, outcomes: Sequence[Outcome]) -> None:
         """The effects of operations that were done."""
-        kinds: dict[type, list[Outcome]] = defaultdict(list)
+        self._store_accounts(outcomes)
+        self._store_channels(outcomes)
+        self._store_added(outcomes)
+        self._store_removed(outcomes)
+        self._store_roles(outcomes)
+        self._store_active(outcomes)
         for outcome in outcomes:
-            kinds[type(outcome.operation)].append(outcome)
-        self._store_accounts([*kinds.pop(CreateAccount, ()), *kinds.pop(AdoptAccount, ())])
-        self._store_channels([*kinds.pop(CreateChannel, ()), *kinds.pop(AdoptChannel, ())])
-        self._store_added(kinds.pop(AddMembers, []))
-        self._store_removed(kinds.pop(RemoveMember, []))
-        self._store_roles([*kinds.pop(SetRoomRole, ()), *kinds.pop(UnsetRoomRole, ())])
-        self._store_active([*kinds.pop(Activate, ()), *kinds.pop(Deactivate, ())])
-        for same_kind in kinds.values():
-            for outcome in same_kind:
-                self._store_one(outcome)
+            self._store_one(outcome)
 
     def doubt(self, outcomes: Sequence[Outcome]) -> None:
         """A failed change of members may have had its effect: the next run has to look."""
@@ -90,65 +100,49 @@ class Effects:
             )
         for channel in settled.channels:
             _channels([channel.group_id]).update(
-                ended=channel.ended or "", name=channel.name
+                ended=channel.ended or "", name=channel.name, topic=channel.topic
             )
 
-    # --- whole batches ------------------------------------------------------------------------------------
+    # --- whole batches ----------------------------------------------------------------------------
 
     def _store_accounts(self, outcomes: Sequence[Outcome]) -> None:
+        """Columns as in ACCOUNT."""
+        known: list[tuple[Outcome, CreateAccount | AdoptAccount]]
+        known = [*_those(outcomes, CreateAccount), *_those(outcomes, AdoptAccount)]
         rows, replaced = [], []
-        for outcome in outcomes:
-            operation = outcome.operation
-            assert isinstance(operation, CreateAccount | AdoptAccount)
+        for outcome, operation in known:
             created = True if isinstance(operation, CreateAccount) else operation.created
             if operation.user_id in self._managed.accounts:
                 replaced.append(operation.user_id)
-            rows.append(
-                AccountLink(
-                    moodle_user_id=operation.user_id,
-                    rocketchat_user_id=outcome.account_id,
-                    username=outcome.username,
-                    created=created,
-                )
-            )
+            ids = (operation.user_id, outcome.account_id)
+            rows.append((*ids, outcome.username, created, False))
         ManagedMembership.objects.filter(account__moodle_user_id__in=replaced).delete()
-        _upsert(rows, "moodle_user_id", ["rocketchat_user_id", "username", "created", "deactivated"])
+        bulk.insert_or_update(AccountLink, "moodle_user_id", ACCOUNT, rows)
 
     def _store_channels(self, outcomes: Sequence[Outcome]) -> None:
+        """Columns as in CHANNEL."""
+        known: list[tuple[Outcome, CreateChannel | AdoptChannel]]
+        known = [*_those(outcomes, CreateChannel), *_those(outcomes, AdoptChannel)]
         rows, members, replaced = [], [], []
-        for outcome in outcomes:
-            operation = outcome.operation
-            assert isinstance(operation, CreateChannel | AdoptChannel)
-            made = isinstance(operation, CreateChannel)
-            rows.append(
-                ChannelLink(
-                    moodle_group_id=operation.group_id,
-                    moodle_course_id=operation.course_id,
-                    room_id=outcome.room_id,
-                    name=operation.name,
-                    topic=operation.topic if isinstance(operation, CreateChannel) else "",
-                    created=made or operation.created,
-                    users_count=outcome.users_count,
-                )
-            )
+        for outcome, operation in known:
             if operation.group_id in self._managed.channels:
                 replaced.append(operation.group_id)
+            topic, created = "", True
             if isinstance(operation, CreateChannel):
+                topic = operation.topic
                 members += self._joined(outcome, operation)
+            else:
+                created = operation.created
+            ids = (operation.group_id, operation.course_id, outcome.room_id)
+            rows.append((*ids, operation.name, topic, created, outcome.users_count, ""))
         ManagedMembership.objects.filter(channel__moodle_group_id__in=replaced).delete()
-        _upsert(
-            rows,
-            "moodle_group_id",
-            ["moodle_course_id", "room_id", "name", "topic", "created", "users_count", "ended"],
-        )
+        bulk.insert_or_update(ChannelLink, "moodle_group_id", CHANNEL, rows)
         self._insert_members(members)
 
     def _store_added(self, outcomes: Sequence[Outcome]) -> None:
         members = []
         counts: dict[int | None, list[int]] = defaultdict(list)  # count -> groups that have it now
-        for outcome in outcomes:
-            operation = outcome.operation
-            assert isinstance(operation, AddMembers)
+        for outcome, operation in _those(outcomes, AddMembers):
             joined = self._joined(outcome, operation)
             members += joined
             known = self._counts.get(operation.group_id)
@@ -162,9 +156,7 @@ class Effects:
 
     def _store_removed(self, outcomes: Sequence[Outcome]) -> None:
         removed = []
-        for outcome in outcomes:
-            operation = outcome.operation
-            assert isinstance(operation, RemoveMember)
+        for _, operation in _those(outcomes, RemoveMember):
             removed.append((operation.group_id, operation.user_id))
         if not removed:
             return
@@ -179,20 +171,19 @@ class Effects:
 
     def _store_roles(self, outcomes: Sequence[Outcome]) -> None:
         people: dict[RoomRole, list[tuple[int, int]]] = defaultdict(list)
-        for outcome in outcomes:
-            operation = outcome.operation
-            assert isinstance(operation, SetRoomRole | UnsetRoomRole)
-            role = operation.role if isinstance(operation, SetRoomRole) else RoomRole.MEMBER
-            people[role].append((operation.group_id, operation.user_id))
+        for _, given in _those(outcomes, SetRoomRole):
+            people[given.role].append((given.group_id, given.user_id))
+        for _, taken in _those(outcomes, UnsetRoomRole):
+            people[RoomRole.MEMBER].append((taken.group_id, taken.user_id))
         for role, members in people.items():
             self._memberships(members).update(room_role=role)
 
     def _store_active(self, outcomes: Sequence[Outcome]) -> None:
-        for kind in (Activate, Deactivate):
-            users = [o.operation.user_id for o in outcomes if isinstance(o.operation, kind)]
-            if users:
-                links = AccountLink.objects.filter(moodle_user_id__in=users)
-                links.update(deactivated=kind is Deactivate)
+        woken = [operation.user_id for _, operation in _those(outcomes, Activate)]
+        asleep = [operation.user_id for _, operation in _those(outcomes, Deactivate)]
+        for users, deactivated in ((woken, False), (asleep, True)):
+            links = AccountLink.objects.filter(moodle_user_id__in=users)
+            links.update(deactivated=deactivated)
 
     def _joined(
         self, outcome: Outcome, operation: CreateChannel | AddMembers
@@ -209,15 +200,12 @@ class Effects:
         if not members:
             return
         channels, accounts = self._primary_keys([(group, user) for group, user, _ in members])
-        ManagedMembership.objects.bulk_create(
-            [
-                ManagedMembership(channel_id=channels[group], account_id=accounts[user], ours=ours)
-                for group, user, ours in members
-                if user in accounts and group in channels
-            ],
-            batch_size=500,
-            ignore_conflicts=True,
+        rows = (
+            (channels[group], accounts[user], ours)
+            for group, user, ours in members
+            if user in accounts and group in channels
         )
+        bulk.insert_missing(ManagedMembership, ("channel_id", "account_id", "ours"), rows)
 
     def _memberships(self, members: Sequence[tuple[int, int]]) -> QuerySet[ManagedMembership]:
         """The rows of these (group id, user id)."""
@@ -238,7 +226,7 @@ class Effects:
             _keys(AccountLink, "moodle_user_id", users, self._account_keys),
         )
 
-    # --- one outcome --------------------------------------------------------------------------------------
+    # --- one outcome ------------------------------------------------------------------------------
 
     def _store_one(self, outcome: Outcome) -> None:
         operation = outcome.operation
@@ -257,11 +245,11 @@ class Effects:
             case UpdateAccount():
                 pass  # names and addresses are not stored here
             case CreateAccount() | AdoptAccount() | Activate() | Deactivate():
-                raise AssertionError("stored as a batch")
-            case CreateChannel() | AdoptChannel():
-                raise AssertionError("stored as a batch")
-            case AddMembers() | RemoveMember() | SetRoomRole() | UnsetRoomRole():
-                raise AssertionError("stored as a batch")
+                pass  # stored with others
+            case CreateChannel() | AdoptChannel() | AddMembers() | RemoveMember():
+                pass
+            case SetRoomRole() | UnsetRoomRole():
+                pass
             case _:
                 assert_never(operation)
 
@@ -274,17 +262,11 @@ def _channel(group_id: int, **values: Any) -> None:
     _channels([group_id]).update(**values)
 
 
-def _upsert(rows: Sequence[Model], unique: str, values: list[str]) -> None:
-    if not rows:
-        return
-    with_target = connection.features.supports_update_conflicts_with_target
-    type(rows[0])._default_manager.bulk_create(
-        rows,
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=[unique] if with_target else None,  # MySQL takes any unique key
-        update_fields=values,
-    )
+def _those(outcomes: Iterable[Outcome], kind: type[Kind]) -> Iterator[tuple[Outcome, Kind]]:
+    """The outcomes of this kind of operation, each with its operation."""
+    for outcome in outcomes:
+        if isinstance(outcome.operation, kind):
+            yield outcome, outcome.operation
 
 
 def _keys(model: Any, column: str, wanted: set[int], cache: dict[int, int]) -> Mapping[int, int]:

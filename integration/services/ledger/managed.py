@@ -1,8 +1,10 @@
-"""What rcsync manages, read from our tables as one value, in a handful of statements whatever the size."""
+"""What rcsync manages, read from our tables as one value, in a handful of statements."""
 
 from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from integration.models import (
     AccountLink,
@@ -11,6 +13,7 @@ from integration.models import (
     ManagedMembership,
     SyncOperation,
 )
+from integration.services.ledger.bulk import rows_of
 from integration.services.operations import (
     AddMembers,
     Archive,
@@ -19,6 +22,7 @@ from integration.services.operations import (
     Deactivate,
     RenameChannel,
     SetReadOnly,
+    SetTopic,
 )
 from integration.services.state import (
     Ending,
@@ -31,6 +35,10 @@ from integration.services.state import (
 )
 
 _ROLES = {role.value: role for role in RoomRole}
+JOINING = frozenset({AddMembers.kind, CreateChannel.kind})
+CHANGES = frozenset(
+    {Deactivate.kind, Archive.kind, SetReadOnly.kind, RenameChannel.kind, SetTopic.kind}
+)
 
 
 def load_managed(scope: Scope, current_run: int) -> Managed:
@@ -43,10 +51,19 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
         channels=channels,
         members=_members(scope, account_keys, channel_keys),
         unfinished_accounts=frozenset(
-            unfinished.filter(kind=CreateAccount.kind).values_list("moodle_user_id", flat=True)
+            row.user_id for row in unfinished if row.kind == CreateAccount.kind and row.user_id
         ),
-        unfinished_members=_unfinished_members(unfinished),
-        unfinished_endings=_unfinished_endings(unfinished),
+        unfinished_members=frozenset(
+            (row.group_id, joiner["user"])
+            for row in unfinished
+            if row.kind in JOINING and row.group_id is not None
+            for joiner in row.details.get("joiners", ())
+        ),
+        unfinished_changes=frozenset(
+            (row.kind, row.group_id or row.user_id or 0)
+            for row in unfinished
+            if row.kind in CHANGES
+        ),
     )
 
 
@@ -61,8 +78,10 @@ def _accounts() -> tuple[dict[int, ManagedAccount], dict[int, int]]:
     rows = AccountLink.objects.order_by().values_list(
         "pk", "moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated"
     )
-    for key, user_id, account_id, username, created, deactivated in rows.iterator(5000):
-        accounts[user_id] = ManagedAccount(user_id, account_id, username, created, deactivated)
+    for key, user_id, account_id, username, created, deactivated in rows_of(rows):
+        accounts[user_id] = ManagedAccount(
+            user_id, account_id, username, bool(created), bool(deactivated)
+        )
         keys[key] = user_id
     return accounts, keys
 
@@ -71,9 +90,16 @@ def _channels() -> tuple[dict[int, ManagedChannel], dict[int, int]]:
     channels: dict[int, ManagedChannel] = {}
     keys: dict[int, int] = {}
     rows = ChannelLink.objects.order_by().values_list(
-        "pk", "moodle_group_id", "moodle_course_id", "room_id", "name", "topic", "users_count", "ended"
+        "pk",
+        "moodle_group_id",
+        "moodle_course_id",
+        "room_id",
+        "name",
+        "topic",
+        "users_count",
+        "ended",
     )
-    for key, group_id, course_id, room_id, name, topic, users_count, ended in rows.iterator(5000):
+    for key, group_id, course_id, room_id, name, topic, users_count, ended in rows_of(rows):
         channels[group_id] = ManagedChannel(
             group_id, course_id, room_id, name, topic, users_count, Ending(ended) if ended else None
         )
@@ -90,32 +116,25 @@ def _members(
     if scope.users is not None:
         rows = rows.filter(account__moodle_user_id__in=scope.users)
     members: dict[int, dict[int, ManagedMember]] = defaultdict(dict)
-    kinds = {(role, ours): ManagedMember(_ROLES[role], ours) for role in _ROLES for ours in (True, False)}
+    kinds = {  # also for 1 and 0, which are equal to True and False
+        (role, ours): ManagedMember(_ROLES[role], ours) for role in _ROLES for ours in (True, False)
+    }
     values = rows.values_list("channel_id", "account_id", "room_role", "ours")
-    for channel, account, role, ours in values.iterator(5000):
+    for channel, account, role, ours in rows_of(values):
         members[channel_keys[channel]][account_keys[account]] = kinds[role, ours]
     return members
 
 
-def _unfinished(current_run: int) -> QuerySet[SyncOperation]:
+class _Unfinished(NamedTuple):
+    kind: str
+    group_id: int | None
+    user_id: int | None
+    details: Mapping[str, Any]
+
+
+def _unfinished(current_run: int) -> list[_Unfinished]:
     """Operations whose outcome is unknown: their process died, or the answer was lost."""
-    return SyncOperation.objects.filter(
-        Q(status=SyncOperation.Status.STARTED) | Q(in_doubt=True)
-    ).exclude(run_id=current_run)
-
-
-def _unfinished_endings(unfinished: QuerySet[SyncOperation]) -> frozenset[tuple[str, int]]:
-    endings = (Deactivate.kind, Archive.kind, SetReadOnly.kind, RenameChannel.kind)
-    rows = unfinished.filter(kind__in=endings).values_list("kind", "moodle_group_id", "moodle_user_id")
-    return frozenset((kind, group_id or user_id) for kind, group_id, user_id in rows)
-
-
-def _unfinished_members(unfinished: QuerySet[SyncOperation]) -> frozenset[tuple[int, int]]:
-    return frozenset(
-        (group_id, joiner["user"])
-        for group_id, details in unfinished.filter(
-            kind__in=[AddMembers.kind, CreateChannel.kind]
-        ).values_list("moodle_group_id", "details")
-        if group_id is not None
-        for joiner in details.get("joiners", ())
-    )
+    unknown = Q(status=SyncOperation.Status.STARTED) | Q(in_doubt=True)
+    rows = SyncOperation.objects.filter(unknown).exclude(run_id=current_run).order_by()
+    columns = ("kind", "moodle_group_id", "moodle_user_id", "details")
+    return [_Unfinished(*row) for row in rows.values_list(*columns)]

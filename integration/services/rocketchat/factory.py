@@ -6,6 +6,7 @@ from typing import Self
 
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.connection import Connection
+from integration.services.facts import ServerFacts
 from integration.services.rocketchat.features import Features
 from integration.services.rocketchat.snapshot import RemoteReader
 from integration.services.rocketchat.stats import Stats
@@ -19,10 +20,11 @@ class RocketChatRemote:
     Threads may share it; close it when done (it is a context manager).
     """
 
-    def __init__(self, client: RocketChat) -> None:
+    def __init__(self, client: RocketChat, known: ServerFacts | None = None) -> None:
         self.client = client
-        self.features = Features(client)
-        self.reader = RemoteReader(client, self.features)
+        self._known = known
+        self.features = Features(client, known)
+        self.reader = RemoteReader(client, self.features, known)
         self._writes = RocketChatWrites(client, self.features)
 
     def __enter__(self) -> Self:
@@ -48,6 +50,17 @@ class RocketChatRemote:
         """Requests and waiting so far, for the run's report."""
         return self.client.stats
 
+    def facts(self, now: float) -> ServerFacts:
+        """What to keep for the next run; `learnt_at` is when the server was really asked."""
+        learnt_at = self._known.learnt_at if self._known else now
+        return ServerFacts(
+            self.client.connection.url,
+            learnt_at,
+            self.features.version,
+            self.name_rules(),
+            self.features.missing,
+        )
+
     def name_rules(self) -> NameRules:
         return self.reader.name_rules()
 
@@ -61,6 +74,6 @@ class RocketChatRemote:
         return self.reader.read(known_counts=known_counts, wanted_names=wanted_names, audit=audit)
 
 
-def connect(connection: Connection) -> RocketChatRemote:
-    """Nothing is sent yet; the first call logs in where that is needed."""
-    return RocketChatRemote(RocketChat(connection))
+def connect(connection: Connection, known: ServerFacts | None = None) -> RocketChatRemote:
+    """Nothing is sent yet; the first call logs in where that is needed. `known` saves asking again."""
+    return RocketChatRemote(RocketChat(connection), known)

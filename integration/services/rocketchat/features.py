@@ -9,10 +9,12 @@ import threading
 from integration.services.errors import RocketChatError, UnexpectedAnswer
 from integration.services.rocketchat.answers import text
 from integration.services.rocketchat.client import RocketChat
+from integration.services.facts import ServerFacts
 
 Version = tuple[int, int]
 LIST_BY_STATUS: Version = (6, 8)
 MEMBERS_BY_ROLE: Version = (7, 3)
+TOPIC_AT_CREATION: Version = (4, 0)  # 3.11 drops it, 6.5 keeps it; between them nobody looked
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
 _NO_ARRAYS = re.compile(r"additional propert|user-?param-not-provided", re.IGNORECASE)
 
@@ -23,12 +25,12 @@ class Features:
     Threads may share it: each question settles on the same answer.
     """
 
-    def __init__(self, client: RocketChat) -> None:
+    def __init__(self, client: RocketChat, known: ServerFacts | None = None) -> None:
         self._client = client
         self._lock = threading.Lock()
-        self._version: Version | None = None
-        self._asked = False
-        self._missing: set[str] = set()
+        self._version: Version | None = known.version if known else None
+        self._asked = known is not None
+        self._missing: set[str] = set(known.missing) if known else set()
         self.count_unlimited = True  # count=0 returns everything (API_Allow_Infinite_Count)
 
     @property
@@ -58,6 +60,11 @@ class Features:
         if feature in self._missing:
             return False
         return self.version is None or self.version >= since
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """What was found missing so far."""
+        return frozenset(self._missing)
 
     def lacks(self, feature: str) -> None:
         self._missing.add(feature)

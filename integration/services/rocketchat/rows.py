@@ -42,8 +42,11 @@ def account(row: Json, where: str) -> RemoteAccount:
 
 
 def emails(row: Json, where: str) -> tuple[str, ...]:
-    if row.get("emails") is None:
-        return ()
+    match row.get("emails"):
+        case None:
+            return ()
+        case [{"address": str(address)}] if address:  # nearly everybody's: the short way
+            return (address.lower(),)
     addresses = (text(entry, "address", where) for entry in objects(row, "emails", where))
     return tuple(address.lower() for address in addresses if address)
 

@@ -13,7 +13,12 @@ from integration.services.errors import (
 )
 from integration.services.rocketchat.answers import inner
 from integration.services.rocketchat.client import RocketChat
-from integration.services.rocketchat.features import LIST_BY_STATUS, Features
+from integration.services.facts import ServerFacts
+from integration.services.rocketchat.features import (
+    LIST_BY_STATUS,
+    TOPIC_AT_CREATION,
+    Features,
+)
 from integration.services.rocketchat.members import MemberReader
 from integration.services.rocketchat.paging import Listing, read_all
 from integration.services.rocketchat.parallel import in_parallel
@@ -30,14 +35,25 @@ ROOMS = "rooms.adminRooms"
 
 
 class RemoteReader:
-    """Reads, never writes. Without changes: version, settings, users, rooms, one request each."""
+    """Reads, never writes. Without changes: users and rooms, one request each.
 
-    def __init__(self, client: RocketChat, features: Features) -> None:
+    Version and settings are two more, where `known` does not hold them.
+    """
+
+    def __init__(
+        self, client: RocketChat, features: Features, known: ServerFacts | None = None
+    ) -> None:
         self._client, self._features = client, features
         self._members = MemberReader(client, features)
+        self._rules = known.rules if known else None
 
     def name_rules(self) -> NameRules:
-        return PublicSettings.read(self._client, self._features).name_rules()
+        """Asked once."""
+        if self._rules is None:
+            rules = PublicSettings.read(self._client, self._features).name_rules()
+            topics = self._features.has("topic at creation", TOPIC_AT_CREATION)
+            self._rules = replace(rules, topic_at_creation=topics)
+        return self._rules
 
     def read(
         self,

@@ -1,0 +1,55 @@
+"""Enrolments that begin or end by the clock: no event tells of them.
+
+Wants to be called inside `read_whole`.
+"""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from django.db.models import Min, Q
+
+from integration.services.events.hints import Hint
+from moodle.models import Enrol, UserEnrolment
+from moodle.router import MOODLE
+
+CHUNK = 500
+
+
+class Turns(NamedTuple):
+    """Who came in or went out, and when (unix seconds) the next one will; None = nobody."""
+
+    hints: frozenset[Hint]
+    following: int | None
+
+
+def turns(courses: Collection[int], since: int, now: int) -> Turns:
+    """What the clock changed in these courses after the look at `since`, up to `now`.
+
+    An enrolment counts while timestart < now and (timeend = 0 or timeend > now).
+    """
+    methods = _methods(courses)
+    hints: set[Hint] = set()
+    moments: list[int] = []
+    keys = sorted(methods)
+    for start in range(0, len(keys), CHUNK):
+        rows = UserEnrolment.objects.using(MOODLE).filter(enrolid__in=keys[start : start + CHUNK])
+        began = Q(timestart__gte=since, timestart__lt=now)
+        ended = Q(timeend__gt=since, timeend__lte=now)
+        for method, user_id in rows.filter(began | ended).values_list("enrolid", "userid"):
+            hints.add(Hint(methods[method], user_id))
+        ahead = rows.aggregate(
+            begins=Min("timestart", filter=Q(timestart__gte=now)),
+            ends=Min("timeend", filter=Q(timeend__gt=now)),
+        )
+        moments += [moment for moment in ahead.values() if moment is not None]
+    return Turns(frozenset(hints), min(moments, default=None))
+
+
+def _methods(courses: Collection[int]) -> dict[int, int]:
+    """Enrolment method -> course."""
+    ids = sorted(courses)
+    methods: dict[int, int] = {}
+    for start in range(0, len(ids), CHUNK):
+        rows = Enrol.objects.using(MOODLE).filter(courseid__in=ids[start : start + CHUNK])
+        methods.update(rows.values_list("id", "courseid"))
+    return methods

@@ -1,0 +1,48 @@
+"""How far we read, in one row; of several machines one reads at a time."""
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from integration.models import EventCursor
+
+SECONDS = 30  # without a word for so long, another machine takes over
+
+
+def take(owner: str) -> EventCursor | None:
+    """The cursor, held by `owner` for a while; None when another machine has it."""
+    now = timezone.now()
+    EventCursor.objects.get_or_create(pk=1)
+    free = Q(lease_expires__isnull=True) | Q(lease_expires__lt=now) | Q(lease_owner=owner)
+    taken = EventCursor.objects.filter(free, pk=1).update(
+        lease_owner=owner, lease_expires=now + timedelta(seconds=SECONDS)
+    )
+    return EventCursor.objects.get(pk=1) if taken else None
+
+
+def store(cursor: EventCursor, owner: str) -> bool:
+    """Store what was read. False when another machine took over meanwhile: then it counts."""
+    kept = EventCursor.objects.filter(pk=1, lease_owner=owner)
+    return bool(
+        kept.update(
+            last_id=cursor.last_id,
+            gaps=cursor.gaps,
+            clock=cursor.clock,
+            next_turn=cursor.next_turn,
+            watermark=cursor.watermark,
+            polled_at=timezone.now(),
+            rows_read=cursor.rows_read,
+            problem=cursor.problem,
+            lease_expires=timezone.now() + timedelta(seconds=SECONDS),
+        )
+    )
+
+
+def let_go(owner: str) -> None:
+    EventCursor.objects.filter(pk=1, lease_owner=owner).update(lease_owner="", lease_expires=None)
+
+
+def report(owner: str, problem: str) -> None:
+    """The look failed; where we are stays as it is."""
+    EventCursor.objects.filter(pk=1, lease_owner=owner).update(problem=problem)

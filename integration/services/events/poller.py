@@ -1,0 +1,129 @@
+"""Reads log and clock every few seconds and queues a run for what they hint at."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.db import close_old_connections, connections, transaction
+
+from integration.models import EventCursor, IntegrationSettings, SyncRun
+from integration.services.background import queue
+from integration.services.errors import SyncError
+from integration.services.events import clock, cursor, gaps, log, watermarks
+from integration.services.events.hints import Hint, hint_of
+from integration.services.events.scopes import event_courses, scopes_of
+from integration.services.runner import Order
+from integration.services.state import Scope
+from moodle.reading import read_whole
+
+logger = logging.getLogger(__name__)
+
+CLOCK_SECONDS = 60  # for enrolments that were added since and pass soon
+WATERMARK_SECONDS = 60  # these columns have no index
+LONG_AWAY = 3600  # seconds: rows of the log may have been deleted unread
+IDLE_SECONDS = 10.0
+LOG_IS_OFF = (
+    "Moodle's standard log is switched off (Site administration > Plugins > Logging). Additions "
+    "and changes are found by their times, once a minute; removals only by the next full pass."
+)
+
+
+def poll_until(stop: threading.Event, owner: str) -> None:
+    """The thread of the worker command."""
+    try:
+        while not stop.wait(_poll(owner)):
+            pass
+    finally:
+        cursor.let_go(owner)
+        connections.close_all()
+
+
+def _poll(owner: str) -> float:
+    """One look; the answer is how long to wait for the next one."""
+    try:
+        close_old_connections()
+        settings = IntegrationSettings.load()
+        if not settings.event_polling:
+            return IDLE_SECONDS
+        poll_once(owner)
+    except SyncError as error:
+        logger.warning("moodle's events could not be read: %s", error)
+        cursor.report(owner, str(error))
+        return IDLE_SECONDS
+    except Exception:
+        logger.exception("the look at events failed and is tried again")
+        return IDLE_SECONDS
+    return float(settings.event_seconds)
+
+
+def poll_once(owner: str, now: Callable[[], float] = time.time) -> list[SyncRun]:
+    """One look at log and clock. Runs and cursor are stored together, or neither."""
+    at = cursor.take(owner)
+    if at is None:
+        return []
+    courses = event_courses()
+    if not courses:
+        at.last_id, at.gaps, at.clock, at.next_turn, at.problem = None, [], None, None, ""
+        cursor.store(at, owner)
+        return []
+    scopes = read_whole(lambda: _look(at, courses, int(now())))
+    with transaction.atomic():
+        runs = [queue.enqueue(_order(scope)) for scope in scopes]
+        if not cursor.store(at, owner):  # another machine took over, and what it read counts
+            transaction.set_rollback(True)
+            return []
+    return runs
+
+
+def _order(scope: Scope) -> Order:
+    return Order(SyncRun.Kind.APPLY, SyncRun.Trigger.EVENT, scope)
+
+
+def _look(at: EventCursor, courses: frozenset[int], now: int) -> list[Scope]:
+    """Moves the cursor on and answers where to look."""
+    hints = _by_log(at, courses, now) | _by_clock(at, courses, now)
+    return scopes_of(hints, courses)
+
+
+def _by_log(at: EventCursor, courses: frozenset[int], now: int) -> set[Hint]:
+    if not log.is_on():
+        at.problem, at.last_id, at.gaps = LOG_IS_OFF, None, []
+        return _by_watermark(at, courses, now)
+    at.problem, at.watermark = "", None
+    low, high = log.ends()
+    if at.last_id is None or high < at.last_id or _slept_too_long(at, low, now):
+        at.last_id, at.gaps = high, []
+        return {Hint()}  # what happened before is not known: look at everything once
+    late = log.late([(first, last, since) for first, last, since in at.gaps])
+    rows = late + log.after(at.last_id)
+    numbers = [row.row_id for row in rows]
+    at.gaps = [list(gap) for gap in gaps.after(map(tuple, at.gaps), at.last_id, numbers, now)]
+    at.last_id = max([at.last_id, *numbers])
+    at.rows_read += len(rows)
+    return {hint for row in rows if (hint := hint_of(row)) is not None}
+
+
+def _slept_too_long(at: EventCursor, low: int, now: int) -> bool:
+    """Rows that we did not read are gone already."""
+    away = at.polled_at is not None and now - at.polled_at.timestamp() > LONG_AWAY
+    return away and at.last_id is not None and low > at.last_id + 1
+
+
+def _by_watermark(at: EventCursor, courses: frozenset[int], now: int) -> set[Hint]:
+    if at.watermark is None:
+        at.watermark = now
+        return {Hint()}
+    if now - at.watermark < WATERMARK_SECONDS:
+        return set()
+    since, at.watermark = at.watermark, now
+    return watermarks.changed_since(since - 1, courses)  # rows of that very second, too
+
+
+def _by_clock(at: EventCursor, courses: frozenset[int], now: int) -> frozenset[Hint]:
+    due = at.next_turn is not None and now > at.next_turn
+    if at.clock is not None and not due and now - at.clock < CLOCK_SECONDS:
+        return frozenset()
+    found = clock.turns(courses, now if at.clock is None else at.clock, now)
+    at.clock, at.next_turn = now, found.following
+    return found.hints

@@ -1,0 +1,77 @@
+"""From hints to scopes: merged, and narrowed to what rcsync is to touch by itself."""
+
+from collections.abc import Collection, Iterable
+
+from integration.models import AccountLink, IntegratedCourse, ManagedMembership
+from integration.services.events.hints import Hint
+from integration.services.state import Scope
+from moodle.models import Enrol, UserEnrolment
+from moodle.router import MOODLE
+
+MOST_PEOPLE = 30  # more are quicker looked at course by course
+
+
+def event_courses() -> frozenset[int]:
+    """The courses that are looked at when something happens."""
+    rows = IntegratedCourse.objects.filter(event_sync=True)
+    return frozenset(rows.values_list("course_id", flat=True))
+
+
+def scopes_of(hints: Iterable[Hint], courses: frozenset[int]) -> list[Scope]:
+    """At most two scopes: one for whole courses, one for people. `courses` are the event courses.
+
+    Reads Moodle, so it wants to be called inside `read_whole`.
+    """
+    hints = set(hints)
+    if Hint() in hints:
+        return [Scope(courses=courses)] if courses else []
+    whole = {h.course_id for h in hints if h.user_id is None and h.course_id in courses}
+    people, touched = _people(hints, courses, whole)
+    if len(people) > MOST_PEOPLE:
+        whole |= touched
+        people = set()
+    scopes = [Scope(courses=frozenset(whole))] if whole else []
+    if people:
+        scopes.append(Scope(courses=frozenset(touched - whole), users=frozenset(people)))
+    return scopes
+
+
+def _people(
+    hints: Iterable[Hint], courses: frozenset[int], whole: Collection[int | None]
+) -> tuple[set[int], set[int]]:
+    """Whom to look at, and in which courses; without those of courses looked at as a whole."""
+    people: set[int] = set()
+    touched: set[int] = set()
+    anywhere: set[int] = set()
+    for hint in hints:
+        if hint.user_id is None:
+            continue
+        if hint.course_id is None:
+            anywhere.add(hint.user_id)
+        elif hint.course_id in courses and hint.course_id not in whole:
+            people.add(hint.user_id)
+            touched.add(hint.course_id)
+    known, theirs = _known(anywhere, courses)
+    return people | known, touched | theirs
+
+
+def _known(users: set[int], courses: frozenset[int]) -> tuple[set[int], set[int]]:
+    """Those of the users whom we have to do with, and the event courses where they are."""
+    if not users or not courses:
+        return set(), set()
+    places = set(
+        ManagedMembership.objects.filter(
+            account__moodle_user_id__in=users, channel__moodle_course_id__in=courses
+        ).values_list("account__moodle_user_id", "channel__moodle_course_id")
+    )
+    rows = UserEnrolment.objects.using(MOODLE).filter(userid__in=users)
+    pairs = list(rows.values_list("userid", "enrolid"))
+    methods = dict(
+        Enrol.objects.using(MOODLE)
+        .filter(id__in={method for _, method in pairs})
+        .values_list("id", "courseid")
+    )
+    places |= {(user, methods[method]) for user, method in pairs if methods.get(method) in courses}
+    linked = AccountLink.objects.filter(moodle_user_id__in=users)
+    known = {user for user, _ in places} | set(linked.values_list("moodle_user_id", flat=True))
+    return known, {course for _, course in places}

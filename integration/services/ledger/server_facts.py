@@ -1,0 +1,17 @@
+"""What is remembered of the Rocket.Chat server from one run to the next."""
+
+import time
+
+from integration.models import IntegrationSettings
+from integration.services.facts import ServerFacts
+
+
+def recall(url: str) -> ServerFacts | None:
+    """What an earlier run learnt about the server at `url`, if that is not too long ago."""
+    facts = ServerFacts.from_json(IntegrationSettings.load().server_facts)
+    return facts if facts and facts.is_fresh(url, time.time()) else None
+
+
+def remember(facts: ServerFacts | None) -> None:
+    """None forgets: after failures the next run asks anew, because the server may have changed."""
+    IntegrationSettings.objects.update(server_facts=facts.as_json() if facts else {})
