@@ -258,9 +258,32 @@ class Changes:
         user = self.rng.choice(self._members)[1]
         return (
             "person site-wide",
-            lambda: desk.update_person(user, suspended=1),
-            lambda: desk.update_person(user, suspended=0),
+            lambda: _update_person(desk, user, suspended=1),
+            lambda: _update_person(desk, user, suspended=0),
         )
+
+
+def _update_person(desk: Any, user: int, **values: Any) -> None:
+    """The people of the scaled Moodle have no contexts, which the desk would put into its row."""
+    from moodle.models import Context, LogEntry, User
+
+    desk.records.update(User, user, **values)
+    desk.records.insert(
+        LogEntry,
+        eventname="\\core\\event\\user_updated",
+        objecttable="user",
+        objectid=user,
+        crud="u",
+        edulevel=0,
+        contextid=0,
+        contextlevel=Context.USER,
+        contextinstanceid=user,
+        userid=2,
+        courseid=0,
+        relateduserid=user,
+        other="null",
+        timecreated=int(time.time()),
+    )
 
 
 if __name__ == "__main__":

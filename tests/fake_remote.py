@@ -120,6 +120,9 @@ class FakeRemote:
     def writes(self) -> "FakeRemote":
         return self
 
+    def begin(self) -> None:
+        """Everything is here already."""
+
     def name_rules(self) -> NameRules:
         return self.rules
 

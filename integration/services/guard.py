@@ -1,88 +1,206 @@
-"""The safety guard: how much one run may take away without asking. Pure."""
+"""The safety guard: how much may be taken away without asking. Pure.
 
-from collections.abc import Iterable
+Memberships, accounts and channels are counted apart, in the run, in each course, and together with what went
+in the last 24 hours. Over a limit the removals wait for a person; where the server or Moodle does not seem to
+be the one we know, everything waits.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from integration.services.operations import (
     AdoptAccount,
     Archive,
     CreateAccount,
     Deactivate,
+    Operation,
     RemoveMember,
     SetReadOnly,
+    UnsetRoomRole,
+    course_of,
+    group_of,
+    user_of,
 )
 from integration.services.plan import Plan
-from integration.services.policy import Limits
+from integration.services.policy import Limits, Span, What
 from integration.services.state import Managed, Scope
+
+
+class Holds(StrEnum):
+    """What has to wait when a limit is passed."""
+
+    REMOVALS = "removals"
+    EVERYTHING = "everything"  # this may be the wrong server, or half a Moodle
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One limit that a plan passes: `count` of `managed` things would go."""
+    """One limit that a plan passes: `count` of `managed` things. `code` names the limit for machines."""
 
     what: str
     count: int
     managed: int
-    percent: int  # the limit
+    percent: int | None  # the limit, None where only the number is limited
+    code: str = ""
+    holds: Holds = Holds.REMOVALS
+    absolute: int | None = None
 
     def __str__(self) -> str:
         share = 100 * self.count // max(self.managed, 1)
-        return (
-            f"{self.count} of {self.managed} {self.what} ({share} %); the limit is {self.percent} %"
-        )
+        limits = [f"{self.percent} %"] if self.percent is not None else []
+        limits += [str(self.absolute)] if self.absolute is not None else []
+        limit = " and ".join(limits)
+        return f"{self.count} of {self.managed} {self.what} ({share} %); the limit is {limit}"
 
 
-def breaches(plan: Plan, managed: Managed, scope: Scope, limits: Limits) -> list[Breach]:
-    """Every limit that the plan passes; an empty list means that it is safe to apply."""
+WORDS = {
+    What.MEMBERSHIPS: "managed memberships would be removed",
+    What.ACCOUNTS: "managed accounts would be deactivated",
+    What.CHANNELS: "managed channels would be archived or become read-only",
+}
+
+
+def takes(operation: Operation) -> What | None:
+    """What the operation takes away, None for one that gives."""
+    match operation:
+        case RemoveMember():
+            return What.MEMBERSHIPS
+        case Deactivate():
+            return What.ACCOUNTS
+        case Archive() | SetReadOnly(read_only=True):
+            return What.CHANNELS
+    return None
+
+
+def is_removal(operation: Operation) -> bool:
+    """What waits when removals wait: also a room role that is taken."""
+    return takes(operation) is not None or isinstance(operation, UnsetRoomRole)
+
+
+def name_of(operation: Operation) -> str:
+    """The operation for an approval: the same change to the same account and room, whatever its reason."""
+    ids = (
+        operation.kind,
+        group_of(operation),
+        user_of(operation),
+        getattr(operation, "room_id", None),
+        getattr(operation, "account_id", None),
+    )
+    return "/".join("" if part is None else str(part) for part in ids)
+
+
+def breaches(
+    plan: Plan,
+    managed: Managed,
+    scope: Scope,
+    limits: Limits,
+    approved: Collection[str] = (),
+) -> list[Breach]:
+    """Every limit that the plan passes; an empty list means that it is safe to apply.
+
+    `approved` are names of operations that a person has let pass: they do not count.
+    """
+    removals = [
+        operation
+        for operation in plan.operations
+        if takes(operation) and name_of(operation) not in approved
+    ]
+    return [
+        *_in_run(removals, managed, scope, limits),
+        *_in_courses(removals, managed, limits),
+        *_in_a_day(removals, managed, limits),
+        *_wrong_server(plan, managed, scope, limits),
+    ]
+
+
+def _in_run(
+    removals: Iterable[Operation], managed: Managed, scope: Scope, limits: Limits
+) -> Iterator[Breach]:
+    count = Counter(takes(operation) for operation in removals)
+    total = _managed(managed, scope)
+    for what in What:
+        yield from _over(limits, what, Span.RUN, count[what], total[what], WORDS[what])
+
+
+def _in_courses(
+    removals: Iterable[Operation], managed: Managed, limits: Limits
+) -> Iterator[Breach]:
+    count = Counter((course_of(operation), takes(operation)) for operation in removals)
+    for (course, what), number in sorted(count.items(), key=str):
+        if course is None or what is None:
+            continue
+        total = _managed(managed, Scope(courses=frozenset({course})))
+        words = f"{WORDS[what]} in course {course}"
+        yield from _over(limits, what, Span.COURSE, number, total[what], words)
+
+
+def _in_a_day(
+    removals: Iterable[Operation], managed: Managed, limits: Limits
+) -> Iterator[Breach]:
+    count = Counter(takes(operation) for operation in removals)
+    total = _managed(managed, Scope())
+    for what in What:
+        lately = managed.removed_lately.get(what, 0)
+        if count[what] and lately:
+            words = f"{WORDS[what]} within 24 hours"
+            before = total[what] + (lately if what is What.MEMBERSHIPS else 0)
+            yield from _over(limits, what, Span.DAY, count[what] + lately, before, words)
+
+
+def _managed(managed: Managed, scope: Scope) -> dict[What, int]:
+    """How much there is that could be taken."""
     groups = [
         group_id
         for group_id, channel in managed.channels.items()
         if scope.has_course(channel.course_id)
     ]
-    memberships = sum(
-        member.ours and scope.has_user(user_id)
-        for group_id in groups
-        for user_id, member in managed.members.get(group_id, {}).items()
-    )
-    accounts = sum(scope.has_user(user_id) for user_id in managed.accounts)
-    operations = plan.operations
-    counted = (
-        ("managed memberships would be removed", _count(operations, RemoveMember), memberships),
-        ("managed accounts would be deactivated", _count(operations, Deactivate), accounts),
-        ("managed channels would be archived", _count(operations, Archive), len(groups)),
-        ("managed channels would become read-only", _closing(operations), len(groups)),
-        (
-            "managed accounts do not exist any more on this server and would be made or found again",
-            _again(plan),
-            accounts,
+    return {
+        What.MEMBERSHIPS: sum(
+            member.ours and scope.has_user(user_id)
+            for group_id in groups
+            for user_id, member in managed.members.get(group_id, {}).items()
         ),
-        (
-            "managed channels do not exist any more on this server",
-            len(plan.vanished_channels),
-            len(groups),
-        ),
-    )
-    return [
-        Breach(what, count, total, limits.percent)
-        for what, count, total in counted
-        if count >= limits.from_count and count * 100 > total * limits.percent
-    ]
+        What.ACCOUNTS: sum(scope.has_user(user_id) for user_id in managed.accounts),
+        What.CHANNELS: len(groups),
+    }
 
 
-def _count(operations: Iterable[object], kind: type) -> int:
-    return sum(isinstance(operation, kind) for operation in operations)
+def _wrong_server(
+    plan: Plan, managed: Managed, scope: Scope, limits: Limits
+) -> Iterator[Breach]:
+    total = _managed(managed, scope)
+    words = "managed accounts do not exist any more on this server and would be made or found again"
+    yield from _over(
+        limits, What.ACCOUNTS, Span.RUN, _again(plan), total[What.ACCOUNTS], words, "vanished/accounts"
+    )
+    words = "managed channels do not exist any more on this server"
+    count = len(plan.vanished_channels)
+    yield from _over(
+        limits, What.CHANNELS, Span.RUN, count, total[What.CHANNELS], words, "vanished/channels"
+    )
+
+
+def _over(
+    limits: Limits, what: What, span: Span, count: int, total: int, words: str, code: str = ""
+) -> Iterator[Breach]:
+    limit = limits.of(what, span)
+    percent = limit.percent if limit.percent is not None else 100
+    too_much = limit.absolute is not None and count > limit.absolute
+    if count >= limits.from_count and count * 100 > total * percent:
+        too_much = True
+    if too_much:
+        holds = Holds.EVERYTHING if code else Holds.REMOVALS
+        yield Breach(
+            words, count, total, limit.percent, code or f"{what}/{span}", holds, limit.absolute
+        )
 
 
 def _again(plan: Plan) -> int:
-    """Vanished accounts of people who still need one. What else vanished stays away and harms nobody."""
+    """Vanished accounts of people who still need one. What else vanished harms nobody."""
     vanished = set(plan.vanished_accounts)
     return sum(
         isinstance(operation, CreateAccount | AdoptAccount) and operation.user_id in vanished
         for operation in plan.operations
-    )
-
-
-def _closing(operations: Iterable[object]) -> int:
-    return sum(
-        isinstance(operation, SetReadOnly) and operation.read_only for operation in operations
     )

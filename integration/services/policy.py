@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from integration.services.patterns import Pattern
 from integration.services.state import Ending, RoomRole
@@ -30,16 +31,62 @@ class Deactivation(StrEnum):
     ENROLMENT = "enrolment"  # also when no integrated course has an active enrolment of the person
 
 
+class Cause(StrEnum):
+    """Why somebody who is still in the group should not be in its channel any more."""
+
+    SUSPENDED = "suspended"  # in Moodle as a whole; also unconfirmed people and those who may not log in
+    DELETED = "deleted"
+    UNENROLLED = "unenrolled"  # no enrolment in the course counts any more
+    ROLE_LOST = "role_lost"  # no included role
+
+
+class What(StrEnum):
+    """What can be taken away."""
+
+    MEMBERSHIPS = "memberships"
+    ACCOUNTS = "accounts"
+    CHANNELS = "channels"
+
+
+class Span(StrEnum):
+    """Within what a limit counts."""
+
+    RUN = "run"
+    COURSE = "course"
+    DAY = "day"
+
+
+class Limit(NamedTuple):
+    """The most that may go: a share of what is managed, and a number. None: no limit of that kind."""
+
+    percent: int | None
+    absolute: int | None
+
+
+COURSE_PERCENT = 75  # a course may change more at once than the whole site
+DAY_PERCENT = 50
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much one run may take away before a person is asked.
 
-    A limit is passed when more than `percent` of what rcsync manages in the scope would go, and at least
-    `from_count` of it.
+    A limit in percent is passed when more than that of what rcsync manages would go, and at least
+    `from_count` of it. `percent` is for one run; `special` is what the administrator set instead.
+    `additions_go_on`: what gives is done while what takes waits. A Moodle that shrinks by more than
+    `shrink_percent` from one run to the next is not believed, from `shrink_from` rows up.
     """
 
     percent: int = 30
     from_count: int = 5
+    special: Mapping[tuple[What, Span], Limit] = field(default_factory=dict)
+    additions_go_on: bool = False
+    shrink_percent: int = 50
+    shrink_from: int = 20
+
+    def of(self, what: What, span: Span) -> Limit:
+        usual = {Span.RUN: self.percent, Span.COURSE: COURSE_PERCENT, Span.DAY: DAY_PERCENT}
+        return self.special.get((what, span)) or Limit(max(usual[span], self.percent), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +113,12 @@ class Policy:
     on_pattern_unmatched: Ending = Ending.KEEP
     on_course_hidden: Ending | None = None  # None: go on as before
     on_course_deleted: Ending = Ending.ARCHIVE
+    on_course_ended: Ending | None = None  # its end date is past
+    on_category_hidden: Ending | None = None
+    on_course_removed: Ending = Ending.KEEP  # it is not integrated any more
+    members_kept: frozenset[Cause] = frozenset()  # causes that remove nobody from a channel
+    accounts_kept: frozenset[Cause] = frozenset()  # causes that deactivate no account
+    grace_members: int = 0  # days
+    grace_accounts: int = 0
+    grace_channels: int = 0
     limits: Limits = Limits()

@@ -83,6 +83,13 @@ class Remote(Protocol):
     @property
     def writes(self) -> Writes: ...
 
+    def begin(self) -> None:
+        """May begin to read in the background what `name_rules` and `read` will be asked for.
+
+        Raises nothing: they will.
+        """
+        ...
+
     def name_rules(self) -> NameRules: ...
 
     def read(

@@ -5,17 +5,23 @@ an argument. Nothing decides while it writes.
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Protocol
 
-from integration.services.apply import Journal, apply_plan
+from integration.services.apply import Applied, Journal, apply_plan
+from integration.services.collector import garbage_collector_paused
 from integration.services.desired import Desired, desire
+from integration.services.endings import hold_back
 from integration.services.errors import StalePlan
-from integration.services.guard import breaches
+from integration.services.guard import Breach, breaches
+from integration.services.operations import Operation
 from integration.services.plan import Plan, make_plan
-from integration.services.policy import Policy
+from integration.services.policy import Limits, Policy
 from integration.services.ports import Remote, Source
+from integration.services.quarantine import NOTHING_APPROVED, Approval, split
 from integration.services.report import Result, RunReport, RunStatus
+from integration.services.sizes import Size, shrunk, sizes
 from integration.services.state import Managed, RemoteState, Scope
 
 logger = logging.getLogger(__name__)
@@ -32,8 +38,8 @@ class Ledger(Journal, Protocol):
         """Moodle course ids."""
         ...
 
-    def planned(self, plan: Plan) -> None:
-        """Store the plan before anything is written."""
+    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
+        """Store the plan before anything is written. `held` will not be: it waits for a person."""
         ...
 
 
@@ -47,6 +53,7 @@ def reconcile(
     dry_run: bool,
     audit: bool = False,
     force: bool = False,
+    approval: Approval = NOTHING_APPROVED,
     expect_digest: str = "",
     workers: int = 8,
     should_stop: Callable[[], str] = lambda: "",
@@ -54,37 +61,80 @@ def reconcile(
     """Bring Rocket.Chat in step with Moodle for `scope`, or say what that would take (`dry_run`).
 
     `audit` reads the members of every managed channel of the scope, whether its count looks right or not.
-    `force` passes the safety guard. `expect_digest` is the digest of the plan that a person reviewed.
+    `force` passes the safety guard; `approval` is what a person let pass of an earlier run. `expect_digest` is the digest of the plan that a person reviewed.
     SourceError, ConfigurationError or RocketChatError mean that reading failed and nothing was written;
     StalePlan that the plan is not the reviewed one any more.
     """
-    managed = ledger.managed(scope)
-    moodle = source.read(
-        scope, integrated=ledger.integrated(), linked_users=_concerned(managed, scope)
-    )
-    desired = desire(moodle, policy, remote.name_rules(), managed, scope)
-    plan = make_plan(
-        desired, _read_remote(remote, desired, managed, scope, audit), managed, policy, scope
-    )
+    with garbage_collector_paused():
+        managed, plan = _compare(scope, policy, source, remote, ledger, audit)
+    plan, waiting = hold_back(plan, policy, managed.pending, moodle.read_at)
     if expect_digest and plan.digest != expect_digest:
         raise StalePlan(
             "The plan has changed since it was shown.", hint="Look at the new plan and confirm that one."
         )
-    passed = tuple(breaches(plan, managed, scope, policy.limits))
+    size = sizes(moodle, scope)
+    passed = _breaches(plan, managed, scope, policy.limits, approval, size)
+    told = {"breaches": passed, "waiting": waiting, "sizes": size}
     if dry_run:
-        return RunReport(plan, RunStatus.PLANNED, breaches=passed)
-    if passed and not force:
-        return RunReport(plan, RunStatus.REFUSED, breaches=passed)
-    ledger.planned(plan)
+        return RunReport(plan, RunStatus.PLANNED, **told)
+    parts = split(plan, () if force else passed, policy.limits, approval.operations)
+    ledger.planned(plan, held=parts.held)
     applied = apply_plan(
-        plan, remote.writes, managed, ledger, workers=workers, should_stop=should_stop
+        replace(plan, operations=parts.go),
+        remote.writes,
+        managed,
+        ledger,
+        workers=workers,
+        should_stop=should_stop,
     )
-    status = RunStatus.DONE
-    if any(outcome.result in (Result.FAILED, Result.SKIPPED) for outcome in applied.outcomes):
-        status = RunStatus.FAILED
+    return RunReport(
+        plan,
+        _status(applied, parts.held),
+        tuple(applied.outcomes),
+        stopped_because=applied.stopped_because,
+        held=parts.held,
+        **told,
+    )
+
+
+def _breaches(
+    plan: Plan,
+    managed: Managed,
+    scope: Scope,
+    limits: Limits,
+    approval: Approval,
+    size: Mapping[int, Size],
+) -> tuple[Breach, ...]:
+    found = [
+        *shrunk(size, managed.sizes, scope, limits),
+        *breaches(plan, managed, scope, limits, approval.operations),
+    ]
+    return tuple(breach for breach in found if not approval.covers(breach))
+
+
+def _status(applied: Applied, held: tuple[Operation, ...]) -> RunStatus:
     if applied.stopped_because:
-        status = RunStatus.STOPPED
-    return RunReport(plan, status, tuple(applied.outcomes), passed, applied.stopped_because)
+        return RunStatus.STOPPED
+    if held:
+        return RunStatus.QUARANTINED
+    failed = (Result.FAILED, Result.SKIPPED)
+    if any(outcome.result in failed for outcome in applied.outcomes):
+        return RunStatus.FAILED
+    return RunStatus.DONE
+
+
+def _compare(
+    scope: Scope, policy: Policy, source: Source, remote: Remote, ledger: Ledger, audit: bool
+) -> tuple[Managed, Plan]:
+    """Read the ledger, Moodle and Rocket.Chat, in this order, and plan."""
+    managed = ledger.managed(scope)
+    remote.begin()  # not before the ledger: another run's new account would seem to have vanished
+    moodle = source.read(
+        scope, integrated=ledger.integrated(), linked_users=_concerned(managed, scope)
+    )
+    desired = desire(moodle, policy, remote.name_rules(), managed, scope)
+    found = _read_remote(remote, desired, managed, scope, audit)
+    return managed, make_plan(desired, found, managed, policy, scope)
 
 
 def _concerned(managed: Managed, scope: Scope) -> set[int]:

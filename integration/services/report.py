@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from integration.services.endings import Waiting
 from integration.services.guard import Breach
 from integration.services.operations import Operation
 from integration.services.plan import Plan
+from integration.services.sizes import Size
 
 
 class Result(StrEnum):
@@ -49,7 +51,7 @@ class RunStatus(StrEnum):
     DONE = "done"
     FAILED = "failed"  # some operation failed; the others were done
     STOPPED = "stopped"  # ended early: cancelled, our credentials refused, or the server is down
-    REFUSED = "refused"  # over a limit of the safety guard: nothing was written
+    QUARANTINED = "quarantined"  # over a limit of the safety guard: something waits for a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,9 @@ class RunReport:
     outcomes: tuple[Outcome, ...] = ()
     breaches: tuple[Breach, ...] = ()
     stopped_because: str = ""
+    held: tuple[Operation, ...] = ()  # waits for a person
+    waiting: tuple[Waiting, ...] = ()  # waits for its day
+    sizes: Mapping[int, Size] = field(default_factory=dict)  # what Moodle told of each course
     applied: Mapping[str, int] = field(init=False)  # number of done operations by kind
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ account) are named tuples because a large site has hundreds of thousands of them
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class RoomRole(StrEnum):
@@ -241,6 +241,9 @@ class Managed:
     accounts: Mapping[int, ManagedAccount] = field(default_factory=dict)  # by user id
     channels: Mapping[int, ManagedChannel] = field(default_factory=dict)  # by group id
     members: Mapping[int, Mapping[int, ManagedMember]] = field(default_factory=dict)  # group -> user
+    sizes: Mapping[int, Any] = field(default_factory=dict)  # course id -> Size at the last good run
+    pending: Mapping[str, int] = field(default_factory=dict)  # what has days of grace -> since when
+    removed_lately: Mapping[str, int] = field(default_factory=dict)  # What -> number in 24 hours
     unfinished_accounts: frozenset[int] = frozenset()  # user ids: accounts being made
     unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added
     unfinished_changes: frozenset[tuple[str, int]] = frozenset()  # (kind of operation, group or user id)

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Self
 
+from integration.services.facts import ServerFacts
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.connection import Connection
-from integration.services.facts import ServerFacts
 from integration.services.rocketchat.features import Features
 from integration.services.rocketchat.snapshot import RemoteReader
 from integration.services.rocketchat.stats import Stats
@@ -39,6 +39,7 @@ class RocketChatRemote:
         self.close()
 
     def close(self) -> None:
+        self.reader.close()
         self.client.close()
 
     @property
@@ -60,6 +61,9 @@ class RocketChatRemote:
             self.name_rules(),
             self.features.missing,
         )
+
+    def begin(self) -> None:
+        self.reader.begin()
 
     def name_rules(self) -> NameRules:
         return self.reader.name_rules()

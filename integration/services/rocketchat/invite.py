@@ -29,7 +29,7 @@ class Invitations:
         kind, count = kind_of(private), None
         for start in range(0, len(names), CHUNK):
             chunk = names[start : start + CHUNK]
-            if self._features.invites_lists(kind):
+            if len(chunk) > 1 and self._features.invites_lists(kind):
                 try:
                     count = self._invited(kind, {"roomId": room_id, f"{key}s": list(chunk)})
                     continue

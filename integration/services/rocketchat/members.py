@@ -34,7 +34,7 @@ class MemberReader:
         self._client, self._features = client, features
 
     def with_members(self, channel: RemoteChannel, *, roles: bool) -> RemoteChannel:
-        """The channel with its members; with its roles where asked for, or where they are free.
+        """The channel with its members, and its roles where asked for or where they are free.
 
         A room that the server refuses to show (the bot was removed, an archived group) comes back as
         it was: unknown members are None, never nobody.

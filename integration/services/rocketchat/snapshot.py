@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from integration.services.errors import (
@@ -11,9 +11,9 @@ from integration.services.errors import (
     RocketChatError,
     TransientError,
 )
+from integration.services.facts import ServerFacts
 from integration.services.rocketchat.answers import inner
 from integration.services.rocketchat.client import RocketChat
-from integration.services.facts import ServerFacts
 from integration.services.rocketchat.features import (
     LIST_BY_STATUS,
     TOPIC_AT_CREATION,
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 USERS = "users.list"
 USERS_BY_STATUS = "users.listByStatus"
 ROOMS = "rooms.adminRooms"
+Lists = tuple[dict[str, RemoteAccount], dict[str, RemoteChannel]]
 
 
 class RemoteReader:
@@ -46,6 +47,20 @@ class RemoteReader:
         self._client, self._features = client, features
         self._members = MemberReader(client, features)
         self._rules = known.rules if known else None
+        self._pool: ThreadPoolExecutor | None = None
+        self._lists: Future[Lists] | None = None
+
+    def begin(self) -> None:
+        """Ask for both lists, for the next `read`. What fails is raised there."""
+        self.close()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="rocketchat")
+        self._lists = self._pool.submit(self._bulk)
+
+    def close(self) -> None:
+        """Wait for what was begun and is not wanted any more."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = self._lists = None
 
     def name_rules(self) -> NameRules:
         """Asked once."""
@@ -64,13 +79,14 @@ class RemoteReader:
     ) -> RemoteState:
         """See `ports.Remote.read`. Complete, or an error: a list that comes short is one."""
         bot_id = self._client.user_id
-        accounts, channels = self._bulk()
+        begun, self._lists = self._lists, None
+        accounts, channels = begun.result() if begun else self._bulk()
         self._check_visible(bot_id, accounts.values())
         channels |= self._with_members(channels, known_counts, frozenset(audit))
         channels |= self._with_marks(channels, known_counts, wanted_names)
         return RemoteState(bot_id, accounts, channels)
 
-    def _bulk(self) -> tuple[dict[str, RemoteAccount], dict[str, RemoteChannel]]:
+    def _bulk(self) -> Lists:
         """Both lists, side by side: each takes the server a while on a large site."""
         with ThreadPoolExecutor(1, thread_name_prefix="rocketchat") as pool:
             rooms = pool.submit(read_all, self._client, self._features, _rooms())

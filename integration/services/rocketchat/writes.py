@@ -161,7 +161,7 @@ class RocketChatWrites:
         return found
 
     def _completed(self, made: RemoteChannel, rest: Sequence[str], topic: str) -> RemoteChannel:
-        """The room exists, its id must not be lost: what fails from here on is left to the next run.
+        """The room exists, its id must not be lost: what fails from here on waits for the next run.
 
         The count and the topic that are returned tell the caller what is missing.
         """
