@@ -220,6 +220,72 @@ class IntegrationSettings(models.Model):
         _("course deleted"), max_length=10, choices=ENDINGS, default=Ending.ARCHIVE
     )
 
+    on_course_ended = models.CharField(
+        _("course ended"),
+        max_length=10,
+        blank=True,
+        default="",
+        choices=[("", _("Go on as before")), *ENDINGS],
+    )
+    on_category_hidden = models.CharField(
+        _("category hidden"),
+        max_length=10,
+        blank=True,
+        default="",
+        choices=[("", _("Go on as before")), *ENDINGS],
+    )
+    on_course_removed = models.CharField(
+        _("course no longer integrated"), max_length=10, choices=ENDINGS, default=Ending.KEEP
+    )
+    remove_suspended = models.BooleanField(
+        _("remove suspended people from channels"),
+        default=True,
+        help_text=_("Moodle suspended the person, or lets the person not log in. Off: the membership stays."),
+    )
+    remove_deleted = models.BooleanField(
+        _("remove deleted people from channels"),
+        default=True,
+        help_text=_("Off: who is deleted in Moodle stays in the channels."),
+    )
+    remove_unenrolled = models.BooleanField(
+        _("remove unenrolled people from channels"),
+        default=True,
+        help_text=_("No enrolment in the course counts any more. Off: the membership stays."),
+    )
+    remove_without_role = models.BooleanField(
+        _("remove people who lost the role"),
+        default=True,
+        help_text=_("The person holds no included role any more. Off: the membership stays."),
+    )
+    deactivate_suspended = models.BooleanField(
+        _("deactivate suspended people"),
+        default=True,
+        help_text=_("Where accounts are deactivated at all. Off: the account stays active."),
+    )
+    deactivate_deleted = models.BooleanField(
+        _("deactivate deleted people"),
+        default=True,
+        help_text=_("Where accounts are deactivated at all. Off: the account stays active."),
+    )
+    grace_members = models.PositiveSmallIntegerField(
+        _("days of grace for members"),
+        default=0,
+        validators=[MaxValueValidator(365)],
+        help_text=_("So long somebody stays in a channel after the reason is gone. 0: at once."),
+    )
+    grace_accounts = models.PositiveSmallIntegerField(
+        _("days of grace for accounts"),
+        default=0,
+        validators=[MaxValueValidator(365)],
+        help_text=_("So long an account stays active after the reason is gone. 0: at once."),
+    )
+    grace_channels = models.PositiveSmallIntegerField(
+        _("days of grace for channels"),
+        default=0,
+        validators=[MaxValueValidator(365)],
+        help_text=_("So long a channel goes on after its reason is gone. 0: at once."),
+    )
+
     # Safety.
     limit_percent = models.PositiveSmallIntegerField(
         _("limit in percent"),
@@ -234,6 +300,34 @@ class IntegrationSettings(models.Model):
         default=5,
         validators=[MinValueValidator(1)],
         help_text=_("Fewer than this are never refused."),
+    )
+    additions_go_on = models.BooleanField(
+        _("additions go on"),
+        default=False,
+        help_text=_("While removals wait for approval, new accounts, channels and members are made."),
+    )
+    shrink_percent = models.PositiveSmallIntegerField(
+        _("Moodle may shrink by percent"),
+        default=50,
+        validators=[MaxValueValidator(100)],
+        help_text=_(
+            "If Moodle tells of so much less than at the last good run, it is not believed and the run waits."
+        ),
+    )
+    audit_days = models.PositiveIntegerField(
+        _("keep the audit trail for … days"),
+        null=True,
+        blank=True,
+        default=None,
+        validators=[MinValueValidator(1)],
+        help_text=_("Older entries are deleted. Leave empty to keep all."),
+    )
+    digest = models.CharField(
+        _("digest of failures by mail"),
+        max_length=10,
+        default="off",
+        choices=[("off", _("Never")), ("daily", _("Daily")), ("change", _("When they change"))],
+        help_text=_("Goes to the addresses of the notifications."),
     )
 
     # Background work.
@@ -426,6 +520,7 @@ class IntegratedCourse(models.Model):
     last_run = models.ForeignKey(
         "SyncRun", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
+    last_size = models.JSONField(null=True, editable=False)  # services/sizes.py, at the last good run
     last_success = models.DateTimeField(_("last success"), null=True, blank=True, editable=False)
     lease_owner = models.CharField(max_length=100, blank=True, editable=False)
     lease_expires = models.DateTimeField(null=True, blank=True, editable=False)
@@ -533,6 +628,7 @@ class SyncRun(models.Model):
     class Kind(models.TextChoices):
         PREVIEW = "preview", _("Preview")
         APPLY = "apply", _("Sync")
+        UNDO = "undo", _("Undo")
         AUDIT = "audit", _("Audit")
 
     class Trigger(models.TextChoices):
@@ -548,7 +644,10 @@ class SyncRun(models.Model):
         DONE = "done", _("Done")
         FAILED = "failed", _("Done with failures")
         STOPPED = "stopped", _("Stopped")
-        REFUSED = "refused", _("Refused as unsafe")
+        QUARANTINED = "quarantined", _("Waits for approval")
+        APPROVED = "approved", _("Approved")
+        REFUSED = "refused", _("Rejected")
+        OVERTAKEN = "overtaken", _("Overtaken by a later run")
         ERROR = "error", _("Could not run")
         INTERRUPTED = "interrupted", _("Interrupted")
 
@@ -578,6 +677,21 @@ class SyncRun(models.Model):
     message = models.TextField(_("message"), blank=True)
     hint = models.TextField(_("next step"), blank=True)
 
+    # What waits for a person, and what was decided.
+    breaches = models.JSONField(_("limits passed"), default=list)
+    held_count = models.PositiveIntegerField(_("operations that wait"), default=0)
+    decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decision_reason = models.TextField(_("reason of the decision"), blank=True)
+    approves = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="carried_out_by",
+        verbose_name=_("carries out the approved"),
+    )
+
     # What is needed to work on it later, in another process.
     audit = models.BooleanField(_("reads every channel"), default=False)
     keep_plan = models.BooleanField(default=False)
@@ -602,6 +716,10 @@ class SyncRun(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        permissions = [
+            ("approve_removals", "Can approve or reject removals that wait"),
+            ("undo", "Can undo runs"),
+        ]
         verbose_name = _("run")
         verbose_name_plural = _("runs")
 
@@ -639,6 +757,7 @@ class SyncOperation(models.Model):
         FAILED = Result.FAILED.value, _("Failed")
         SKIPPED = Result.SKIPPED.value, _("Skipped")
         NOT_TRIED = Result.NOT_TRIED.value, _("Not tried")
+        HELD = "held", _("Waits for approval")
 
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="operations")
     position = models.PositiveIntegerField(_("order"))

@@ -85,9 +85,7 @@ def explain_connect(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
 
 
 def missing_tables(connection: BaseDatabaseWrapper) -> SyncError | None:
-    """Why tables that we read are not there: another prefix, a half-restored database or another
-    one.
-    """
+    """Why tables are not there: another prefix, a half-restored database or another one."""
     names = _table_names(connection)
     missing = sorted({model._meta.db_table for model in TABLES} - names)
     if not missing:
@@ -140,11 +138,12 @@ def grant(connection: BaseDatabaseWrapper, account: str = "") -> str:
 
 def _mysql_host(connection: BaseDatabaseWrapper) -> str:
     """The host part of our account, which MySQL takes for a part of its name."""
-    if connection.connection is None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT CURRENT_USER()")
+            return str(cursor.fetchone()[0]).rpartition("@")[2]
+    except Error:
         return "%"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT CURRENT_USER()")
-        return str(cursor.fetchone()[0]).rpartition("@")[2]
 
 
 def _prefixes(names: Collection[str]) -> list[str]:

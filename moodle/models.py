@@ -109,9 +109,7 @@ class Course(MoodleTable):
 
 
 class Group(MoodleTable):
-    """A group of a course; its name need not be unique. `visibility` (since Moodle 4.2) as in
-    state.Group.
-    """
+    """A group; its name need not be unique. `visibility` (since Moodle 4.2) as in state.Group."""
 
     courseid = BigIntegerField(db_index=True)
     name = CharField(max_length=254, db_default="")
@@ -180,9 +178,7 @@ class Role(MoodleTable):
 
 
 class RoleAssignment(MoodleTable):
-    """A role of a person in a context. The same one may be there twice, given by two enrolment
-    methods.
-    """
+    """A role of a person in a context; there twice where two enrolment methods gave it."""
 
     roleid = BigIntegerField(db_default=0, db_index=True)
     contextid = BigIntegerField(db_default=0, db_index=True)

@@ -1,6 +1,4 @@
-"""One complete reading of Moodle, or an error that says what to do: every look into Moodle goes
-through here.
-"""
+"""Every look into Moodle: one complete reading, or an error that says what to do."""
 
 import logging
 from collections.abc import Callable, Iterator

@@ -31,9 +31,7 @@ class MoodleRouter:
         )
 
     def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
-        """No foreign key may lead into Moodle or out of it: the databases know nothing of each
-        other.
-        """
+        """No foreign key may lead into Moodle or out of it: these are two databases."""
         return False if MOODLE in (obj1._meta.app_label, obj2._meta.app_label) else None
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:

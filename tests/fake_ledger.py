@@ -75,10 +75,12 @@ class FakeLedger:
     looked: bool = False
     touched: set[int] = field(default_factory=set)
     known_counts: dict[int, int | None] = field(default_factory=dict)
+    roles_to_come: dict[tuple[int, int], RoomRole] = field(default_factory=dict)
 
     def begin(self, scope: Scope) -> None:
         self.run += 1
         self.scope, self.plan, self.looked, self.touched = scope, Plan(), False, set()
+        self.roles_to_come = {}
 
     # ── reconcile.Ledger ──────────────────────────────────────────────────────────────────────────
 
@@ -112,7 +114,7 @@ class FakeLedger:
             ),
         )
 
-    def planned(self, plan: Plan) -> None:
+    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
         self.plan, self.looked = plan, True
         self.rows += [Row(self.run, operation) for operation in plan.operations]
 
@@ -254,13 +256,17 @@ class FakeLedger:
         """A row that is there stays as it is."""
         for user_id in users:
             if user_id in self.accounts:
-                row = ManagedMember(RoomRole.MEMBER, ours)
+                role = self.roles_to_come.get((group_id, user_id), RoomRole.MEMBER)
+                row = ManagedMember(role, ours)
                 self.members.setdefault(group_id, {}).setdefault(user_id, row)
 
     def _role(self, group_id: int, user_id: int, role: RoomRole) -> None:
+        """Also of somebody who was there by hand, whose row is made only when the run is closed."""
         row = self.members.get(group_id, {}).get(user_id)
         if row is not None:
             self.members[group_id][user_id] = row._replace(role=role)
+        else:
+            self.roles_to_come[group_id, user_id] = role
 
     def _channel(self, group_id: int, **values: object) -> None:
         if group_id in self.channels:

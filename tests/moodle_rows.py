@@ -12,11 +12,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from demo.sample_moodle.records import Records
 from demo.sample_moodle.tables import create_tables, insert, one_transaction, reset_sequences
+from demo.sample_moodle.truth import effective_members
 from demo.sample_moodle.world import World
 from integration.services.moodle_reader import MoodleReader
 from integration.services.state import EVERYTHING, MoodleState, Scope
 from moodle.models import TABLES, MoodleTable
-from tests.moodle_oracle import oracle_members
 from tests.servers import DatabaseServer, MariaDB, Postgres, moodle_at
 
 ENGINES = ("sqlite", "mariadb", "postgresql")
@@ -53,7 +53,7 @@ class Site:
     def truth(self, now: int = NOW, roles: Collection[int] | None = None) -> dict[int, set[int]]:
         """Group id -> effective members, by SQL that the product does not share."""
         with moodle_at(self.url) as connection, connection.cursor() as cursor:
-            return oracle_members(cursor, "mdl_", now, roles)
+            return effective_members(cursor, "mdl_", now, roles)
 
     def build(self, *makers: Callable[[World], None]) -> None:
         """Create the tables, with a fresh Moodle in them and what the makers add to it."""

@@ -1,6 +1,4 @@
-"""Whatever is wrong with Moodle's database ends in one sentence with the cause and one with the
-fix.
-"""
+"""Whatever is wrong with Moodle's database ends in a sentence on the cause and one on the fix."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -7,7 +7,7 @@ of an enrolment, accounts and rooms that were there before, people who change th
 import os
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -67,7 +67,7 @@ from tests.builders import (
     policy,
 )
 from tests.fake_ledger import FakeSource, Line
-from tests.fake_remote import BOT, FakeRemote, nothing
+from tests.fake_remote import BOT, Account, FakeRemote, Room, nothing
 
 EXAMPLES = int(os.environ.get("RCSYNC_EXAMPLES", "150"))  # more for a night of looking
 PEOPLE = range(1, 7)
@@ -220,51 +220,60 @@ def chats(draw: Callable[..., Any]) -> FakeRemote:
     return chat
 
 
-Deed = Callable[[Line], None]
+DEEDS = (
+    *("join", "leave", "moderate", "rename", "archive", "open", "sleep", "wake", "username"),
+    *("delete account", "delete room"),
+)
 
 
-@st.composite
-def deeds(draw: Callable[..., Any]) -> Deed:
-    """Something that people do in Rocket.Chat between two runs."""
-    what = draw(
-        st.sampled_from(
-            ["join", "leave", "moderate", "rename", "archive", "open", "sleep", "wake", "username"]
-            + ["delete account", "delete room"]
-        )
-    )
-    pick, whom = draw(st.integers(0, 9)), draw(st.integers(0, 9))
-    return lambda line: _do_by_hand(line.chat, what, pick, whom)
+@dataclass(frozen=True)
+class Deed:
+    """Something that somebody does by hand in Rocket.Chat, to the pick-th room and the whom-th account."""
 
+    what: str
+    pick: int
+    whom: int
 
-def _do_by_hand(chat: FakeRemote, what: str, pick: int, whom: int) -> None:
-    others = [one for number, one in sorted(chat.accounts.items()) if number != BOT]
-    rooms = [one for _, one in sorted(chat.rooms.items()) if BOT in one.members]
-    account = others[whom % len(others)] if others else None
-    room = rooms[pick % len(rooms)] if rooms else None
-    if account is not None:
-        if what in ("sleep", "wake"):
-            account.active = what == "wake"
-        elif what == "username":
+    def __call__(self, line: Line) -> None:
+        chat = line.chat
+        others = [one for number, one in sorted(chat.accounts.items()) if number != BOT]
+        rooms = [one for _, one in sorted(chat.rooms.items()) if BOT in one.members]
+        account = others[self.whom % len(others)] if others else None
+        room = rooms[self.pick % len(rooms)] if rooms else None
+        if room is not None and account is not None:
+            self._about_members(chat, room, account.account_id)
+        if account is not None:
+            self._about_account(chat, account)
+        if room is not None:
+            self._about_room(chat, room)
+
+    def _about_members(self, chat: FakeRemote, room: Room, account_id: str) -> None:
+        if self.what == "join" and account_id not in room.members:
+            chat.join_by_hand(room.room_id, account_id)
+        elif self.what == "leave":
+            chat.leave_by_hand(room.room_id, account_id)
+        elif self.what == "moderate" and account_id in room.members:
+            chat.join_by_hand(room.room_id, account_id, RoomRole.MODERATOR)
+
+    def _about_account(self, chat: FakeRemote, account: Account) -> None:
+        if self.what in ("sleep", "wake"):
+            account.active = self.what == "wake"
+        elif self.what == "username":
             account.username = f"renamed{account.account_id}"
-        elif what == "delete account":
+        elif self.what == "delete account":
             chat.delete_account_by_hand(account.account_id)
-    if room is not None and account is not None and account.account_id in chat.accounts:
-        if what == "join" and account.account_id not in room.members:
-            chat.join_by_hand(room.room_id, account.account_id)
-        elif what == "leave":
-            chat.leave_by_hand(room.room_id, account.account_id)
-        elif what == "moderate" and account.account_id in room.members:
-            chat.join_by_hand(room.room_id, account.account_id, RoomRole.MODERATOR)
-    if room is not None:
-        if what == "rename":
+
+    def _about_room(self, chat: FakeRemote, room: Room) -> None:
+        if self.what == "rename":
             room.name = f"renamed-{room.room_id}"
-        elif what in ("archive", "open"):
-            room.archived = what == "archive"
-        elif what == "delete room":
+        elif self.what in ("archive", "open"):
+            room.archived = self.what == "archive"
+        elif self.what == "delete room":
             chat.delete_room_by_hand(room.room_id)
 
 
-lists_of_deeds = st.lists(deeds(), max_size=4)
+deeds = st.builds(Deed, st.sampled_from(DEEDS), st.integers(0, 9), st.integers(0, 9))
+lists_of_deeds = st.lists(deeds, max_size=4)
 
 
 # ── What has to be true ───────────────────────────────────────────────────────────────────────────

@@ -21,9 +21,7 @@ def add_oddities(campus: Campus) -> None:
 
 
 def _enrolments(campus: Campus, world: World) -> None:
-    """A group whose members' enrolments do not count, or only just do. One is suspended here,
-    active there.
-    """
+    """Enrolments that do not count, or only just do. One person is suspended here, active there."""
     course, past, future = campus.courses["CS101"], world.now - 10 * DAY, world.now + 10 * DAY
     off = world.method(course, "self", on=False)
     suspended, ended, not_begun, inside, one_of_two, none_of_two, method_off, no_role, left = (

@@ -58,9 +58,7 @@ class Newcomer:
 
 
 def newcomers(rng: random.Random) -> Iterator[Newcomer]:
-    """People without end, no two with the same user name. The first few write their names in other
-    scripts.
-    """
+    """People without end, each with a user name of its own; first those of other scripts."""
     taken: set[str] = set()
     for first, last in OTHER_SCRIPTS:
         yield _newcomer(first, last, taken)

@@ -52,9 +52,7 @@ class Membership(NamedTuple):
 
 
 def create_scaled_moodle(connection: BaseDatabaseWrapper, people: int, now: int) -> Scaled:
-    """Fill an empty database that the connection may write to. The same arguments give the same
-    rows.
-    """
+    """Fill an empty database over a writing connection. Equal arguments give equal rows."""
     rng = random.Random(people)
     world = World(now)
     category = world.category("Everything")

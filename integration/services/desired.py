@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from integration.services import naming
 from integration.services.errors import ConfigurationError, PatternTimeout
 from integration.services.patterns import Decision, decide
-from integration.services.policy import AccountsFor, Deactivation, Policy
+from integration.services.policy import AccountsFor, Cause, Deactivation, Policy
 from integration.services.standing import Standing, unusable_because
 from integration.services.state import (
+    Course,
     Ending,
     Group,
     Managed,
@@ -142,10 +143,8 @@ def _choose(
         if not scope.has_course(group.course_id):
             continue
         course = moodle.courses[group.course_id]
-        if policy.on_course_hidden is not None and not course.visible:
-            unchosen[group.group_id] = DesiredEnding(
-                policy.on_course_hidden, "the course is hidden"
-            )
+        if ended := _course_ending(course, moodle.read_at, policy):
+            unchosen[group.group_id] = ended
             continue
         try:
             is_chosen, reason = choose(group, moodle, policy)
@@ -157,6 +156,19 @@ def _choose(
         else:
             unchosen[group.group_id] = DesiredEnding(policy.on_pattern_unmatched, reason)
     return chosen, unchosen, undecided
+
+
+def _course_ending(course: Course, now: int, policy: Policy) -> DesiredEnding | None:
+    """What the course itself does to all of its channels; the first that applies."""
+    cases = (
+        (not course.visible, policy.on_course_hidden, "the course is hidden"),
+        (not course.category_visible, policy.on_category_hidden, "the course category is hidden"),
+        (0 < course.enddate < now, policy.on_course_ended, "the course has ended"),
+    )
+    for applies, ending, reason in cases:
+        if applies and ending is not None:
+            return DesiredEnding(ending, reason)
+    return None
 
 
 def _channel_names(
@@ -276,7 +288,9 @@ def _username(
 def _activity(person: Person, policy: Policy, standing: Standing) -> tuple[bool, str]:
     """Whether the account is to be active, over ALL integrated courses, and why."""
     if reason := unusable_because(person):
-        return policy.deactivation is Deactivation.NEVER, reason
+        cause = Cause.DELETED if person.deleted else Cause.SUSPENDED
+        kept = policy.deactivation is Deactivation.NEVER or cause in policy.accounts_kept
+        return kept, reason
     if person.user_id in standing.active_somewhere:
         return True, "has an active enrolment in an integrated course"
     return (
@@ -304,7 +318,7 @@ def _endings(
 
 def _gone(channel: ManagedChannel, moodle: MoodleState, policy: Policy) -> DesiredEnding:
     if channel.course_id not in moodle.integrated:
-        return DesiredEnding(Ending.KEEP, "the course is not integrated any more")
+        return DesiredEnding(policy.on_course_removed, "the course is not integrated any more")
     if channel.course_id not in moodle.courses:
         return DesiredEnding(policy.on_course_deleted, "the course was deleted in Moodle")
     return DesiredEnding(policy.on_group_deleted, "the group was deleted in Moodle")

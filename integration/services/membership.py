@@ -234,6 +234,8 @@ class MemberPlanner:
                 self._skip(wanted, f"{account.username} was added by hand and stays ({why})")
         elif is_protected(account, self.remote.bot_id, self.policy):
             self._skip(wanted, f"{account.username} is protected and stays ({why})")
+        elif self.standing.cause(wanted.group_id, user_id) in self.policy.members_kept:
+            self._skip(wanted, f"{account.username} stays by the settings ({why})")
         else:
             self.result.operations.append(
                 RemoveMember(

@@ -19,6 +19,7 @@ from integration.services.condition import last_good
 from integration.services.connections import rocketchat_connection
 from integration.services.errors import SyncError
 from integration.services.keeper import CANCELLED
+from integration.services.ledger.approvals import was_rejected
 from integration.services.rocketchat import connect
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 BAD = (
     SyncRun.Status.FAILED,
     SyncRun.Status.ERROR,
+    SyncRun.Status.QUARANTINED,
     SyncRun.Status.REFUSED,
     SyncRun.Status.STOPPED,
     SyncRun.Status.INTERRUPTED,
@@ -47,6 +49,7 @@ def check() -> list[str]:
     topics: dict[str, Callable[[IntegrationSettings], State]] = {
         "runs": _runs,
         "success": _success,
+        "quarantine": _quarantine,
     }
     return [topic for topic, look in topics.items() if _tell(topic, look(settings), settings)]
 
@@ -73,6 +76,25 @@ def _runs(settings: IntegrationSettings) -> State:
         "hint": run.hint,
     }
     return State(bad or _is_bad("runs"), _("rcsync: runs keep failing"), text.strip())
+
+
+def _quarantine(_settings: IntegrationSettings) -> State:
+    """Bad while removals wait for a person; what was rejected before is not told again."""
+    waiting = [
+        run
+        for run in SyncRun.objects.filter(status=SyncRun.Status.QUARANTINED).order_by("-pk")[:20]
+        if not was_rejected(run)
+    ]
+    if not waiting:
+        return State(False, _("rcsync: nothing waits"), _("No removals wait for approval any more."))
+    run = waiting[0]
+    text = _("Run %(id)d: %(count)d operations wait for approval. %(message)s %(hint)s") % {
+        "id": run.pk,
+        "count": run.held_count,
+        "message": run.message,
+        "hint": run.hint,
+    }
+    return State(True, _("rcsync: removals wait for approval"), text.strip())
 
 
 def _success(settings: IntegrationSettings) -> State:

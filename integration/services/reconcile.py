@@ -22,7 +22,7 @@ from integration.services.ports import Remote, Source
 from integration.services.quarantine import NOTHING_APPROVED, Approval, split
 from integration.services.report import Result, RunReport, RunStatus
 from integration.services.sizes import Size, shrunk, sizes
-from integration.services.state import Managed, RemoteState, Scope
+from integration.services.state import Managed, MoodleState, RemoteState, Scope
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def reconcile(
     StalePlan that the plan is not the reviewed one any more.
     """
     with garbage_collector_paused():
-        managed, plan = _compare(scope, policy, source, remote, ledger, audit)
+        managed, moodle, plan = _compare(scope, policy, source, remote, ledger, audit)
     plan, waiting = hold_back(plan, policy, managed.pending, moodle.read_at)
     if expect_digest and plan.digest != expect_digest:
         raise StalePlan(
@@ -125,7 +125,7 @@ def _status(applied: Applied, held: tuple[Operation, ...]) -> RunStatus:
 
 def _compare(
     scope: Scope, policy: Policy, source: Source, remote: Remote, ledger: Ledger, audit: bool
-) -> tuple[Managed, Plan]:
+) -> tuple[Managed, MoodleState, Plan]:
     """Read the ledger, Moodle and Rocket.Chat, in this order, and plan."""
     managed = ledger.managed(scope)
     remote.begin()  # not before the ledger: another run's new account would seem to have vanished
@@ -134,7 +134,7 @@ def _compare(
     )
     desired = desire(moodle, policy, remote.name_rules(), managed, scope)
     found = _read_remote(remote, desired, managed, scope, audit)
-    return managed, make_plan(desired, found, managed, policy, scope)
+    return managed, moodle, make_plan(desired, found, managed, policy, scope)
 
 
 def _concerned(managed: Managed, scope: Scope) -> set[int]:

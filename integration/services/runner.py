@@ -11,7 +11,7 @@ from integration.services import heartbeat
 from integration.services.connections import rocketchat_connection
 from integration.services.errors import Busy, SyncError
 from integration.services.keeper import Keeper
-from integration.services.ledger import leases, runs, server_facts
+from integration.services.ledger import approvals, leases, runs, server_facts
 from integration.services.ledger.claims import Claims, WithClaims
 from integration.services.ledger.journal import RunLedger
 from integration.services.ledger.managed import integrated_courses
@@ -38,6 +38,7 @@ class Order:
     audit: bool = False  # read the members of every channel
     force: bool = False
     expect_digest: str = ""
+    approves: int | None = None  # the run whose waiting operations a person let pass
     keep_plan: bool = False  # store the operations of a preview too, for people to look at
 
     @property
@@ -58,6 +59,7 @@ class Order:
             "forced": self.force,
             "expect_digest": self.expect_digest,
             "keep_plan": self.keep_plan,
+            "approves_id": self.approves,
         }
 
 
@@ -72,6 +74,7 @@ def order_of(run: SyncRun) -> Order:
         force=run.forced,
         expect_digest=run.expect_digest,
         keep_plan=run.keep_plan,
+        approves=run.approves_id,
     )
 
 
@@ -160,6 +163,7 @@ def _execute(
                 dry_run=not order.writes,
                 audit=order.audit,
                 force=order.force,
+                approval=approvals.approval_of(order.approves),
                 expect_digest=order.expect_digest,
                 workers=connection.max_connections,
                 should_stop=keeper.why_stop if order.writes else lambda: "",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 
+from integration.services.policy import Cause
 from integration.services.state import (
     ROLE_STRENGTH,
     Course,
@@ -150,6 +151,22 @@ class Standing:
             for role_id in self.role_ids(self.moodle.courses[group.course_id], user_id)
         ]
         return f"holds no included role (has: {', '.join(held) or 'none'})"
+
+    def cause(self, group_id: int, user_id: int) -> Cause | None:
+        """Why somebody who is still in the group does not count; None for who left it, or is unknown."""
+        person = self.moodle.people.get(user_id)
+        group = self.moodle.groups.get(group_id)
+        if person is None or group is None:
+            return None
+        if person.deleted:
+            return Cause.DELETED
+        if unusable_because(person):
+            return Cause.SUSPENDED
+        if not self._rows(group.course_id, user_id):
+            return Cause.UNENROLLED  # Moodle takes such a person out of the groups as well
+        if user_id not in self.moodle.group_members.get(group_id, ()):
+            return None
+        return Cause.ROLE_LOST if user_id in self.active_in(group.course_id) else Cause.UNENROLLED
 
     def why_not_active(self, course_id: int, user_id: int) -> str:
         """Why none of the person's enrolments in the course counts now."""

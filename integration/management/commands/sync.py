@@ -22,6 +22,7 @@ EXIT_CODES = {
     SyncRun.Status.DONE: CLEAN,
     SyncRun.Status.FAILED: FAILURES,
     SyncRun.Status.STOPPED: FAILURES,
+    SyncRun.Status.QUARANTINED: REFUSED,
     SyncRun.Status.REFUSED: REFUSED,
 }
 
@@ -29,7 +30,7 @@ EXIT_CODES = {
 class Command(BaseCommand):
     help = (
         "Bring Rocket.Chat in step with Moodle. Without --apply it only shows the plan. "
-        "Exit status: 0 clean, 1 some operation failed, 2 cannot run, 3 refused as unsafe."
+        "Exit status: 0 clean, 1 some operation failed, 2 cannot run, 3 waits for approval."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -19,6 +19,7 @@ OPEN = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
 WORST_FIRST = (
     SyncRun.Status.ERROR,
     SyncRun.Status.INTERRUPTED,
+    SyncRun.Status.QUARANTINED,
     SyncRun.Status.REFUSED,
     SyncRun.Status.STOPPED,
     SyncRun.Status.FAILED,

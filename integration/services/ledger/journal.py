@@ -1,6 +1,6 @@
 """The record of one run: every operation before and after it, and what it changes in our tables."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from integration.models import AccountLink, SyncOperation, SyncRun
 from integration.services.ledger.bulk import insert
+from integration.services import audit
 from integration.services.ledger.effects import Effects
 from integration.services.ledger.managed import integrated_courses, load_managed
 from integration.services.operations import Operation, course_of, describe, group_of, user_of
@@ -43,6 +44,7 @@ class RunLedger:
         self._positions: dict[int, int] = {}  # id(operation) -> position of its row in the run
         self._effects = Effects(Managed())
         self._plan = Plan()
+        self._to_do = 0
         self._looked = False  # a plan was made and is being carried out
 
     def managed(self, scope: Scope) -> Managed:
@@ -53,8 +55,8 @@ class RunLedger:
     def integrated(self) -> set[int]:
         return integrated_courses()
 
-    def planned(self, plan: Plan) -> None:
-        """Store every operation of the plan as a row, in the plan's order."""
+    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
+        """Store every operation of the plan as a row, in the plan's order. `held` ones wait for a person."""
         self._plan = plan
         self._looked = True
         SyncRun.objects.filter(pk=self.run.pk).update(
@@ -63,6 +65,11 @@ class RunLedger:
         numbered = list(enumerate(plan.operations))
         insert(SyncOperation, ROW, (self._row(number, operation) for number, operation in numbered))
         self._positions = {id(operation): number for number, operation in numbered}
+        held_back = list(held)
+        for start in range(0, len(held_back), 500):
+            part = held_back[start : start + 500]
+            self._rows(part).update(status=SyncOperation.Status.HELD)
+        self._to_do = len(numbered) - len(held_back)
 
     def starting(self, operations: Sequence[Operation]) -> None:
         self._rows(operations).update(status=SyncOperation.Status.STARTED)
@@ -74,11 +81,12 @@ class RunLedger:
             self._effects.store([o for o in outcomes if o.result is Result.DONE])
             self._effects.doubt([o for o in outcomes if o.result is Result.FAILED])
             self._store_results(outcomes, now)
+            audit.record_outcomes(self.run, outcomes)
             SyncRun.objects.filter(pk=self.run.pk).update(
                 alive_at=now, done_count=F("done_count") + len(outcomes)
             )
         self._finished += len(outcomes)
-        self._on_progress(self._finished, len(self._plan.operations))
+        self._on_progress(self._finished, self._to_do)
 
     def close(self) -> None:
         """The run reached its end: store what was learnt, settle what earlier runs left open.

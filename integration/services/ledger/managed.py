@@ -14,6 +14,7 @@ from integration.models import (
     SyncOperation,
 )
 from integration.services.ledger.bulk import rows_of
+from integration.services.ledger import safekeeping
 from integration.services.operations import (
     AddMembers,
     Archive,
@@ -50,6 +51,9 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
         accounts=accounts,
         channels=channels,
         members=_members(scope, account_keys, channel_keys),
+        sizes=safekeeping.known_sizes(),
+        pending=safekeeping.pending_since(),
+        removed_lately=safekeeping.removed_lately(),
         unfinished_accounts=frozenset(
             row.user_id for row in unfinished if row.kind == CreateAccount.kind and row.user_id
         ),

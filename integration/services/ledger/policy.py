@@ -2,15 +2,24 @@
 
 from collections.abc import Mapping
 
-from integration.models import GroupRegexFilter, IncludedRole, IntegrationSettings
+from integration.models import (
+    GroupRegexFilter,
+    IncludedRole,
+    IntegrationSettings,
+    RemovalLimit,
+)
 from integration.services.errors import ConfigurationError
 from integration.services.patterns import Pattern
 from integration.services.policy import (
     AccountsFor,
+    Cause,
     Deactivation,
+    Limit,
     Limits,
     MissingAccounts,
     Policy,
+    Span,
+    What,
 )
 from integration.services.state import Ending, RoomRole
 
@@ -39,7 +48,45 @@ def load_policy(role_names: Mapping[int, str]) -> Policy:
         on_pattern_unmatched=Ending(row.on_pattern_unmatched),
         on_course_hidden=Ending(row.on_course_hidden) if row.on_course_hidden else None,
         on_course_deleted=Ending(row.on_course_deleted),
-        limits=Limits(row.limit_percent, row.limit_from),
+        on_course_ended=Ending(row.on_course_ended) if row.on_course_ended else None,
+        on_category_hidden=Ending(row.on_category_hidden) if row.on_category_hidden else None,
+        on_course_removed=Ending(row.on_course_removed),
+        members_kept=_causes(
+            row,
+            {
+                "remove_suspended": Cause.SUSPENDED,
+                "remove_deleted": Cause.DELETED,
+                "remove_unenrolled": Cause.UNENROLLED,
+                "remove_without_role": Cause.ROLE_LOST,
+            },
+        ),
+        accounts_kept=_causes(
+            row,
+            {"deactivate_suspended": Cause.SUSPENDED, "deactivate_deleted": Cause.DELETED},
+        ),
+        grace_members=row.grace_members,
+        grace_accounts=row.grace_accounts,
+        grace_channels=row.grace_channels,
+        limits=_limits(row),
+    )
+
+
+def _causes(row: IntegrationSettings, switches: Mapping[str, Cause]) -> frozenset[Cause]:
+    """The causes whose switch is off: nothing is taken away for them."""
+    return frozenset(cause for name, cause in switches.items() if not getattr(row, name))
+
+
+def _limits(row: IntegrationSettings) -> Limits:
+    special = {
+        (What(limit.what), Span(limit.span)): Limit(limit.percent, limit.absolute)
+        for limit in RemovalLimit.objects.all()
+    }
+    return Limits(
+        row.limit_percent,
+        row.limit_from,
+        special=special,
+        additions_go_on=row.additions_go_on,
+        shrink_percent=row.shrink_percent,
     )
 
 

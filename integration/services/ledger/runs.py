@@ -11,6 +11,8 @@ from django.utils import timezone
 from integration.models import AccountLink, Conflict, IntegratedCourse, SyncRun, SyncRunCourse
 from integration.services import conflicts
 from integration.services.errors import Busy, SyncError
+from integration.services.guard import Breach, Holds
+from integration.services.ledger import safekeeping
 from integration.services.operations import course_of
 from integration.services.report import Result, RunReport, RunStatus
 from integration.services.state import Course, Scope
@@ -26,6 +28,8 @@ REPORTED = (
     "skips",
     "conflicts",
     "requests",
+    "breaches",
+    "held_count",
 )
 LINKED = "linked"  # in a stored scope: everybody who has an account, at the time of the run
 RESULT = ("status", "message", "hint", "finished_at")
@@ -74,14 +78,17 @@ def finish(
         ]
         run.conflicts = [_conflict_as_json(conflict) for conflict in report.plan.conflicts]
         run.requests = dict(requests)
+        run.breaches = [breach_as_json(breach) for breach in report.breaches]
+        run.held_count = len(report.held)
         run.message = "\n".join(map(str, report.breaches)) or report.stopped_because
         run.hint = _hint(report)
         run.finished_at = timezone.now()
         run.save(update_fields=[*RESULT, *REPORTED])
-        if run.kind == SyncRun.Kind.APPLY and report.status is not RunStatus.REFUSED:
+        if run.kind == SyncRun.Kind.APPLY and not _doubtful(report):
             _store_conflicts(report.plan.conflicts, scope)
         if run.kind == SyncRun.Kind.APPLY:
             _store_courses(run, report, scope)
+            safekeeping.store(run, report, scope)
 
 
 def fail(run: SyncRun, error: SyncError, scope: Scope) -> None:
@@ -130,10 +137,11 @@ def _conflict_as_json(conflict: conflicts.Conflict) -> dict[str, Any]:
 
 
 def _hint(report: RunReport) -> str:
-    if report.status is RunStatus.REFUSED:
+    if report.status is RunStatus.QUARANTINED:
+        what = "Nothing was changed." if not report.outcomes else "Only additions were made."
         return (
-            "Nothing was changed. Look at the plan; if it is right, run it once more with --force "
-            "or raise the limit in the settings."
+            f"{what} Look at the plan; if it is right, approve it with a reason (admin: Runs; "
+            f"./rcsync approve RUN --reason ...), or run it once more with --force."
         )
     if report.stopped_because:
         return (
@@ -142,6 +150,21 @@ def _hint(report: RunReport) -> str:
     if report.failed:
         return "Every failure has its own row with its cause. The next run tries again."
     return ""
+
+
+def _doubtful(report: RunReport) -> bool:
+    """Moodle or the server may not be the right one: what was found says nothing."""
+    return any(breach.holds is Holds.EVERYTHING for breach in report.breaches)
+
+
+def breach_as_json(breach: Breach) -> dict[str, Any]:
+    return {
+        "code": breach.code,
+        "text": str(breach),
+        "count": breach.count,
+        "managed": breach.managed,
+        "holds": breach.holds.value,
+    }
 
 
 def _courses(scope: Scope) -> Any:
@@ -171,7 +194,7 @@ def _store_courses(run: SyncRun, report: RunReport, scope: Scope) -> None:
         batch_size=500,
     )
     failing = {row.pk for row in rows if failed[row.course_id]}
-    if report.status in (RunStatus.REFUSED, RunStatus.STOPPED):
+    if report.status in (RunStatus.QUARANTINED, RunStatus.STOPPED):
         failing = {row.pk for row in rows}
     _mark(run, {row.pk for row in rows}, failing, whole=scope.users is None)
 

@@ -79,5 +79,5 @@ class RocketChatRemote:
 
 
 def connect(connection: Connection, known: ServerFacts | None = None) -> RocketChatRemote:
-    """Nothing is sent yet; the first call logs in where that is needed. `known` saves asking again."""
+    """Nothing is sent yet; the first call logs in where needed. `known` saves asking again."""
     return RocketChatRemote(RocketChat(connection), known)

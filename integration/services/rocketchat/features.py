@@ -7,9 +7,9 @@ import re
 import threading
 
 from integration.services.errors import RocketChatError, UnexpectedAnswer
+from integration.services.facts import ServerFacts
 from integration.services.rocketchat.answers import text
 from integration.services.rocketchat.client import RocketChat
-from integration.services.facts import ServerFacts
 
 Version = tuple[int, int]
 LIST_BY_STATUS: Version = (6, 8)

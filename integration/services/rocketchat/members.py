@@ -36,8 +36,8 @@ class MemberReader:
     def with_members(self, channel: RemoteChannel, *, roles: bool) -> RemoteChannel:
         """The channel with its members, and its roles where asked for or where they are free.
 
-        A room that the server refuses to show (the bot was removed, an archived group) comes back as
-        it was: unknown members are None, never nobody.
+        A room that the server refuses to show (the bot was removed, an archived group) comes back
+        as it was: unknown members are None, never nobody.
         """
         try:
             members, known = self._read(channel, roles)

@@ -1,0 +1,42 @@
+"""What a person let pass of a run that waited."""
+
+from integration.models import SyncOperation, SyncRun
+from integration.services.quarantine import Approval
+
+
+def approval_of(run_id: int | None) -> Approval:
+    """What was approved with the run, by name."""
+    run = SyncRun.objects.filter(pk=run_id, status=SyncRun.Status.APPROVED).first()
+    if run is None:
+        return Approval()
+    held = run.operations.filter(status=SyncOperation.Status.HELD)
+    return Approval(
+        frozenset(_name(row) for row in held.iterator(2000)),
+        {breach["code"]: breach["count"] for breach in run.breaches},
+    )
+
+
+def _name(row: SyncOperation) -> str:
+    """As guard.name_of says it of the operation."""
+    ids = (
+        row.kind,
+        row.moodle_group_id,
+        row.moodle_user_id,
+        row.details.get("room_id"),
+        row.details.get("account_id"),
+    )
+    return "/".join("" if part is None else str(part) for part in ids)
+
+
+def was_rejected(run: SyncRun) -> bool:
+    """Whether all that waits in the run was rejected before: nobody has to be told again."""
+    before = (
+        SyncRun.objects.filter(status=SyncRun.Status.REFUSED, pk__lt=run.pk).order_by("-pk").first()
+    )
+    if before is None or before.scope != run.scope:
+        return False
+    return _held(run) <= _held(before)
+
+
+def _held(run: SyncRun) -> set[str]:
+    return {_name(row) for row in run.operations.filter(status=SyncOperation.Status.HELD)}
