@@ -13,12 +13,10 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from integration.fields import SecretField
-from integration.models_safety import (  # noqa: F401  # where Django looks for models
-    AuditEntry,
-    FailedLogin,
-    PendingEnding,
-    RemovalLimit,
-)
+from integration.models_safety import AuditEntry as AuditEntry
+from integration.models_safety import FailedLogin as FailedLogin
+from integration.models_safety import PendingEnding as PendingEnding
+from integration.models_safety import RemovalLimit as RemovalLimit
 from integration.services import patterns
 from integration.services.conflicts import ConflictKind
 from integration.services.errors import ConfigurationError
@@ -87,6 +85,28 @@ class IntegrationSettings(models.Model):
         blank=True,
         help_text=_("Leave empty for no limit of our own; Rocket.Chat's limits are always obeyed."),
     )
+    bulk_import = models.BooleanField(
+        _("bulk import of new accounts"),
+        default=False,
+        help_text=_(
+            "Where a run makes more than 500 accounts, Rocket.Chat's own import makes them at once "
+            "(6.3 and later, permission run-import). Their e-mail addresses stay unverified, and "
+            "no other import may be under way. Whoever it leaves out is made one by one."
+        ),
+    )
+    big_run = models.PositiveIntegerField(
+        _("big run"),
+        default=1000,
+        validators=[MinValueValidator(1)],
+        help_text=_("From so many changes on, a run that nobody started waits for the quiet hours."),
+    )
+    quiet_from = models.TimeField(
+        _("quiet hours begin"),
+        null=True,
+        blank=True,
+        help_text=_("Leave both empty to let big runs start at any time."),
+    )
+    quiet_until = models.TimeField(_("quiet hours end"), null=True, blank=True)
 
     moodle_url = models.CharField(
         _("Moodle address"),

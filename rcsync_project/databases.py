@@ -19,6 +19,7 @@ SCHEMES = {
 }
 MEMORY = ":memory:"  # SQLite without a file
 PERSISTENT_SECONDS = 60
+QUERY_SECONDS = 120  # silence for so long means that Moodle's server hangs
 
 
 def own_database(url: str, base: Path, *, name: str = "DATABASE_URL") -> dict[str, Any]:
@@ -45,6 +46,8 @@ def moodle_database(
     `read_only=False` is for tests, which have to fill the tables first.
     """
     config = _parsed(url, base, name)
+    if config["ENGINE"] == MYSQL:
+        config["OPTIONS"].setdefault("read_timeout", QUERY_SECONDS)
     if read_only:
         _refuse_writes(config)
     return config

@@ -4,13 +4,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from selenium.webdriver.common.by import By
 
 from integration.models import (
     Conflict,
     GroupRegexFilter,
     IncludedRole,
-    IntegratedCourse,
     SyncRun,
 )
 from integration.services.desk import start
@@ -92,7 +90,9 @@ def test_a_plan_is_looked_at_and_then_done_exactly(desk: Browser, chosen: Site) 
     desk.choose("select[name=kind]", "create_channel")
     desk.press("Filter")
     desk.sees("Show all")
-    assert "create account" not in " ".join(e.text for e in desk.all("#content-main table:last-of-type td"))
+    listed = desk.find("section[aria-labelledby=operations] tbody").text
+    assert "create channel" in listed
+    assert "create account" not in listed
     desk.press("Apply exactly this")
     desk.sees("No failures")
     assert newest().applied == plan.planned
@@ -267,10 +267,7 @@ def test_every_page_fits_a_phone(desk: Browser, chosen: Site) -> None:
         assert desk.too_wide() <= 0, page
 
 
-def test_the_first_stop_of_the_keyboard_reaches_the_main_button(
-    desk: Browser, chosen: Site
-) -> None:
-    """Everything that can be clicked can be reached by Tab, and shows it."""
+def test_roles_are_chosen_with_the_keyboard_alone(desk: Browser, chosen: Site) -> None:
     desk.go("/admin/choose-roles/")
     box = desk.find("input[name=role]")
     desk.driver.execute_script("arguments[0].focus()", box)
@@ -280,8 +277,6 @@ def test_the_first_stop_of_the_keyboard_reaches_the_main_button(
     button.send_keys("\n")
     desk.sees("included")
     assert IncludedRole.objects.filter(enabled=True).exists()
-    assert IntegratedCourse.objects.exists()
-    assert desk.driver.find_element(By.TAG_NAME, "h1") is not None or True
 
 
 def by_language(browser: Browser, code: str) -> None:

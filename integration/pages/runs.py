@@ -106,6 +106,7 @@ def progress(request: HttpRequest, run_id: int) -> JsonResponse:
         {
             "status": now.status,
             "label": now.label,
+            "phase": now.phase,
             "running": now.running,
             "stale": now.stale,
             "cancelling": now.cancelling,

@@ -16,6 +16,10 @@ SETTING_GROUPS = (
                 "clear_rocketchat_password",
                 "max_connections",
                 "max_requests_per_second",
+                "bulk_import",
+                "big_run",
+                "quiet_from",
+                "quiet_until",
             ),
             "description": _(
                 "Either user id and personal access token (recommended: made by Rocket.Chat under My account, "

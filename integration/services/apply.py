@@ -54,7 +54,6 @@ T = TypeVar("T")
 GIVE_UP_AFTER = 10  # transient failures in a row: the server is down, trying on would only hurt it
 BATCH_PER_WORKER = 8  # operations handed out ahead of the workers
 STORE_EVERY = 0.25  # seconds; so long an outcome may wait to be stored with others
-ASK_EVERY = 1.0  # seconds between questions whether to stop, while slow operations run
 
 
 class Journal(Protocol):
@@ -105,7 +104,10 @@ def apply_plan(
     workers: int = 8,
     should_stop: Callable[[], str] = lambda: "",
 ) -> Applied:
-    """Carry out `plan`. `should_stop` returns a reason to stop, "" to go on; it is asked before each batch."""
+    """Carry out `plan`. `should_stop` returns a reason to stop, "" to go on.
+
+    It is asked before each operation and by several threads, so it has to be quick.
+    """
     return _Run(writes, _Ids.of(_without_vanished(managed, plan)), journal, workers, should_stop).run(
         plan
     )
@@ -142,7 +144,6 @@ class _Run:
         self.transient_in_a_row = 0
         self.done: SimpleQueue[Future[Outcome]] = SimpleQueue()
         self.running = 0  # operations handed out whose outcome was not taken in yet
-        self.asked_at = 0.0  # when should_stop was asked last
 
     def run(self, plan: Plan) -> Applied:
         with ThreadPoolExecutor(self.workers, thread_name_prefix="rcsync-apply") as pool:
@@ -166,7 +167,6 @@ class _Run:
     def _must_stop(self) -> bool:
         if not self.applied.stopped_because:
             self.applied.stopped_because = self.should_stop()
-            self.asked_at = time.monotonic()
         return bool(self.applied.stopped_because)
 
     def _collect(self, leave: int) -> None:
@@ -175,8 +175,6 @@ class _Run:
             outcomes = self._finished(self.running - leave)
             self.running -= len(outcomes)
             self._store(outcomes)
-            if time.monotonic() - self.asked_at > ASK_EVERY:
-                self._must_stop()
 
     def _finished(self, most: int) -> list[Outcome]:
         """Outcomes of the next STORE_EVERY seconds, at least one, at most `most`."""
@@ -200,7 +198,7 @@ class _Run:
     # --- one operation, in a worker thread ----------------------------------------------------------------
 
     def _one(self, operation: Operation) -> Outcome:
-        if self.applied.stopped_because:
+        if self._must_stop():
             return Outcome(operation, Result.NOT_TRIED)
         try:
             outcome = self._do(operation)

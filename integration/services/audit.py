@@ -6,7 +6,7 @@ are only added; `prune` keeps the retention that the settings name, and leaves a
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -17,6 +17,8 @@ from integration.services.actor import Actor
 from integration.services.operations import (
     Activate,
     AddMembers,
+    AdoptAccount,
+    AdoptChannel,
     Archive,
     CreateAccount,
     CreateChannel,
@@ -137,7 +139,10 @@ def changes(operation: Operation) -> tuple[Facts, Facts]:
             return {"archived": False}, {"archived": True}
         case Unarchive():
             return {"archived": True}, {"archived": False}
-    return {}, {"linked": True}
+        case AdoptAccount() | AdoptChannel():
+            return {}, {"linked": True}
+        case _:
+            assert_never(operation)
 
 
 def _updated(operation: UpdateAccount) -> tuple[Facts, Facts]:

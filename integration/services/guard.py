@@ -71,7 +71,8 @@ def takes(operation: Operation) -> What | None:
             return What.ACCOUNTS
         case Archive() | SetReadOnly(read_only=True):
             return What.CHANNELS
-    return None
+        case _:
+            return None
 
 
 def is_removal(operation: Operation) -> bool:

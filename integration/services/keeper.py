@@ -1,7 +1,7 @@
 """Keeps a run alive while it works, and says when it has to stop.
 
 A thread renews the claim on the courses and the run's sign of life, also while one long read goes
-on. The run asks `why_stop` before it hands out work.
+on, and looks whether somebody cancelled. The run asks `why_stop` before every operation.
 """
 
 import logging
@@ -24,6 +24,8 @@ OUT_OF_TIME = "The time of one task is over; another one goes on with the rest."
 CANCELLED = "Cancelled."
 LOST = "The claim on the courses was lost to another run."
 SIGN_SECONDS = 20.0
+LOOK_SECONDS = 0.1  # so soon after a person cancels, no further operation begins
+STALE_SECONDS = 2.0
 
 
 class Keeper:
@@ -37,9 +39,11 @@ class Keeper:
         self._courses = courses
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self._renewed = time.monotonic()
-        self._lost = False
+        self._looked = 0.0
+        self._reason = ""
         self._end = threading.Event()
         self._lock = threading.Lock()
+        self._maker = threading.get_ident()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -60,39 +64,48 @@ class Keeper:
             self._thread.join()
 
     def why_stop(self) -> str:
-        """A reason to stop, "" to go on. One small query."""
-        if time.monotonic() - self._renewed > sign_seconds() * 1.5:
-            self._renew()  # the thread did not get to it: this process was paused
-        if self._lost:
-            return LOST
-        ours = Q(pk=self._run.pk) | Q(pk=self._run.parent_id)
-        if SyncRun.objects.filter(ours, cancel_requested=True).exists():
-            return CANCELLED
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            return OUT_OF_TIME
-        return ""
+        """A reason to stop, "" to go on. Quick, and for any thread: the keeper's own one looks."""
+        stale = time.monotonic() - self._looked > STALE_SECONDS
+        if stale and threading.get_ident() == self._maker:
+            self._look()  # it has not begun, or this process was paused
+        return self._reason
 
     def _keep(self) -> None:
         try:
-            while not self._end.wait(sign_seconds()):
-                self._renew()
+            while not self._end.wait(LOOK_SECONDS):
+                self._look()
         finally:
             connections.close_all()
 
-    def _renew(self) -> None:
+    def _look(self) -> None:
         with self._lock:
+            self._looked = time.monotonic()
             try:
-                kept = leases.renew(self._owner, self._courses)
-                alive = SyncRun.objects.filter(
-                    pk=self._run.pk, worker=self._run.worker, status=SyncRun.Status.RUNNING
-                ).update(alive_at=timezone.now())
+                if time.monotonic() - self._renewed > sign_seconds():
+                    self._renew()
+                self._reason = self._reason or self._why()
             except DatabaseError:
-                logger.warning("run=%d could not renew its claim", self._run.pk, exc_info=True)
+                logger.warning("run=%d could not be looked after", self._run.pk, exc_info=True)
                 connection.close()
-                self._lost = time.monotonic() - self._renewed > leases.SECONDS
-                return
-            self._lost = self._lost or not (kept and alive)
-            self._renewed = time.monotonic()
+                if time.monotonic() - self._renewed > leases.SECONDS:
+                    self._reason = LOST
+
+    def _why(self) -> str:
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            return OUT_OF_TIME
+        ours = Q(pk=self._run.pk) | Q(pk=self._run.parent_id)
+        if SyncRun.objects.filter(ours, cancel_requested=True).exists():
+            return CANCELLED
+        return ""
+
+    def _renew(self) -> None:
+        kept = leases.renew(self._owner, self._courses)
+        alive = SyncRun.objects.filter(
+            pk=self._run.pk, worker=self._run.worker, status=SyncRun.Status.RUNNING
+        ).update(alive_at=timezone.now())
+        if not (kept and alive):
+            self._reason = LOST
+        self._renewed = time.monotonic()
 
 
 def sign_seconds() -> float:

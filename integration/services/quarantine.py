@@ -39,7 +39,8 @@ def split(
         return Split(plan.operations, ())
     if Holds.EVERYTHING in holds or not limits.additions_go_on:
         return Split((), plan.operations)
-    go, held = [], []
+    go: list[Operation] = []
+    held: list[Operation] = []
     for operation in plan.operations:
         waits = is_removal(operation) and name_of(operation) not in approved
         (held if waits else go).append(operation)

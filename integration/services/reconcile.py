@@ -74,9 +74,8 @@ def reconcile(
         )
     size = sizes(moodle, scope)
     passed = _breaches(plan, managed, scope, policy.limits, approval, size)
-    told = {"breaches": passed, "waiting": waiting, "sizes": size}
     if dry_run:
-        return RunReport(plan, RunStatus.PLANNED, **told)
+        return RunReport(plan, RunStatus.PLANNED, breaches=passed, waiting=waiting, sizes=size)
     parts = split(plan, () if force else passed, policy.limits, approval.operations)
     ledger.planned(plan, held=parts.held)
     applied = apply_plan(
@@ -91,9 +90,11 @@ def reconcile(
         plan,
         _status(applied, parts.held),
         tuple(applied.outcomes),
-        stopped_because=applied.stopped_because,
-        held=parts.held,
-        **told,
+        passed,
+        applied.stopped_because,
+        parts.held,
+        waiting,
+        size,
     )
 
 

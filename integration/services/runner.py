@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -10,18 +10,20 @@ from integration.models import SyncRun
 from integration.services import heartbeat
 from integration.services.connections import rocketchat_connection
 from integration.services.errors import Busy, SyncError
+from integration.services.importer import Importer, WithImport
 from integration.services.keeper import Keeper
-from integration.services.ledger import approvals, leases, runs, server_facts
+from integration.services.ledger import approvals, leases, pace, runs, server_facts
 from integration.services.ledger.claims import Claims, WithClaims
 from integration.services.ledger.journal import RunLedger
 from integration.services.ledger.managed import integrated_courses
 from integration.services.ledger.policy import gaps, load_policy
 from integration.services.moodle_reader import MoodleReader
 from integration.services.operations import Operation
+from integration.services.plan import Plan
 from integration.services.ports import Remote
 from integration.services.reconcile import reconcile
 from integration.services.report import Outcome, RunReport
-from integration.services.rocketchat import connect
+from integration.services.rocketchat import RocketChatRemote, connect
 from integration.services.state import EVERYTHING, Managed, MoodleState, Scope
 
 logger = logging.getLogger(__name__)
@@ -146,6 +148,8 @@ def _execute(
     source = _NamingReader()
     claims = Claims(run.worker)
     ledger = _ClaimingLedger(run, order.scope, on_progress, claims)
+    if order.writes:
+        ledger.manners = pace.manners_of(run)
     owner = leases.owner_of(run)
     courses = _lease(owner, order.scope) if order.writes else set()
     try:
@@ -158,7 +162,7 @@ def _execute(
                 order.scope,
                 policy,
                 source,
-                cast(Remote, WithClaims(remote, claims)),
+                cast(Remote, WithClaims(cast(Remote, ledger.prepared(remote)), claims)),
                 ledger,
                 dry_run=not order.writes,
                 audit=order.audit,
@@ -208,6 +212,24 @@ class _ClaimingLedger(RunLedger):
     ) -> None:
         super().__init__(run, scope, on_progress)
         self._claims = claims
+        self._importer: Importer | None = None
+        self.manners: pace.Manners | None = None  # None: nothing will be written
+
+    def prepared(self, remote: RocketChatRemote) -> object:
+        """The same server, with accounts made in bulk where the settings say so."""
+        if self.manners is None or not self.manners.bulk_import:
+            return remote
+        self._importer = Importer(remote.bulk_import, self.starting)
+        return WithImport(remote, self._importer)
+
+    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
+        if self.manners is not None:
+            self.manners.check(len(plan.operations) - len(held))
+        super().planned(plan, held)
+        if self._importer is not None:
+            waiting = {id(operation) for operation in held}
+            going = [one for one in plan.operations if id(one) not in waiting]
+            self._importer.run(going, self._claims.holds)
 
     def managed(self, scope: Scope) -> Managed:
         managed = super().managed(scope)

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.operations import LABELS
@@ -42,6 +43,15 @@ class Progress:
     seconds: int
     rate: float | None
     eta: int | None
+
+    @property
+    def phase(self) -> str:
+        """What the run is busy with."""
+        if self.status == SyncRun.Status.QUEUED:
+            return gettext("Waiting for a worker")
+        if self.total:
+            return gettext("Carrying out the plan")
+        return gettext("Reading Moodle and Rocket.Chat, making the plan")
 
     @property
     def percent(self) -> int:

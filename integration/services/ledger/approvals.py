@@ -6,7 +6,9 @@ from integration.services.quarantine import Approval
 
 def approval_of(run_id: int | None) -> Approval:
     """What was approved with the run, by name."""
-    run = SyncRun.objects.filter(pk=run_id, status=SyncRun.Status.APPROVED).first()
+    run = None
+    if run_id is not None:
+        run = SyncRun.objects.filter(pk=run_id, status=SyncRun.Status.APPROVED).first()
     if run is None:
         return Approval()
     held = run.operations.filter(status=SyncOperation.Status.HELD)

@@ -48,6 +48,10 @@ class Claims:
             self._user_of.update(people)
             self._claim(set(people.values()))
 
+    def holds(self, user_id: int) -> bool:
+        """Whether the account of this person is ours to make."""
+        return user_id in self._ours and user_id not in self._made
+
     def settle(self, operations: Sequence[Operation]) -> None:
         """These were carried out, and their links are stored."""
         done = {o.user_id for o in operations if isinstance(o, CreateAccount)} & self._ours

@@ -108,6 +108,7 @@ class RocketChat:
         return self._call(_api("POST", path, body=body, repeatable=repeatable, slow=slow))
 
     def _call(self, request: Request) -> Json:
+        self._identity()  # before the attempts of the call: logging in has attempts of its own
         patience = Patience(request.repeatable, self._clock, self._chance)
         while True:
             try:

@@ -8,6 +8,7 @@ from integration.services.facts import ServerFacts
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.connection import Connection
 from integration.services.rocketchat.features import Features
+from integration.services.rocketchat.importing import BulkImport
 from integration.services.rocketchat.snapshot import RemoteReader
 from integration.services.rocketchat.stats import Stats
 from integration.services.rocketchat.writes import RocketChatWrites
@@ -45,6 +46,10 @@ class RocketChatRemote:
     @property
     def writes(self) -> RocketChatWrites:
         return self._writes
+
+    @property
+    def bulk_import(self) -> BulkImport:
+        return BulkImport(self.client, self.reader.accounts)
 
     @property
     def stats(self) -> Stats:

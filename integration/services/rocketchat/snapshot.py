@@ -90,10 +90,11 @@ class RemoteReader:
         """Both lists, side by side: each takes the server a while on a large site."""
         with ThreadPoolExecutor(1, thread_name_prefix="rocketchat") as pool:
             rooms = pool.submit(read_all, self._client, self._features, _rooms())
-            accounts = self._accounts()
+            accounts = self.accounts()
             return accounts, rooms.result()
 
-    def _accounts(self) -> dict[str, RemoteAccount]:
+    def accounts(self) -> dict[str, RemoteAccount]:
+        """Every account by its id."""
         if self._features.has(USERS_BY_STATUS, LIST_BY_STATUS):
             try:
                 return read_all(self._client, self._features, _users(USERS_BY_STATUS))

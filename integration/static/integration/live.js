@@ -16,7 +16,7 @@
         mistakes = 0;
         if (!now.running) { if (box.dataset.reload !== undefined) location.reload(); else box.textContent = now.label; return; }
         if (now.total) bar.value = now.percent;
-        put("done", now.done); put("total", now.total || "…"); put("failed", now.failed);
+        put("phase", now.phase); put("done", now.done); put("total", now.total || "…"); put("failed", now.failed);
         put("rate", now.rate === null ? "–" : now.rate + " /s");
         put("eta", span(now.eta)); put("seconds", span(now.seconds));
         box.querySelectorAll("[data-when=stale]").forEach((e) => { e.hidden = !now.stale; });

@@ -1,0 +1,102 @@
+"""What a plan will cost: requests and time, for people to look at before it starts. Pure."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from integration.services.importer import is_worth
+from integration.services.operations import (
+    AddMembers,
+    AdoptAccount,
+    AdoptChannel,
+    CreateAccount,
+    CreateChannel,
+    Operation,
+    UpdateAccount,
+)
+
+INVITE_CHUNK, CREATE_CHUNK, IMPORT_CHUNK = 200, 1000, 500
+IMPORT_CALLS = 5  # status, new, run, clear, and the list of accounts once more
+IMPORT_LOOKS = 5  # how far it is
+USUAL_SECONDS = 0.1  # for one answer, where no run has measured it yet
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast we may and can go. `seconds` is the usual time of one answer.
+
+    `calls_per_minute` is the server's limit for each kind of call, None where our account is
+    exempt.
+    """
+
+    connections: int = 8
+    seconds: float = USUAL_SECONDS
+    max_rps: float | None = None
+    calls_per_minute: int | None = None
+
+    def time_for(self, requests: int, most_of_a_kind: int) -> float:
+        """Seconds: the slowest of the limits counts."""
+        times = [math.ceil(requests / self.connections) * self.seconds]
+        if self.max_rps:
+            times.append(requests / self.max_rps)
+        if self.calls_per_minute:
+            times.append(60.0 * (math.ceil(most_of_a_kind / self.calls_per_minute) - 1))
+        return max(times)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The cost of a plan one by one, and with the bulk import where that is worth offering."""
+
+    cost: Cost
+    by_import: Cost | None = None
+
+
+def estimate(operations: Iterable[Operation], pace: Pace) -> Estimate:
+    """The writes only: reading both sides is done when a plan is shown."""
+    requests: Counter[str] = Counter()
+    for operation in operations:
+        requests[operation.kind] += _requests(operation)
+    accounts = requests[CreateAccount.kind]
+    cost = _cost(requests, pace)
+    if not is_worth(accounts):
+        return Estimate(cost)
+    requests[CreateAccount.kind] = 0
+    requests["import"] = IMPORT_CALLS + IMPORT_LOOKS + math.ceil(accounts / IMPORT_CHUNK)
+    return Estimate(cost, _cost(requests, pace))
+
+
+def in_words(cost: Cost) -> str:
+    """ "11,867 requests, about 5 minutes" """
+    requests = "1 request" if cost.requests == 1 else f"{cost.requests:,} requests"
+    if cost.seconds < 60:
+        return f"{requests}, less than a minute"
+    minutes = math.ceil(cost.seconds / 60)
+    if minutes < 120:
+        return f"{requests}, about {minutes} minutes"
+    return f"{requests}, about {math.ceil(minutes / 60)} hours"
+
+
+def _requests(operation: Operation) -> int:
+    match operation:
+        case AdoptAccount() | AdoptChannel():
+            return 0  # only stored
+        case UpdateAccount():
+            return 2  # a look before, because the call erases what is not sent again
+        case AddMembers(joiners=joiners):
+            return max(1, math.ceil(len(joiners) / INVITE_CHUNK))
+        case CreateChannel(joiners=joiners):
+            return 1 + math.ceil(max(0, len(joiners) - CREATE_CHUNK) / INVITE_CHUNK)
+    return 1
+
+
+def _cost(requests: "Counter[str]", pace: Pace) -> Cost:
+    total = requests.total()
+    return Cost(total, pace.time_for(total, max(requests.values(), default=0)))
