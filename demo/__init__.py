@@ -1,1 +1,3 @@
-"""Everything that exists only so that rcsync can be tried and tested without Moodle and Rocket.Chat."""
+"""Everything that exists only so that rcsync can be tried and tested without Moodle and
+Rocket.Chat.
+"""

@@ -60,7 +60,9 @@ def prepare(*, fresh: bool) -> None:
 
 @contextmanager
 def chat_server() -> Iterator[StandIn]:
-    """The stand-in, with the state it had when it was last stopped, and rcsync's settings pointed at it."""
+    """The stand-in, with the state it had when it was last stopped, and rcsync's settings pointed
+    at it.
+    """
     dialect = dialect_like(LIKE)
     world = storage.load_file(CHAT, dialect) if CHAT.exists() else fresh_world(dialect)
     with StandIn(LIKE, world=world) as server:
@@ -98,9 +100,7 @@ def _choose() -> None:
             role_id=ids[shortname], shortname=shortname, room_role=room_role
         )
     for position, (pattern, kind) in enumerate(PATTERNS):
-        GroupRegexFilter.objects.create(
-            pattern=f"/{pattern}/i", kind=kind, position=position
-        )
+        GroupRegexFilter.objects.create(pattern=f"/{pattern}/i", kind=kind, position=position)
     for course in reader.find_courses():
         IntegratedCourse.objects.create(
             course_id=course.course_id, shortname=course.shortname, fullname=course.fullname

@@ -1,6 +1,7 @@
 """Whether the demo's result is right, found out without rcsync's own planning.
 
-Who should be where comes straight from Moodle's tables in SQL; who is where, from the stand-in itself.
+Who should be where comes straight from Moodle's tables in SQL; who is where, from the stand-in
+itself.
 """
 
 import time
@@ -15,9 +16,11 @@ from integration.models import ChannelLink, Conflict, IncludedRole
 
 
 def mistakes(chat_state: dict[str, Any]) -> list[str]:
-    """Every channel whose members are not those of its Moodle group, in words. Empty when all is right.
+    """Every channel whose members are not those of its Moodle group, in words. Empty when all is
+    right.
 
-    People named in an open conflict are left out on both sides; people are told by their e-mail address.
+    People named in an open conflict are left out on both sides; people are told by their e-mail
+    address.
     """
     roles = set(IncludedRole.objects.filter(enabled=True).values_list("role_id", flat=True))
     with connections["moodle"].cursor() as cursor:
@@ -34,9 +37,7 @@ def mistakes(chat_state: dict[str, Any]) -> list[str]:
     found = []
     for link in ChannelLink.objects.filter(ended=""):
         should = {
-            emails[user]
-            for user in truth.get(link.moodle_group_id, ())
-            if user not in undecided
+            emails[user] for user in truth.get(link.moodle_group_id, ()) if user not in undecided
         }
         found += _difference(link.name, should, rooms.get(link.room_id), addresses)
     return found

@@ -1,7 +1,7 @@
 """A text field that is encrypted at rest.
 
-Keys come from RCSYNC_SECRET_KEYS: the first one encrypts, all of them decrypt, so keys can be rotated. A value
-that none of them opens is an error and never silently empty or passed through.
+Keys come from RCSYNC_SECRET_KEYS: the first one encrypts, all of them decrypt, so keys can be
+rotated. A value that none of them opens is an error and never silently empty or passed through.
 """
 
 from typing import Any

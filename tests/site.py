@@ -1,4 +1,6 @@
-"""A whole site for end-to-end tests: Moodle's tables, a stand-in Rocket.Chat and rcsync between them."""
+"""A whole site for end-to-end tests: Moodle's tables, a stand-in Rocket.Chat and rcsync between
+them.
+"""
 
 from collections.abc import Collection
 from typing import Any
@@ -33,9 +35,7 @@ class Site:
             "ca_file": "",
         }
 
-    def choose(
-        self, courses: Collection[int], roles: Collection[int], pattern: str = ".*"
-    ) -> None:
+    def choose(self, courses: Collection[int], roles: Collection[int], pattern: str = ".*") -> None:
         """The administrator's choices, in place of earlier ones."""
         for model in (IntegratedCourse, IncludedRole, GroupRegexFilter):
             model.objects.all().delete()
@@ -59,12 +59,13 @@ class Site:
         )
         return finished
 
-    # --- what the stand-in has, in Moodle's terms ---------------------------------------------------------
+    # --- what the stand-in has, in Moodle's terms -------------------------------------------------
 
     def channel_members(self) -> dict[int, set[int]]:
         """Moodle group id -> Moodle user ids in its channel that is not archived.
 
-        People are told by their e-mail address, which no two accounts share; rooms by the mark they carry.
+        People are told by their e-mail address, which no two accounts share; rooms by the mark they
+        carry.
         """
         user_of = self._users_by_email()
         state = self.chat.state()
@@ -90,23 +91,19 @@ class Site:
         ]
 
     def room_of(self, group_id: int) -> dict[str, Any]:
-        found = [
-            room for room in self.rooms() if room["customFields"]["moodle_group"] == group_id
-        ]
+        found = [room for room in self.rooms() if room["customFields"]["moodle_group"] == group_id]
         assert len(found) == 1, f"group {group_id} has {len(found)} channels"
         return found[0]
 
     def account(self, email: str) -> dict[str, Any]:
-        found = [
-            user
-            for user in self.chat.state()["users"]
-            if email.lower() in _addresses(user)
-        ]
+        found = [user for user in self.chat.state()["users"] if email.lower() in _addresses(user)]
         assert len(found) == 1, f"{email} has {len(found)} accounts"
         return dict(found[0])
 
     def _users_by_email(self) -> dict[str, int]:
-        """E-mail address -> Moodle user id; of several people with one address the first has the account."""
+        """E-mail address -> Moodle user id; of several people with one address the first has the
+        account.
+        """
         rows = moodle_rows("SELECT email, id FROM mdl_user WHERE deleted = 0 ORDER BY id DESC")
         return {email.lower(): user_id for email, user_id in rows if email}
 

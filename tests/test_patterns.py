@@ -1,6 +1,7 @@
 """Group patterns: what they match, how they are refused, and that they always come to an end."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -28,13 +29,14 @@ ORDINARY = (
     "/",
     "2024/25",
 )
+FOR_EVER = Pattern("(x|x)+$")
+NAME = "x" * 200 + "!"
 CATASTROPHIC = (
-    r"(x+x+)+y",
-    r"(\w+\s?)+$",
-    r"^(([a-z])+.)+[A-Z]([a-z])+$",
     r"(a|a)*$",
-    r"(foo|foo)+bar",
     r"(a|aa)+$",
+    r"(x|x)+y$",
+    r"(ab|ab)+c",
+    r"(foo|foo)+bar",
 )
 
 
@@ -124,24 +126,24 @@ def test_255_characters_are_accepted() -> None:
 
 def test_a_pattern_that_runs_out_of_time_is_neither_yes_nor_no() -> None:
     with pytest.raises(PatternTimeout, match="ran out of time"):
-        decide("x" * 200, [Pattern(r"(x+x+)+y")])
+        decide(NAME, [FOR_EVER])
 
 
 def test_running_out_of_time_takes_bounded_time() -> None:
     begun = time.monotonic()
     with pytest.raises(PatternTimeout):
-        decide("x" * 254, [Pattern(r"(x+x+)+y")])
+        decide(NAME, [FOR_EVER])
     assert time.monotonic() - begun < 20 * patterns.MATCH_SECONDS
 
 
 def test_an_undecided_exclude_pattern_leaves_the_group_undecided() -> None:
     with pytest.raises(PatternTimeout):
-        decide("x" * 200, [Pattern(".*"), Pattern(r"(x+x+)+y", exclude=True)])
+        decide(NAME, [Pattern(".*"), replace(FOR_EVER, exclude=True)])
 
 
 def test_the_channel_of_an_undecided_group_is_neither_made_nor_changed_and_that_is_said() -> None:
-    state = moodle(group(10, "x" * 200, [1]), group(11, "Group B", [2]))
-    plan = plan_for(state, policy=policy(include=["B", r"(x+x+)+y"]))
+    state = moodle(group(10, NAME, [1]), group(11, "Group B", [2]))
+    plan = plan_for(state, policy=policy(include=["B", FOR_EVER.text]))
     assert {one.group_id for one in operations(plan, object) if hasattr(one, "group_id")} == {11}
     assert [skip.subject for skip in plan.skips] == ["group 10"]
     assert "ran out of time" in plan.skips[0].reason

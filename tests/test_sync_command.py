@@ -1,4 +1,6 @@
-"""`sync` as a person or a script meets it: what it prints, how it exits, and every bad input with its sentence."""
+"""`sync` as a person or a script meets it: what it prints, how it exits, and every bad input with
+its sentence.
+"""
 
 import io
 import json
@@ -203,7 +205,10 @@ def test_without_an_include_pattern_there_are_no_groups_and_it_says_so(site: Sit
     GroupRegexFilter.objects.all().delete()
     answer = sync()
     assert answer.status == CLEAN
-    assert "No group pattern of the kind 'include' is enabled, so no group gets a channel" in answer.text
+    assert (
+        "No group pattern of the kind 'include' is enabled, so no group gets a channel"
+        in answer.text
+    )
 
 
 def test_without_an_included_role_there_is_nobody_and_it_says_so(site: Site) -> None:
@@ -369,7 +374,9 @@ def test_too_many_removals_are_refused_and_force_passes_them(site: Site, moodle:
 
 
 def test_a_run_waits_for_nobody_but_says_who_is_at_work(site: Site) -> None:
-    leases.acquire("somebody else", set(IntegratedCourse.objects.values_list("course_id", flat=True)))
+    leases.acquire(
+        "somebody else", set(IntegratedCourse.objects.values_list("course_id", flat=True))
+    )
     answer = sync("--apply")
     assert answer.status == CANNOT_RUN
     assert "Another run is working on" in answer.text

@@ -65,8 +65,9 @@ def site(chat: StandIn, moodle: Moodle, settings: Any) -> Site:
 
 
 def expected(truth: dict[str, Any], role: str | None = None) -> dict[int, set[int]]:
-    """Visible groups -> effective members, who hold `role` in the course's context path (None: no filter),
-    less the people named in an open conflict."""
+    """Visible groups -> effective members, who hold `role` in the course's context path (None: no
+    filter), less the people named in an open conflict.
+    """
     in_conflict = set(
         Conflict.objects.filter(status=Conflict.Status.OPEN).values_list(
             "moodle_user_id", flat=True
@@ -136,7 +137,9 @@ def test_conflicts_name_exactly_the_people_who_cannot_be_told_apart(site: Site) 
 
 @pytest.fixture
 def changed(site: Site, moodle: Moodle) -> Site:
-    """The site after both syncs, with the roles that make the role changes visible (observer is not in)."""
+    """The site after both syncs, with the roles that make the role changes visible (observer is not
+    in).
+    """
     site.choose(COURSES, [1, 3, 4, STUDENT])
     site.apply()
     site.before = {  # type: ignore[attr-defined]
@@ -163,7 +166,9 @@ def test_each_of_the_19_changes_has_the_effect_it_should(changed: Site, moodle: 
 
     bio = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 13, 15)
     assert 56 in members[1], "1: a new student has an account and is in Group A"
-    assert all(4 not in members[group] for group in (*bio, 29)), "2: suspended in BIO101 and its meta"
+    assert all(4 not in members[group] for group in (*bio, 29)), (
+        "2: suspended in BIO101 and its meta"
+    )
     assert 4 in members[16], "2: still active in the other course, still in its channel"
     assert active["ben.carter"], "2: one suspended enrolment locks nobody out"
     assert all(10 not in group for group in members.values()), "3: suspended everywhere"

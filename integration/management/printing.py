@@ -51,7 +51,9 @@ class RunPrinter:
         if not report.plan.operations:
             self.stdout.write("Nothing to do: Rocket.Chat is in step with Moodle.")
         for kind, operations in groupby(report.plan.operations, key=lambda o: o.kind):
-            self.stdout.write(self.style.MIGRATE_LABEL(f"{LABELS[kind]}: {report.plan.counts[kind]}"))
+            self.stdout.write(
+                self.style.MIGRATE_LABEL(f"{LABELS[kind]}: {report.plan.counts[kind]}")
+            )
             self._lines([f"{describe(o)}  ({o.reason})" for o in operations], shown)
 
     def _lines(self, lines: Sequence[str], shown: int) -> None:

@@ -17,8 +17,8 @@ class ConflictKind(StrEnum):
 class Conflict:
     """Something only a person can decide. Identity: kind and the Moodle id.
 
-    `moodle_side` and `rocketchat_side` name both sides in words, `advice` the ways out. `remote_id` is the
-    account or room on the other side, "" when there is none.
+    `moodle_side` and `rocketchat_side` name both sides in words, `advice` the ways out. `remote_id`
+    is the account or room on the other side, "" when there is none.
     """
 
     kind: ConflictKind
@@ -31,7 +31,8 @@ class Conflict:
 
 
 NEEDS_COURSE = "sync the course once"
-"""How the reason of a skip ends where a run for a person could not do what one for the course can."""
+"""How the reason of a skip ends where a run for a person could not do what one for the course can.
+"""
 
 
 @dataclass(frozen=True, slots=True)

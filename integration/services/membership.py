@@ -258,7 +258,7 @@ class MemberPlanner:
     ) -> None:
         """Give what Moodle's roles ask for; a stronger role that was given by hand is left beside it."""
         gained = dict(new)
-        for user_id in sorted(look.should.keys() & look.present):
+        for user_id in sorted(look.should.keys() & (look.present | new.keys())):
             role = look.should[user_id]
             given = look.rows[user_id].role if user_id in look.rows else RoomRole.MEMBER
             has = self._role_now(room, user_id, given)

@@ -1,7 +1,7 @@
 """Names that Rocket.Chat accepts, made from Moodle's: legal, unique, and stable once given. Pure.
 
-The rules come from the server's public settings (UTF8_User_Names_Validation, UTF8_Channel_Names_Validation,
-UI_Allow_room_names_with_special_chars).
+The rules come from the server's public settings (UTF8_User_Names_Validation,
+UTF8_Channel_Names_Validation, UI_Allow_room_names_with_special_chars).
 """
 
 import re
@@ -84,7 +84,9 @@ def unique(
     limit: int,
     separator: str = "-",
 ) -> str:
-    """`base` when it is free, else with `-number` behind it, else `fallback-number`; `number` is a Moodle id."""
+    """`base` when it is free, else with `-number` behind it, else `fallback-number`; `number` is a
+    Moodle id.
+    """
     if base and is_free(base):
         return base
     stem, ending = base or fallback, f"{separator}{number}"
@@ -99,7 +101,9 @@ def unique(
 def belongs_to(
     name: str, base: str, fallback: str, number: int, limit: int, separator: str = "-"
 ) -> bool:
-    """Whether `name` is what `unique` once made of `base`: such a name is kept for as long as `base` stays."""
+    """Whether `name` is what `unique` once made of `base`: such a name is kept for as long as
+    `base` stays.
+    """
     stem, ending = base or fallback, f"{separator}{number}"
     if name in (base, _numbered(stem, ending, limit)):
         return True
@@ -135,7 +139,9 @@ def _slug(text: str, pattern: str, limit: int) -> str:
 
 
 def _spelled(character: str, allowed: re.Pattern[str], between: str) -> str:
-    """The character itself, or in small letters, or spelled out in Latin ones; `between` when none is allowed."""
+    """The character itself, or in small letters, or spelled out in Latin ones; `between` when none
+    is allowed.
+    """
     if allowed.fullmatch(character):
         return character
     return "".join(

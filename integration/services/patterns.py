@@ -1,7 +1,7 @@
 """Group patterns: which names match, decided in bounded time. Pure.
 
-A pattern is searched, not anchored. Both plain expressions and the `/.../flags` form of the Moodle plugin
-local_rocketchat are understood. The engine is `regex`, because it can be given a time-out.
+A pattern is searched, not anchored. Both plain expressions and the `/.../flags` form of the Moodle
+plugin local_rocketchat are understood. The engine is `regex`, because it can be given a time-out.
 """
 
 from collections.abc import Sequence
@@ -100,7 +100,9 @@ def _split(text: str) -> tuple[str, int]:
 
 
 def _probes(text: str) -> list[str]:
-    """Long names made of the pattern's own words and characters, with an end that fails a greedy match."""
+    """Long names made of the pattern's own words and characters, with an end that fails a greedy
+    match.
+    """
     words = [word for word in regex.findall(r"\w+", text) if len(word) > 1]
     letters = [c for c in text if c.isalnum() or c in " -_."]
     pieces = dict.fromkeys([*words[:6], *letters[:8], "a", "0", " "])

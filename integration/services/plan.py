@@ -1,6 +1,7 @@
 """The plan: what has to change so that Rocket.Chat is as desired. A value; pure.
 
-The preview, the safety guard, the progress bar, the history and the tests all look at the same object.
+The preview, the safety guard, the progress bar, the history and the tests all look at the same
+object.
 """
 
 import hashlib
@@ -30,8 +31,8 @@ from integration.services.state import Managed, RemoteState, Scope
 class Plan:
     """Operations in the order in which they are safe, and what stays undone.
 
-    `observed` and `settled` are what was learnt by looking and only has to be stored. `vanished_*` are Moodle ids of links
-    whose account or room the server does not have any more.
+    `observed` and `settled` are what was learnt by looking and only has to be stored. `vanished_*`
+    are Moodle ids of links whose account or room the server does not have any more.
     """
 
     operations: tuple[Operation, ...] = ()

@@ -20,7 +20,9 @@ class MissingAccounts(StrEnum):
     """What happens to somebody who has no Rocket.Chat account yet."""
 
     CREATE = "create"
-    LINK_ONLY = "link_only"  # accounts come from elsewhere (LDAP, single sign-on): only channels are kept
+    LINK_ONLY = (
+        "link_only"  # accounts come from elsewhere (LDAP, single sign-on): only channels are kept
+    )
 
 
 class Deactivation(StrEnum):
@@ -34,7 +36,9 @@ class Deactivation(StrEnum):
 class Cause(StrEnum):
     """Why somebody who is still in the group should not be in its channel any more."""
 
-    SUSPENDED = "suspended"  # in Moodle as a whole; also unconfirmed people and those who may not log in
+    SUSPENDED = (
+        "suspended"  # in Moodle as a whole; also unconfirmed people and those who may not log in
+    )
     DELETED = "deleted"
     UNENROLLED = "unenrolled"  # no enrolment in the course counts any more
     ROLE_LOST = "role_lost"  # no included role
@@ -94,12 +98,16 @@ class Policy:
     """Everything a plan depends on besides the two worlds and the ledger."""
 
     patterns: tuple[Pattern, ...] = ()
-    roles: Mapping[int, RoomRole] = field(default_factory=dict)  # included Moodle role id -> channel role
+    roles: Mapping[int, RoomRole] = field(
+        default_factory=dict
+    )  # included Moodle role id -> channel role
     name_template: str = "{course}-{group}"
     topic_template: str = "{group} · {course_fullname}"
     private_channels: bool = True
     empty_channels: bool = True
-    hidden_member_lists: bool = False  # also groups whose member list Moodle hides (visibility 2 and 3)
+    hidden_member_lists: bool = (
+        False  # also groups whose member list Moodle hides (visibility 2 and 3)
+    )
     follow_renames: bool = True
     accounts_for: AccountsFor = AccountsFor.CHANNEL_MEMBERS
     missing_accounts: MissingAccounts = MissingAccounts.CREATE

@@ -22,8 +22,8 @@ class Source(Protocol):
     ) -> MoodleState:
         """One complete reading of `scope`, or SourceError.
 
-        `integrated` are the ids of all integrated courses. `linked_users` are people to know about even when
-        they are in no group any more (they left, were deleted): their rows are read too.
+        `integrated` are the ids of all integrated courses. `linked_users` are people to know about
+        even when they are in no group any more (they left, were deleted): their rows are read too.
         """
         ...
 
@@ -31,14 +31,16 @@ class Source(Protocol):
 class Writes(Protocol):
     """Rocket.Chat, one change a call. Each method raises RocketChatError or one of its kinds.
 
-    Repeating any of them is harmless: a create first looks whether the thing is there when the outcome of an
-    earlier attempt is unknown; "is already so" counts as done.
+    Repeating any of them is harmless: a create first looks whether the thing is there when the
+    outcome of an earlier attempt is unknown; "is already so" counts as done.
     """
 
     def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount: ...
 
     def update_account(self, account_id: str, *, name: str | None, email: str | None) -> None:
-        """Set what is not None; everything else of the account stays (bio and nickname are sent again)."""
+        """Set what is not None; everything else of the account stays (bio and nickname are sent
+        again).
+        """
         ...
 
     def set_active(self, account_id: str, active: bool) -> None: ...
@@ -53,7 +55,9 @@ class Writes(Protocol):
         group_id: int,
         course_id: int,
     ) -> RemoteChannel:
-        """The new room, with the mark of its Moodle group. `users_count` tells dropped members (bot included)."""
+        """The new room, with the mark of its Moodle group. `users_count` tells dropped members (bot
+        included).
+        """
         ...
 
     def rename_channel(self, room_id: str, name: str) -> None: ...
@@ -67,7 +71,9 @@ class Writes(Protocol):
     def unarchive(self, room_id: str) -> None: ...
 
     def add_members(self, room_id: str, private: bool, account_ids: Sequence[str]) -> int | None:
-        """Add in chunks. Returns the room's users_count afterwards, None where the server does not say."""
+        """Add in chunks. Returns the room's users_count afterwards, None where the server does not
+        say.
+        """
         ...
 
     def remove_member(self, room_id: str, private: bool, account_id: str) -> None: ...
@@ -101,9 +107,9 @@ class Remote(Protocol):
     ) -> RemoteState:
         """One complete reading in bulk, or RocketChatError.
 
-        `known_counts` maps managed room ids to the users_count after our last look: only rooms whose count
-        differs (or is None) have their members read. `wanted_names` are names of channels about to be made:
-        where a room has one already, its mark is looked up. Rooms in `audit` have members and roles read
-        in any case.
+        `known_counts` maps managed room ids to the users_count after our last look: only rooms
+        whose count differs (or is None) have their members read. `wanted_names` are names of
+        channels about to be made: where a room has one already, its mark is looked up. Rooms in
+        `audit` have members and roles read in any case.
         """
         ...

@@ -1,7 +1,7 @@
 """The line, and nothing else: read, desire, read, plan, guard, apply.
 
-Everything that differs between the admin action, the preview, the schedule, an event and the command line is
-an argument. Nothing decides while it writes.
+Everything that differs between the admin action, the preview, the schedule, an event and the
+command line is an argument. Nothing decides while it writes.
 """
 
 import logging
@@ -60,9 +60,10 @@ def reconcile(
 ) -> RunReport:
     """Bring Rocket.Chat in step with Moodle for `scope`, or say what that would take (`dry_run`).
 
-    `audit` reads the members of every managed channel of the scope, whether its count looks right or not.
-    `force` passes the safety guard; `approval` is what a person let pass of an earlier run. `expect_digest` is the digest of the plan that a person reviewed.
-    SourceError, ConfigurationError or RocketChatError mean that reading failed and nothing was written;
+    `audit` reads the members of every managed channel of the scope, whether its count looks right
+    or not. `force` passes the safety guard; `approval` is what a person let pass of an earlier run.
+    `expect_digest` is the digest of the plan that a person reviewed. SourceError,
+    ConfigurationError or RocketChatError mean that reading failed and nothing was written;
     StalePlan that the plan is not the reviewed one any more.
     """
     with garbage_collector_paused():
@@ -70,7 +71,8 @@ def reconcile(
     plan, waiting = hold_back(plan, policy, managed.pending, moodle.read_at)
     if expect_digest and plan.digest != expect_digest:
         raise StalePlan(
-            "The plan has changed since it was shown.", hint="Look at the new plan and confirm that one."
+            "The plan has changed since it was shown.",
+            hint="Look at the new plan and confirm that one.",
         )
     size = sizes(moodle, scope)
     passed = _breaches(plan, managed, scope, policy.limits, approval, size)
@@ -166,6 +168,4 @@ def _read_remote(
         if group_id not in managed.channels
     }
     rooms = {channel.room_id: channel.users_count for channel in in_scope.values()}
-    return remote.read(
-        known_counts=rooms, wanted_names=wanted, audit=tuple(rooms) if audit else ()
-    )
+    return remote.read(known_counts=rooms, wanted_names=wanted, audit=tuple(rooms) if audit else ())

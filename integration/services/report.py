@@ -21,10 +21,11 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to one operation. The first block is what the server gave back, the second what it refused.
+    """What happened to one operation. The first block is what the server gave back, the second what
+    it refused.
 
-    `users_count` is the room's count after the call where the server tells it; `dropped` are people (Moodle
-    user ids) whom the operation named and the server, or an earlier failure, left out.
+    `users_count` is the room's count after the call where the server tells it; `dropped` are people
+    (Moodle user ids) whom the operation named and the server, or an earlier failure, left out.
     """
 
     operation: Operation

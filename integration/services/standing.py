@@ -1,5 +1,5 @@
-"""Who counts in a course, and the same in words. Pure; the rules are Moodle's own (get_enrolled_users with
-onlyactive) plus the account checks that Moodle leaves to the caller.
+"""Who counts in a course, and the same in words. Pure; the rules are Moodle's own
+(get_enrolled_users with onlyactive) plus the account checks that Moodle leaves to the caller.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,8 @@ def unusable_because(person: Person) -> str:
 class Standing:
     """Everybody's standing, from one reading of Moodle and the included roles.
 
-    `roles` maps included Moodle role ids to channel roles. The sets of a course are computed once, on demand.
+    `roles` maps included Moodle role ids to channel roles. The sets of a course are computed once,
+    on demand.
     """
 
     def __init__(self, moodle: MoodleState, roles: Mapping[int, RoomRole]) -> None:
@@ -90,7 +91,9 @@ class Standing:
         return self.roles.get(self.moodle.default_role_id or 0)
 
     def channel_role(self, course: Course, user_id: int) -> RoomRole | None:
-        """The strongest channel role of the person's included roles in the course, None without any."""
+        """The strongest channel role of the person's included roles in the course, None without
+        any.
+        """
         held = (self._roles_in(course).get(user_id), self._everybodys)
         return max((role for role in held if role is not None), key=_strength, default=None)
 
@@ -110,7 +113,7 @@ class Standing:
             found = self._channel_roles[course.course_id] = self._roles_of(course)
         return found
 
-    # --- in words -----------------------------------------------------------------------------------------
+    # --- in words ---------------------------------------------------------------------------------
 
     def why_member(self, group: Group, user_id: int) -> str:
         """ "member of group 'Group A'; active by manual enrolment; role student"."""
@@ -153,7 +156,9 @@ class Standing:
         return f"holds no included role (has: {', '.join(held) or 'none'})"
 
     def cause(self, group_id: int, user_id: int) -> Cause | None:
-        """Why somebody who is still in the group does not count; None for who left it, or is unknown."""
+        """Why somebody who is still in the group does not count; None for who left it, or is
+        unknown.
+        """
         person = self.moodle.people.get(user_id)
         group = self.moodle.groups.get(group_id)
         if person is None or group is None:
@@ -176,7 +181,9 @@ class Standing:
         return "; ".join(sorted({_why_not(row, self.moodle.read_at) for row in rows}))
 
     def role_ids(self, course: Course, user_id: int) -> tuple[int, ...]:
-        """Every role of the person in the course, its categories and the site, the default role last."""
+        """Every role of the person in the course, its categories and the site, the default role
+        last.
+        """
         found: dict[int, None] = {}
         for context_id in course.context_ids:
             held = self.moodle.roles.get(context_id, {}).get(user_id, ())

@@ -1,7 +1,8 @@
-"""The nouns of the sync: what Moodle says, what Rocket.Chat has, what rcsync manages, what should be.
+"""The nouns of the sync: what Moodle says, what Rocket.Chat has, what rcsync manages, what should
+be.
 
-Values only: frozen, compared by content, free of Django and of I/O. Mass rows (one per person, enrolment or
-account) are named tuples because a large site has hundreds of thousands of them.
+Values only: frozen, compared by content, free of Django and of I/O. Mass rows (one per person,
+enrolment or account) are named tuples because a large site has hundreds of thousands of them.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,9 @@ from typing import Any, NamedTuple
 
 
 class RoomRole(StrEnum):
-    """What a person is in a channel. Rocket.Chat knows owner, moderator and leader; a member has none."""
+    """What a person is in a channel. Rocket.Chat knows owner, moderator and leader; a member has
+    none.
+    """
 
     MEMBER = "member"
     LEADER = "leader"
@@ -25,10 +28,11 @@ ROLE_STRENGTH = {role: strength for strength, role in enumerate(RoomRole)}
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which part of the world a run looks at. `courses` None = every integrated course; `users` None = everybody.
+    """Which part of the world a run looks at. `courses` None = every integrated course; `users`
+    None = everybody.
 
-    A scope narrows what may be changed, never what is known about a person: whether an account is to be
-    active is always decided over all integrated courses.
+    A scope narrows what may be changed, never what is known about a person: whether an account is
+    to be active is always decided over all integrated courses.
     """
 
     courses: frozenset[int] | None = None
@@ -44,12 +48,14 @@ class Scope:
 EVERYTHING = Scope()
 
 
-# --- Moodle -----------------------------------------------------------------------------------------------
+# --- Moodle ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A row of mdl_course. `context_ids` are the contexts whose roles count: system, categories, course."""
+    """A row of mdl_course. `context_ids` are the contexts whose roles count: system, categories,
+    course.
+    """
 
     course_id: int
     shortname: str
@@ -62,7 +68,9 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A row of mdl_groups. `visibility`: 0 all, 1 members, 2 own, 3 none (who may see its member list)."""
+    """A row of mdl_groups. `visibility`: 0 all, 1 members, 2 own, 3 none (who may see its member
+    list).
+    """
 
     group_id: int
     course_id: int
@@ -71,7 +79,9 @@ class Group:
 
 
 class Person(NamedTuple):
-    """A row of mdl_user. The username is unique only together with the MNet host; the e-mail not at all."""
+    """A row of mdl_user. The username is unique only together with the MNet host; the e-mail not at
+    all.
+    """
 
     user_id: int
     username: str
@@ -90,7 +100,8 @@ class Person(NamedTuple):
 
 
 class Enrolment(NamedTuple):
-    """A row of mdl_user_enrolments with its method (mdl_enrol). Status 0 = active, 1 = suspended/disabled.
+    """A row of mdl_user_enrolments with its method (mdl_enrol). Status 0 = active, 1 =
+    suspended/disabled.
 
     `timestart` and `timeend` are unix seconds; a `timeend` of 0 means for ever.
     """
@@ -108,9 +119,9 @@ class Enrolment(NamedTuple):
 class MoodleState:
     """One complete reading of a scope. That it exists means that every query of it succeeded.
 
-    For everybody in `people` the enrolments in ALL integrated courses are here, whatever the scope; groups and
-    their members are here for the courses of the scope. An integrated course that is not in `courses` does
-    not exist in Moodle any more.
+    For everybody in `people` the enrolments in ALL integrated courses are here, whatever the scope;
+    groups and their members are here for the courses of the scope. An integrated course that is not
+    in `courses` does not exist in Moodle any more.
     """
 
     read_at: int  # unix seconds; the clock by which enrolment windows are judged
@@ -122,14 +133,18 @@ class MoodleState:
     enrolments: Mapping[int, Mapping[int, tuple[Enrolment, ...]]]  # course id -> user id -> rows
     roles: Mapping[int, Mapping[int, tuple[int, ...]]]  # context id -> user id -> role ids
     role_names: Mapping[int, str]  # role id -> shortname, every role of the site
-    default_role_id: int | None = None  # mdl_config defaultuserroleid: held by everybody, without a row
+    default_role_id: int | None = (
+        None  # mdl_config defaultuserroleid: held by everybody, without a row
+    )
 
 
-# --- Rocket.Chat ------------------------------------------------------------------------------------------
+# --- Rocket.Chat ----------------------------------------------------------------------------------
 
 
 class RemoteAccount(NamedTuple):
-    """A Rocket.Chat user. `emails` are lower-cased; `kind` is Rocket.Chat's `type` (user, bot, app)."""
+    """A Rocket.Chat user. `emails` are lower-cased; `kind` is Rocket.Chat's `type` (user, bot,
+    app).
+    """
 
     account_id: str
     username: str
@@ -144,11 +159,11 @@ class RemoteAccount(NamedTuple):
 class RemoteChannel:
     """A Rocket.Chat room of type c or p.
 
-    `name` is what people see (fname where the server has one). `users_count` counts every member, the bot
-    and deactivated accounts too. `members` is None when the list was not read; when it was, it holds active
-    accounts only (older servers also list deactivated ones). `roles` likewise (None = not read).
-    `moodle_group` is the mark that rcsync leaves in the custom fields of a room it creates; it is looked up
-    only where a channel without a link has a wanted name.
+    `name` is what people see (fname where the server has one). `users_count` counts every member,
+    the bot and deactivated accounts too. `members` is None when the list was not read; when it was,
+    it holds active accounts only (older servers also list deactivated ones). `roles` likewise (None
+    = not read). `moodle_group` is the mark that rcsync leaves in the custom fields of a room it
+    creates; it is looked up only where a channel without a link has a wanted name.
     """
 
     room_id: str
@@ -161,17 +176,23 @@ class RemoteChannel:
     creator_id: str
     moodle_group: int | None = None
     members: frozenset[str] | None = None  # account ids
-    roles: Mapping[str, RoomRole] | None = None  # account id -> role, members without a role are absent
+    roles: Mapping[str, RoomRole] | None = (
+        None  # account id -> role, members without a role are absent
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class NameRules:
-    """What the server accepts as names. Patterns are the bodies of anchored expressions, as the server has them."""
+    """What the server accepts as names. Patterns are the bodies of anchored expressions, as the
+    server has them.
+    """
 
     username_pattern: str = "[0-9a-zA-Z-_.]+"
     channel_pattern: str = "[0-9a-zA-Z-_.]+"
     free_channel_names: bool = False  # UI_Allow_room_names_with_special_chars
-    reserved: frozenset[str] = frozenset({"all", "here", "admin", "administrator", "system", "user"})
+    reserved: frozenset[str] = frozenset(
+        {"all", "here", "admin", "administrator", "system", "user"}
+    )
     topic_at_creation: bool = True  # else a topic would cost one more request per channel
 
 
@@ -184,12 +205,14 @@ class RemoteState:
     channels: Mapping[str, RemoteChannel]  # by room id
 
 
-# --- What rcsync manages ----------------------------------------------------------------------------------
+# --- What rcsync manages --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class ManagedAccount:
-    """A stored pair of ids. `created`: rcsync made the account; `deactivated`: rcsync switched it off."""
+    """A stored pair of ids. `created`: rcsync made the account; `deactivated`: rcsync switched it
+    off.
+    """
 
     user_id: int
     account_id: str
@@ -208,10 +231,11 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ManagedChannel:
-    """A stored pair of ids. `topic` is the last one we set, `users_count` the server's count after our last look.
+    """A stored pair of ids. `topic` is the last one we set, `users_count` the server's count after
+    our last look.
 
-    `users_count` None = not known, so the members have to be read. `ended` is what rcsync did when the
-    channel's reason to exist went away; only that is taken back when the reason returns.
+    `users_count` None = not known, so the members have to be read. `ended` is what rcsync did when
+    the channel's reason to exist went away; only that is taken back when the reason returns.
     """
 
     group_id: int
@@ -224,7 +248,9 @@ class ManagedChannel:
 
 
 class ManagedMember(NamedTuple):
-    """A person in a managed channel. `ours` False = was there by hand before: known, but never removed."""
+    """A person in a managed channel. `ours` False = was there by hand before: known, but never
+    removed.
+    """
 
     role: RoomRole
     ours: bool
@@ -234,22 +260,26 @@ class ManagedMember(NamedTuple):
 class Managed:
     """The ledger: everything rcsync made or was told to take over, and what a person decided.
 
-    `unfinished_*` name work whose outcome is not known because the process died, or no answer came: if it
-    took effect, it is ours.
+    `unfinished_*` name work whose outcome is not known because the process died, or no answer came:
+    if it took effect, it is ours.
     """
 
     accounts: Mapping[int, ManagedAccount] = field(default_factory=dict)  # by user id
     channels: Mapping[int, ManagedChannel] = field(default_factory=dict)  # by group id
-    members: Mapping[int, Mapping[int, ManagedMember]] = field(default_factory=dict)  # group -> user
+    members: Mapping[int, Mapping[int, ManagedMember]] = field(
+        default_factory=dict
+    )  # group -> user
     sizes: Mapping[int, Any] = field(default_factory=dict)  # course id -> Size at the last good run
     pending: Mapping[str, int] = field(default_factory=dict)  # what has days of grace -> since when
     removed_lately: Mapping[str, int] = field(default_factory=dict)  # What -> number in 24 hours
     unfinished_accounts: frozenset[int] = frozenset()  # user ids: accounts being made
     unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added
-    unfinished_changes: frozenset[tuple[str, int]] = frozenset()  # (kind of operation, group or user id)
+    unfinished_changes: frozenset[tuple[str, int]] = (
+        frozenset()
+    )  # (kind of operation, group or user id)
 
 
-# --- Checks -----------------------------------------------------------------------------------------------
+# --- Checks ---------------------------------------------------------------------------------------
 
 
 class CheckStatus(StrEnum):
@@ -260,7 +290,9 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the doctor: what was looked at, what was found, and how to repair it ("" when all is well)."""
+    """One line of the doctor: what was looked at, what was found, and how to repair it ("" when all
+    is well).
+    """
 
     name: str
     status: CheckStatus

@@ -1,4 +1,6 @@
-"""`./rcsync demo`: a sample Moodle, a stand-in Rocket.Chat, a plan, a real sync, and the admin to look around."""
+"""`./rcsync demo`: a sample Moodle, a stand-in Rocket.Chat, a plan, a real sync, and the admin to
+look around.
+"""
 
 import os
 import signal
@@ -24,7 +26,9 @@ class Command(BaseCommand):
     help = "Try rcsync without Moodle and Rocket.Chat: make both, sync them, and serve the admin."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="do not serve; exit 0 if all is right")
+        parser.add_argument(
+            "--once", action="store_true", help="do not serve; exit 0 if all is right"
+        )
         parser.add_argument("--fresh", action="store_true", help="begin with nothing")
         parser.add_argument("--port", type=int, default=8000, help="where the admin is served")
 
@@ -70,12 +74,16 @@ class Command(BaseCommand):
         problems = mistakes(chat.state())
         again = self._run(SyncRun.Kind.PREVIEW).run
         if again.status != SyncRun.Status.PLANNED or again.planned:
-            problems.append(f"a second run would change something: {again.planned or again.message}")
+            problems.append(
+                f"a second run would change something: {again.planned or again.message}"
+            )
         for problem in problems:
             self.stderr.write(self.style.ERROR(f"  {problem}"))
         if not problems:
             self.stdout.write(
-                self.style.SUCCESS("  Every channel holds exactly the right people; nothing is left to do.")
+                self.style.SUCCESS(
+                    "  Every channel holds exactly the right people; nothing is left to do."
+                )
             )
         return problems
 

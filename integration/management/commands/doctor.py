@@ -28,7 +28,9 @@ class Command(BaseCommand):
         failed = any(check.status is CheckStatus.FAILED for check in checks)
         if options["json"]:
             self.stdout.write(
-                json.dumps({"ok": not failed, "checks": [asdict(c) for c in checks]}, ensure_ascii=False)
+                json.dumps(
+                    {"ok": not failed, "checks": [asdict(c) for c in checks]}, ensure_ascii=False
+                )
             )
         else:
             for check in checks:

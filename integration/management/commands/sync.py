@@ -35,12 +35,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--course", nargs="+", action="extend", metavar="ID|SHORTNAME", help="only these courses"
+            "--course",
+            nargs="+",
+            action="extend",
+            metavar="ID|SHORTNAME",
+            help="only these courses",
         )
         parser.add_argument("--user", metavar="ID|USERNAME", help="only this person (of Moodle)")
         parser.add_argument("--apply", action="store_true", help="carry the plan out")
         parser.add_argument(
-            "--audit", action="store_true", help="read the members of every channel, not only of changed ones"
+            "--audit",
+            action="store_true",
+            help="read the members of every channel, not only of changed ones",
         )
         parser.add_argument(
             "--force", action="store_true", help="pass the limits of the safety guard, on purpose"
@@ -93,7 +99,8 @@ def as_json(finished: runner.Finished) -> Mapping[str, Any]:
     if report is not None:
         result["digest"] = report.plan.digest
         result["operations"] = [
-            {"kind": o.kind, "what": describe(o), "reason": o.reason} for o in report.plan.operations
+            {"kind": o.kind, "what": describe(o), "reason": o.reason}
+            for o in report.plan.operations
         ]
         result["failed"] = [
             {
