@@ -1,1 +1,1 @@
-"""Scripts whose figures the documentation quotes. Run them with `./rcsync python benchmarks/NAME.py`."""
+"""Scripts whose figures the documentation quotes: `./rcsync python benchmarks/NAME.py`."""

@@ -11,6 +11,7 @@ from typing import Any
 READS = 2  # the list of accounts and the list of rooms
 SMALL_READS = 4  # these and the server's version and settings
 IMPORT_CHUNK = 500
+WRITING = ("sync", "changed", "event_user", "event_course")
 Results = Mapping[str, Any]
 
 
@@ -61,7 +62,7 @@ def fewest(phase: str, size: Size, results: Mapping[str, Results], *, by_import:
     }[phase]
 
 
-def plugin(phase: str, size: Size, results: Mapping[str, Results]) -> int | None:
+def plugin(phase: str, size: Size) -> int | None:
     """What local_rocketchat needs by the formula that was measured (reference/peers.md 1.6).
 
     It has neither an audit nor a run for one person.
@@ -85,7 +86,7 @@ def verdicts(
     """The bounds of one size. Times are compared within one run of the benchmark only."""
     first, again, changed = results["sync"], results["nochange"], results["changed"]
     sent = first["server"]["total"]
-    pages = again["pages"]
+    pages = _further_pages(again)
     asked = results["change"]["total"]
     operations = sum(first["applied"].values())
     return [
@@ -112,6 +113,13 @@ def verdicts(
     ]
 
 
+def _further_pages(result: Results) -> int:
+    """Of the lists of accounts and rooms, where the server does not give them at once."""
+    lists = ("GET users.listByStatus", "GET users.list", "GET rooms.adminRooms")
+    asked = result["server"]["by_endpoint"]
+    return sum(max(0, asked.get(name, 0) - 1) for name in lists)
+
+
 def _memory(size: Size, results: Mapping[str, Results]) -> list[Bound]:
     if size.people <= 10_000:
         peak = max(found.get("peak_mb", 0) for found in results.values())
@@ -124,6 +132,7 @@ def _right(results: Mapping[str, Results]) -> list[Bound]:
     return [
         Bound("memberships that are wrong after the first sync", results["sync"]["wrong"], 0),
         Bound("memberships that are wrong after 1 % changed", results["changed"]["wrong"], 0),
+        Bound("operations left undone", sum(map(_undone, map(results.__getitem__, WRITING))), 0),
         Bound("operations planned where nothing changed", _planned(results["nochange"]), 0),
         Bound("operations planned by the audit", _planned(results["audit"]), 0),
     ]
@@ -131,6 +140,10 @@ def _right(results: Mapping[str, Results]) -> list[Bound]:
 
 def _planned(result: Results) -> int:
     return sum(result["planned"].values())
+
+
+def _undone(result: Results) -> int:
+    return _planned(result) - sum(result["applied"].values())
 
 
 def ceiling_verdict(ceiling: float, latency_ms: float, connections: int) -> Bound:

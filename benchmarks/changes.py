@@ -57,9 +57,7 @@ def effective(connection: BaseDatabaseWrapper) -> Effective:
     )
 
 
-def one_percent(
-    connection: BaseDatabaseWrapper, people: int, rng: random.Random
-) -> dict[str, Any]:
+def one_percent(connection: BaseDatabaseWrapper, people: int, rng: random.Random) -> dict[str, Any]:
     """Of a hundredth of the people half change group, others are suspended, new, or renamed."""
     before = effective(connection)
     changing = max(10, people // 100)
@@ -75,7 +73,7 @@ def one_percent(
 
 def one_person(connection: BaseDatabaseWrapper) -> tuple[int, int]:
     """Somebody changes group: course id and user id."""
-    group_id, user_id = sorted(effective(connection).members)[-1]
+    group_id, user_id = max(effective(connection).members)
     _move(connection, [(group_id, user_id)], [user_id])
     return _course_of(connection)[group_id], user_id
 
@@ -87,9 +85,7 @@ def one_group(connection: BaseDatabaseWrapper) -> int:
     return course_id
 
 
-def _asked_for(
-    before: Effective, after: Effective, renamed: int, suspended: int
-) -> dict[str, Any]:
+def _asked_for(before: Effective, after: Effective, renamed: int, suspended: int) -> dict[str, Any]:
     """The operations that cannot be merged; all joiners of a channel are one."""
     joined, left = after.members - before.members, before.members - after.members
     operations = {
@@ -165,4 +161,3 @@ def _role(connection: BaseDatabaseWrapper, shortname: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM mdl_role WHERE shortname = %s", [shortname])
         return int(cursor.fetchone()[0])
-

@@ -5,6 +5,9 @@
 A scaled Moodle on MariaDB, the stand-in Rocket.Chat, `manage.py worker` as in production. Each
 change is committed with its log row at a random moment; the clock stops when the stand-in has got
 the request that carries it out. The last line holds the figures; exit status 1 = the aim is missed.
+
+People are students in three channels: suspending one site-wide takes three removals and the
+deactivation. A teacher who comes back needs his role in each channel too: three requests more.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,8 +122,11 @@ def measure(options: argparse.Namespace) -> int:
             print(f"no effect of {name}", flush=True)
             continue
         settle()
+        after = standin_stats()
         found["seconds"].append(seconds)
-        found["requests"].append(standin_stats()["total"] - before["total"])
+        found["requests"].append(after["total"] - before["total"])
+        if found["requests"][-1] > AIM_REQUESTS:
+            print(f"{name}: {_difference(before, after)}", flush=True)
         found["by_kind"].setdefault(name, []).append(seconds)
     Path(options.measure).write_text(json.dumps(found))
     return 0
@@ -143,6 +150,13 @@ def standin_stats() -> dict[str, Any]:
     url = f"{os.environ['ROCKETCHAT_URL']}/_standin/stats"
     stats: dict[str, Any] = requests.get(url, timeout=10).json()
     return stats
+
+
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, int]:
+    """Requests by endpoint."""
+    counts = Counter(after["by_endpoint"])
+    counts.subtract(before["by_endpoint"])
+    return dict(+counts)
 
 
 def wait_for_worker() -> None:
@@ -223,7 +237,9 @@ class Changes:
     def _effective(self) -> list[tuple[int, int]]:
         from benchmarks.changes import effective
 
-        return sorted(effective(self.connection).members)
+        found = effective(self.connection)
+        teachers = {user for _, user in found.teaching}
+        return sorted(pair for pair in found.members if pair[1] not in teachers)
 
     def _leave(self, desk: Any) -> tuple[str, Callable[[], None], Callable[[], None]]:
         from moodle.models import Group

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,10 @@ class Meter:
 
     @contextmanager
     def _on_journal(self) -> Iterator[None]:
-        timed = {name: self._timed(getattr(RunLedger, name)) for name in JOURNAL}
-        with mock.patch.multiple(RunLedger, **timed):
+        with ExitStack() as stack:
+            for name in JOURNAL:
+                timed = self._timed(getattr(RunLedger, name))
+                stack.enter_context(mock.patch.object(RunLedger, name, timed))
             yield
 
     def _timed(self, method: Callable[..., Any]) -> Callable[..., Any]:

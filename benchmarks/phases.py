@@ -59,12 +59,12 @@ def setup(options: argparse.Namespace) -> Result:
     return made._asdict() | {"effective": changes.effective(connections["moodle"]).as_counts()}
 
 
-def sync(options: argparse.Namespace) -> Result:
+def sync(_options: argparse.Namespace) -> Result:
     """A run of everything."""
     return _run(SyncRun.Kind.APPLY, EVERYTHING)
 
 
-def nochange(options: argparse.Namespace) -> Result:
+def nochange(_options: argparse.Namespace) -> Result:
     """The same, and then its reads once more without us."""
     meter = Meter(keep=True)
     result = _run(SyncRun.Kind.APPLY, EVERYTHING, meter)
@@ -73,14 +73,14 @@ def nochange(options: argparse.Namespace) -> Result:
     return result | {"bare_sql": _bare_sql(meter), "bare_http": _bare_http(meter)}
 
 
-def members(options: argparse.Namespace) -> Result:
+def members(_options: argparse.Namespace) -> Result:
     """Who is to be where by plain SQL: (group id, username on the server)."""
     usernames = dict(AccountLink.objects.values_list("moodle_user_id", "username"))
     wanted = changes.effective(connections["moodle"]).members
     return {"members": [(group, usernames.get(user, f"id {user}")) for group, user in wanted]}
 
 
-def audit(options: argparse.Namespace) -> Result:
+def audit(_options: argparse.Namespace) -> Result:
     return _run(SyncRun.Kind.AUDIT, EVERYTHING, audit=True)
 
 
@@ -90,14 +90,14 @@ def change(options: argparse.Namespace) -> Result:
     return changes.one_percent(connection, options.people, rng)
 
 
-def event_user(options: argparse.Namespace) -> Result:
+def event_user(_options: argparse.Namespace) -> Result:
     """One person changes group, and the event says who and where."""
     course_id, user_id = changes.one_person(connections["moodle"])
     scope = Scope(courses=frozenset({course_id}), users=frozenset({user_id}))
     return _run(SyncRun.Kind.APPLY, scope)
 
 
-def event_course(options: argparse.Namespace) -> Result:
+def event_course(_options: argparse.Namespace) -> Result:
     """One group gets another name, and the event says in which course."""
     course_id = changes.one_group(connections["moodle"])
     return _run(SyncRun.Kind.APPLY, Scope(courses=frozenset({course_id})))
@@ -109,9 +109,7 @@ PHASES: Mapping[str, Callable[[argparse.Namespace], Result]] = {
 }
 
 
-def _run(
-    kind: str, scope: Scope, meter: Meter | None = None, *, audit: bool = False
-) -> Result:
+def _run(kind: str, scope: Scope, meter: Meter | None = None, *, audit: bool = False) -> Result:
     meter = meter or Meter()
     order = runner.Order(kind=kind, trigger=SyncRun.Trigger.COMMAND, scope=scope, audit=audit)
     base, cpu, started = peak_megabytes(), time.process_time(), time.perf_counter()

@@ -138,6 +138,4 @@ def _environment(own: str, moodle: str, rocketchat: str) -> dict[str, str]:
 
 def _clean_environment() -> dict[str, str]:
     """Ours, without what would lead a phase to somebody's real servers."""
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)
-    }
+    return {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}

@@ -112,7 +112,7 @@ def _median(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     middle = statistics.median_low(ratio(one) for one in found)
     chosen = next(one for one in found if ratio(one) == middle)
-    return chosen | {"repeated": len(found), "pages": 0}
+    return chosen | {"repeated": len(found)}
 
 
 def _verdicts(run: Mapping[str, Any]) -> list[bounds.Bound]:
@@ -141,7 +141,8 @@ def _conclude(checks: Sequence[bounds.Bound]) -> int:
     broken = [check.promise for check in checks if not check.holds]
     print()
     if broken:
-        print(f"{len(checks) - len(broken)} of {len(checks)} bounds hold; broken: {'; '.join(broken)}")
+        held = len(checks) - len(broken)
+        print(f"{held} of {len(checks)} bounds hold; broken: {'; '.join(broken)}")
         return 1
     print(f"All {len(checks)} bounds hold.")
     return 0

@@ -55,7 +55,7 @@ def _cells(phase: str, results: Mapping[str, Results], run: Mapping[str, Any]) -
     found, size = results[phase], Size.of(results["setup"])
     bound = fewest(phase, size, results, by_import=run["import"])
     least = least_seconds(bound, run["latency_ms"], run["connections"])
-    theirs = plugin(phase, size, results)
+    theirs = plugin(phase, size)
     return [
         NAMES[phase],
         f"{found['server']['total']:,}",

@@ -303,6 +303,7 @@ class ConflictAdmin(conflicts.ConflictActions, ReadOnly):
 class AuditEntryAdmin(ReadOnly):
     list_display = ("at", "actor", "action", "subject", "outcome", "reason")
     list_filter = ("actor_kind", "result", "action")
+    list_before_template = "integration/audit_intro.html"
     search_fields = ("subject", "actor", "reason")
     date_hierarchy = "at"
 

@@ -15,7 +15,10 @@ class IntegrationConfig(AppConfig):
         from integration import (
             checks,  # noqa: F401  # registers itself
             throttle,  # noqa: F401  # its receivers listen to logins
+            watch,
         )
+
+        watch.start()
 
         post_save.connect(
             settings_saved,

@@ -24,6 +24,7 @@ from integration.services.operations import LABELS
 from integration.services.policy import AccountsFor, Deactivation, MissingAccounts
 from integration.services.report import Result
 from integration.services.state import Ending, RoomRole
+from integration.watch import WatchedQuerySet
 
 
 def check_cron(text: str) -> None:
@@ -425,6 +426,8 @@ class IntegrationSettings(models.Model):
 
     server_facts = models.JSONField(default=dict, editable=False)  # services/facts.py
 
+    objects = WatchedQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("settings")
         verbose_name_plural = _("settings")
@@ -464,6 +467,8 @@ class GroupRegexFilter(models.Model):
     enabled = models.BooleanField(_("enabled"), default=True)
     position = models.PositiveSmallIntegerField(_("order"), default=0)
 
+    objects = WatchedQuerySet.as_manager()
+
     class Meta:
         ordering = ["position", "pk"]
         verbose_name = _("group pattern")
@@ -495,6 +500,8 @@ class IncludedRole(models.Model):
     room_role = models.CharField(
         _("role in the channel"), max_length=10, choices=ROOM_ROLES, default=RoomRole.MEMBER
     )
+
+    objects = WatchedQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]
@@ -545,6 +552,8 @@ class IntegratedCourse(models.Model):
     lease_owner = models.CharField(max_length=100, blank=True, editable=False)
     lease_expires = models.DateTimeField(null=True, blank=True, editable=False)
     lease_token = models.PositiveBigIntegerField(default=0, editable=False)
+
+    objects = WatchedQuerySet.as_manager()
 
     class Meta:
         ordering = ["shortname", "course_id"]
@@ -711,6 +720,18 @@ class SyncRun(models.Model):
         related_name="carried_out_by",
         verbose_name=_("carries out the approved"),
     )
+
+    undoes = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="undone_by",
+        verbose_name=_("turns back"),
+    )
+    chosen = models.JSONField(
+        null=True, editable=False
+    )  # positions of the operations to turn back, null = all
 
     # What is needed to work on it later, in another process.
     audit = models.BooleanField(_("reads every channel"), default=False)

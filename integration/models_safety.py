@@ -5,8 +5,10 @@ from typing import Any, NoReturn
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from integration.watch import WatchedQuerySet
 
-class AppendOnly(models.QuerySet["AuditEntry"]):
+
+class AppendOnly(models.QuerySet):
     """Rows may be added and read. Only `services.audit.prune` takes old ones away."""
 
     def update(self, **kwargs: Any) -> NoReturn:
@@ -95,6 +97,8 @@ class RemovalLimit(models.Model):
         _("percent"), null=True, blank=True, help_text=_("Of all that rcsync manages there.")
     )
     absolute = models.PositiveIntegerField(_("number"), null=True, blank=True)
+
+    objects = WatchedQuerySet.as_manager()
 
     class Meta:
         ordering = ["what", "span"]

@@ -66,7 +66,7 @@ def address_of(request: HttpRequest) -> str:
     if settings.SECURE_PROXY_SSL_HEADER:
         forwarded = request.headers.get("X-Forwarded-For", "")
         return forwarded.rpartition(",")[2].strip()[:45] or str(request.META["REMOTE_ADDR"])
-    return str(request.META["REMOTE_ADDR"])
+    return str(request.META.get("REMOTE_ADDR", ""))  # a login made by code has no address
 
 
 @receiver(user_login_failed)

@@ -96,7 +96,9 @@ class Browser:
 
     def too_wide(self) -> int:
         """Pixels by which the page is wider than the window."""
-        script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        script = (
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
         return int(self.driver.execute_script(script))
 
 

@@ -147,9 +147,33 @@ def test_the_safety_guard_speaks_on_the_preview_and_force_is_a_tick(
     assert "would be archived" in plan.message
     assert "pass the limits on purpose" in page.content.decode()
     operator.post(f"/admin/run/{plan.pk}/apply/", follow=True)
-    assert newest().status == "refused"
+    assert newest().status == "quarantined"
+    assert not any(room["archived"] for room in chosen.rooms())
     operator.post(f"/admin/run/{plan.pk}/apply/", {"force": "on"}, follow=True)
     assert newest().status == "done"
+    assert all(room["archived"] for room in chosen.rooms())
+
+
+def test_what_waits_is_approved_with_a_reason_by_who_may(
+    administrator: Client, operator: Client, chosen: Site
+) -> None:
+    chosen.apply()
+    GroupRegexFilter.objects.update(pattern="no such group")
+    settings = chosen_settings()
+    settings.on_pattern_unmatched = "archive"
+    settings.save()
+    act(operator, "sync_selected")
+    waiting = newest()
+    assert waiting.status == "quarantined"
+    decide = f"/admin/run/{waiting.pk}/decide/"
+    decision = {"decision": "approve", "reason": "the term is over"}
+    assert operator.post(decide, decision).status_code == 403
+    administrator.post(decide, {"decision": "approve", "reason": " "})
+    waiting.refresh_from_db()
+    assert waiting.status == "quarantined"
+    administrator.post(decide, decision, follow=True)
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.decided_by) == ("approved", "admin")
     assert all(room["archived"] for room in chosen.rooms())
 
 

@@ -43,4 +43,6 @@ def test_no_serious_finding_on_the_main_pages(browser: Browser, chosen: Site, th
         browser.find("#content-main")
         if found := serious_findings(browser.driver):
             findings[page] = found
-    assert not findings, "\n".join(f"{page}: {line}" for page, lines in findings.items() for line in lines)
+    assert not findings, "\n".join(
+        f"{page}: {line}" for page, lines in findings.items() for line in lines
+    )

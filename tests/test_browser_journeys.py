@@ -55,7 +55,9 @@ def test_from_an_empty_installation_to_the_first_sync_by_clicking_alone(
     desk.go("/admin/")
     desk.sees("2 of 8 done")
     desk.press("Choose roles")
-    for role, _name in moodle_rows("SELECT id, shortname FROM mdl_role WHERE shortname = 'student'"):
+    for role, _name in moodle_rows(
+        "SELECT id, shortname FROM mdl_role WHERE shortname = 'student'"
+    ):
         desk.click(desk.find(f"#role{role}"))
     desk.press("Save")
     desk.sees("1 role is included")
@@ -79,7 +81,9 @@ def test_from_an_empty_installation_to_the_first_sync_by_clicking_alone(
     desk.press("Apply exactly this")
     desk.sees("No failures")
     assert newest().status == SyncRun.Status.DONE
-    assert {room["name"] for room in site.rooms()} == {f"CS101-Seminar-group-{n}" for n in range(1, 6)}
+    assert {room["name"] for room in site.rooms()} == {
+        f"CS101-Seminar-group-{n}" for n in range(1, 6)
+    }
 
 
 def test_a_plan_is_looked_at_and_then_done_exactly(desk: Browser, chosen: Site) -> None:
@@ -182,11 +186,15 @@ def account(site: Site, username: str, email: str) -> None:
     import requests
 
     answer = requests.post(
-        f"{site.chat.url}/api/v1/login", json={"user": "rcsync-bot", "password": "rcsync-bot"}, timeout=5
+        f"{site.chat.url}/api/v1/login",
+        json={"user": "rcsync-bot", "password": "rcsync-bot"},
+        timeout=5,
     ).json()["data"]
     headers = {"X-User-Id": answer["userId"], "X-Auth-Token": answer["authToken"]}
     body = {"username": username, "email": email, "name": username, "password": "x-9-Long-enough"}
-    made = requests.post(f"{site.chat.url}/api/v1/users.create", json=body, headers=headers, timeout=5)
+    made = requests.post(
+        f"{site.chat.url}/api/v1/users.create", json=body, headers=headers, timeout=5
+    )
     assert made.status_code == 200, made.text
 
 
@@ -209,9 +217,7 @@ def test_names_are_shown_while_the_template_is_typed(desk: Browser, chosen: Site
     desk.sees("groups would get a name that another one has too")
 
 
-def test_a_viewer_sees_runs_and_finds_nothing_that_syncs(
-    browser: Browser, chosen: Site
-) -> None:
+def test_a_viewer_sees_runs_and_finds_nothing_that_syncs(browser: Browser, chosen: Site) -> None:
     chosen.run(kind="preview", keep_plan=True)
     browser.sign_in(person("viewer", MAY_VIEW))
     browser.go(f"/admin/integration/syncrun/{newest().pk}/change/")

@@ -20,6 +20,8 @@ SEE_ROLES = "integration.view_includedrole"
 SEE_PATTERNS = "integration.view_groupregexfilter"
 SEE_PEOPLE = "integration.view_accountlink"
 DECIDE = "integration.change_conflict"
+APPROVE = "integration.approve_removals"
+EXPORT_AUDIT = "integration.export_audit"
 
 View = Callable[..., HttpResponseBase]
 

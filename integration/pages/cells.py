@@ -26,7 +26,10 @@ RUN_LABELS = {
     Status.DONE: "success",
     Status.FAILED: "warning",
     Status.STOPPED: "warning",
-    Status.REFUSED: "danger",
+    Status.QUARANTINED: "danger",
+    Status.APPROVED: "success",
+    Status.REFUSED: "warning",
+    Status.OVERTAKEN: "info",
     Status.ERROR: "danger",
     Status.INTERRUPTED: "danger",
 }
@@ -59,6 +62,8 @@ WORST_FIRST = {
     "planned": "info",
     "running": "info",
     "queued": "info",
+    "approved": "good",
+    "overtaken": "info",
 }
 
 
@@ -78,9 +83,10 @@ def without(fieldsets: Groups, replaced: dict[str, str]) -> Groups:
 
 def complete(fieldsets: Groups) -> Groups:
     """With a last group of the settings that no group names, so that a new one cannot be forgotten."""
-    named = {field for _title, options in fieldsets for field in options["fields"]} | {"id"}
-    rest = [f.name for f in IntegrationSettings._meta.fields if f.editable and f.name not in named]
-    return [*fieldsets, (gettext("More"), {"fields": tuple(rest)})] if rest else fieldsets
+    known = [f.name for f in IntegrationSettings._meta.fields if f.editable and f.name != "id"]
+    named = {field for _title, options in fieldsets for field in options["fields"]}
+    rest = tuple(name for name in known if name not in named)
+    return [*fieldsets, (gettext("More"), {"fields": rest})] if rest else fieldsets
 
 
 def secret_in_words(row: IntegrationSettings, key: str) -> str:

@@ -100,7 +100,6 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(
                     _("Groups"), "shield_person", "admin:auth_group_changelist", "auth.view_group"
                 ),
-
                 _item(
                     _("Audit trail"),
                     "fact_check",

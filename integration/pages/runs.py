@@ -12,9 +12,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from integration.models import SyncOperation, SyncRun
+from integration.models import AuditEntry, SyncOperation, SyncRun
 from integration.pages import access, cells
+from integration.services import decisions
 from integration.services.desk import exports, history, start
+from integration.services.errors import SyncError
+from integration.services.exports import export_audit as export_audit_trail
 from integration.services.operations import LABELS
 from integration.services.runner import Order
 
@@ -91,6 +94,7 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         labels=LABELS,
         tone=cells.tone_of(run),
         parts=history.parts(run),
+        may_approve=request.user.has_perm(access.APPROVE),
         duration=cells.duration(run),
         **history.latest_preview_choices(run),
     )
@@ -156,6 +160,32 @@ def apply(request: HttpRequest, run_id: int) -> HttpResponse:
         return redirect(address(plan))
     order = start.order_to_apply(plan, access.who(request), force="force" in request.POST)
     return begin(request, order)
+
+
+@access.change(access.APPROVE)
+def decide(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Let what waits pass, or not; with a reason."""
+    run = get_object_or_404(SyncRun, pk=run_id)
+    reason = request.POST.get("reason", "")
+    try:
+        if request.POST.get("decision") == "approve":
+            return begin(request, decisions.approve(run, request.user, reason))
+        decisions.reject(run, request.user, reason)
+    except SyncError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("Rejected: what waited is not done."))
+    return redirect(address(run))
+
+
+@access.page(access.EXPORT_AUDIT)
+def export_audit(request: HttpRequest, form: str) -> StreamingHttpResponse:
+    """The whole audit trail, for a spreadsheet (csv) or a program (jsonl)."""
+    lines = export_audit_trail(AuditEntry.objects.order_by("pk").iterator(2000), form)
+    kinds = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+    response = StreamingHttpResponse(lines, content_type=kinds[form])
+    response["Content-Disposition"] = f'attachment; filename="rcsync-audit.{form}"'
+    return response
 
 
 @access.page(access.SEE_RUNS)

@@ -50,9 +50,27 @@ SETTING_GROUPS = (
                 "missing_accounts",
                 "update_adopted_accounts",
                 "deactivation",
+                "deactivate_suspended",
+                "deactivate_deleted",
                 "deactivate_adopted",
                 "respect_leavers",
                 "protected_usernames",
+                "grace_accounts",
+            ),
+        },
+    ),
+    (
+        _("Memberships"),
+        {
+            "fields": (
+                "remove_suspended",
+                "remove_deleted",
+                "remove_unenrolled",
+                "remove_without_role",
+                "grace_members",
+            ),
+            "description": _(
+                "When somebody is taken out of a channel. Only people whom rcsync put there are."
             ),
         },
     ),
@@ -64,6 +82,10 @@ SETTING_GROUPS = (
                 "on_pattern_unmatched",
                 "on_course_hidden",
                 "on_course_deleted",
+                "on_course_ended",
+                "on_category_hidden",
+                "on_course_removed",
+                "grace_channels",
             ),
             "description": _(
                 "A channel is never deleted. Archived channels keep their messages and come back by themselves "
@@ -74,7 +96,13 @@ SETTING_GROUPS = (
     (
         _("Safety"),
         {
-            "fields": ("limit_percent", "limit_from"),
+            "fields": (
+                "limit_percent",
+                "limit_from",
+                "additions_go_on",
+                "shrink_percent",
+                "shrink_from",
+            ),
             "description": _(
                 "A run that would take away more than this does nothing and asks a person first."
             ),
@@ -90,6 +118,7 @@ SETTING_GROUPS = (
                 "event_polling",
                 "event_seconds",
                 "history_days",
+                "audit_days",
             ),
         },
     ),
@@ -101,6 +130,7 @@ SETTING_GROUPS = (
                 "notify_room",
                 "notify_after_failures",
                 "notify_after_hours",
+                "digest",
             ),
         },
     ),

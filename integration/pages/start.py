@@ -116,7 +116,9 @@ def _steps(done: overview.Steps) -> list[Step]:
         Step(
             done.background,
             _("Switch on background sync"),
-            _("Start the worker (./rcsync worker) and leave background sync on for the courses: rcsync then keeps them in step by itself."),
+            _(
+                "Start the worker (./rcsync worker) and leave background sync on for the courses: rcsync then keeps them in step by itself."
+            ),
             courses,
             _("Open courses"),
         ),

@@ -48,6 +48,8 @@ def sync_one(request: HttpRequest, kind: str, number: int) -> HttpResponse:
     """A person, over all integrated courses; or the course of a channel."""
     who = access.who(request)
     if kind == "person":
-        return runs.begin(request, start.order_for(SyncRun.Kind.APPLY, who, users=[number]), here=True)
+        return runs.begin(
+            request, start.order_for(SyncRun.Kind.APPLY, who, users=[number]), here=True
+        )
     courses = [int(text) for text in request.POST.getlist("course") if text.isdecimal()]
     return runs.begin(request, start.order_for(SyncRun.Kind.APPLY, who, courses=courses))

@@ -165,8 +165,9 @@ class _Run:
         self._collect(leave=0)
 
     def _must_stop(self) -> bool:
-        if not self.applied.stopped_because:
-            self.applied.stopped_because = self.should_stop()
+        """Never takes a reason back: another thread may have found one while this one was asking."""
+        if not self.applied.stopped_because and (reason := self.should_stop()):
+            self.applied.stopped_because = reason
         return bool(self.applied.stopped_because)
 
     def _collect(self, leave: int) -> None:

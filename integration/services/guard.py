@@ -120,6 +120,8 @@ def _in_run(
     removals: Iterable[Operation], managed: Managed, scope: Scope, limits: Limits
 ) -> Iterator[Breach]:
     count = Counter(takes(operation) for operation in removals)
+    if not count:
+        return
     total = _managed(managed, scope)
     for what in What:
         yield from _over(limits, what, Span.RUN, count[what], total[what], WORDS[what])
@@ -141,6 +143,8 @@ def _in_a_day(
     removals: Iterable[Operation], managed: Managed, limits: Limits
 ) -> Iterator[Breach]:
     count = Counter(takes(operation) for operation in removals)
+    if not count:
+        return
     total = _managed(managed, Scope())
     for what in What:
         lately = managed.removed_lately.get(what, 0)
@@ -151,26 +155,31 @@ def _in_a_day(
 
 
 def _managed(managed: Managed, scope: Scope) -> dict[What, int]:
-    """How much there is that could be taken."""
+    """How much there is that could be taken: from everybody, for a run about one person too."""
     groups = [
         group_id
         for group_id, channel in managed.channels.items()
         if scope.has_course(channel.course_id)
     ]
     return {
-        What.MEMBERSHIPS: sum(
-            member.ours and scope.has_user(user_id)
-            for group_id in groups
-            for user_id, member in managed.members.get(group_id, {}).items()
-        ),
-        What.ACCOUNTS: sum(scope.has_user(user_id) for user_id in managed.accounts),
+        What.MEMBERSHIPS: _memberships(managed, groups, scope),
+        What.ACCOUNTS: len(managed.accounts),
         What.CHANNELS: len(groups),
     }
+
+
+def _memberships(managed: Managed, groups: Iterable[int], scope: Scope) -> int:
+    if managed.ours_in is not None:
+        return sum(n for course, n in managed.ours_in.items() if scope.has_course(course))
+    members = (managed.members.get(group_id, {}) for group_id in groups)
+    return sum(member.ours for people in members for member in people.values())
 
 
 def _wrong_server(
     plan: Plan, managed: Managed, scope: Scope, limits: Limits
 ) -> Iterator[Breach]:
+    if not (plan.vanished_accounts or plan.vanished_channels or _again(plan)):
+        return
     total = _managed(managed, scope)
     words = "managed accounts do not exist any more on this server and would be made or found again"
     yield from _over(

@@ -45,7 +45,8 @@ class Importer:
         creates = [one for one in operations if isinstance(one, CreateAccount)]
         if not is_worth(len(creates)):
             return
-        self._starting(creates)
+        for start in range(0, len(creates), FEWEST):
+            self._starting(creates[start : start + FEWEST])
         wanted = [_record(one) for one in creates if may(one.user_id)]
         self._made = self._bulk.create(wanted)
         logger.info("import accounts=%d made=%d", len(wanted), len(self._made))

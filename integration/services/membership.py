@@ -106,10 +106,12 @@ class MemberPlanner:
 
     def joinable(self, wanted: DesiredChannel) -> dict[int, RoomRole]:
         """The members who have an account or are getting one; the others are conflicts or skips already."""
+        there, coming = self.matching.account_ids, self.matching.arriving
+        users = self.scope.users
         return {
             user_id: role
             for user_id, role in wanted.members.items()
-            if self.scope.has_user(user_id) and self.matching.can_join(user_id)
+            if (user_id in there or user_id in coming) and (users is None or user_id in users)
         }
 
     def joiners(self, group_id: int, users: Iterable[int]) -> tuple[Joiner, ...]:
@@ -157,6 +159,8 @@ class MemberPlanner:
 
     def _rows(self, group_id: int) -> dict[int, ManagedMember]:
         members = self.managed.members.get(group_id, {})
+        if self.scope.users is None and not self.matching.vanished:
+            return dict(members)
         return {user: member for user, member in members.items() if self._concerns(user)}
 
     def _concerns(self, user_id: int) -> bool:

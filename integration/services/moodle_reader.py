@@ -95,10 +95,14 @@ class MoodleReader:
         held: dict[int, dict[int, tuple[int, ...]]] = {
             context: {} for course in courses for context in course.context_ids
         }
+        alone: dict[int, tuple[int, ...]] = {}  # one tuple for the many who hold just this role
         for context, user_id, role in self._rows.assignments(held, scope.users):
-            roles = held[context].get(user_id, ())
-            if role not in roles:
-                held[context][user_id] = (*roles, role)
+            of_context = held[context]
+            roles = of_context.get(user_id)
+            if roles is None:
+                of_context[user_id] = alone.setdefault(role, (role,))
+            elif role not in roles:
+                of_context[user_id] = (*roles, role)
         return held
 
     # --- look-ups ---------------------------------------------------------------------------------
@@ -208,7 +212,8 @@ def _by_course(rows: Iterable[Enrolment]) -> dict[int, dict[int, tuple[Enrolment
     found: dict[int, dict[int, tuple[Enrolment, ...]]] = {}
     for row in rows:
         of_course = found.setdefault(row.course_id, {})
-        of_course[row.user_id] = (*of_course.get(row.user_id, ()), row)
+        others = of_course.get(row.user_id)
+        of_course[row.user_id] = (row,) if others is None else (*others, row)
     return found
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integration.models import IntegratedCourse, IntegrationSettings, Notice, SyncRun
+from integration.services import digest
 from integration.services.condition import last_good
 from integration.services.connections import rocketchat_connection
 from integration.services.errors import SyncError
@@ -51,7 +52,8 @@ def check() -> list[str]:
         "success": _success,
         "quarantine": _quarantine,
     }
-    return [topic for topic, look in topics.items() if _tell(topic, look(settings), settings)]
+    told = [topic for topic, look in topics.items() if _tell(topic, look(settings), settings)]
+    return [*told, digest.TOPIC] if digest.send_if_due(settings) else told
 
 
 def _runs(settings: IntegrationSettings) -> State:

@@ -6,7 +6,7 @@ object.
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -65,7 +65,7 @@ def make_plan(
     matching = match_accounts(desired, remote, managed, policy)
     channels = plan_channels(desired, remote, managed, policy, matching, scope)
     operations: list[Operation] = [*matching.operations, *channels.operations]
-    operations.sort(key=_order)
+    operations = in_order(operations)
     return Plan(
         operations=tuple(operations),
         conflicts=tuple(
@@ -80,6 +80,11 @@ def make_plan(
         vanished_channels=tuple(channels.vanished),
         settled=settled,
     )
+
+
+def in_order(operations: Iterable[Operation]) -> list[Operation]:
+    """The order that is safe, and the same whatever order they come in."""
+    return sorted(operations, key=_order)
 
 
 def _order(operation: Operation) -> tuple[int, int, int, str]:

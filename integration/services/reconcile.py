@@ -90,7 +90,7 @@ def reconcile(
     )
     return RunReport(
         plan,
-        _status(applied, parts.held),
+        status_of(applied, parts.held),
         tuple(applied.outcomes),
         passed,
         applied.stopped_because,
@@ -115,7 +115,7 @@ def _breaches(
     return tuple(breach for breach in found if not approval.covers(breach))
 
 
-def _status(applied: Applied, held: tuple[Operation, ...]) -> RunStatus:
+def status_of(applied: Applied, held: tuple[Operation, ...]) -> RunStatus:
     if applied.stopped_because:
         return RunStatus.STOPPED
     if held:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from integration.models import SyncRun
 from integration.services import heartbeat
@@ -14,6 +14,7 @@ from integration.services.importer import Importer, WithImport
 from integration.services.keeper import Keeper
 from integration.services.ledger import approvals, leases, pace, runs, server_facts
 from integration.services.ledger.claims import Claims, WithClaims
+from integration.services.ledger.deeds import deeds_of
 from integration.services.ledger.journal import RunLedger
 from integration.services.ledger.managed import integrated_courses
 from integration.services.ledger.policy import gaps, load_policy
@@ -25,6 +26,7 @@ from integration.services.reconcile import reconcile
 from integration.services.report import Outcome, RunReport
 from integration.services.rocketchat import RocketChatRemote, connect
 from integration.services.state import EVERYTHING, Managed, MoodleState, Scope
+from integration.services.undo import turn_back
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +43,14 @@ class Order:
     force: bool = False
     expect_digest: str = ""
     approves: int | None = None  # the run whose waiting operations a person let pass
+    undoes: int | None = None  # the run to turn back
+    chosen: tuple[int, ...] | None = None  # positions of its operations, None = all
+    reason: str = ""  # why it is turned back
     keep_plan: bool = False  # store the operations of a preview too, for people to look at
 
     @property
     def writes(self) -> bool:
-        return self.kind == SyncRun.Kind.APPLY
+        return self.kind in (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO)
 
     def with_scope(self, scope: Scope) -> "Order":
         return replace(self, scope=scope)
@@ -62,6 +67,9 @@ class Order:
             "expect_digest": self.expect_digest,
             "keep_plan": self.keep_plan,
             "approves_id": self.approves,
+            "undoes_id": self.undoes,
+            "chosen": None if self.chosen is None else list(self.chosen),
+            "decision_reason": self.reason,
         }
 
 
@@ -77,7 +85,21 @@ def order_of(run: SyncRun) -> Order:
         expect_digest=run.expect_digest,
         keep_plan=run.keep_plan,
         approves=run.approves_id,
+        undoes=run.undoes_id,
+        chosen=None if run.chosen is None else tuple(run.chosen),
+        reason=run.decision_reason if run.undoes_id else "",
     )
+
+
+class Common(TypedDict):
+    """What a sync and an undo take alike."""
+
+    remote: Remote
+    ledger: RunLedger
+    dry_run: bool
+    expect_digest: str
+    workers: int
+    should_stop: Callable[[], str]
 
 
 @dataclass(slots=True)
@@ -158,25 +180,32 @@ def _execute(
         connection = rocketchat_connection()
         known = server_facts.recall(connection.url)
         with Keeper(run, owner, courses, seconds) as keeper, connect(connection, known) as remote:
-            report = reconcile(
-                order.scope,
-                policy,
-                source,
-                cast(Remote, WithClaims(cast(Remote, ledger.prepared(remote)), claims)),
-                ledger,
+            common = Common(
+                remote=cast(Remote, WithClaims(cast(Remote, ledger.prepared(remote)), claims)),
+                ledger=ledger,
                 dry_run=not order.writes,
-                audit=order.audit,
-                force=order.force,
-                approval=approvals.approval_of(order.approves),
                 expect_digest=order.expect_digest,
                 workers=connection.max_connections,
                 should_stop=keeper.why_stop if order.writes else lambda: "",
             )
+            if order.undoes is not None:
+                deeds = deeds_of(order.undoes, order.chosen)
+                report = turn_back(order.scope, policy, deeds, reason=order.reason, **common)
+            else:
+                report = reconcile(
+                    order.scope,
+                    policy,
+                    source,
+                    audit=order.audit,
+                    force=order.force,
+                    approval=approvals.approval_of(order.approves),
+                    **common,
+                )
             server_facts.remember(None if report.failed else remote.facts(time.time()))
         requests = {"total": remote.stats.total, "by_endpoint": dict(remote.stats.by_endpoint)}
         if not order.writes and order.keep_plan:
             ledger.planned(report.plan)
-        if report.outcomes or order.writes:
+        if order.undoes is None and (report.outcomes or order.writes):
             ledger.close()
         runs.name_courses(source.courses)
         runs.finish(run, report, order.scope, requests, finished.notes)

@@ -2,7 +2,7 @@
 (get_enrolled_users with onlyactive) plus the account checks that Moodle leaves to the caller.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -29,6 +29,13 @@ def is_active(row: Enrolment, now: int) -> bool:
         and row.timestart < now
         and (row.timeend == 0 or row.timeend > now)
     )
+
+
+def _any_active(rows: Iterable[Enrolment], now: int) -> bool:
+    for row in rows:  # noqa: SIM110  # any() over a generator takes twice as long
+        if is_active(row, now):
+            return True
+    return False
 
 
 def unusable_because(person: Person) -> str:
@@ -80,7 +87,7 @@ class Standing:
             found = frozenset(
                 user_id
                 for user_id, rows in self.moodle.enrolments.get(course_id, {}).items()
-                if user_id in usable and any(is_active(row, now) for row in rows)
+                if user_id in usable and _any_active(rows, now)
             )
             self._active[course_id] = found
         return found

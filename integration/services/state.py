@@ -272,6 +272,8 @@ class Managed:
     sizes: Mapping[int, Any] = field(default_factory=dict)  # course id -> Size at the last good run
     pending: Mapping[str, int] = field(default_factory=dict)  # what has days of grace -> since when
     removed_lately: Mapping[str, int] = field(default_factory=dict)  # What -> number in 24 hours
+    ours_in: Mapping[int, int] | None = None
+    """Course id -> everybody's memberships of ours there, whatever the scope; None = as `members`."""
     unfinished_accounts: frozenset[int] = frozenset()  # user ids: accounts being made
     unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added
     unfinished_changes: frozenset[tuple[str, int]] = (

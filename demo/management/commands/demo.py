@@ -94,6 +94,7 @@ class Command(BaseCommand):
             f"  http://127.0.0.1:{port}/   user {username}, password {password}\n"
             "  Stop with Ctrl-C. `./rcsync demo` goes on from here, `./rcsync demo --fresh` begins anew."
         )
+        self.stdout.flush()
         call_command(
             "runserver", f"127.0.0.1:{port}", use_reloader=False, skip_checks=True, verbosity=0
         )

@@ -8,9 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from integration.models import SyncOperation
+from integration.services.cells import harmless
 from integration.services.desk.history import course_names
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class _Echo:
@@ -38,13 +37,6 @@ def operations_as_csv(rows: Iterable[SyncOperation], courses: dict[int, str]) ->
     yield "\N{BYTE ORDER MARK}" + writer.writerow(heading)
     for row in rows:
         yield writer.writerow([harmless(cell) for cell in _cells(row, courses)])
-
-
-def harmless(cell: Any) -> Any:
-    """A leading apostrophe where a spreadsheet would compute (OWASP, CSV injection)."""
-    if isinstance(cell, str) and cell.lstrip().startswith(FORMULA):
-        return f"'{cell}"
-    return cell
 
 
 def course_names_of(run_id: int) -> dict[int, str]:

@@ -18,8 +18,8 @@ from integration.models import (
     IntegratedCourse,
     SyncRun,
 )
-from integration.services.connections import rocketchat_connection
 from integration.services import heartbeat
+from integration.services.connections import rocketchat_connection
 from integration.services.desk import history
 from integration.services.errors import ConfigurationError
 

@@ -9,8 +9,8 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from integration.models import AccountLink, SyncOperation, SyncRun
-from integration.services.ledger.bulk import insert
 from integration.services import audit
+from integration.services.ledger.bulk import insert
 from integration.services.ledger.effects import Effects
 from integration.services.ledger.managed import integrated_courses, load_managed
 from integration.services.operations import Operation, course_of, describe, group_of, user_of

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from integration.models import (
     AccountLink,
@@ -13,8 +13,8 @@ from integration.models import (
     ManagedMembership,
     SyncOperation,
 )
-from integration.services.ledger.bulk import rows_of
 from integration.services.ledger import safekeeping
+from integration.services.ledger.bulk import rows_of
 from integration.services.operations import (
     AddMembers,
     Archive,
@@ -51,6 +51,7 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
         accounts=accounts,
         channels=channels,
         members=_members(scope, account_keys, channel_keys),
+        ours_in=_ours_in_courses(),
         sizes=safekeeping.known_sizes(),
         pending=safekeeping.pending_since(),
         removed_lately=safekeeping.removed_lately(),
@@ -69,6 +70,13 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
             if row.kind in CHANGES
         ),
     )
+
+
+def _ours_in_courses() -> dict[int, int]:
+    """What limits are measured by: a run for one person is small, but not what we manage."""
+    rows = ManagedMembership.objects.filter(ours=True).order_by()
+    counts = rows.values_list("channel__moodle_course_id").annotate(number=Count("pk"))
+    return dict(counts)
 
 
 def integrated_courses() -> set[int]:

@@ -42,10 +42,12 @@ def account(row: Json, where: str) -> RemoteAccount:
 
 
 def emails(row: Json, where: str) -> tuple[str, ...]:
-    match row.get("emails"):
-        case None:
-            return ()
-        case [{"address": str(address)}] if address:  # nearly everybody's: the short way
+    entries = row.get("emails")
+    if entries is None:
+        return ()
+    if type(entries) is list and len(entries) == 1 and type(entries[0]) is dict:
+        address = entries[0].get("address")  # the short way, which fits nearly everybody
+        if type(address) is str and address:
             return (address.lower(),)
     addresses = (text(entry, "address", where) for entry in objects(row, "emails", where))
     return tuple(address.lower() for address in addresses if address)

@@ -1,0 +1,120 @@
+"""What failed and is not repaired, as a mail: daily, or when it changes."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.core.mail import send_mail
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from integration.models import IntegrationSettings, Notice, SyncOperation, SyncRun
+
+logger = logging.getLogger(__name__)
+
+TOPIC = "digest"
+SHOWN = 200
+LOOK_BACK = timedelta(days=7)
+BAD = (SyncOperation.Status.FAILED, SyncOperation.Status.SKIPPED)
+Key = tuple[str, int | None, int | None]
+
+
+def open_failures() -> list[SyncOperation]:
+    """Operations that failed and whose like no later run did, the latest of each, newest first.
+
+    A row says who (description), why (reason), what the server said (error, answer) and what to do
+    (hint).
+    """
+    rows = (
+        SyncOperation.objects.filter(
+            run__started_at__gt=timezone.now() - LOOK_BACK,
+            run__kind__in=[SyncRun.Kind.APPLY, SyncRun.Kind.UNDO],
+            status__in=[*BAD, SyncOperation.Status.DONE],
+        )
+        .order_by("-run_id", "position")
+        .defer("details")
+    )
+    latest: dict[Key, SyncOperation] = {}
+    for row in rows.iterator(2000):
+        latest.setdefault((row.kind, row.moodle_group_id, row.moodle_user_id), row)
+    return [row for row in latest.values() if row.status in BAD and not _is_past(row)]
+
+
+def _is_past(row: SyncOperation) -> bool:
+    """A later run of the same course had nothing to do there any more: it is repaired."""
+    later = SyncRun.objects.filter(
+        pk__gt=row.run_id, kind=SyncRun.Kind.APPLY, status=SyncRun.Status.DONE
+    )
+    return any(
+        courses is None or row.moodle_course_id in courses
+        for courses in (run.scope.get("courses") for run in later.only("scope")[:50])
+    )
+
+
+def compose(failures: Sequence[SyncOperation]) -> str:
+    """The mail: one paragraph for each failure."""
+    paragraphs = [
+        "\n  ".join(
+            line
+            for line in (
+                row.description,
+                _("Why: %s") % row.reason,
+                _("Error: %s") % row.error,
+                _("Rocket.Chat said: %s") % row.answer if row.answer else "",
+                _("What to do: %s") % row.hint if row.hint else "",
+            )
+            if line
+        )
+        for row in failures[:SHOWN]
+    ]
+    if len(failures) > SHOWN:
+        paragraphs.append(_("… and %d more.") % (len(failures) - SHOWN))
+    return "\n\n".join(paragraphs)
+
+
+def send_if_due(settings: IntegrationSettings) -> bool:
+    """Send it if the settings and the time since the last one say so. One of several machines sends."""
+    addresses = settings.notify_emails.replace(",", " ").split()
+    if settings.digest == "off" or not addresses:
+        return False
+    failures = open_failures()
+    mark = _mark(failures)
+    row, _made = Notice.objects.get_or_create(topic=TOPIC)
+    if not _is_due(row, settings.digest, mark, bool(failures)):
+        return False
+    now = timezone.now()
+    taken = Notice.objects.filter(topic=TOPIC, detail=row.detail, changed_at=row.changed_at)
+    if not taken.update(detail=mark, changed_at=now, bad=bool(failures)):
+        return False
+    try:
+        _send(failures, addresses)
+    except OSError as error:
+        logger.error("the digest could not be sent: %s", error)  # noqa: TRY400
+        Notice.objects.filter(topic=TOPIC, detail=mark, changed_at=now).update(
+            detail=row.detail, changed_at=row.changed_at, bad=row.bad
+        )
+        return False
+    return True
+
+
+def _is_due(row: Notice, rhythm: str, mark: str, failing: bool) -> bool:
+    if rhythm == "change":
+        return mark != row.detail and (failing or row.bad)
+    return failing and (not row.detail or timezone.now() - row.changed_at >= timedelta(days=1))
+
+
+def _send(failures: Sequence[SyncOperation], addresses: Sequence[str]) -> None:
+    if failures:
+        subject = _("rcsync: %d operations fail") % len(failures)
+        text = compose(failures)
+    else:
+        subject = _("rcsync: nothing fails any more")
+        text = _("All operations that failed are repaired.")
+    send_mail(subject, text, None, list(addresses))
+
+
+def _mark(failures: Sequence[SyncOperation]) -> str:
+    """The same for the same failures, whichever run had them."""
+    keys = sorted((row.kind, row.moodle_group_id or 0, row.moodle_user_id or 0) for row in failures)
+    return hashlib.sha256(repr(keys).encode()).hexdigest() if keys else "none"

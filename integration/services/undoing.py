@@ -1,0 +1,69 @@
+"""Undo for the entry points: first the plan, then, with a reason, the same plan carried out."""
+
+from collections.abc import Collection
+
+from django.core.exceptions import PermissionDenied
+
+from integration.models import SyncRun
+from integration.services import audit
+from integration.services.actor import Actor, acting
+from integration.services.decisions import User
+from integration.services.errors import ConfigurationError
+from integration.services.ledger.deeds import check_undoable, pause_courses, scope_of_deeds
+from integration.services.runner import Order
+
+PERMISSION = "integration.undo"
+
+
+def look(run: SyncRun, user: User, *, chosen: Collection[int] | None = None) -> Order:
+    """The order of a preview: runner.execute makes the plan, whose digest `undo` takes."""
+    return _order(SyncRun.Kind.PREVIEW, run, user, "preview", chosen)
+
+
+def undo(
+    run: SyncRun,
+    user: User,
+    reason: str,
+    *,
+    chosen: Collection[int] | None = None,
+    expect_digest: str = "",
+    keep_syncing: bool = False,
+) -> Order:
+    """The order that turns `run` back, for runner.execute.
+
+    The courses it touched are taken out of the automatic sync before, because the next run would
+    do the same again; `keep_syncing` leaves them in.
+    """
+    order = _order(SyncRun.Kind.UNDO, run, user, reason, chosen, expect_digest)
+    by = Actor("person", user.get_username())
+    audit.record("undo", f"run {run.pk}", by=by, run_id=run.pk, reason=reason.strip())
+    if not keep_syncing:
+        with acting(by):
+            pause_courses(order.scope)
+    return order
+
+
+def _order(
+    kind: str,
+    run: SyncRun,
+    user: User,
+    reason: str,
+    chosen: Collection[int] | None,
+    expect_digest: str = "",
+) -> Order:
+    if not user.has_perm(PERMISSION):
+        raise PermissionDenied("This needs the permission to undo runs.")
+    if not reason.strip():
+        raise ConfigurationError("An undo needs a reason.", hint="Say in a sentence why.")
+    check_undoable(run)
+    return Order(
+        kind=kind,
+        trigger=SyncRun.Trigger.ADMIN,
+        scope=scope_of_deeds(run),
+        actor=user.get_username(),
+        expect_digest=expect_digest,
+        keep_plan=True,
+        undoes=run.pk,
+        chosen=None if chosen is None else tuple(sorted(chosen)),
+        reason=reason.strip(),
+    )
