@@ -11,6 +11,7 @@ from typing import Any
 READS = 2  # the list of accounts and the list of rooms
 SMALL_READS = 4  # these and the server's version and settings
 IMPORT_CHUNK = 500
+LARGE = 10_000  # people, from where on times are judged
 WRITING = ("sync", "changed", "event_user", "event_course")
 Results = Mapping[str, Any]
 
@@ -23,13 +24,14 @@ class Bound:
     measured: float
     limit: float
     unit: str = ""
+    judged: bool = True  # the promise is made for this size and kind of run
 
     @property
     def holds(self) -> bool:
-        return self.measured <= self.limit
+        return not self.judged or self.measured <= self.limit
 
     def __str__(self) -> str:
-        sign = "holds" if self.holds else "BROKEN"
+        sign = ("holds" if self.holds else "BROKEN") if self.judged else "-"
         unit = f" {self.unit}" if self.unit else ""
         return f"{sign:6}  {self.promise}: {self.measured:.4g}{unit} (at most {self.limit:.4g})"
 
@@ -81,19 +83,29 @@ def least_seconds(requests: int, latency_ms: float, connections: int) -> float:
 
 
 def verdicts(
-    size: Size, results: Mapping[str, Results], latency_ms: float, connections: int
+    size: Size,
+    results: Mapping[str, Results],
+    latency_ms: float,
+    connections: int,
+    *,
+    by_import: bool,
 ) -> list[Bound]:
-    """The bounds of one size. Times are compared within one run of the benchmark only."""
+    """The bounds of one size. Times are compared within one run of the benchmark only.
+
+    Below 10,000 people, where a run takes a second, its fixed costs would decide: not judged.
+    """
     first, again, changed = results["sync"], results["nochange"], results["changed"]
     sent = first["server"]["total"]
     pages = _further_pages(again)
     asked = results["change"]["total"]
     operations = sum(first["applied"].values())
+    is_large = results["setup"]["people"] >= LARGE
     return [
         Bound(
             "first sync: time by the bound of its requests",
             first["seconds"] / least_seconds(sent, latency_ms, connections),
             1.3,
+            judged=is_large and not by_import,  # an import is waited for, not worked on
         ),
         Bound("no change: requests", again["server"]["total"], SMALL_READS + pages),
         Bound("no change: writes", again["server"]["writes"], 0),
@@ -101,6 +113,7 @@ def verdicts(
             "no change: time by the bare SQL and HTTP reads",
             again["seconds"] / (again["bare_sql"] + again["bare_http"]),
             2.0,
+            judged=is_large,
         ),
         Bound(
             "1 % changed: requests by operations that cannot be merged",

@@ -119,7 +119,7 @@ def measure(options: argparse.Namespace) -> int:
         seconds = wait_for_writes(before["writes"] + 1)
         if seconds is None:
             found["missed"] += 1
-            print(f"no effect of {name}", flush=True)
+            print(f"no effect of {name}: {_last_run()}", flush=True)
             continue
         settle()
         after = standin_stats()
@@ -150,6 +150,13 @@ def standin_stats() -> dict[str, Any]:
     url = f"{os.environ['ROCKETCHAT_URL']}/_standin/stats"
     stats: dict[str, Any] = requests.get(url, timeout=10).json()
     return stats
+
+
+def _last_run() -> str:
+    from integration.models import SyncRun
+
+    run = SyncRun.objects.order_by("-pk").first()
+    return "no run" if run is None else f"{run.status} {run.scope} {run.planned} {run.message}"
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, int]:

@@ -335,6 +335,12 @@ class IntegrationSettings(models.Model):
             "If Moodle tells of so much less than at the last good run, it is not believed and the run waits."
         ),
     )
+    shrink_from = models.PositiveIntegerField(
+        _("Moodle may shrink from"),
+        default=20,
+        validators=[MinValueValidator(1)],
+        help_text=_("Fewer rows than this at the last good run are not compared."),
+    )
     audit_days = models.PositiveIntegerField(
         _("keep the audit trail for … days"),
         null=True,

@@ -137,7 +137,7 @@ def note(verb: str, row: models.Model, before: dict[str, Any], after: dict[str, 
 
 
 class WatchedQuerySet(models.QuerySet):
-    """Tells the audit trail of changes that save no single row."""
+    """Tells the audit trail of changes that save no single row; bulk_update goes through update."""
 
     def update(self, **kwargs: Any) -> int:
         watched = {name for name in kwargs if is_watched(self.model, name)}
@@ -153,13 +153,6 @@ class WatchedQuerySet(models.QuerySet):
         for row in made:
             note("create", row, {}, facts(row))
         return made
-
-    def bulk_update(self, objs: Any, fields: Any, *args: Any, **kwargs: Any) -> int:
-        watched = any(is_watched(self.model, name) for name in fields)
-        rows = list(self.model._base_manager.filter(pk__in=[o.pk for o in objs])) if watched else []
-        changed = super().bulk_update(objs, fields, *args, **kwargs)
-        self._tell(rows)
-        return changed
 
     def _tell(self, rows: list[models.Model]) -> None:
         """What became of `rows`, which are as they were before."""

@@ -1,7 +1,8 @@
 """Values to test with: small calls that read like the case they build, ordinary unless told."""
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from integration.services.desired import desire
@@ -269,3 +270,38 @@ def operations(plan: Plan, kind: type[Kind]) -> list[Kind]:
 
 def kinds(plan: Plan) -> list[str]:
     return [one.kind for one in plan.operations]
+
+
+# ── The same in another order ───────────────────────────────────────────────────────────────────
+
+
+def shuffled(value: Any, chance: random.Random) -> Any:
+    """The same value with its mappings and tuples of rows in another order."""
+    if isinstance(value, dict):
+        items = [(key, shuffled(one, chance)) for key, one in value.items()]
+        chance.shuffle(items)
+        return dict(items)
+    if type(value) is tuple:
+        return tuple(chance.sample([shuffled(one, chance) for one in value], len(value)))
+    return value
+
+
+def disturbed(case: Case, seed: int) -> Case:
+    """The same case, with the parts of both worlds and of the ledger in another order."""
+    chance = random.Random(seed)
+    names = ("people", "groups", "group_members", "enrolments", "roles", "courses", "role_names")
+    state = replace(
+        case.moodle, **{name: shuffled(getattr(case.moodle, name), chance) for name in names}
+    )
+    there = replace(
+        case.remote,
+        accounts=shuffled(case.remote.accounts, chance),
+        channels=shuffled(case.remote.channels, chance),
+    )
+    known = replace(
+        case.managed,
+        accounts=shuffled(case.managed.accounts, chance),
+        channels=shuffled(case.managed.channels, chance),
+        members=shuffled(case.managed.members, chance),
+    )
+    return replace(case, moodle=state, remote=there, managed=known)

@@ -117,6 +117,13 @@ class FakeLedger:
     def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
         self.plan, self.looked = plan, True
         self.rows += [Row(self.run, operation) for operation in plan.operations]
+        for account in plan.settled.accounts:
+            link = self.accounts[account.user_id]
+            self.accounts[account.user_id] = replace(link, deactivated=account.deactivated)
+        for channel in plan.settled.channels:
+            self._channel(
+                channel.group_id, ended=channel.ended, name=channel.name, topic=channel.topic
+            )
 
     def starting(self, operations: Sequence[Operation]) -> None:
         for operation in operations:
@@ -134,13 +141,6 @@ class FakeLedger:
     def close(self) -> None:
         """RunLedger.close: what was learnt by looking, and what earlier runs left open."""
         self._store_observed()
-        for account in self.plan.settled.accounts:
-            link = self.accounts[account.user_id]
-            self.accounts[account.user_id] = replace(link, deactivated=account.deactivated)
-        for channel in self.plan.settled.channels:
-            self._channel(
-                channel.group_id, ended=channel.ended, name=channel.name, topic=channel.topic
-            )
         if not self.looked or self.scope.users is not None:
             return
         for row in self.rows:

@@ -5,6 +5,7 @@ counted and not listed, the last owner stays, an archived private room shows nob
 other than rcsync does there has methods of its own ("by hand").
 """
 
+import copy
 import re
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -78,6 +79,13 @@ class FakeRemote:
         self._lock = threading.RLock()
         bot = self.account_by_hand("rcsync-bot", "rcsync@chat.invalid", account_id=BOT)
         bot.roles = ("admin", "bot")
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "FakeRemote":
+        other = FakeRemote(self.rules)
+        other.accounts = copy.deepcopy(self.accounts)
+        other.rooms = copy.deepcopy(self.rooms)
+        other.roles_are_free, other._number = self.roles_are_free, self._number
+        return other
 
     # ── What people do there ──────────────────────────────────────────────────────────────────────
 

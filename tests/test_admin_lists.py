@@ -163,7 +163,7 @@ def settings_form(client: Client) -> dict[str, Any]:
     page = client.get("/admin/integration/integrationsettings/", follow=True)
     form = page.context["adminform"].form
     return {
-        name: form.initial.get(name, "") or ""
+        name: "" if form.initial.get(name) is None else form.initial[name]
         for name, field in form.fields.items()
         if not field.disabled and form.initial.get(name) is not False
     }

@@ -224,7 +224,8 @@ def test_a_new_channel_is_not_lost_when_completing_it_fails() -> None:
     run.chat.before = failing(lambda: TransientError("no answer"), "add_members")
     applied = run(channel(10, ANNA))
     (outcome,) = applied.outcomes
-    assert outcome.result is Result.DONE and outcome.room_id in run.chat.rooms
+    assert outcome.result is Result.DONE
+    assert outcome.room_id in run.chat.rooms
     assert outcome.users_count is None
 
 
@@ -305,7 +306,8 @@ def test_transient_failures_that_are_not_in_a_row_do_not_stop_the_run(between: s
 
     run.chat.before = before
     applied = run(*(create(number) for number in range(50)), workers=1)
-    assert calls == 50 and applied.stopped_because == ""
+    assert calls == 50
+    assert applied.stopped_because == ""
 
 
 # ── Stopping ──────────────────────────────────────────────────────────────────────────────────────
@@ -334,7 +336,8 @@ def test_a_run_that_is_cancelled_at_once_sends_nothing() -> None:
     run = Run()
     applied = run(create(ANNA), should_stop=lambda: "Cancelled.")
     assert results(applied) == {"create_account": [Result.NOT_TRIED]}
-    assert run.chat.calls == [] and run.journal.started == []
+    assert run.chat.calls == []
+    assert run.journal.started == []
 
 
 def test_a_reason_to_stop_is_not_lost_to_a_thread_that_found_none() -> None:
@@ -392,7 +395,8 @@ def test_an_unexpected_error_is_not_hidden() -> None:
     run.chat.before = failing(lambda: ValueError("a bug"))
     with pytest.raises(ValueError, match="a bug"):
         run(create(ANNA))
-    assert run.journal.started and not run.journal.outcomes
+    assert run.journal.started
+    assert not run.journal.outcomes
 
 
 def test_an_empty_plan_needs_no_journal() -> None:

@@ -258,7 +258,8 @@ def test_old_history_is_deleted_but_not_the_last_success(site: Site) -> None:
         run = queue.enqueue(order())
         work.work(run.pk)
     old = timezone.now() - timedelta(days=91)
-    SyncRun.objects.update(finished_at=old)
+    SyncRun.objects.exclude(pk=run.pk).update(finished_at=old - timedelta(days=1))
+    SyncRun.objects.filter(pk=run.pk).update(finished_at=old)
     waiting = queue.enqueue(order())
     assert tasks.prune() == "2 old runs deleted"
     kept = set(SyncRun.objects.values_list("pk", flat=True))

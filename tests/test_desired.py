@@ -131,7 +131,8 @@ def test_a_pattern_that_no_longer_matches_ends_the_channel_by_the_settings(kind:
 
 def test_the_excluding_pattern_is_the_reason_of_an_ending() -> None:
     found = ending(moodle(group(10, "A")), policy(exclude=["^A"]))
-    assert found is not None and found[1] == "matches the exclude pattern ^A"
+    assert found is not None
+    assert found[1] == "matches the exclude pattern ^A"
 
 
 @pytest.mark.parametrize("kind", list(Ending))
@@ -159,7 +160,9 @@ def test_a_course_outside_the_scope_ends_nothing() -> None:
 def test_an_undecided_group_ends_nothing() -> None:
     state = moodle(group(10, "x" * 200 + "!"))
     found = desired(state, policy(include=["(x|x)+$"]), managed(channel_link(10)))
-    assert found.endings == {} and found.channels == {} and found.undecided.keys() == {10}
+    assert found.endings == {}
+    assert found.channels == {}
+    assert found.undecided.keys() == {10}
 
 
 # ── Accounts ──────────────────────────────────────────────────────────────────────────────────────

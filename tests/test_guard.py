@@ -22,7 +22,7 @@ from tests.builders import BY_HAND, OURS, channel_link, link, managed
 
 def site(people: int = 0, channels: int = 0, members: int = 0, by_hand: int = 0) -> Managed:
     """Members are in group 1000 of course 2, which counts as a channel."""
-    rows = {number: OURS for number in range(members)}
+    rows = dict.fromkeys(range(members), OURS)
     rows |= {1_000_000 + number: BY_HAND for number in range(by_hand)}
     groups = [channel_link(1000 + number) for number in range(channels or bool(rows))]
     return managed(*(link(number) for number in range(people)), *groups, members={1000: rows})
@@ -65,9 +65,7 @@ RUN = {"memberships": "memberships/run", "accounts": "accounts/run", "channels":
         ("channels", site(channels=100), closings),
     ],
 )
-def test_more_than_the_percentage_needs_a_person(
-    what: str, known: Managed, of_number: Any
-) -> None:
+def test_more_than_the_percentage_needs_a_person(what: str, known: Managed, of_number: Any) -> None:
     assert passed(of_number(30), known) == []
     assert passed(of_number(31), known) == [RUN[what]]
 
@@ -98,8 +96,8 @@ def test_people_added_by_hand_are_not_counted_as_managed() -> None:
 
 
 def test_only_the_scope_is_counted_as_managed() -> None:
-    elsewhere = {n: OURS for n in range(1000)}
-    here = {n: OURS for n in range(10)}
+    elsewhere = dict.fromkeys(range(1000), OURS)
+    here = dict.fromkeys(range(10), OURS)
     known = managed(
         channel_link(1000),
         channel_link(2000, course_id=3),

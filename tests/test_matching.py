@@ -98,8 +98,10 @@ def test_the_username_alone_is_a_conflict_that_names_both_sides() -> None:
     plan = plan_for(anna(), remote=remote(account("a1", "user7", "somebody@else.org")))
     (conflict,) = plan.conflicts
     assert conflict.kind is ConflictKind.USERNAME_TAKEN
-    assert "Person 7" in conflict.moodle_side and "somebody@else.org" in conflict.rocketchat_side
-    assert conflict.remote_id == "a1" and conflict.advice
+    assert "Person 7" in conflict.moodle_side
+    assert "somebody@else.org" in conflict.rocketchat_side
+    assert conflict.remote_id == "a1"
+    assert conflict.advice
 
 
 def test_a_username_that_differs_in_case_is_taken_too() -> None:
@@ -183,7 +185,8 @@ def test_the_address_of_the_bot_makes_nobody_the_bot() -> None:
 
 def test_where_accounts_come_from_elsewhere_none_is_made() -> None:
     plan = plan_for(anna(), policy=policy(missing_accounts=MissingAccounts.LINK_ONLY))
-    assert operations(plan, CreateAccount) == [] and plan.conflicts == ()
+    assert operations(plan, CreateAccount) == []
+    assert plan.conflicts == ()
     assert "the settings say not to create any" in plan.skips[0].reason
 
 

@@ -337,7 +337,8 @@ def test_a_room_of_the_wanted_name_is_not_taken_over() -> None:
     plan = plan_for(group_a(), remote=remote(room("r1", "A", [], creator_id="somebody")))
     (conflict,) = plan.conflicts
     assert (conflict.kind, conflict.group_id) == (ConflictKind.CHANNEL_NAME_TAKEN, 10)
-    assert conflict.remote_id == "r1" and "not managed by rcsync" in conflict.rocketchat_side
+    assert conflict.remote_id == "r1"
+    assert "not managed by rcsync" in conflict.rocketchat_side
     assert plan.operations == ()
 
 
@@ -366,9 +367,7 @@ def test_a_rename_to_a_taken_name_is_a_conflict_and_no_failure() -> None:
 
 
 def test_a_room_with_our_mark_was_made_by_a_run_that_was_cut_off() -> None:
-    plan = plan_for(
-        group_a(ANNA), remote=remote(account("a7"), room("r1", "A", moodle_group=10))
-    )
+    plan = plan_for(group_a(ANNA), remote=remote(account("a7"), room("r1", "A", moodle_group=10)))
     (found,) = operations(plan, AdoptChannel)
     assert (found.room_id, found.created) == ("r1", True)
     assert added(plan) == [ANNA]
@@ -417,7 +416,9 @@ def test_a_name_that_was_changed_by_hand_is_changed_back() -> None:
 
 def test_a_topic_follows_moodle() -> None:
     plan = with_room(group_a(), rules=settings(topic_template="Group {group}"), topic="Old")
-    assert [(one.topic, one.old_topic) for one in operations(plan, SetTopic)] == [("Group A", "Old")]
+    assert [(one.topic, one.old_topic) for one in operations(plan, SetTopic)] == [
+        ("Group A", "Old")
+    ]
 
 
 def test_a_topic_that_was_changed_by_hand_stays_until_moodles_changes() -> None:
@@ -471,7 +472,8 @@ def test_a_channel_that_we_archived_comes_back_with_its_group() -> None:
 
 def test_a_channel_that_somebody_archived_is_left_alone_and_that_is_said() -> None:
     plan = ended(group_a(ANNA, BEN), None, archived=True)
-    assert added(plan) == [] and operations(plan, Unarchive) == []
+    assert added(plan) == []
+    assert operations(plan, Unarchive) == []
     assert "archived in Rocket.Chat by somebody else" in plan.skips[0].reason
 
 

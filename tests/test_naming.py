@@ -5,6 +5,7 @@ import re
 import pytest
 
 from integration.services import naming
+from integration.services.operations import CreateAccount, CreateChannel, RenameChannel
 from integration.services.state import NameRules
 from tests.builders import (
     Case,
@@ -19,7 +20,6 @@ from tests.builders import (
     remote,
     room,
 )
-from integration.services.operations import CreateAccount, CreateChannel, RenameChannel
 
 RULES = NameRules()
 FREE = NameRules(free_channel_names=True)
@@ -94,7 +94,8 @@ def test_equal_names_of_two_courses_become_two() -> None:
 
 def test_long_names_that_begin_alike_become_two() -> None:
     first, second = names("n" * 254, "n" * 253)
-    assert first != second and len(first) == len(second) == naming.MAX_CHANNEL_NAME
+    assert first != second
+    assert len(first) == len(second) == naming.MAX_CHANNEL_NAME
 
 
 def test_a_reserved_name_gets_the_id() -> None:
@@ -213,7 +214,8 @@ def test_a_reserved_username_gets_the_id() -> None:
 
 def test_long_usernames_that_begin_alike_become_two() -> None:
     first, second = usernames("u" * 100, "u" * 99)
-    assert first != second and len(first) == len(second) == naming.MAX_USERNAME
+    assert first != second
+    assert len(first) == len(second) == naming.MAX_USERNAME
 
 
 def test_a_display_name_loses_what_the_server_refuses() -> None:

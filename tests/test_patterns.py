@@ -64,7 +64,8 @@ def test_slashes_without_flags_are_not_part_of_the_pattern() -> None:
 
 
 def test_slashes_with_unknown_flags_are_meant_literally() -> None:
-    assert chosen("2024/25", "/25") and not chosen("abc", "/abc/q")
+    assert chosen("2024/25", "/25")
+    assert not chosen("abc", "/abc/q")
 
 
 def test_an_escaped_slash_between_slashes_is_a_slash() -> None:
@@ -111,7 +112,7 @@ def test_an_empty_pattern_is_refused_with_what_matches_everything(text: str) -> 
 
 @pytest.mark.parametrize("text", ["(a", "[", "*", "/(a/i", "a{2,1}"])
 def test_an_invalid_pattern_is_refused_with_the_reason(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="not valid: ."):
+    with pytest.raises(ConfigurationError, match=r"not valid: \w"):
         check(text)
 
 

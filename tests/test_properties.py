@@ -4,35 +4,31 @@ A world is drawn small but odd: shared and missing addresses, twins, names that 
 of an enrolment, accounts and rooms that were there before, people who change things by hand.
 """
 
+import copy
 import os
-import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from integration.services.conflicts import ConflictKind
 from integration.services.desired import desire
 from integration.services.errors import (
     RocketChatError,
     SourceError,
     TransientError,
 )
-from integration.services.guard import breaches
 from integration.services.matching import is_protected
 from integration.services.operations import (
     Archive,
     Deactivate,
-    Operation,
     RemoveMember,
     SetReadOnly,
     UnsetRoomRole,
     user_of,
 )
-from integration.services.plan import make_plan
 from integration.services.policy import (
     AccountsFor,
     Deactivation,
@@ -58,8 +54,10 @@ from tests.builders import (
     STUDENT,
     TEACHER,
     TUTOR,
+    Case,
     GroupOf,
     course,
+    disturbed,
     enrolment,
     group,
     moodle,
@@ -201,7 +199,7 @@ def policies(draw: Callable[..., Any]) -> Policy:
 
 @st.composite
 def chats(draw: Callable[..., Any]) -> FakeRemote:
-    """A Rocket.Chat with a life of its own: accounts, rooms and members that rcsync did not make."""
+    """A Rocket.Chat with a life of its own: accounts, rooms, members not made by rcsync."""
     chat = FakeRemote(NameRules(free_channel_names=draw(st.sampled_from([False, False, True]))))
     chat.roles_are_free = draw(st.booleans())
     accounts = []
@@ -228,7 +226,7 @@ DEEDS = (
 
 @dataclass(frozen=True)
 class Deed:
-    """Something that somebody does by hand in Rocket.Chat, to the pick-th room and the whom-th account."""
+    """Something done by hand in Rocket.Chat, to the pick-th room and the whom-th account."""
 
     what: str
     pick: int
@@ -359,14 +357,19 @@ class Truth:
         can = {
             user
             for user, link in line.ledger.accounts.items()
-            if user in expected and user not in self.people and link.account_id in line.chat.accounts
+            if user in expected
+            and user not in self.people
+            and link.account_id in line.chat.accounts
         }
         there = line.members(group_id)
+        accounts = line.chat.read(known_counts={}, wanted_names=()).accounts
         if not policy.respect_leavers:
             assert can <= there, f"missing in group {group_id}: {can - there}"
         for user_id in there - expected.keys():
             account = line.account(user_id)
-            protected = is_protected(line.chat.read(known_counts={}, wanted_names=()).accounts[account], BOT, policy)
+            protected = is_protected(
+                line.chat.read(known_counts={}, wanted_names=()).accounts[account], BOT, policy
+            )
             by_hand = account not in room.invited
             assert by_hand or protected, f"person {user_id} is still in group {group_id}"
         for user_id in can & there:
@@ -385,7 +388,7 @@ class Truth:
 
 
 def check_success(report: RunReport) -> None:
-    """All done, but for what the server's own rules forbid: rooms of their own keep their last owner."""
+    """All done, but for what the server forbids: rooms of their own keep their last owner."""
     assert report.status in (RunStatus.DONE, RunStatus.FAILED)
     assert {one.code for one in report.failed} <= {"user-last-owner"}, report.failed
 
@@ -433,15 +436,15 @@ class Strangers:
             for link in line.ledger.accounts.values()
             if not link.created and not line.policy.deactivate_adopted
         }
-        self.active = {who for who in self.adopted if who in chat.accounts and chat.accounts[who].active}
+        self.active = {
+            who for who in self.adopted if who in chat.accounts and chat.accounts[who].active
+        }
         self.rooms = {
             one.room_id: (one.name, set(one.members), one.archived, one.read_only)
             for one in chat.rooms.values()
             if one.room_id not in rooms
         }
-        self.by_hand = {
-            one.room_id: one.members - one.invited for one in chat.rooms.values()
-        }
+        self.by_hand = {one.room_id: one.members - one.invited for one in chat.rooms.values()}
 
     def check(self, line: Line) -> None:
         linked = {link.account_id for link in line.ledger.accounts.values()}
@@ -504,3 +507,306 @@ def test_it_follows_every_change_in_moodle_in_the_settings_and_by_hand(
     before.check(line)
     check_nothing_left(line, report)
     check_history(line)
+
+
+@PLAIN
+@given(moodles(), moodles(), policies(), chats(), lists_of_deeds, st.integers(0, 2**32))
+def test_the_order_of_the_input_does_not_matter(
+    state: MoodleState,
+    changed: MoodleState,
+    rules: Policy,
+    chat: FakeRemote,
+    by_hand: list[Deed],
+    seed: int,
+) -> None:
+    count("order")
+    line = Line(state, rules, chat)
+    line.sync()
+    for deed in by_hand:
+        deed(line)
+    managed = line.ledger.managed(EVERYTHING)
+    there = chat.read(
+        known_counts={one.room_id: one.users_count for one in managed.channels.values()},
+        wanted_names=NAMES,
+    )
+    source = FakeSource(changed).read(
+        EVERYTHING, integrated=changed.integrated, linked_users=managed.accounts
+    )
+    case = Case(source, there, managed, rules, chat.rules)
+    assert disturbed(case, seed).plan() == case.plan()
+    assert disturbed(case, seed).plan().digest == case.plan().digest
+
+
+@PLAIN
+@given(moodles(), moodles(), policies(), chats(), st.booleans(), st.integers(1, 12))
+def test_a_failed_reading_removes_nothing_and_writes_nothing(
+    state: MoodleState,
+    changed: MoodleState,
+    rules: Policy,
+    chat: FakeRemote,
+    moodle_fails: bool,
+    users: int,
+) -> None:
+    count("failed reading")
+    line = Line(state, rules, chat)
+    line.sync()
+    line.moodle = changed
+    if moodle_fails:
+        line.source_fails = SourceError("the connection was lost")
+    else:
+        chat.reading_fails = TransientError("no answer")
+    before = (picture(line), list(chat.calls), len(line.ledger.rows))
+    with pytest.raises((SourceError, TransientError)):
+        line.sync(SCOPES[users % len(SCOPES)])
+    assert (picture(line), list(chat.calls), len(line.ledger.rows)) == before
+
+
+SCOPES = (
+    *(Scope(courses=frozenset({number})) for number in COURSES),
+    *(Scope(users=frozenset({number})) for number in PEOPLE),
+    Scope(courses=frozenset({2, 3})),
+    Scope(courses=frozenset({2}), users=frozenset({1, 2})),
+)
+
+
+@PLAIN
+@given(moodles(), moodles(), policies(), chats(), lists_of_deeds, st.sampled_from(SCOPES))
+def test_a_scoped_run_changes_nothing_outside_its_scope(
+    state: MoodleState,
+    changed: MoodleState,
+    rules: Policy,
+    chat: FakeRemote,
+    by_hand: list[Deed],
+    scope: Scope,
+) -> None:
+    count("scope")
+    line = Line(state, rules, chat)
+    line.sync()
+    for deed in by_hand:
+        deed(line)
+    line.moodle = changed
+    before = Strangers(line)
+    rooms = {one.room_id: replace(one, members=set(one.members)) for one in chat.rooms.values()}
+    report = line.sync(scope)
+    before.check(line)
+    user_of_account = {link.account_id: user for user, link in line.ledger.accounts.items()}
+    course_of_room = {link.room_id: link.course_id for link in line.ledger.channels.values()}
+    for room_id, was in rooms.items():
+        now = chat.rooms[room_id]
+        if not scope.has_course(course_of_room.get(room_id, 0)) or scope.users is not None:
+            same = ("name", "topic", "archived", "read_only")
+            assert all(getattr(now, key) == getattr(was, key) for key in same)
+        if not scope.has_course(course_of_room.get(room_id, 0)):
+            assert now.members == was.members
+        moved = {user_of_account.get(who) for who in now.members ^ was.members}
+        assert all(user is not None and scope.has_user(user) for user in moved)
+    for one in report.plan.operations:
+        user_id = user_of(one)
+        assert user_id is None or scope.has_user(user_id)
+        if isinstance(one, Deactivate) and rules.deactivation is Deactivation.ENROLMENT:
+            assert not is_active_somewhere(changed, one.user_id)
+
+
+def is_active_somewhere(state: MoodleState, user_id: int) -> bool:
+    who = state.people[user_id]
+    usable = who.confirmed and not (who.deleted or who.suspended) and who.auth != "nologin"
+    return usable and any(
+        row.status == row.method_status == 0
+        and row.timestart < state.read_at
+        and (not row.timeend or row.timeend > state.read_at)
+        for number in state.integrated
+        for row in state.enrolments.get(number, {}).get(user_id, ())
+    )
+
+
+@PLAIN
+@given(moodles(), moodles(), policies(), chats(), st.integers(1, 60), st.integers(1, 4))
+def test_a_plan_over_a_limit_writes_nothing_without_force(
+    state: MoodleState,
+    changed: MoodleState,
+    rules: Policy,
+    chat: FakeRemote,
+    percent: int,
+    from_count: int,
+) -> None:
+    count("guard")
+    line = Line(state, replace(rules, limits=Limits(percent, from_count)), chat)
+    line.sync()
+    line.moodle = changed
+    before = (picture(line), list(chat.calls))
+    seen = line.sync(dry_run=True, force=False)
+    removals = sum(isinstance(one, RemoveMember) for one in seen.plan.operations)
+    members = sum(row.ours for rows in line.ledger.members.values() for row in rows.values())
+    if removals >= from_count and removals * 100 > members * percent:
+        assert seen.breaches
+    report = line.sync(force=False)
+    assert bool(report.breaches) == bool(seen.breaches)
+    if report.breaches:
+        assert report.status not in (RunStatus.DONE, RunStatus.FAILED)
+        assert (picture(line), list(chat.calls)) == before
+        forced = line.sync(force=True)
+        assert forced.status in (RunStatus.DONE, RunStatus.FAILED)
+        Truth(line, forced).check()
+
+
+# ── Accidents ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Died(BaseException):
+    """The process is gone: what it did after its last note was never stored."""
+
+
+WAYS = ("refused", "no answer before", "no answer after", "died before", "died after")
+
+
+@dataclass(frozen=True)
+class Accident:
+    """The number-th call of a run goes wrong in this way."""
+
+    number: int
+    way: str
+
+    def befall(self, chat: FakeRemote) -> None:
+        left = self.number
+
+        def before(_call: str) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0 and self.way == "refused":
+                raise RocketChatError("no")
+            if left == 0 and self.way == "no answer before":
+                raise TransientError("no answer")
+            if (left == 0 and self.way == "died before") or (left < 0 and "died" in self.way):
+                raise Died
+
+        def after(_call: str) -> None:
+            if left == 0 and self.way == "no answer after":
+                raise TransientError("no answer")
+            if left == 0 and self.way == "died after":
+                raise Died
+
+        chat.before, chat.after = before, after
+
+
+accidents = st.builds(Accident, st.integers(1, 25), st.sampled_from(WAYS))
+
+
+def attempt(line: Line, accident: Accident, scope: Scope = EVERYTHING) -> None:
+    accident.befall(line.chat)
+    try:
+        line.sync(scope)
+    except Died:
+        pass
+    finally:
+        line.chat.before = line.chat.after = nothing
+
+
+def picture(line: Line) -> Any:
+    """Rocket.Chat and our ledger without ids that differ from run to run."""
+    chat, ledger = line.chat, line.ledger
+    who = {one.account_id: one.username for one in chat.accounts.values()}
+    return {
+        "accounts": sorted(
+            (one.username, one.name, one.email, one.active) for one in chat.accounts.values()
+        ),
+        "rooms": sorted(
+            (
+                one.name,
+                str(one.moodle_group),
+                one.topic,
+                one.archived,
+                one.read_only,
+                sorted(who.get(member, member) for member in one.members),
+                sorted(
+                    (who.get(member, member), sorted(held))
+                    for member, held in one.roles.items()
+                    if held
+                ),
+            )
+            for one in chat.rooms.values()
+        ),
+        "links": sorted(
+            (link.user_id, who.get(link.account_id), link.created, link.deactivated)
+            for link in ledger.accounts.values()
+        ),
+        "channels": sorted(
+            (link.group_id, link.name, str(link.ended)) for link in ledger.channels.values()
+        ),
+        "members": sorted(
+            (group_id, user_id, row.role, row.ours)
+            for group_id, rows in ledger.members.items()
+            for user_id, row in rows.items()
+        ),
+    }
+
+
+def check_same(line: Line, other: Line) -> None:
+    now, wanted = picture(line), picture(other)
+    for what, found in now.items():
+        assert found == wanted[what], what
+
+
+@PLAIN
+@given(moodles(), moodles(), policies(), chats(), st.lists(accidents, min_size=1, max_size=2))
+def test_after_any_accident_the_next_clean_run_ends_where_a_run_without_one_ends(
+    state: MoodleState,
+    changed: MoodleState,
+    rules: Policy,
+    chat: FakeRemote,
+    befallen: list[Accident],
+) -> None:
+    count("accidents")
+    lucky = Line(state, rules, copy.deepcopy(chat))
+    lucky.sync()
+    lucky.moodle = changed
+    lucky.sync()
+    line = Line(state, rules, chat)
+    line.sync()
+    line.moodle = changed
+    for accident in befallen:
+        attempt(line, accident)
+    line.sync()
+    report = line.sync()
+    assert report.plan.operations == lucky.plan().operations or report.plan.operations == ()
+    check_same(line, lucky)
+
+
+@PLAIN
+@given(moodles(), policies(), chats(), st.lists(accidents, min_size=1, max_size=3))
+def test_nothing_is_made_twice_whatever_goes_wrong_in_the_first_run(
+    state: MoodleState, rules: Policy, chat: FakeRemote, befallen: list[Accident]
+) -> None:
+    count("first run with accidents")
+    lucky = Line(state, rules, copy.deepcopy(chat))
+    lucky.sync()
+    line = Line(state, rules, chat)
+    before = Strangers(line)
+    for accident in befallen:
+        attempt(line, accident)
+    line.sync()
+    line.sync()
+    before.check(line)
+    check_same(line, lucky)
+
+
+@PLAIN
+@given(moodles(), moodles(), policies(), chats(), accidents, lists_of_deeds)
+def test_what_moodle_changes_between_an_accident_and_the_next_run_is_followed_too(
+    state: MoodleState,
+    changed: MoodleState,
+    rules: Policy,
+    chat: FakeRemote,
+    accident: Accident,
+    by_hand: list[Deed],
+) -> None:
+    count("accidents and changes")
+    line = Line(state, rules, chat)
+    attempt(line, accident)
+    for deed in by_hand:
+        deed(line)
+    line.moodle = changed
+    before = Strangers(line)
+    report = line.sync()
+    check_success(report)
+    Truth(line, report).check()
+    before.check(line)

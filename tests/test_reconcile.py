@@ -51,15 +51,18 @@ def test_a_run_brings_rocketchat_in_step() -> None:
 def test_a_second_run_plans_nothing_and_sends_nothing() -> None:
     site = synced(group(10, "A", [1, 2]))
     report = site.sync()
-    assert report.plan.operations == () and report.outcomes == ()
+    assert report.plan.operations == ()
+    assert report.outcomes == ()
     assert site.chat.calls == []
 
 
 def test_a_preview_writes_nothing_anywhere() -> None:
     site = line(group(10, "A", [1]))
     report = site.sync(dry_run=True)
-    assert report.status is RunStatus.PLANNED and report.plan.operations
-    assert site.chat.calls == [] and site.ledger.rows == []
+    assert report.status is RunStatus.PLANNED
+    assert report.plan.operations
+    assert site.chat.calls == []
+    assert site.ledger.rows == []
 
 
 def test_a_run_does_exactly_what_its_preview_showed() -> None:
@@ -83,7 +86,8 @@ def test_the_plan_is_stored_before_anything_is_written() -> None:
     stored: list[int] = []
     site.chat.before = lambda _call: stored.append(len(site.ledger.rows))
     site.sync()
-    assert stored and all(number == 2 for number in stored)
+    assert stored
+    assert all(number == 2 for number in stored)
 
 
 def test_a_failed_operation_makes_the_run_failed() -> None:
@@ -125,26 +129,31 @@ def test_a_failed_reading_writes_nothing(fail: Any) -> None:
     rows = len(site.ledger.rows)
     with pytest.raises((SourceError, RocketChatError, ConfigurationError)):
         site.sync()
-    assert site.chat.calls == [] and len(site.ledger.rows) == rows
+    assert site.chat.calls == []
+    assert len(site.ledger.rows) == rows
 
 
 def test_every_reason_to_stop_is_a_sync_error() -> None:
-    assert issubclass(SourceError, SyncError) and issubclass(StalePlan, SyncError)
+    assert issubclass(SourceError, SyncError)
+    assert issubclass(StalePlan, SyncError)
 
 
 def test_a_plan_over_a_limit_writes_nothing() -> None:
     site = synced(group(10, "A", MANY))
     site.moodle = half(site.moodle)
     report = site.sync(force=False)
-    assert report.breaches and report.outcomes == ()
-    assert site.chat.calls == [] and site.members(10) == set(MANY)
+    assert report.breaches
+    assert report.outcomes == ()
+    assert site.chat.calls == []
+    assert site.members(10) == set(MANY)
 
 
 def test_a_plan_over_a_limit_is_carried_out_by_force() -> None:
     site = synced(group(10, "A", MANY))
     site.moodle = half(site.moodle)
     report = site.sync(force=True)
-    assert report.status is RunStatus.DONE and report.breaches
+    assert report.status is RunStatus.DONE
+    assert report.breaches
     assert site.members(10) == set()
 
 

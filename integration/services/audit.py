@@ -14,6 +14,7 @@ from django.utils import timezone
 from integration.models import AuditEntry, IntegrationSettings, SyncRun
 from integration.services import actor as actors
 from integration.services.actor import Actor
+from integration.services.ledger import bulk
 from integration.services.operations import (
     Activate,
     AddMembers,
@@ -46,6 +47,21 @@ KIND_OF_TRIGGER = {
     SyncRun.Trigger.EVENT: AuditEntry.ActorKind.EVENT,
 }
 TRIED = {Result.DONE: AuditEntry.Result.DONE, Result.FAILED: AuditEntry.Result.FAILED}
+ENTRY = (
+    "actor_kind",
+    "actor",
+    "run_id",
+    "action",
+    "subject",
+    "moodle_user_id",
+    "moodle_group_id",
+    "moodle_course_id",
+    "before",
+    "after",
+    "result",
+    "reason",
+    "error",
+)
 Facts = dict[str, Any]
 
 
@@ -79,31 +95,30 @@ def record(
 def record_outcomes(run: SyncRun, outcomes: Sequence[Outcome]) -> None:
     """Operations that were tried, in one statement."""
     by = actor_of(run)
-    AuditEntry.objects.bulk_create(
-        [_entry(run, by, outcome) for outcome in outcomes if outcome.result in TRIED],
-        batch_size=200,
-    )
+    tried = (outcome for outcome in outcomes if outcome.result in TRIED)
+    bulk.insert(AuditEntry, ENTRY, (_entry(run, by, outcome) for outcome in tried))
 
 
-def _entry(run: SyncRun, by: Actor, outcome: Outcome) -> AuditEntry:
+def _entry(run: SyncRun, by: Actor, outcome: Outcome) -> tuple[Any, ...]:
+    """In the order of ENTRY."""
     operation = outcome.operation
     before, after = changes(operation)
     ids = {"account_id": outcome.account_id, "room_id": outcome.room_id}
     said = " ".join(part for part in (outcome.error, outcome.code, outcome.answer) if part)
-    return AuditEntry(
-        actor_kind=by.kind,
-        actor=by.name[:150],
-        run_id=run.pk,
-        action=operation.kind,
-        subject=describe(operation)[:400],
-        moodle_user_id=user_of(operation),
-        moodle_group_id=group_of(operation),
-        moodle_course_id=course_of(operation),
-        before=before,
-        after=after | {key: value for key, value in ids.items() if value},
-        result=TRIED[outcome.result],
-        reason=operation.reason,
-        error=said,
+    return (
+        str(by.kind),
+        by.name[:150],
+        run.pk,
+        operation.kind,
+        describe(operation)[:400],
+        user_of(operation),
+        group_of(operation),
+        course_of(operation),
+        before,
+        after | {key: value for key, value in ids.items() if value},
+        str(TRIED[outcome.result]),
+        operation.reason,
+        said,
     )
 
 

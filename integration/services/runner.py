@@ -190,7 +190,8 @@ def _execute(
             )
             if order.undoes is not None:
                 deeds = deeds_of(order.undoes, order.chosen)
-                report = turn_back(order.scope, policy, deeds, reason=order.reason, **common)
+                why = f"undo of run {order.undoes}"
+                report = turn_back(order.scope, policy, deeds, reason=why, **common)
             else:
                 report = reconcile(
                     order.scope,
@@ -202,6 +203,8 @@ def _execute(
                     **common,
                 )
             server_facts.remember(None if report.failed else remote.facts(time.time()))
+        if not order.writes:
+            finished.notes += pace.remarks(report.plan)
         requests = {"total": remote.stats.total, "by_endpoint": dict(remote.stats.by_endpoint)}
         if not order.writes and order.keep_plan:
             ledger.planned(report.plan)
@@ -270,7 +273,8 @@ class _ClaimingLedger(RunLedger):
         super().starting(operations)
 
     def finished(self, outcomes: Sequence[Outcome]) -> None:
-        super().finished(outcomes)
+        store = super().finished
+        deadlocks.repeated(lambda: store(outcomes), self._effects.forget_keys)
         self._claims.settle([outcome.operation for outcome in outcomes])
 
 

@@ -104,7 +104,7 @@ def undo_plan(
     deeds: Iterable[Deed], managed: Managed, remote: RemoteState, policy: Policy, reason: str
 ) -> Plan:
     """The operations that turn `deeds` back, in the order that is safe."""
-    back = _Back(managed, remote, policy, f"undo: {reason}")
+    back = _Back(managed, remote, policy, reason)
     for deed in deeds:
         back.deed(deed)
     return Plan(operations=tuple(in_order(back.operations)), skips=tuple(back.skips))

@@ -26,6 +26,7 @@ BEAT_SECONDS = 5.0
 LOOK_SECONDS = 5.0
 NOTICE_SECONDS = 60.0
 TICK_SECONDS = 0.5
+BEATS_WAITING = 4
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ class Supervisor:
         poller.poll_until(self._stop, self.name)
 
     def _send_beat(self) -> None:
-        if not sweep.crowded():  # nobody takes them: more would not help
+        if not sweep.crowded(BEATS_WAITING):  # nobody takes them: more would not help
             async_task(BEAT_TASK, task_name="beat", group="rcsync beat", save=False)
 
     def _check(self) -> None:

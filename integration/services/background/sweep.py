@@ -56,9 +56,10 @@ def call_again() -> int:
     return len(due)
 
 
-def crowded() -> bool:
+def crowded(most: int = CROWD) -> bool:
+    """Whether so many tasks wait in the broker that one more would only make it worse."""
     try:
-        return bool(get_broker().queue_size() >= CROWD)
+        return bool(get_broker().queue_size() >= most)
     except Exception:  # a broker that does not answer: calling is all we can do
         logger.warning("the broker does not tell the length of its queue", exc_info=True)
         return False

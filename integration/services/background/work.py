@@ -5,7 +5,7 @@ import logging
 from django.conf import settings
 
 from integration.models import SyncRun
-from integration.services import runner
+from integration.services import heartbeat, runner
 from integration.services.background import crashes, parts, queue
 from integration.services.conflicts import NEEDS_COURSE
 from integration.services.errors import Busy
@@ -36,6 +36,7 @@ def work(run_id: int) -> str:
         logger.exception("run=%d ended by an unexpected error", run.pk)
         crashes.go_on_after(run, UNEXPECTED)
         raise
+    heartbeat.beat()  # a task that ended proves as much as a beat
     _follow_up(order, finished)
     queue.wake_waiting(order.scope.courses)
     return f"run {run_id}: {finished.run.status}"

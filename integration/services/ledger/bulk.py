@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import DateTimeField, Field, JSONField, Model, QuerySet
 from django.db.models.constants import OnConflict
@@ -43,7 +44,10 @@ def insert_or_update(
 
 def rows_of(queryset: "QuerySet[Any, tuple[Any, ...]]") -> Iterator[tuple[Any, ...]]:
     """The rows as the driver gives them: booleans are 0 and 1 in some engines."""
-    sql, values = queryset.query.sql_with_params()
+    try:
+        sql, values = queryset.query.sql_with_params()
+    except EmptyResultSet:  # a filter that nothing can pass, such as one for no courses
+        return
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         while part := cursor.fetchmany(ROWS):

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from integration.models import AccountClaim, AccountLink
 from integration.services.errors import TransientError
+from integration.services.ledger.bulk import insert_missing
 from integration.services.operations import CreateAccount, Operation
 from integration.services.ports import Remote, Writes
 from integration.services.state import Managed, RemoteAccount
@@ -77,13 +78,8 @@ class Claims:
     def _claim(self, user_ids: Collection[int]) -> None:
         now = timezone.now()
         expires = now + timedelta(seconds=SECONDS)
-        AccountClaim.objects.bulk_create(
-            [
-                AccountClaim(moodle_user_id=user_id, owner=self._owner, expires=expires)
-                for user_id in sorted(user_ids)
-            ],
-            ignore_conflicts=True,
-        )
+        claims = ((user_id, self._owner, expires) for user_id in sorted(user_ids))
+        insert_missing(AccountClaim, ("moodle_user_id", "owner", "expires"), claims)
         rows = AccountClaim.objects.filter(moodle_user_id__in=user_ids)
         rows.filter(expires__lt=now).update(owner=self._owner, expires=expires)
         ours = rows.filter(owner=self._owner)

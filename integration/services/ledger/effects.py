@@ -56,6 +56,11 @@ class Effects:
         self._account_keys: dict[int, int] = {}
         self._channel_keys: dict[int, int] = {}
 
+    def forget_keys(self) -> None:
+        """A transaction was rolled back: keys of rows that it made do not exist."""
+        self._account_keys.clear()
+        self._channel_keys.clear()
+
     def store(self, outcomes: Sequence[Outcome]) -> None:
         """The effects of operations that were done."""
         self._store_accounts(outcomes)

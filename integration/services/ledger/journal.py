@@ -59,6 +59,8 @@ class RunLedger:
         """Store every operation of the plan as a row, in the plan's order. `held` ones wait for a person."""
         self._plan = plan
         self._looked = True
+        if self.run.kind == SyncRun.Kind.APPLY:
+            self._effects.store_settled(plan.settled)  # before the operations change it again
         SyncRun.objects.filter(pk=self.run.pk).update(
             planned=dict(plan.counts), digest=plan.digest, alive_at=timezone.now()
         )
@@ -95,7 +97,6 @@ class RunLedger:
         """
         with transaction.atomic():
             self._effects.store_observed(self._plan.observed)
-            self._effects.store_settled(self._plan.settled)
             if not self._looked or self.scope.users is not None:
                 return
             channels = Q(moodle_group_id__isnull=False)

@@ -8,7 +8,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from integration.models import IntegrationSettings, SyncRun
-from integration.services.estimate import USUAL_SECONDS, Estimate, Pace, estimate
+from integration.services.estimate import (
+    USUAL_SECONDS,
+    Estimate,
+    Pace,
+    estimate,
+    estimate_counts,
+    in_words,
+)
 from integration.services.manners import QuietHours
 from integration.services.plan import Plan
 
@@ -40,11 +47,33 @@ def manners_of(run: SyncRun) -> Manners:
 
 def estimate_of(plan: Plan) -> Estimate:
     """What the plan will cost at the settings as they are, by what earlier runs took."""
+    return estimate(plan.operations, _pace(IntegrationSettings.load()))
+
+
+def estimate_of_run(run: SyncRun) -> Estimate:
+    """The same for a stored preview, from what it planned."""
+    return estimate_counts(run.planned, _pace(IntegrationSettings.load()))
+
+
+def remarks(plan: Plan) -> list[str]:
+    """What a person should know before a big run starts: its cost, and a cheaper way."""
     row = IntegrationSettings.load()
-    pace = Pace(
-        row.max_connections, seconds_per_request(row.max_connections), row.max_requests_per_second
-    )
-    return estimate(plan.operations, pace)
+    found = estimate(plan.operations, _pace(row))
+    if row.bulk_import and found.by_import:
+        return [f"Carrying this out takes {in_words(found.by_import)}, accounts made in bulk."]
+    if found.by_import:
+        return [
+            f"Carrying this out takes {in_words(found.cost)}. With the bulk import of accounts, "
+            f"which the settings offer, it would be {in_words(found.by_import)}."
+        ]
+    if len(plan.operations) >= row.big_run:
+        return [f"Carrying this out takes {in_words(found.cost)}."]
+    return []
+
+
+def _pace(row: IntegrationSettings) -> Pace:
+    usual = seconds_per_request(row.max_connections)
+    return Pace(row.max_connections, usual, row.max_requests_per_second)
 
 
 def seconds_per_request(connections: int) -> float:

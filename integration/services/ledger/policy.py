@@ -87,6 +87,7 @@ def _limits(row: IntegrationSettings) -> Limits:
         special=special,
         additions_go_on=row.additions_go_on,
         shrink_percent=row.shrink_percent,
+        shrink_from=row.shrink_from,
     )
 
 

@@ -97,7 +97,7 @@ def fail(run: SyncRun, error: SyncError, scope: Scope) -> None:
         return
     run.status = SyncRun.Status.ERROR
     run.message = error.message
-    run.hint = error.hint
+    run.hint = error.hint or "./rcsync doctor looks at every connection and says what is wrong."
     run.finished_at = timezone.now()
     run.save(update_fields=RESULT)
     if run.kind == SyncRun.Kind.APPLY and not isinstance(error, Busy):

@@ -1,0 +1,42 @@
+"""Two machines may store what they did at the same moment, and the database may refuse one of them.
+
+MySQL and MariaDB lock the gaps between keys when rows are inserted or updated; of two transactions
+that wait for each other one is rolled back and told to try again. That is no failure of a run.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import OperationalError, connection
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 6
+PAUSE_SECONDS = 0.05
+MYSQL = {1205, 1213}  # lock wait timeout, deadlock
+POSTGRESQL = {"40P01", "40001"}  # deadlock, serialization failure
+
+Answer = TypeVar("Answer")
+
+
+def repeated(work: Callable[[], Answer], undo: Callable[[], None] = lambda: None) -> Answer:
+    """What `work`, a whole transaction, returns. `undo` forgets what it knew before the rollback."""
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return work()
+        except OperationalError as error:
+            if connection.in_atomic_block or not is_deadlock(error):
+                raise
+            logger.info("attempt=%d again after a deadlock", attempt)
+            undo()
+            time.sleep(PAUSE_SECONDS * attempt * (1 + random.random()))  # noqa: S311
+    return work()
+
+
+def is_deadlock(error: OperationalError) -> bool:
+    if error.args and error.args[0] in MYSQL:
+        return True
+    return getattr(error.__cause__, "sqlstate", None) in POSTGRESQL

@@ -1,0 +1,63 @@
+"""German, French and Spanish are complete, and the compiled files are those of the sources."""
+
+import gettext
+import re
+from pathlib import Path
+
+import pytest
+
+LOCALE = Path(__file__).resolve().parents[1] / "locale"
+LANGUAGES = ("de", "fr", "es")
+ENTRY = re.compile(
+    r'^msgid (?P<id>"(?:.*"\n)*?.*")\n(?:msgid_plural (?P<plural>"(?:.*"\n)*?.*")\n)?(?P<rest>(?:msgstr.*\n|".*\n)+)',
+    re.MULTILINE,
+)
+PLACE = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
+
+
+def text_of(quoted: str) -> str:
+    found = re.findall(r'"((?:[^"\\]|\\.)*)"', quoted)
+    return "".join(found).replace('\\"', '"').replace("\\n", "\n")
+
+
+def entries(language: str) -> list[tuple[str, str, list[str]]]:
+    """(text, its plural, translations) for each text but the heading."""
+    source = (LOCALE / language / "LC_MESSAGES" / "django.po").read_text() + "\n"
+    found = []
+    for match in ENTRY.finditer(source):
+        parts = re.split(r"^msgstr(?:\[\d\])? ", match["rest"], flags=re.MULTILINE)[1:]
+        found.append(
+            (text_of(match["id"]), text_of(match["plural"] or ""), [text_of(part) for part in parts])
+        )
+    return [entry for entry in found if entry[0]]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_translated(language: str) -> None:
+    source = (LOCALE / language / "LC_MESSAGES" / "django.po").read_text()
+    assert "fuzzy" not in source
+    missing = [text for text, _plural, parts in entries(language) if not all(parts)]
+    assert len(entries(language)) > 500
+    assert not missing
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_fills_in_the_same_values(language: str) -> None:
+    wrong = [
+        text
+        for text, plural, parts in entries(language)
+        for part in parts
+        if sorted(set(PLACE.findall(part))) != sorted(set(PLACE.findall(plural or text)))
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_compiled_file_says_what_the_source_says(language: str) -> None:
+    with (LOCALE / language / "LC_MESSAGES" / "django.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    for text, plural, parts in entries(language):
+        if plural:
+            assert compiled.ngettext(text, plural, 1) == parts[0]
+        else:
+            assert compiled.gettext(text) == parts[0]

@@ -1,0 +1,147 @@
+"""People are told when something changes for the worse or the better, and only then."""
+
+import smtplib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from integration.models import IntegratedCourse, IntegrationSettings, Notice, SyncRun
+from integration.services import notify
+from tests.background import chat, moodle, site
+from tests.site import Site
+
+__all__ = ["chat", "moodle", "site"]
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
+
+Status = SyncRun.Status
+
+
+@pytest.fixture(autouse=True)
+def addresses() -> None:
+    settings = IntegrationSettings.load()
+    settings.notify_emails = "anna@example.invalid\nben@example.invalid"
+    settings.save()
+
+
+def ended(*statuses: str, message: str = "") -> None:
+    for status in statuses:
+        SyncRun.objects.create(
+            kind=SyncRun.Kind.APPLY,
+            trigger=SyncRun.Trigger.SCHEDULE,
+            status=status,
+            message=message,
+            finished_at=timezone.now(),
+        )
+
+
+def subjects() -> list[str]:
+    return [message.subject for message in mail.outbox]
+
+
+def test_runs_that_keep_failing_are_told_once() -> None:
+    ended(Status.DONE, Status.FAILED, Status.ERROR)
+    assert notify.check() == []
+    ended(Status.ERROR, message="Rocket.Chat is down.")
+    assert notify.check() == ["runs"]
+    assert mail.outbox[0].recipients() == ["anna@example.invalid", "ben@example.invalid"]
+    assert "Rocket.Chat is down." in mail.outbox[0].body
+    for _ in range(3):
+        ended(Status.ERROR)
+        assert notify.check() == []
+    assert subjects() == ["rcsync: runs keep failing"]
+
+
+def test_that_all_is_well_again_is_told_once() -> None:
+    ended(*[Status.ERROR] * 3)
+    notify.check()
+    ended(Status.DONE)
+    assert notify.check() == ["runs"]
+    assert notify.check() == []
+    assert subjects() == ["rcsync: runs keep failing", "rcsync works again"]
+
+
+def test_one_good_run_among_bad_ones_is_no_alarm() -> None:
+    for _ in range(5):
+        ended(Status.ERROR, Status.ERROR, Status.DONE)
+        assert notify.check() == []
+    ended(Status.ERROR)
+    assert notify.check() == []
+
+
+def test_cancelled_and_superseded_runs_say_nothing() -> None:
+    ended(Status.STOPPED, Status.STOPPED, Status.STOPPED, message="Cancelled.")
+    ended(Status.INTERRUPTED, Status.INTERRUPTED, Status.INTERRUPTED)
+    SyncRun.objects.filter(status=Status.INTERRUPTED).update(superseded=True)
+    assert notify.check() == []
+
+
+def test_nothing_succeeding_for_too_long_is_told_once_and_its_end_too() -> None:
+    course = IntegratedCourse.objects.create(course_id=1)
+    ended(Status.DONE)
+    assert notify.check() == []
+    SyncRun.objects.update(finished_at=timezone.now() - timedelta(hours=25))
+    assert notify.check() == ["success"]
+    assert notify.check() == []
+    course.last_success = timezone.now()
+    course.save()
+    assert notify.check() == ["success"]
+    assert subjects() == [
+        "rcsync: nothing has succeeded for 24 hours",
+        "rcsync succeeds again",
+    ]
+
+
+def test_a_site_that_never_ran_is_no_alarm() -> None:
+    IntegratedCourse.objects.create(course_id=1)
+    assert notify.check() == []
+
+
+def test_of_two_machines_one_sends() -> None:
+    ended(*[Status.ERROR] * 3)
+    settings = IntegrationSettings.load()
+    state = notify._runs(settings)
+    Notice.objects.get_or_create(topic="runs")
+    assert notify._tell("runs", state, settings)
+    assert not notify._tell("runs", state, settings)
+    assert len(mail.outbox) == 1
+
+
+def test_a_message_that_could_not_be_sent_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended(*[Status.ERROR] * 3)
+    with monkeypatch.context() as broken:
+
+        def refuse(*_: Any) -> None:
+            raise smtplib.SMTPConnectError(421, "come back later")
+
+        broken.setattr(notify, "send_mail", refuse)
+        assert notify.check() == []
+    assert notify.check() == ["runs"]
+    assert len(mail.outbox) == 1
+
+
+def test_a_channel_is_told_too(site: Site) -> None:
+    IntegrationSettings.objects.update(notify_emails="", notify_room="#general")
+    site.chat.reset_stats()
+    ended(*[Status.ERROR] * 3)
+    assert notify.check() == ["runs"]
+    assert site.chat.stats()["by_endpoint"]["POST chat.postMessage"] == 1
+    assert mail.outbox == []
+
+
+def test_one_way_that_works_is_enough(site: Site) -> None:
+    IntegrationSettings.objects.update(notify_room="#general")
+    site.chat.fault("refuse", endpoint="chat.postMessage", times=10)
+    ended(*[Status.ERROR] * 3)
+    assert notify.check() == ["runs"]
+    assert notify.check() == []
+    assert len(mail.outbox) == 1
+
+
+def test_without_addresses_the_state_is_kept_all_the_same() -> None:
+    IntegrationSettings.objects.update(notify_emails="")
+    ended(*[Status.ERROR] * 3)
+    notify.check()
+    assert Notice.objects.get(topic="runs").bad
