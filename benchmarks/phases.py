@@ -127,6 +127,8 @@ def _run(kind: str, scope: Scope, meter: Meter | None = None, *, audit: bool = F
         "statement_seconds": dict(meter.statement_seconds),
         "peak_mb": peak_megabytes(),
         "base_mb": base,
+        "load": os.getloadavg()[0],
+        "cores": os.cpu_count(),
         "status": run.status,
         "message": f"{run.message} {run.hint}".strip(),
         "planned": dict(run.planned),

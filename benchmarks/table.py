@@ -81,6 +81,7 @@ def _endpoints(found: Results) -> str:
 def _details(results: Mapping[str, Results]) -> Iterator[str]:
     first, again = results["sync"], results["nochange"]
     operations = max(1, sum(first["applied"].values()))
+    yield f"The machine's load was {first['load']:.1f} on {first['cores']} cores (1 would be ours)."
     yield (
         f"First sync: {first['at_once']:.1f} requests at once on average; bookkeeping "
         f"{1000 * first['bookkeeping'] / operations:.2f} ms for each of {operations:,} operations; "

@@ -1,6 +1,7 @@
 """`python -m demo.screenshots`: pictures of the admin's pages for the administrator's guide.
 
-Makes a sample Moodle and a stand-in Rocket.Chat, clicks through a first sync in Chromium, and writes PNG files into
+Makes a sample Moodle and a stand-in Rocket.Chat, clicks through a first sync in Chromium, and
+writes PNG files into
 docs/screenshots/. Look at them before committing.
 """
 
@@ -13,11 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import requests
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -189,8 +190,8 @@ def _server(environment: dict[str, str]) -> Iterator[str]:
     home = f"http://127.0.0.1:{port}"
     try:
         for _attempt in range(100):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{home}/admin/login/", timeout=5).close()
+            with contextlib.suppress(requests.ConnectionError):
+                requests.get(f"{home}/admin/login/", timeout=5)
                 break
             time.sleep(0.2)
         yield home

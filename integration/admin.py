@@ -65,7 +65,7 @@ class ReadOnly(ModelAdmin):
         return False
 
 
-# --- set-up -------------------------------------------------------------------------------------------
+# --- set-up ---------------------------------------------------------------------------------------
 
 
 @admin.register(IntegrationSettings)
@@ -143,7 +143,9 @@ class IncludedRoleAdmin(ModelAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """From Moodle's own list; by hand where Moodle cannot be read or a script posts the form."""
+        """From Moodle's own list; by hand where Moodle cannot be read or a script posts the
+        form.
+        """
         if request.method == "POST" or "by_hand" in request.GET:
             return super().add_view(request, form_url, extra_context)
         return redirect("rcsync:roles")
@@ -229,7 +231,7 @@ class IntegratedCourseAdmin(courses.CourseActions, ModelAdmin):
         return cells.next_run(row)
 
 
-# --- history ------------------------------------------------------------------------------------------
+# --- history --------------------------------------------------------------------------------------
 
 
 @admin.register(SyncRun)
@@ -322,7 +324,7 @@ class PendingEndingAdmin(ReadOnly):
         return cells.moment(row.due)
 
 
-# --- what is managed ----------------------------------------------------------------------------------
+# --- what is managed ------------------------------------------------------------------------------
 
 
 @admin.register(AccountLink)
@@ -364,7 +366,7 @@ class ManagedMembershipAdmin(ReadOnly):
     list_per_page = 50
 
 
-# --- who may use rcsync -------------------------------------------------------------------------------
+# --- who may use rcsync ---------------------------------------------------------------------------
 
 admin.site.unregister(User)
 admin.site.unregister(Group)

@@ -28,8 +28,9 @@ class SecretField(models.TextField):
             return Secret(_fernet().decrypt(value.encode()).decode())
         except InvalidToken:
             raise ImproperlyConfigured(
-                f"The stored {self.verbose_name} cannot be decrypted: the key that encrypted it is not in "
-                "RCSYNC_SECRET_KEYS. Put the old key back, or empty the field and enter the secret again."
+                f"The stored {self.verbose_name} cannot be decrypted: the key that encrypted it is "
+                "not in RCSYNC_SECRET_KEYS. Put the old key back, or empty the field and enter the "
+                "secret again."
             ) from None
 
     def get_prep_value(self, value: Any) -> Any:
@@ -62,12 +63,13 @@ def _fernet() -> MultiFernet:
     keys = settings.RCSYNC_SECRET_KEYS
     if not keys:
         raise ImproperlyConfigured(
-            "RCSYNC_SECRET_KEYS is not set, so no secret can be stored in the database. Set it to a key made with "
-            "`./rcsync make-key`, or give the secret through the environment."
+            "RCSYNC_SECRET_KEYS is not set, so no secret can be stored in the database. Set it to "
+            "a key made with `./rcsync make-key`, or give the secret through the environment."
         )
     try:
         return MultiFernet([Fernet(key) for key in keys])
     except ValueError:
         raise ImproperlyConfigured(
-            "RCSYNC_SECRET_KEYS holds something that is not a key. Make one with `./rcsync make-key`."
+            "RCSYNC_SECRET_KEYS holds something that is not a key. "
+            "Make one with `./rcsync make-key`."
         ) from None

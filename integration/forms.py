@@ -1,4 +1,6 @@
-"""The forms of the admin: secrets that are written and never read, live previews, Moodle's roles."""
+"""The forms of the admin: secrets that are written and never read, live previews, Moodle's
+roles.
+"""
 
 from typing import Any
 
@@ -27,7 +29,9 @@ SECRETS = ("rocketchat_auth_token", "rocketchat_password")
 
 
 class SettingsForm(forms.ModelForm):
-    """The site's settings. Where the environment sets a value, the field shows that and cannot be changed."""
+    """The site's settings. Where the environment sets a value, the field shows that and cannot be
+    changed.
+    """
 
     clear_rocketchat_auth_token = forms.BooleanField(
         label=_("Remove the stored token"), required=False, widget=UnfoldBooleanWidget
@@ -38,7 +42,7 @@ class SettingsForm(forms.ModelForm):
 
     class Meta:
         model = IntegrationSettings
-        fields = "__all__"  # the admin's fieldsets name them
+        fields = "__all__"  # noqa: DJ007  # the admin's fieldsets name them
         widgets = {"protected_usernames": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -6,8 +6,9 @@ from django.http import HttpRequest, HttpResponse
 
 from integration.services.actor import Actor, acting
 
-# Unfold's pages run Alpine.js, which evaluates its attributes ('unsafe-eval'), and have scripts and styles
-# inside ('unsafe-inline'). Everything else comes from here, goes nowhere else, and is in nobody's frame.
+# Unfold's pages run Alpine.js, which evaluates its attributes ('unsafe-eval'), and have scripts
+# and styles inside ('unsafe-inline'). Everything else comes from here, goes nowhere else, and is
+# in nobody's frame.
 POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -33,7 +34,9 @@ class ContentSecurityPolicy:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
-        response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        response.headers.setdefault(
+            "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
+        )
         return response
 
 

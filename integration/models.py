@@ -1,6 +1,7 @@
 """Our tables: what the administrator decided, what rcsync manages, and what happened.
 
-The database keeps the invariants; every rule a reader could doubt is a constraint whose name reads as the rule.
+The database keeps the invariants; every rule a reader could doubt is a constraint whose name reads
+as the rule.
 """
 
 from typing import Any
@@ -13,10 +14,10 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from integration.fields import SecretField
-from integration.models_safety import AuditEntry as AuditEntry
-from integration.models_safety import FailedLogin as FailedLogin
-from integration.models_safety import PendingEnding as PendingEnding
-from integration.models_safety import RemovalLimit as RemovalLimit
+from integration.models_safety import AuditEntry as AuditEntry  # noqa: PLC0414  # for others to import
+from integration.models_safety import FailedLogin as FailedLogin  # noqa: PLC0414  # for others to import
+from integration.models_safety import PendingEnding as PendingEnding  # noqa: PLC0414  # for others to import
+from integration.models_safety import RemovalLimit as RemovalLimit  # noqa: PLC0414  # for others to import
 from integration.services import patterns
 from integration.services.conflicts import ConflictKind
 from integration.services.errors import ConfigurationError
@@ -36,7 +37,9 @@ def check_cron(text: str) -> None:
 
 
 def _choices(enum: Any, **labels: Any) -> list[tuple[str, Any]]:
-    """(value, label) for every member of a StrEnum; a member without a label is a TypeError at import."""
+    """(value, label) for every member of a StrEnum; a member without a label is a TypeError at
+    import.
+    """
     return [(member.value, labels[member.value]) for member in enum]
 
 
@@ -99,7 +102,9 @@ class IntegrationSettings(models.Model):
         _("big run"),
         default=1000,
         validators=[MinValueValidator(1)],
-        help_text=_("From so many changes on, a run that nobody started waits for the quiet hours."),
+        help_text=_(
+            "From so many changes on, a run that nobody started waits for the quiet hours."
+        ),
     )
     quiet_from = models.TimeField(
         _("quiet hours begin"),
@@ -148,7 +153,8 @@ class IntegrationSettings(models.Model):
         _("groups with hidden members"),
         default=False,
         help_text=_(
-            "Also groups whose member list Moodle hides. A channel shows who is in it to all of them."
+            "Also groups whose member list Moodle hides. A channel shows who is in it to all of "
+            "them."
         ),
     )
     follow_renames = models.BooleanField(
@@ -158,7 +164,8 @@ class IntegrationSettings(models.Model):
         _("adopt channels of our account"),
         default=False,
         help_text=_(
-            "A room that has the wanted name and was created by rcsync's own Rocket.Chat account is taken over."
+            "A room that has the wanted name and was created by rcsync's own Rocket.Chat account "
+            "is taken over."
         ),
     )
 
@@ -187,7 +194,8 @@ class IntegrationSettings(models.Model):
         _("update adopted accounts"),
         default=False,
         help_text=_(
-            "Name and e-mail of accounts that existed before rcsync follow Moodle too, not only of those it made."
+            "Name and e-mail of accounts that existed before rcsync follow Moodle too, not only "
+            "of those it made."
         ),
     )
     deactivation = models.CharField(
@@ -201,7 +209,8 @@ class IntegrationSettings(models.Model):
             enrolment=_("Also when no integrated course has an active enrolment of the person"),
         ),
         help_text=_(
-            "Only accounts that rcsync created. It reactivates what it deactivated as soon as the reason is gone."
+            "Only accounts that rcsync created. It reactivates what it deactivated as soon as "
+            "the reason is gone."
         ),
     )
     deactivate_adopted = models.BooleanField(
@@ -261,7 +270,9 @@ class IntegrationSettings(models.Model):
     remove_suspended = models.BooleanField(
         _("remove suspended people from channels"),
         default=True,
-        help_text=_("Moodle suspended the person, or lets the person not log in. Off: the membership stays."),
+        help_text=_(
+            "Moodle suspended the person, or lets the person not log in. Off: the membership stays."
+        ),
     )
     remove_deleted = models.BooleanField(
         _("remove deleted people from channels"),
@@ -313,7 +324,8 @@ class IntegrationSettings(models.Model):
         default=30,
         validators=[MaxValueValidator(100)],
         help_text=_(
-            "A run that would take away more than this share of the memberships, accounts or channels is refused."
+            "A run that would take away more than this share of the memberships, accounts or "
+            "channels is refused."
         ),
     )
     limit_from = models.PositiveIntegerField(
@@ -325,14 +337,17 @@ class IntegrationSettings(models.Model):
     additions_go_on = models.BooleanField(
         _("additions go on"),
         default=False,
-        help_text=_("While removals wait for approval, new accounts, channels and members are made."),
+        help_text=_(
+            "While removals wait for approval, new accounts, channels and members are made."
+        ),
     )
     shrink_percent = models.PositiveSmallIntegerField(
         _("Moodle may shrink by percent"),
         default=50,
         validators=[MaxValueValidator(100)],
         help_text=_(
-            "If Moodle tells of so much less than at the last good run, it is not believed and the run waits."
+            "If Moodle tells of so much less than at the last good run, it is not believed and "
+            "the run waits."
         ),
     )
     shrink_from = models.PositiveIntegerField(
@@ -455,7 +470,9 @@ class IntegrationSettings(models.Model):
 
 
 class GroupRegexFilter(models.Model):
-    """One include or exclude pattern for group names. No enabled include pattern means no groups."""
+    """One include or exclude pattern for group names. No enabled include pattern means no
+    groups.
+    """
 
     class Kind(models.TextChoices):
         INCLUDE = "include", _("Include")
@@ -465,7 +482,8 @@ class GroupRegexFilter(models.Model):
         _("pattern"),
         max_length=patterns.MAX_LENGTH,
         help_text=_(
-            "A regular expression, searched anywhere in the group name; ^ and $ tie it to the ends. "
+            "A regular expression, searched anywhere in the group name; ^ and $ tie it to the "
+            "ends. "
             "/…/i as in the Moodle plugin local_rocketchat works too. Exclude wins over include."
         ),
     )
@@ -540,7 +558,9 @@ class IntegratedCourse(models.Model):
         _("background sync"), default=True, help_text=_("Takes part in scheduled runs.")
     )
     event_sync = models.BooleanField(
-        _("event sync"), default=False, help_text=_("Is looked at again when something changes in Moodle.")
+        _("event sync"),
+        default=False,
+        help_text=_("Is looked at again when something changes in Moodle."),
     )
     pending_sync = models.BooleanField(
         _("pending"),
@@ -553,7 +573,9 @@ class IntegratedCourse(models.Model):
     last_run = models.ForeignKey(
         "SyncRun", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
-    last_size = models.JSONField(null=True, editable=False)  # services/sizes.py, at the last good run
+    last_size = models.JSONField(
+        null=True, editable=False
+    )  # services/sizes.py, at the last good run
     last_success = models.DateTimeField(_("last success"), null=True, blank=True, editable=False)
     lease_owner = models.CharField(max_length=100, blank=True, editable=False)
     lease_expires = models.DateTimeField(null=True, blank=True, editable=False)
@@ -611,7 +633,9 @@ class ChannelLink(models.Model):
         _("members at the last look"),
         null=True,
         blank=True,
-        help_text=_("As Rocket.Chat counts, rcsync's own account included. Empty: to be read again."),
+        help_text=_(
+            "As Rocket.Chat counts, rcsync's own account included. Empty: to be read again."
+        ),
     )
     ended = models.CharField(
         _("ended"),
@@ -633,7 +657,9 @@ class ChannelLink(models.Model):
 
 
 class ManagedMembership(models.Model):
-    """One person in one channel, as rcsync knows it. Only rows with `ours` are ever removed there."""
+    """One person in one channel, as rcsync knows it. Only rows with `ours` are ever removed
+    there.
+    """
 
     channel = models.ForeignKey(ChannelLink, models.CASCADE, related_name="memberships")
     account = models.ForeignKey(AccountLink, models.CASCADE, related_name="memberships")
@@ -840,8 +866,9 @@ class SyncOperation(models.Model):
                 fields=["run", "position"], name="a_position_in_a_run_is_taken_once"
             )
         ]
-        indexes = [  # both are looked for before every run, among all of the history
+        indexes = [  # all are looked for before every run, among all of the history
             models.Index(fields=["status", "run"], name="operation_by_status_and_run"),
+            models.Index(fields=["kind", "finished_at"], name="operation_by_kind_and_time"),
             models.Index(fields=["in_doubt"], name="operation_in_doubt"),
         ]
 
@@ -850,7 +877,9 @@ class SyncOperation(models.Model):
 
 
 class Conflict(models.Model):
-    """Something a person must decide. One row per kind and Moodle id; solved ones stay as history."""
+    """Something a person must decide. One row per kind and Moodle id; solved ones stay as
+    history.
+    """
 
     class Status(models.TextChoices):
         OPEN = "open", _("Open")

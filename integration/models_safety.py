@@ -22,7 +22,9 @@ class AppendOnly(models.QuerySet):
 
 
 class AuditEntry(models.Model):
-    """One thing that was done: by whom, when, to what, what it was before and after, and what came of it."""
+    """One thing that was done: by whom, when, to what, what it was before and after, and what came
+    of it.
+    """
 
     class ActorKind(models.TextChoices):
         PERSON = "person", _("Person")
@@ -42,7 +44,9 @@ class AuditEntry(models.Model):
     run_id = models.BigIntegerField(_("run"), null=True, blank=True, db_index=True)
     action = models.CharField(_("action"), max_length=40, db_index=True)
     subject = models.CharField(_("what"), max_length=400)
-    moodle_user_id = models.BigIntegerField(_("Moodle user id"), null=True, blank=True, db_index=True)
+    moodle_user_id = models.BigIntegerField(
+        _("Moodle user id"), null=True, blank=True, db_index=True
+    )
     moodle_group_id = models.BigIntegerField(
         _("Moodle group id"), null=True, blank=True, db_index=True
     )
@@ -70,7 +74,7 @@ class AuditEntry(models.Model):
         return f"{self.action}: {self.subject}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None:
+        if not self._state.adding:
             raise TypeError("the audit trail is append-only")
         super().save(*args, **kwargs)
 
@@ -117,7 +121,9 @@ class RemovalLimit(models.Model):
 
 
 class PendingEnding(models.Model):
-    """Something whose reason is gone and whose days of grace run. It is done later, or comes back."""
+    """Something whose reason is gone and whose days of grace run. It is done later, or comes
+    back.
+    """
 
     key = models.CharField(max_length=60, unique=True, editable=False)
     moodle_user_id = models.BigIntegerField(_("Moodle user id"), null=True, blank=True)

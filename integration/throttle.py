@@ -1,7 +1,8 @@
-"""Slows down who guesses passwords at the login page: failures are counted for a quarter of an hour.
+"""Slows down who guesses passwords at the login page: failures are counted for a quarter of an
+hour.
 
-The count is in the database, so that it holds for every web process. An unknown name counts like a known one,
-so the answer does not tell which names exist.
+The count is in the database, so that it holds for every web process. An unknown name counts like a
+known one, so the answer does not tell which names exist.
 """
 
 from collections.abc import Callable
@@ -63,7 +64,7 @@ def is_blocked(username: str, address: str) -> bool:
 
 def address_of(request: HttpRequest) -> str:
     """Who asks: behind a proxy the last address of its header, which the proxy itself put there."""
-    if settings.SECURE_PROXY_SSL_HEADER:
+    if getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
         forwarded = request.headers.get("X-Forwarded-For", "")
         return forwarded.rpartition(",")[2].strip()[:45] or str(request.META["REMOTE_ADDR"])
     return str(request.META.get("REMOTE_ADDR", ""))  # a login made by code has no address

@@ -1,7 +1,8 @@
-"""Changes of settings, patterns, roles, courses, limits and people with access go into the audit trail.
+"""Changes of settings, patterns, roles, courses, limits and people with access go into the audit
+trail.
 
-Every way of writing is watched: save, delete, and the queryset's update, bulk_create and bulk_update. Secrets
-appear as set or not set, never as what they are.
+Every way of writing is watched: save, delete, and the queryset's update, bulk_create and
+bulk_update. Secrets appear as set or not set, never as what they are.
 """
 
 from collections.abc import Iterable
@@ -44,7 +45,7 @@ def start() -> None:
         _watch(apps.get_model(label))
     user = get_user_model()
     _watch(user)
-    for relation in (user.groups.through, user.user_permissions.through):  # type: ignore[attr-defined]
+    for relation in (user.groups.through, user.user_permissions.through):
         m2m_changed.connect(_rights_changed, sender=relation, dispatch_uid=f"audit-{relation}")
 
 
@@ -75,12 +76,13 @@ def _shown(field: Any, value: Any) -> Any:
     return value if isinstance(value, bool | int | str | float | None) else str(value)
 
 
-def _remember(sender: type[models.Model], instance: models.Model, **_: Any) -> None:
-    before = sender._base_manager.filter(pk=instance.pk).first() if instance.pk else None
+def _remember(instance: models.Model, **_: Any) -> None:
+    rows = type(instance)._base_manager.filter(pk=instance.pk)
+    before = rows.first() if instance.pk else None
     vars(instance)["_audit_before"] = before
 
 
-def _saved(sender: type[models.Model], instance: models.Model, raw: bool, **_: Any) -> None:
+def _saved(instance: models.Model, raw: bool, **_: Any) -> None:
     before = vars(instance).pop("_audit_before", None)
     if raw:
         return
@@ -115,7 +117,7 @@ def _after(old: dict[str, Any], new: dict[str, Any], name: str) -> Any:
     return "(changed)" if old[name] == new[name] == HIDDEN else new[name]
 
 
-def _deleted(sender: type[models.Model], instance: models.Model, **_: Any) -> None:
+def _deleted(instance: models.Model, **_: Any) -> None:
     note("delete", instance, facts(instance), {})
 
 
@@ -141,7 +143,7 @@ class WatchedQuerySet(models.QuerySet):
 
     def update(self, **kwargs: Any) -> int:
         watched = {name for name in kwargs if is_watched(self.model, name)}
-        rows = list(self.all()) if watched else []
+        rows: list[Any] = list(self.all()) if watched else []
         changed = super().update(**kwargs)
         self._tell(rows)
         return changed
@@ -154,11 +156,11 @@ class WatchedQuerySet(models.QuerySet):
             note("create", row, {}, facts(row))
         return made
 
-    def _tell(self, rows: list[models.Model]) -> None:
+    def _tell(self, rows: Iterable[models.Model]) -> None:
         """What became of `rows`, which are as they were before."""
         now = self.model._base_manager.in_bulk([row.pk for row in rows])
         for before in rows:
             after = now.get(before.pk)
             if after is not None:
                 vars(after)["_audit_before"] = before
-                _saved(self.model, after, raw=False)
+                _saved(after, raw=False)

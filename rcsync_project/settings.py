@@ -154,6 +154,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "integration.pages.zone.PersonsZone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "integration.middleware.ContentSecurityPolicy",
@@ -299,6 +300,7 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "BORDER_RADIUS": "8px",
     "STYLES": [lambda request: static("integration/pages.css")],
+    "SCRIPTS": [lambda request: static("integration/zone.js")],
     "DASHBOARD_CALLBACK": "integration.pages.start.dashboard",
     "SIDEBAR": {
         "show_search": False,

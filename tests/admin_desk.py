@@ -1,4 +1,6 @@
-"""Fixtures for tests of the admin: a sample Moodle, a stand-in Rocket.Chat, people with and without rights."""
+"""Fixtures for tests of the admin: a sample Moodle, a stand-in Rocket.Chat, people with and
+without rights.
+"""
 
 import shutil
 import time

@@ -1,4 +1,4 @@
-"""What tests of background work share: a small Moodle, a stand-in, and hands that play the worker."""
+"""What tests of background work share: a small Moodle, a stand-in, hands that play the worker."""
 
 from collections.abc import Iterator
 from datetime import timedelta

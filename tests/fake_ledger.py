@@ -116,7 +116,10 @@ class FakeLedger:
 
     def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
         self.plan, self.looked = plan, True
-        self.rows += [Row(self.run, operation) for operation in plan.operations]
+        self.rows += [
+            Row(self.run, operation, "held" if operation in held else "planned")
+            for operation in plan.operations
+        ]
         for account in plan.settled.accounts:
             link = self.accounts[account.user_id]
             self.accounts[account.user_id] = replace(link, deactivated=account.deactivated)
@@ -234,6 +237,10 @@ class FakeLedger:
         count = outcome.users_count if outcome.users_count == expected else None
         self.touched.add(operation.group_id)
         self._channel(operation.group_id, users_count=count)
+        for user_id in joined:
+            row = self.members.get(operation.group_id, {}).get(user_id)
+            if row is not None:  # was in by hand once, and left
+                self.members[operation.group_id][user_id] = row._replace(ours=True)
         self._insert(operation.group_id, joined, ours=True)
 
     def _store_observed(self) -> None:

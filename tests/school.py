@@ -13,7 +13,12 @@ from tests.site import BOT, Site
 from tests.small_moodle import STUDENT, TEACHER, SmallMoodle
 
 COURSES = (10, 11)
-GROUPS = {101: range(1000, 1005), 102: range(1005, 1010), 111: range(1100, 1105), 112: range(1105, 1110)}
+GROUPS = {
+    101: range(1000, 1005),
+    102: range(1005, 1010),
+    111: range(1100, 1105),
+    112: range(1105, 1110),
+}
 
 
 @dataclass

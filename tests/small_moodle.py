@@ -1,6 +1,7 @@
 """A Moodle of a few rows in the test database, for tests that change it row by row.
 
-Needs `databases=["default", "moodle"]`. Ids are given by the test, so that they can be named in assertions.
+Needs `databases=["default", "moodle"]`. Ids are given by the test, so that they can be named in
+assertions.
 """
 
 from collections.abc import Collection, Iterable
@@ -37,7 +38,11 @@ class SmallMoodle:
     """Verbs for the rows that the sync reads."""
 
     def __init__(self) -> None:
-        for name, value in {"version": "2024100705", "siteguest": "1", "mnet_localhost_id": "1"}.items():
+        for name, value in {
+            "version": "2024100705",
+            "siteguest": "1",
+            "mnet_localhost_id": "1",
+        }.items():
             rows(Config).create(name=name, value=value)
         rows(Course).create(id=1, category=0, shortname="site", fullname="Site")
         rows(CourseCategory).create(id=CATEGORY, name="All", path=f"/{CATEGORY}")
@@ -65,7 +70,9 @@ class SmallMoodle:
 
     def course(self, course_id: int, shortname: str = "") -> int:
         name = shortname or f"C{course_id}"
-        rows(Course).create(id=course_id, category=CATEGORY, shortname=name, fullname=f"Course {name}")
+        rows(Course).create(
+            id=course_id, category=CATEGORY, shortname=name, fullname=f"Course {name}"
+        )
         context = self.context_of(course_id)
         rows(Context).create(
             id=context, contextlevel=50, instanceid=course_id, path=f"/1/2/{context}"
@@ -99,9 +106,9 @@ class SmallMoodle:
         rows(GroupMember).filter(groupid=group_id, userid__in=people).delete()
 
     def change_role(self, course_id: int, user_id: int, role: int) -> None:
-        rows(RoleAssignment).filter(
-            contextid=self.context_of(course_id), userid=user_id
-        ).update(roleid=role)
+        rows(RoleAssignment).filter(contextid=self.context_of(course_id), userid=user_id).update(
+            roleid=role
+        )
 
     def change_person(self, user_id: int, **values: Any) -> None:
         rows(User).filter(id=user_id).update(**values)

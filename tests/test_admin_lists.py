@@ -1,9 +1,11 @@
 """The lists of the admin: who sees them, what they show, and how many queries they take."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.db import connection
 from django.test import Client
@@ -121,14 +123,9 @@ def test_what_only_rcsync_writes_can_neither_be_added_nor_deleted(
 ) -> None:
     rows(1, 1)
     assert administrator.get(f"/admin/integration/{model}/add/").status_code == 403
-    pk = admin.site._registry  # every model is registered
-    first = next(m for m in pk if m._meta.model_name == model).objects.first()
-    assert (
-        administrator.post(
-            f"/admin/integration/{model}/{first.pk}/delete/", {"post": "yes"}
-        ).status_code
-        == 403
-    )
+    first = apps.get_model("integration", model)._default_manager.get()
+    url = f"/admin/integration/{model}/{first.pk}/delete/"
+    assert administrator.post(url, {"post": "yes"}).status_code == 403
 
 
 def test_the_pages_of_the_queue_are_not_in_the_admin() -> None:
@@ -156,7 +153,7 @@ def test_who_may_see_nothing_is_told_so(transactional_db: None) -> None:
     assert client.get("/admin/why/").status_code == 403
 
 
-# --- settings -----------------------------------------------------------------------------------------
+# --- settings -------------------------------------------------------------------------------------
 
 
 def settings_form(client: Client) -> dict[str, Any]:
@@ -264,3 +261,19 @@ def test_progress_answers_in_json(viewer: Client) -> None:
         8,
         25,
     )
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [("America/New_York", "7:30"), ("Asia%2FTokyo", "9:30"), ("no/where", "12:30"), ("", "12:30")],
+)
+def test_times_are_shown_in_the_zone_of_the_person(viewer: Client, zone: str, shown: str) -> None:
+    run = SyncRun.objects.create(kind="apply", trigger="admin", status="done")
+    noon = datetime(2026, 1, 15, 12, 30, tzinfo=UTC)
+    SyncRun.objects.filter(pk=run.pk).update(started_at=noon)
+    viewer.cookies["timezone"] = zone
+    assert f" {shown} " in viewer.get(run_page(run)).content.decode()
+
+
+def run_page(run: SyncRun) -> str:
+    return f"/admin/integration/syncrun/{run.pk}/change/"

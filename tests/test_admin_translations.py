@@ -9,7 +9,9 @@ import pytest
 LOCALE = Path(__file__).resolve().parents[1] / "locale"
 LANGUAGES = ("de", "fr", "es")
 ENTRY = re.compile(
-    r'^msgid (?P<id>"(?:.*"\n)*?.*")\n(?:msgid_plural (?P<plural>"(?:.*"\n)*?.*")\n)?(?P<rest>(?:msgstr.*\n|".*\n)+)',
+    r'^msgid (?P<id>"(?:.*"\n)*?.*")\n'
+    r'(?:msgid_plural (?P<plural>"(?:.*"\n)*?.*")\n)?'
+    r'(?P<rest>(?:msgstr.*\n|".*\n)+)',
     re.MULTILINE,
 )
 PLACE = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
@@ -27,7 +29,11 @@ def entries(language: str) -> list[tuple[str, str, list[str]]]:
     for match in ENTRY.finditer(source):
         parts = re.split(r"^msgstr(?:\[\d\])? ", match["rest"], flags=re.MULTILINE)[1:]
         found.append(
-            (text_of(match["id"]), text_of(match["plural"] or ""), [text_of(part) for part in parts])
+            (
+                text_of(match["id"]),
+                text_of(match["plural"] or ""),
+                [text_of(part) for part in parts],
+            )
         )
     return [entry for entry in found if entry[0]]
 

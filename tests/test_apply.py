@@ -327,7 +327,8 @@ def test_a_request_to_cancel_takes_effect_within_one_batch() -> None:
 
 def test_every_operation_has_an_outcome_also_when_the_run_is_stopped() -> None:
     run = Run()
-    operations = [*(create(number) for number in range(50)), channel(10), give(ANNA)]
+    operations: list[Operation] = [channel(10), give(ANNA)]
+    operations += [create(number) for number in range(50)]
     applied = run(*operations, should_stop=lambda: "Cancelled." if run.chat.calls else "")
     assert len(applied.outcomes) == len(run.journal.outcomes) == len(operations)
 

@@ -52,7 +52,9 @@ def test_every_operation_that_was_tried_is_an_entry(school: School) -> None:
     school.moodle.leave(101, [1000, 1001])
     school.moodle.change_person(1002, lastname="New")
     run = school.run()
-    tried = run.operations.filter(status__in=[SyncOperation.Status.DONE, SyncOperation.Status.FAILED])
+    tried = run.operations.filter(
+        status__in=[SyncOperation.Status.DONE, SyncOperation.Status.FAILED]
+    )
     entries = AuditEntry.objects.filter(run_id=run.pk)
     assert entries.count() == tried.count() == 3
     assert set(entries.values_list("action", "result")) == {
@@ -161,7 +163,9 @@ def test_no_secret_is_in_the_trail(school: School) -> None:
         row.rocketchat_auth_token = token
         row.save()
     said = [entry.after for entry in AuditEntry.objects.filter(action="change_integrationsettings")]
-    assert [after["rocketchat_auth_token"] for after in said if "rocketchat_auth_token" in after] == [
+    assert [
+        after["rocketchat_auth_token"] for after in said if "rocketchat_auth_token" in after
+    ] == [
         "",
         "(changed)",
         "(set)",

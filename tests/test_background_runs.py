@@ -1,4 +1,4 @@
-"""The record of work: queued, merged, taken once, waited for, cancelled, cut off and gone on with."""
+"""The record of work: queued, merged, taken once, waited for, cancelled, cut off, gone on with."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,6 +13,7 @@ from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services import keeper, runner
 from integration.services.background import crashes, queue, sweep, work
 from integration.services.ledger import leases as lease
+from integration.services.reconcile import reconcile
 from integration.services.rocketchat.writes import RocketChatWrites
 from integration.services.runner import Finished, Order
 from integration.services.state import Scope
@@ -260,7 +261,7 @@ def test_a_course_that_kills_its_worker_does_not_hold_up_the_others(
 
 
 def deadly(course: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """Every run that looks at the course ends like a process that was killed: nothing is tidied up."""
+    """Every run that looks at the course ends as if killed: nothing is tidied up."""
     counts = {"deaths": 0}
     execute: Callable[..., Finished] = runner.execute
 
@@ -273,8 +274,7 @@ def deadly(course: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         raise Killed
 
     monkeypatch.setattr(runner, "execute", execute_or_die)
-    monkeypatch.setattr(work.crashes, "go_on_after", lambda run, why: None)
-    monkeypatch.setattr(sweep.crashes, "go_on_after", GO_ON_AFTER)
+    monkeypatch.setattr("integration.services.background.crashes.go_on_after", lambda *_: None)
     return counts
 
 
@@ -335,7 +335,7 @@ def test_a_run_that_was_taken_for_dead_does_not_write_its_end(
 ) -> None:
     """It was only paused. Another run has its courses now, and its row says so."""
     run = queue.enqueue(order())
-    real = runner.reconcile
+    real = reconcile
 
     def paused(*args: Any, **values: Any) -> Any:
         report = real(*args, **values)
@@ -350,7 +350,7 @@ def test_a_run_that_was_taken_for_dead_does_not_write_its_end(
 def test_a_lost_lease_stops_the_run(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "SIGN_SECONDS", 0.0)
     run = queue.enqueue(order())
-    real = runner.reconcile
+    real = reconcile
 
     def robbed(*args: Any, **values: Any) -> Any:
         IntegratedCourse.objects.filter(course_id=11).update(lease_owner="a thief")

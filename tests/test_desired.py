@@ -44,7 +44,7 @@ def desired(
 def ending(state: MoodleState, rules: Policy, group_id: int = 10) -> tuple[Ending, str] | None:
     """Of the managed channel of group 10 in course 2."""
     found = desired(state, rules, managed(channel_link(group_id))).endings.get(group_id)
-    return found and (found.ending, found.reason)
+    return (found.ending, found.reason) if found else None
 
 
 # ── Channels ──────────────────────────────────────────────────────────────────────────────────────

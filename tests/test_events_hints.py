@@ -78,7 +78,10 @@ def row(text: str) -> LogRow:
     )
 
 
-@pytest.mark.parametrize(("text", "hint"), RECORDED, ids=[text.split("|")[1] for text, _ in RECORDED])
+NAMES = [text.split("|")[1] for text, _ in RECORDED]
+
+
+@pytest.mark.parametrize(("text", "hint"), RECORDED, ids=NAMES)
 def test_every_recorded_row_says_where_to_look(text: str, hint: Hint | None) -> None:
     assert hint_of(row(text)) == hint
 
@@ -130,7 +133,8 @@ def test_other_is_read_as_json_and_as_php_and_nonsense_is_nothing(
 
 
 @pytest.mark.parametrize(
-    ("value", "number"), [(23, 23), ("23", 23), ("", None), (None, None), (True, None), ("2x", None)]
+    ("value", "number"),
+    [(23, 23), ("23", 23), ("", None), (None, None), (True, None), ("2x", None)],
 )
 def test_numbers_come_as_ints_or_digits(value: object, number: int | None) -> None:
     assert other.number(value) == number

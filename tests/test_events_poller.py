@@ -246,7 +246,7 @@ def test_turns_while_no_worker_ran_are_made_good(watched: Site) -> None:
 
 
 def test_a_log_that_is_switched_off_is_said(watched: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr(poller.watermarks, "changed_since", lambda since, courses: set())
+    monkeypatch.setattr("integration.services.events.watermarks.changed_since", lambda *_: set())
     rows(PluginConfig).create(plugin="tool_log", name="enabled_stores", value="logstore_legacy")
     assert poll() == [Scope(frozenset({10, 11}))], "what was missed is not known"
     assert "switched off" in EventCursor.objects.get().problem
@@ -268,9 +268,9 @@ def test_without_a_log_changes_are_found_by_the_times_of_the_rows(
     for course in (2, 3):
         IntegratedCourse.objects.create(course_id=course, event_sync=True)
     mariadb.sql(
-        "UPDATE mdl_config_plugins SET value = '' WHERE name = 'enabled_stores';"
-        "INSERT INTO mdl_config_plugins (plugin, name, value) SELECT 'tool_log', 'enabled_stores', ''"
-        " FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM mdl_config_plugins WHERE name='enabled_stores')",
+        "DELETE FROM mdl_config_plugins WHERE name = 'enabled_stores';"
+        "INSERT INTO mdl_config_plugins (plugin, name, value)"
+        " VALUES ('tool_log', 'enabled_stores', '')",
         database,
     )
     with moodle_alias(mariadb.url(database)):
@@ -321,7 +321,7 @@ def test_an_event_deactivates_and_reactivates_as_the_policy_says(watched: Site) 
 def test_a_person_in_many_channels_can_leave_all_of_them_at_once(
     watched: Site, moodle: SmallMoodle
 ) -> None:
-    """The guard compares with everything we manage there, not only with what is the person's own."""
+    """The guard compares with everything we manage there, not with what is the person's own."""
     for number in range(10):
         moodle.group(200 + number, 10, f"Extra {number}", range(1000, 1004))
     watched.apply()

@@ -106,9 +106,7 @@ def test_figures_are_for_who_has_the_token(well: Site, settings: Any) -> None:
     settings.METRICS_TOKEN = "let-me-see"
     assert Client().get("/metrics").status_code == 403
     assert Client().get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 403
-    answer = Client().get(
-        "/metrics", headers={**ELSEWHERE, "Authorization": "Bearer let-me-see"}
-    )
+    answer = Client().get("/metrics", headers={**ELSEWHERE, "Authorization": "Bearer let-me-see"})
     assert answer.status_code == 200
 
 

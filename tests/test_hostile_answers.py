@@ -1,4 +1,6 @@
-"""Rocket.Chat that lies, breaks off, floods or says nonsense: a clear row, bounded memory, nobody removed."""
+"""Rocket.Chat that lies, breaks off, floods or says nonsense: a clear row, bounded memory, nobody
+removed.
+"""
 
 import json
 import resource
@@ -11,6 +13,7 @@ import pytest
 from demo.standin.call import Reply, Request
 from integration.models import AccountLink, SyncRun
 from integration.services import runner
+from integration.services.connections import rocketchat_connection
 from integration.services.rocketchat import client
 from tests.school import School, a_school
 from tests.test_safety_faults import limiter_that_never_sleeps
@@ -18,7 +21,10 @@ from tests.test_safety_faults import limiter_that_never_sleeps
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
 Status = SyncRun.Status
 Change = Callable[[dict[str, Any]], Any]
-USERS = ("/api/v1/users.listByStatus", "/api/v1/users.list")  # the second where the first is not there
+USERS = (
+    "/api/v1/users.listByStatus",
+    "/api/v1/users.list",
+)  # the second where the first is not there
 ROOMS = ("/api/v1/rooms.adminRooms",)
 MEMBERS = ("/api/v1/rooms.membersOrderedByRole", "/api/v1/groups.members")
 
@@ -26,7 +32,7 @@ MEMBERS = ("/api/v1/rooms.membersOrderedByRole", "/api/v1/groups.members")
 @pytest.fixture
 def school(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[School]:
     monkeypatch.setattr(client, "shared_limiter", lambda *_: limiter_that_never_sleeps())
-    monkeypatch.setattr(client.RocketChat, "pause", lambda self, seconds: None)
+    monkeypatch.setattr(client.RocketChat, "pause", lambda *_: None)
     with a_school(settings) as school:
         yield school
 
@@ -78,7 +84,7 @@ LIES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "users: e-mails are a text": (first("users", emails="a@b"), USERS),
     "users: a name that is an object": (first("users", name={}), USERS),
     "users: the list is an object": (lambda body: {**body, "users": {}}, USERS),
-    "users: the list is missing": (lambda body: {"total": 3, "success": True}, USERS),
+    "users: the list is missing": (lambda _: {"total": 3, "success": True}, USERS),
     "users: rows that are no objects": (lambda body: {**body, "users": [1, None]}, USERS),
     "users: half of them": (without("users", 1), USERS),
     "users: nobody at all": (nothing("users"), USERS),
@@ -86,14 +92,14 @@ LIES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "users: a total that is a text": (lambda body: {**body, "total": "many"}, USERS),
     "users: a total below zero": (lambda body: {**body, "total": -1}, USERS),
     "users: no total": (lambda body: {"users": body["users"], "success": True}, USERS),
-    "users: success is false": (lambda body: {"success": False}, USERS),
+    "users: success is false": (lambda _: {"success": False}, USERS),
     "users: a list instead of an object": (lambda body: json.dumps([body]).encode(), USERS),
-    "users: not JSON": (lambda body: b"<html>Welcome</html>", USERS),
+    "users: not JSON": (lambda _: b"<html>Welcome</html>", USERS),
     "users: cut off": (lambda body: json.dumps(body).encode()[:-20], USERS),
-    "users: deep nesting": (lambda body: b"[" * 100_000, USERS),
-    "users: empty": (lambda body: b"", USERS),
-    "users: NaN": (lambda body: b'{"users": NaN}', USERS),
-    "users: not UTF-8": (lambda body: b'{"users": "\xff\xfe"}', USERS),
+    "users: deep nesting": (lambda _: b"[" * 100_000, USERS),
+    "users: empty": (lambda _: b"", USERS),
+    "users: NaN": (lambda _: b'{"users": NaN}', USERS),
+    "users: not UTF-8": (lambda _: b'{"users": "\xff\xfe"}', USERS),
     "rooms: an id that is a number": (first("rooms", _id=7), ROOMS),
     "rooms: no id": (first("rooms", _id=None), ROOMS),
     "rooms: a count that is a text": (first("rooms", usersCount="5"), ROOMS),
@@ -102,7 +108,7 @@ LIES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "rooms: half of them": (without("rooms", 1), ROOMS),
     "rooms: none at all": (nothing("rooms"), ROOMS),
     "rooms: a total that never comes true": (lambda body: {**body, "total": 10**9}, ROOMS),
-    "rooms: not JSON": (lambda body: b"Bad Gateway", ROOMS),
+    "rooms: not JSON": (lambda _: b"Bad Gateway", ROOMS),
 }
 
 
@@ -129,7 +135,7 @@ def test_a_lie_ends_the_run_with_a_clear_row_and_removes_nobody(school: School, 
         without("members", 1),
         first("members", _id=3),
         lambda body: {**body, "total": 10**6},
-        lambda body: b"<html>",
+        lambda _: b"<html>",
     ],
 )
 def test_a_lie_about_the_members_of_a_room_removes_nobody(school: School, change: Change) -> None:
@@ -140,7 +146,7 @@ def test_a_lie_about_the_members_of_a_room_removes_nobody(school: School, change
 
 
 def test_an_answer_that_is_huge_is_cut_off(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = runner.rocketchat_connection
+    connection = rocketchat_connection
 
     def modest() -> Any:
         return replace(connection(), max_answer_bytes=1024 * 1024)
@@ -148,7 +154,7 @@ def test_an_answer_that_is_huge_is_cut_off(school: School, monkeypatch: pytest.M
     monkeypatch.setattr(runner, "rocketchat_connection", modest)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     school.moodle.leave(101, [1000])
-    lie(school, lambda body: b'{"users": "' + b"x" * (48 << 20) + b'"}', *USERS)
+    lie(school, lambda _: b'{"users": "' + b"x" * (48 << 20) + b'"}', *USERS)
     run = school.run()
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert run.status == Status.ERROR
@@ -162,7 +168,7 @@ def test_a_made_account_with_a_nonsense_id_is_looked_up_and_never_linked_to_nons
     school.moodle.person(1099)
     school.moodle.enrol(10, [1099])
     school.moodle.join(101, [1099])
-    lie(school, lambda body: {"user": {"_id": 5}, "success": True}, "/api/v1/users.create")
+    lie(school, lambda _: {"user": {"_id": 5}, "success": True}, "/api/v1/users.create")
     school.run()
     made = school.site.account("person1099@example.invalid")
     assert AccountLink.objects.get(moodle_user_id=1099).rocketchat_user_id == made["id"]

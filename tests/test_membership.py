@@ -259,7 +259,8 @@ def test_a_hidden_member_who_does_not_count_any_more_is_removed() -> None:
 
 
 def roles(plan: Plan) -> list[tuple[str, int, RoomRole]]:
-    changes = [*operations(plan, UnsetRoomRole), *operations(plan, SetRoomRole)]
+    changes: list[SetRoomRole | UnsetRoomRole] = [*operations(plan, UnsetRoomRole)]
+    changes += operations(plan, SetRoomRole)
     return [(one.kind, one.user_id, one.role) for one in changes]
 
 
@@ -575,3 +576,58 @@ def test_somebody_in_by_hand_who_joins_and_leaves_the_group_is_still_in() -> Non
     line.moodle = moodle(group(10, "A", [ANNA]), group(11, "B", [BEN]))
     line.sync()
     assert line.members(10) == {ANNA, BEN}
+
+
+def test_somebody_who_left_by_hand_and_was_added_back_by_us_is_ours() -> None:
+    line = Line(moodle(group(10, "A", [ANNA]), group(11, "B", [BEN])), settings())
+    line.sync()
+    line.chat.join_by_hand(line.room(10).room_id, line.account(BEN))
+    line.moodle = moodle(group(10, "A", [ANNA, BEN]), group(11, "B", [BEN]))
+    line.sync()
+    line.chat.leave_by_hand(line.room(10).room_id, line.account(BEN))
+    line.sync()
+    line.moodle = moodle(group(10, "A", [ANNA]), group(11, "B", [BEN]))
+    line.sync()
+    assert line.members(10) == {ANNA}
+
+
+def test_a_role_of_somebody_who_was_in_by_hand_is_given_once() -> None:
+    line = Line(moodle(group(10, "A", [ANNA]), group(11, "B", [BEN])), settings())
+    line.sync()
+    line.chat.join_by_hand(line.room(10).room_id, line.account(BEN))
+    state = moodle(
+        group(10, "A", [ANNA, BEN]), group(11, "B", [BEN]), roles={(102, BEN): (TEACHER,)}
+    )
+    line.moodle = state
+    line.sync()
+    assert line.room(10).strongest(line.account(BEN)) is MODERATOR
+    assert line.plan().operations == ()
+
+
+def test_what_somebody_woke_and_we_put_to_sleep_again_is_ours_to_wake() -> None:
+    in_group = moodle(group(10, "A", [ANNA]))
+    away = moodle(group(10, "A"), people=[person(ANNA)])
+    line = Line(in_group, policy())
+    line.sync()
+    line.moodle = away
+    line.sync()
+    line.chat.accounts[line.account(ANNA)].active = True
+    line.sync()
+    line.moodle = in_group
+    assert line.sync().plan.conflicts == ()
+    assert line.chat.accounts[line.account(ANNA)].active
+
+
+def test_a_channel_that_somebody_opened_and_we_archived_again_is_ours_to_open() -> None:
+    there = moodle(group(10, "A", [ANNA]))
+    gone = moodle(courses=[course()], people=[person(ANNA)], enrolments=[enrolment(2, ANNA)])
+    line = Line(there, policy())
+    line.sync()
+    line.moodle = gone
+    line.sync()
+    line.room(10).archived = False
+    line.sync()
+    assert line.room(10).archived
+    line.moodle = there
+    line.sync()
+    assert not line.room(10).archived

@@ -38,7 +38,7 @@ def ended(*statuses: str, message: str = "") -> None:
 
 
 def subjects() -> list[str]:
-    return [message.subject for message in mail.outbox]
+    return [str(message.subject) for message in mail.outbox]
 
 
 def test_runs_that_keep_failing_are_told_once() -> None:

@@ -1,4 +1,6 @@
-"""Bugs that other products have or had (../shared/reference/peers.md, sections 1.5, 3 and 5), done right here."""
+"""Bugs that other products have or had (../shared/reference/peers.md, sections 1.5, 3 and 5), done
+right here.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +8,13 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from integration.models import AccountLink, GroupRegexFilter, IncludedRole, IntegratedCourse, SyncRun
+from integration.models import (
+    AccountLink,
+    GroupRegexFilter,
+    IncludedRole,
+    IntegratedCourse,
+    SyncRun,
+)
 from integration.services.state import Scope
 from moodle.models import Course, Enrol, Role, RoleAssignment, UserEnrolment
 from tests.school import School, a_school
@@ -138,7 +146,9 @@ def test_8_every_failure_is_tied_to_its_person_or_channel(empty: School) -> None
     assert failed.error
 
 
-@pytest.mark.parametrize("name", ["Équipe n° 1", "a/b", "(x) & [y]", "小组一", "🐘🐘", "///", "O'Brien"])
+@pytest.mark.parametrize(
+    "name", ["Équipe n° 1", "a/b", "(x) & [y]", "小组一", "🐘🐘", "///", "O'Brien"]
+)
 def test_9_every_group_name_gets_a_channel_once(empty: School, name: str) -> None:
     empty.moodle.change_group(101, name=name)
     assert empty.run().status == SyncRun.Status.DONE
@@ -300,4 +310,3 @@ def test_a_room_that_the_bot_was_removed_from_is_said_and_not_made_anew(school: 
     school.moodle.join(101, [1005])
     school.run()
     assert len(school.site.rooms()) == 4
-

@@ -362,7 +362,6 @@ class Truth:
             and link.account_id in line.chat.accounts
         }
         there = line.members(group_id)
-        accounts = line.chat.read(known_counts={}, wanted_names=()).accounts
         if not policy.respect_leavers:
             assert can <= there, f"missing in group {group_id}: {can - there}"
         for user_id in there - expected.keys():
@@ -740,6 +739,19 @@ def picture(line: Line) -> Any:
     }
 
 
+def come_to_rest(line: Line) -> None:
+    """One run does it, but where something had to wait for what the same run changed.
+
+    What the server's own rules refuse is tried in every run.
+    """
+    for _ in range(4):
+        report = line.sync()
+        check_success(report)
+        if len(report.failed) == len(report.plan.operations):
+            return
+    raise AssertionError("it never comes to rest")
+
+
 def check_same(line: Line, other: Line) -> None:
     now, wanted = picture(line), picture(other)
     for what, found in now.items():
@@ -759,15 +771,13 @@ def test_after_any_accident_the_next_clean_run_ends_where_a_run_without_one_ends
     lucky = Line(state, rules, copy.deepcopy(chat))
     lucky.sync()
     lucky.moodle = changed
-    lucky.sync()
+    come_to_rest(lucky)
     line = Line(state, rules, chat)
     line.sync()
     line.moodle = changed
     for accident in befallen:
         attempt(line, accident)
-    line.sync()
-    report = line.sync()
-    assert report.plan.operations == lucky.plan().operations or report.plan.operations == ()
+    come_to_rest(line)
     check_same(line, lucky)
 
 
@@ -778,13 +788,12 @@ def test_nothing_is_made_twice_whatever_goes_wrong_in_the_first_run(
 ) -> None:
     count("first run with accidents")
     lucky = Line(state, rules, copy.deepcopy(chat))
-    lucky.sync()
+    come_to_rest(lucky)
     line = Line(state, rules, chat)
     before = Strangers(line)
     for accident in befallen:
         attempt(line, accident)
-    line.sync()
-    line.sync()
+    come_to_rest(line)
     before.check(line)
     check_same(line, lucky)
 

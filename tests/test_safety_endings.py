@@ -1,4 +1,6 @@
-"""What becomes of channels, members and accounts whose reason is gone: each policy, grace, and the way back."""
+"""What becomes of channels, members and accounts whose reason is gone: each policy, grace, and the
+way back.
+"""
 
 import time
 from collections.abc import Iterator

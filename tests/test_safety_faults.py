@@ -1,7 +1,7 @@
 """Every operation of a whole run fails in every way, and the process is killed in every operation.
 
-The next normal run has to repair it all: Rocket.Chat and our own ledger are as after a run without a fault,
-nothing exists twice, and nothing that is not ours was touched.
+The next normal run has to repair it all: Rocket.Chat and our own ledger are as after a run without
+a fault, nothing exists twice, and nothing that is not ours was touched.
 """
 
 import os
@@ -20,7 +20,7 @@ from django.db import connections
 
 from demo.standin import StandIn
 from demo.standin.call import Reply, Request
-from demo.standin.faults import Fault, suffer
+from demo.standin.faults import Fault
 from demo.standin.storage import dump, load
 from integration.models import (
     AccountLink,
@@ -30,8 +30,10 @@ from integration.models import (
     IntegratedCourse,
     IntegrationSettings,
     ManagedMembership,
+    SyncRun,
 )
 from integration.services import apply, runner
+from integration.services.connections import rocketchat_connection
 from integration.services.operations import LABELS, AdoptAccount, AdoptChannel, Operation
 from integration.services.report import Outcome
 from integration.services.rocketchat import client, retries
@@ -53,7 +55,9 @@ NOT_SENT = (AdoptAccount, AdoptChannel)
 
 
 class Term:
-    """Two courses. `before` is in step already; `after` is what the run under test has to bring about."""
+    """Two courses. `before` is in step already; `after` is what the run under test has to bring
+    about.
+    """
 
     def __init__(self) -> None:
         self.moodle = SmallMoodle()
@@ -70,7 +74,9 @@ class Term:
                 moodle.group(course * 10 + number, course, f"Group {number}", [*students, teacher])
 
     def pause(self) -> None:
-        """What the run under test will bring back: suspended people, a deleted and a closed group."""
+        """What the run under test will bring back: suspended people, a deleted and a closed
+        group.
+        """
         for user_id in (1010, 1011, 1110):
             self.moodle.change_person(user_id, suspended=1)
         self.moodle.delete_group(106)
@@ -206,15 +212,17 @@ def bench(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
     with StandIn(like="8.8") as chat:
         site = Site(chat, settings)
         bench = Bench(site, tmp_path)
-        connection = runner.rocketchat_connection
+        connection = rocketchat_connection
 
         def impatient() -> Any:
             quick = READ_TIMEOUT if bench.targets else 10.0
-            return replace(connection(), max_connections=1, read_timeout=quick, long_read_timeout=quick)
+            return replace(
+                connection(), max_connections=1, read_timeout=quick, long_read_timeout=quick
+            )
 
         monkeypatch.setattr(runner, "rocketchat_connection", impatient)
         monkeypatch.setattr(client, "shared_limiter", lambda *_: limiter_that_never_sleeps())
-        monkeypatch.setattr(client.RocketChat, "pause", lambda self, seconds: None)
+        monkeypatch.setattr(client.RocketChat, "pause", lambda *_: None)
         monkeypatch.setattr(retries, "ATTEMPTS", 1)
         monkeypatch.setattr(retries, "REFUSALS", 2)
         monkeypatch.setattr(apply._Run, "_one", bench.around_one(apply._Run._one))
@@ -274,7 +282,9 @@ def baseline(bench: Bench) -> tuple[tuple[str, ...], Any]:
     finished = bench.site.apply()
     assert finished.report is not None
     operations = finished.report.plan.operations
-    missing = set(LABELS) - {operation.kind for operation in operations} - {o.kind for o in NOT_SENT}
+    missing = (
+        set(LABELS) - {operation.kind for operation in operations} - {o.kind for o in NOT_SENT}
+    )
     assert not missing, f"the run under test has no {missing}"
     return tuple(map(repr, operations)), bench.snapshot()
 
@@ -316,9 +326,7 @@ def rounds(operations: tuple[str, ...]) -> Iterator[dict[str, str]]:
     """As many runs as operations, five faults in each; every operation meets every way once."""
     count, apart = len(operations), len(operations) // len(WAYS)
     for first in range(count):
-        yield {
-            operations[(first + number * apart) % count]: way for number, way in enumerate(WAYS)
-        }
+        yield {operations[(first + number * apart) % count]: way for number, way in enumerate(WAYS)}
 
 
 def missed(operations: tuple[str, ...], bench: Bench) -> set[tuple[str, str]]:
@@ -326,6 +334,7 @@ def missed(operations: tuple[str, ...], bench: Bench) -> set[tuple[str, str]]:
 
 
 def strike_and_repair(bench: Bench, targets: dict[str, str], wanted: Any) -> None:
+    finished = bench.site.run(SyncRun.Kind.PREVIEW)
     for _ in range(5):  # on a busy machine the impatient client may not even get to read
         bench.back()
         with striking(bench, targets):
@@ -355,7 +364,9 @@ def test_a_run_killed_in_any_operation_is_finished_by_the_next_run(
 
 
 def dies_in(bench: Bench, operation: str, *, after_the_effect: bool) -> bool:
-    """A child process runs the sync and is killed by SIGKILL before or after the server did the operation."""
+    """A child process runs the sync and is killed by SIGKILL before or after the server did the
+    operation.
+    """
     connections.close_all()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # forking beside the server's threads
@@ -379,7 +390,7 @@ def _run_until(bench: Bench, operation: str, after_the_effect: bool) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return outcome
 
-    apply._Run._one = deadly  # type: ignore[method-assign]
+    apply._Run._one = deadly  # type: ignore[method-assign,assignment]
     try:
         bench.site.run()
     finally:

@@ -35,7 +35,7 @@ def school(settings: Any) -> Iterator[School]:
         yield school
 
 
-def vanish(table: type[MoodleTable], keep: Callable[[int], bool] = lambda number: False) -> None:
+def vanish(table: type[MoodleTable], keep: Callable[[int], bool] = lambda _: False) -> None:
     """Rows go, as in a restore that stopped, or a script that went wrong."""
     ids = rows(table).order_by("id").values_list("id", flat=True)
     rows(table).filter(id__in=[pk for n, pk in enumerate(list(ids)) if not keep(n)]).delete()
@@ -102,7 +102,9 @@ def test_another_database_under_the_same_address_changes_nothing(school: School)
 def test_a_connection_lost_in_any_query_removes_nobody(
     school: School, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The n-th query and all after it fail, as when the server goes away in the middle of a read."""
+    """The n-th query and all after it fail, as when the server goes away in the middle of a
+    read.
+    """
     before = school.chat.state()
     count = 0
 

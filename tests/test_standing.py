@@ -35,8 +35,8 @@ def with_person(one: Person) -> Standing:
     return standing(moodle(group(10, "Group A", [ANNA]), people=[one]))
 
 
-def with_roles(roles: dict[tuple[int, int], tuple[int, ...]], **values: int) -> Standing:
-    return standing(moodle(group(10, "Group A", [ANNA]), roles=roles, **values))
+def with_roles(roles: dict[tuple[int, int], tuple[int, ...]]) -> Standing:
+    return standing(moodle(group(10, "Group A", [ANNA]), roles=roles))
 
 
 def counts(found: Standing) -> bool:

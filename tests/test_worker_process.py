@@ -3,6 +3,7 @@
 Everything runs on MariaDB, as in production with several machines.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,7 +31,7 @@ from django.db import connections
 from demo.sample_moodle.scale import create_scaled_moodle
 from integration.models import *
 from demo.sample_moodle import scale
-scale.GROUP_SIZE, scale.GROUPS_PER_COURSE = SIZE
+scale.GROUP_SIZE, scale.GROUPS_PER_COURSE = HOW_LARGE
 made = create_scaled_moodle(connections["moodle"], PEOPLE, int(time.time()))
 call_command("migrate", verbosity=0)
 GroupRegexFilter.objects.create(pattern=".*")
@@ -76,7 +76,11 @@ class Site:
             "ROCKETCHAT_AUTH_TOKEN": ADMIN_TOKEN,
         }
         writable = {"RCSYNC_MOODLE_TESTING": "on"}
-        self.courses = int(self.python(PREPARE.replace("PEOPLE", str(people)).replace("SIZE", str(size)), writable))
+        self.courses = int(
+            self.python(
+                PREPARE.replace("PEOPLE", str(people)).replace("HOW_LARGE", str(size)), writable
+            )
+        )
 
     def python(self, code: str, more: dict[str, str] | None = None) -> str:
         done = subprocess.run(
@@ -86,6 +90,7 @@ class Site:
             capture_output=True,
             text=True,
             timeout=120,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -215,6 +220,38 @@ def test_a_hung_cluster_is_started_again(
     site.one_of_each()
 
 
+def test_a_dropped_database_connection_is_opened_again(site: Site, chat: StandIn) -> None:
+    """Of every process of the worker, before a task and in the middle of one."""
+    with site.worker("--beat", "1"):
+        site.until(site.beats)
+        drop_connections(site)
+        site.enqueue()
+        site.until(lambda: site.statuses() == ["done"])
+        chat.configure(latency_ms=60)
+        site.python(
+            "from integration.models import ChannelLink; ChannelLink.objects.update(name='old')"
+        )
+        written = chat.stats()["writes"]
+        site.sql("UPDATE integration_channellink SET topic = 'old'")
+        site.enqueue()
+        site.until(lambda: chat.stats()["writes"] > written + 3)
+        drop_connections(site)
+        site.until(lambda: site.statuses()[-1] == "done")
+    site.one_of_each()
+    assert set(site.statuses()) <= {"done", "interrupted"}
+
+
+def drop_connections(site: Site) -> None:
+    """As a database that was started again does it, or a firewall."""
+    found = site.sql(
+        "SELECT id FROM information_schema.processlist "
+        f"WHERE db = '{site.own}' AND id <> CONNECTION_ID()"
+    )
+    for (number,) in found:
+        with contextlib.suppress(RuntimeError):  # it has gone by itself
+            site.mariadb.sql(f"KILL {number}")
+
+
 def test_sigterm_lets_the_run_end_and_leaves_nothing_behind(site: Site, chat: StandIn) -> None:
     chat.configure(latency_ms=30)
     with site.worker() as worker:
@@ -286,6 +323,7 @@ def test_a_wrong_configuration_is_refused_with_a_clear_sentence(
         capture_output=True,
         text=True,
         timeout=60,
+        check=False,
     )
     assert done.returncode == 2
     assert "Run: ./rcsync migrate" in done.stderr

@@ -82,7 +82,9 @@ def without(fieldsets: Groups, replaced: dict[str, str]) -> Groups:
 
 
 def complete(fieldsets: Groups) -> Groups:
-    """With a last group of the settings that no group names, so that a new one cannot be forgotten."""
+    """With a last group of the settings that no group names, so that a new one cannot be
+    forgotten.
+    """
     known = [f.name for f in IntegrationSettings._meta.fields if f.editable and f.name != "id"]
     named = {field for _title, options in fieldsets for field in options["fields"]}
     rest = tuple(name for name in known if name not in named)
@@ -114,7 +116,8 @@ def course_state(row: IntegratedCourse) -> SafeString:
     run = _running(row)
     if run:
         return format_html(
-            '<a class="rc-mini" href="{}" data-run="{}" data-progress="{}"><progress max="100"></progress> <span>{}</span></a>',
+            '<a class="rc-mini" href="{}" data-run="{}" data-progress="{}">'
+            '<progress max="100"></progress> <span>{}</span></a>',
             reverse("admin:integration_syncrun_change", args=[run]),
             run,
             reverse("rcsync:progress", args=[run]),
@@ -147,10 +150,15 @@ def run_link(run: SyncRun | None) -> SafeString | str:
     )
 
 
-def next_run(row: IntegratedCourse) -> str:
+def next_run(row: Any) -> str:
+    """`row` is a course of `lists.courses`."""
     if row.pending_sync:
         return gettext("at the next pass")
-    return gettext("as scheduled") if row.background_sync else gettext("only by hand")
+    if not row.background_sync:
+        return gettext("only by hand")
+    if row.next_pass is None or row.next_pass < timezone.now():  # no worker, or any moment now
+        return gettext("as scheduled")
+    return date_format(timezone.localtime(row.next_pass), "SHORT_DATETIME_FORMAT")
 
 
 def moment(seconds: int) -> str:

@@ -11,7 +11,7 @@ from integration.pages import access
 from integration.services.desk import overview
 
 
-def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {
             "items": [

@@ -1,4 +1,6 @@
-"""The page of one run: what is planned, how far it is, what came of it; and what can be done about it."""
+"""The page of one run: what is planned, how far it is, what came of it; and what can be done
+about it.
+"""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -102,7 +104,7 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 @access.page(access.SEE_RUNS)
-def progress(request: HttpRequest, run_id: int) -> JsonResponse:
+def progress(_request: HttpRequest, run_id: int) -> JsonResponse:
     """What the live page asks for every second."""
     run = get_object_or_404(SyncRun, pk=run_id)
     now = history.progress(run)
@@ -179,7 +181,7 @@ def decide(request: HttpRequest, run_id: int) -> HttpResponse:
 
 
 @access.page(access.EXPORT_AUDIT)
-def export_audit(request: HttpRequest, form: str) -> StreamingHttpResponse:
+def export_audit(_request: HttpRequest, form: str) -> StreamingHttpResponse:
     """The whole audit trail, for a spreadsheet (csv) or a program (jsonl)."""
     lines = export_audit_trail(AuditEntry.objects.order_by("pk").iterator(2000), form)
     kinds = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}

@@ -22,8 +22,10 @@ SETTING_GROUPS = (
                 "quiet_until",
             ),
             "description": _(
-                "Either user id and personal access token (recommended: made by Rocket.Chat under My account, "
-                "Personal access tokens), or username and password. The token wins when both are given."
+                "Either user id and personal access token (recommended: made by "
+                "Rocket.Chat under My account, "
+                "Personal access tokens), or username and password. The token wins when "
+                "both are given."
             ),
         },
     ),
@@ -88,7 +90,8 @@ SETTING_GROUPS = (
                 "grace_channels",
             ),
             "description": _(
-                "A channel is never deleted. Archived channels keep their messages and come back by themselves "
+                "A channel is never deleted. Archived channels keep their messages and "
+                "come back by themselves "
                 "when the reason is gone."
             ),
         },

@@ -30,7 +30,7 @@ def test_connections(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "integration/checks.html", context)
 
 
-# --- roles --------------------------------------------------------------------------------------------
+# --- roles ----------------------------------------------------------------------------------------
 
 
 @access.page(access.SEE_ROLES)
@@ -77,7 +77,7 @@ def _save_roles(request: HttpRequest) -> HttpResponse:
     return redirect("admin:integration_includedrole_changelist")
 
 
-# --- courses ------------------------------------------------------------------------------------------
+# --- courses --------------------------------------------------------------------------------------
 
 
 @access.page(access.ADD_COURSES)
@@ -128,7 +128,7 @@ def _add(request: HttpRequest) -> HttpResponse:
     return redirect("admin:integration_integratedcourse_changelist")
 
 
-# --- live previews ------------------------------------------------------------------------------------
+# --- live previews --------------------------------------------------------------------------------
 
 
 @access.change(access.SEE_PATTERNS)

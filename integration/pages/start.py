@@ -1,4 +1,6 @@
-"""The start page: state at a glance, what to do next, and on an empty installation the way there."""
+"""The start page: state at a glance, what to do next, and on an empty installation the way
+there.
+"""
 
 from typing import Any, NamedTuple
 
@@ -66,7 +68,8 @@ def _steps(done: overview.Steps) -> list[Step]:
             done.moodle,
             _("Connect Moodle"),
             _(
-                "Set MOODLE_DATABASE_URL in rcsync's environment to a read-only account of Moodle's database."
+                "Set MOODLE_DATABASE_URL in rcsync's environment to a read-only account "
+                "of Moodle's database."
             ),
             reverse("rcsync:checks"),
             _("Test connections"),
@@ -117,7 +120,8 @@ def _steps(done: overview.Steps) -> list[Step]:
             done.background,
             _("Switch on background sync"),
             _(
-                "Start the worker (./rcsync worker) and leave background sync on for the courses: rcsync then keeps them in step by itself."
+                "Start the worker (./rcsync worker) and leave background sync on for the "
+                "courses: rcsync then keeps them in step by itself."
             ),
             courses,
             _("Open courses"),

@@ -1,4 +1,6 @@
-"""Words that reach the pages from below, where nothing is translated: named here for makemessages."""
+"""Words that reach the pages from below, where nothing is translated: named here for
+makemessages.
+"""
 
 from django.utils.translation import gettext_noop
 

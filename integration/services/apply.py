@@ -1,7 +1,7 @@
-"""Carries a plan out: wave after wave, the operations of a wave side by side on a small thread pool.
+"""Carries a plan out: wave after wave, the operations of a wave side by side on a few threads.
 
-One failed operation does not stop the others; refused credentials, a server that is down and a request to
-cancel do. The journal hears of every operation before and after it, in small batches.
+One failed operation does not stop the others; refused credentials, a server that is down and a
+request to cancel do. The journal hears of every operation before and after it, in small batches.
 """
 
 import logging
@@ -108,13 +108,12 @@ def apply_plan(
 
     It is asked before each operation and by several threads, so it has to be quick.
     """
-    return _Run(writes, _Ids.of(_without_vanished(managed, plan)), journal, workers, should_stop).run(
-        plan
-    )
+    ids = _Ids.of(_without_vanished(managed, plan))
+    return _Run(writes, ids, journal, workers, should_stop).run(plan)
 
 
 def _without_vanished(managed: Managed, plan: Plan) -> Managed:
-    """Links to what the server no longer has must not be used, not even after a failed re-creation."""
+    """Links to what the server no longer has are not used, not even when making it again fails."""
     return Managed(
         accounts=_less(managed.accounts, plan.vanished_accounts),
         channels=_less(managed.channels, plan.vanished_channels),
@@ -152,7 +151,7 @@ class _Run:
         return self.applied
 
     def _wave(self, pool: ThreadPoolExecutor, wave: Iterable[Operation]) -> None:
-        """Keep the workers busy, but hand out little ahead, so that stopping takes effect at once."""
+        """Keep the workers busy, but hand out little ahead: stopping takes effect at once."""
         for batch in _batches(wave, self.workers * BATCH_PER_WORKER):
             if self._must_stop():
                 self._store([Outcome(operation, Result.NOT_TRIED) for operation in batch])
@@ -165,13 +164,13 @@ class _Run:
         self._collect(leave=0)
 
     def _must_stop(self) -> bool:
-        """Never takes a reason back: another thread may have found one while this one was asking."""
+        """Never takes a reason back: another thread may find one while this one is asking."""
         if not self.applied.stopped_because and (reason := self.should_stop()):
             self.applied.stopped_because = reason
         return bool(self.applied.stopped_because)
 
     def _collect(self, leave: int) -> None:
-        """Take outcomes in until only `leave` operations run. Stored together they cost far less."""
+        """Take outcomes in until only `leave` operations run. Together they are stored faster."""
         while self.running > leave:
             outcomes = self._finished(self.running - leave)
             self.running -= len(outcomes)
@@ -196,7 +195,7 @@ class _Run:
         self.applied.outcomes.extend(outcomes)
         self.journal.finished(outcomes)
 
-    # --- one operation, in a worker thread ----------------------------------------------------------------
+    # --- one operation, in a worker thread --------------------------------------------------------
 
     def _one(self, operation: Operation) -> Outcome:
         if self._must_stop():

@@ -1,4 +1,4 @@
-"""What has to happen to the channels themselves: made, taken over, renamed, ended and brought back. Pure."""
+"""What happens to the channels themselves: made, taken over, renamed, ended, brought back. Pure."""
 
 from collections import defaultdict
 
@@ -73,7 +73,7 @@ class _ChannelPlanner:
         elif any(self.scope.has_user(user_id) for user_id in wanted.members):
             self._skip(wanted, f"the channel does not exist: {NEEDS_COURSE}")
 
-    # --- a channel has to be found or made ----------------------------------------------------------------
+    # --- a channel has to be found or made --------------------------------------------------------
 
     def _missing(self, wanted: DesiredChannel) -> None:
         same_name = self.by_name.get(wanted.name.casefold(), [])
@@ -123,7 +123,7 @@ class _ChannelPlanner:
         link = ManagedChannel(*ids, room.room_id, room.name, room.topic, None)
         self._existing(wanted, link, room, all_ours=True)
 
-    # --- a channel exists ---------------------------------------------------------------------------------
+    # --- a channel exists -------------------------------------------------------------------------
 
     def _existing(
         self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel, *, all_ours: bool
@@ -188,7 +188,7 @@ class _ChannelPlanner:
             )
         )
 
-    # --- endings ------------------------------------------------------------------------------------------
+    # --- endings ----------------------------------------------------------------------------------
 
     def ending(self, link: ManagedChannel, end: DesiredEnding) -> None:
         room = self.remote.channels.get(link.room_id)
@@ -207,7 +207,7 @@ class _ChannelPlanner:
         elif end.ending is Ending.READ_ONLY and not room.read_only and not room.archived:
             self.result.operations.append(SetReadOnly(*ids, True, end.reason))
 
-    # --- small things -------------------------------------------------------------------------------------
+    # --- small things -----------------------------------------------------------------------------
 
     def _why(self, wanted: DesiredChannel) -> str:
         course = self.moodle.courses[wanted.course_id]

@@ -1,4 +1,6 @@
-"""Approve or reject what waits. Each needs a permission and a reason, and both are in the audit trail."""
+"""Approve or reject what waits. Each needs a permission and a reason, and both are in the audit
+trail.
+"""
 
 from typing import Any, Protocol
 
@@ -23,11 +25,14 @@ class User(Protocol):
     def has_perm(self, perm: str) -> bool: ...
 
 
-def approve(run: SyncRun, user: User, reason: str, *, trigger: str = SyncRun.Trigger.ADMIN) -> Order:
-    """Let what waits in `run` pass. The answer is the order that carries it out, for runner.execute.
+def approve(
+    run: SyncRun, user: User, reason: str, *, trigger: str = SyncRun.Trigger.ADMIN
+) -> Order:
+    """Let what waits in `run` pass. The answer is the order that carries it out, for
+    runner.execute.
 
-    The new run reads everything again: what is not due any more is left alone, and a removal that nobody
-    approved counts against the limits as ever.
+    The new run reads everything again: what is not due any more is left alone, and a removal that
+    nobody approved counts against the limits as ever.
     """
     _decide(run, user, reason, SyncRun.Status.APPROVED, "approve")
     return Order(
@@ -40,7 +45,9 @@ def approve(run: SyncRun, user: User, reason: str, *, trigger: str = SyncRun.Tri
 
 
 def reject(run: SyncRun, user: User, reason: str) -> None:
-    """What waits in `run` is not done. A later run that finds the same waits again, without a message."""
+    """What waits in `run` is not done. A later run that finds the same waits again, without a
+    message.
+    """
     _decide(run, user, reason, SyncRun.Status.REFUSED, "reject")
 
 

@@ -28,9 +28,9 @@ MEMBERS_HIDDEN_FROM = 2  # mdl_groups.visibility: 2 own membership only, 3 nobod
 class DesiredAccount:
     """One person.
 
-    `wanted`: is to have an account; otherwise only one that exists matters. `usable`: Moodle itself would let
-    the person in; only then the account follows Moodle's data and may be woken. `active` False = is to be
-    deactivated.
+    `wanted`: is to have an account; otherwise only one that exists matters. `usable`: Moodle itself
+    would let the person in; only then the account follows Moodle's data and may be woken. `active`
+    False = is to be deactivated.
     """
 
     user_id: int
@@ -64,9 +64,10 @@ class DesiredEnding:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What should be true. Channels that are in none of the three mappings are not rcsync's business now.
+    """What should be true.
 
-    `undecided` are groups of which it could not be found out whether they match: they stay as they are.
+    Channels in none of the three mappings are not rcsync's business now. `undecided` are groups of
+    which it could not be found out whether they match: they stay as they are.
     """
 
     accounts: Mapping[int, DesiredAccount]
@@ -79,7 +80,10 @@ class Desired:
 def desire(
     moodle: MoodleState, policy: Policy, rules: NameRules, managed: Managed, scope: Scope
 ) -> Desired:
-    """The desired state of the scope. ConfigurationError when an included role does not exist in Moodle."""
+    """The desired state of the scope.
+
+    ConfigurationError when an included role does not exist in Moodle.
+    """
     _check_roles(moodle, policy)
     standing = Standing(moodle, policy.roles)
     chosen, unchosen, undecided = _choose(moodle, policy, scope)
@@ -109,8 +113,15 @@ def desire(
     )
 
 
-def choose(group: Group, moodle: MoodleState, policy: Policy) -> tuple[bool, str]:
-    """Whether the group gets a channel, and why or why not. PatternTimeout when that is undecided."""
+def choose(
+    group: Group,
+    moodle: MoodleState,  # noqa: ARG001  # for rules about the group's course
+    policy: Policy,
+) -> tuple[bool, str]:
+    """Whether the group gets a channel, and why or why not.
+
+    PatternTimeout when that is undecided.
+    """
     if group.visibility >= MEMBERS_HIDDEN_FROM and not policy.hidden_member_lists:
         return False, "Moodle hides the member list of this group, and a channel would show it"
     decision = decide(group.name, policy.patterns)
@@ -128,7 +139,8 @@ def _check_roles(moodle: MoodleState, policy: Policy) -> None:
     unknown = sorted(role_id for role_id in policy.roles if role_id not in moodle.role_names)
     if unknown:
         raise ConfigurationError(
-            f"Moodle has no role with the id {', '.join(map(str, unknown))}, which is among the included roles.",
+            f"Moodle has no role with the id {', '.join(map(str, unknown))}, "
+            "which is among the included roles.",
             hint="Remove it under Included roles or switch it off. Nothing was changed.",
         )
 
@@ -209,7 +221,7 @@ def _or_own(known: ManagedChannel | None, is_free: Callable[[str], bool]) -> Cal
 
 
 def _free(rules: NameRules, taken: Iterable[str]) -> Callable[[str], bool]:
-    """A test that also takes the name: what it once called free is taken from then on (ignoring case)."""
+    """A test that also takes the name: what it called free is taken from then on, in any case."""
     used = {name.casefold() for name in taken} | {name.casefold() for name in rules.reserved}
 
     def is_free(name: str) -> bool:

@@ -74,7 +74,9 @@ def compose(failures: Sequence[SyncOperation]) -> str:
 
 
 def send_if_due(settings: IntegrationSettings) -> bool:
-    """Send it if the settings and the time since the last one say so. One of several machines sends."""
+    """Send it if the settings and the time since the last one say so. One of several machines
+    sends.
+    """
     addresses = settings.notify_emails.replace(",", " ").split()
     if settings.digest == "off" or not addresses:
         return False

@@ -1,7 +1,7 @@
 """Days of grace: what is to be taken away waits, and is forgotten when its reason goes away. Pure.
 
-Works on a finished plan, so that planning stays a comparison of two states. The day on which a reason was
-first seen is in the ledger; the clock is the moment at which Moodle was read.
+Works on a finished plan, so that planning stays a comparison of two states. The day on which a
+reason was first seen is in the ledger; the clock is the moment at which Moodle was read.
 """
 
 from collections.abc import Mapping

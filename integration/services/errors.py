@@ -44,8 +44,8 @@ class RocketChatError(SyncError):
     """Rocket.Chat refused one call: record it and go on with the next operation.
 
     `endpoint` is the method and path below /api/v1 ("POST groups.invite"), `status` the HTTP status
-    (0 when no answer came), `code` the server's errorType or the text in its last brackets, `answer` the
-    server's own words, shortened. None of them ever holds a secret.
+    (0 when no answer came), `code` the server's errorType or the text in its last brackets,
+    `answer` the server's own words, shortened. None of them ever holds a secret.
     """
 
     def __init__(
@@ -66,7 +66,10 @@ class RocketChatError(SyncError):
 
 
 class TransientError(RocketChatError):
-    """The same call may work later: time-outs, 429, 5xx, dropped connections. The effect is unknown."""
+    """The same call may work later: time-outs, 429, 5xx, dropped connections.
+
+    The effect is unknown.
+    """
 
 
 class UnexpectedAnswer(TransientError):

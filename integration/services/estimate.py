@@ -105,7 +105,8 @@ def _requests(operation: Operation) -> int:
             return max(1, math.ceil(len(joiners) / INVITE_CHUNK))
         case CreateChannel(joiners=joiners):
             return 1 + math.ceil(max(0, len(joiners) - CREATE_CHUNK) / INVITE_CHUNK)
-    return PER_KIND.get(operation.kind, 1)
+        case _:
+            return PER_KIND.get(operation.kind, 1)
 
 
 def _cost(requests: "Counter[str]", pace: Pace) -> Cost:

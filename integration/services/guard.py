@@ -1,8 +1,8 @@
 """The safety guard: how much may be taken away without asking. Pure.
 
-Memberships, accounts and channels are counted apart, in the run, in each course, and together with what went
-in the last 24 hours. Over a limit the removals wait for a person; where the server or Moodle does not seem to
-be the one we know, everything waits.
+Memberships, accounts and channels are counted apart, in the run, in each course, and together with
+what went in the last 24 hours. Over a limit the removals wait for a person; where the server or
+Moodle does not seem to be the one we know, everything waits.
 """
 
 from collections import Counter
@@ -37,7 +37,7 @@ class Holds(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One limit that a plan passes: `count` of `managed` things. `code` names the limit for machines."""
+    """One limit that a plan passes: `count` of `managed` things. `code` names it for machines."""
 
     what: str
     count: int
@@ -81,7 +81,7 @@ def is_removal(operation: Operation) -> bool:
 
 
 def name_of(operation: Operation) -> str:
-    """The operation for an approval: the same change to the same account and room, whatever its reason."""
+    """The operation for an approval: the same change to the same account and room."""
     ids = (
         operation.kind,
         group_of(operation),
@@ -139,9 +139,7 @@ def _in_courses(
         yield from _over(limits, what, Span.COURSE, number, total[what], words)
 
 
-def _in_a_day(
-    removals: Iterable[Operation], managed: Managed, limits: Limits
-) -> Iterator[Breach]:
+def _in_a_day(removals: Iterable[Operation], managed: Managed, limits: Limits) -> Iterator[Breach]:
     count = Counter(takes(operation) for operation in removals)
     if not count:
         return
@@ -175,15 +173,19 @@ def _memberships(managed: Managed, groups: Iterable[int], scope: Scope) -> int:
     return sum(member.ours for people in members for member in people.values())
 
 
-def _wrong_server(
-    plan: Plan, managed: Managed, scope: Scope, limits: Limits
-) -> Iterator[Breach]:
+def _wrong_server(plan: Plan, managed: Managed, scope: Scope, limits: Limits) -> Iterator[Breach]:
     if not (plan.vanished_accounts or plan.vanished_channels or _again(plan)):
         return
     total = _managed(managed, scope)
     words = "managed accounts do not exist any more on this server and would be made or found again"
     yield from _over(
-        limits, What.ACCOUNTS, Span.RUN, _again(plan), total[What.ACCOUNTS], words, "vanished/accounts"
+        limits,
+        What.ACCOUNTS,
+        Span.RUN,
+        _again(plan),
+        total[What.ACCOUNTS],
+        words,
+        "vanished/accounts",
     )
     words = "managed channels do not exist any more on this server"
     count = len(plan.vanished_channels)

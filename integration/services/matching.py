@@ -1,7 +1,7 @@
 """Which Rocket.Chat account is whose, and what has to happen to it. Pure.
 
-The order is: the stored link, then the e-mail address, then the username when the e-mail agrees. Everything
-else is a conflict that names both sides; an account is never guessed.
+The order is: the stored link, then the e-mail address, then the username when the e-mail agrees.
+Everything else is a conflict that names both sides; an account is never guessed.
 """
 
 from collections import Counter
@@ -29,9 +29,9 @@ PROTECTED_ROLES = frozenset({"admin", "bot", "app"})
 class Matching:
     """The outcome: operations, and who has which account.
 
-    `account_ids` covers everybody whose account exists now; `arriving` those for whom the plan makes one;
-    `asleep` those whose account is deactivated and stays so: they are not put into channels.
-    `vanished` are links whose account the server no longer has.
+    `account_ids` covers everybody whose account exists now; `arriving` those for whom the plan
+    makes one; `asleep` those whose account is deactivated and stays so: they are not put into
+    channels. `vanished` are links whose account the server no longer has.
     """
 
     operations: list[AccountOperation] = field(default_factory=list)
@@ -42,14 +42,9 @@ class Matching:
     asleep: set[int] = field(default_factory=set)
     vanished: set[int] = field(default_factory=set)
 
-    def can_join(self, user_id: int) -> bool:
-        return user_id in self.arriving or (
-            user_id in self.account_ids and user_id not in self.asleep
-        )
-
 
 def is_protected(account: RemoteAccount, bot_id: str, policy: Policy) -> bool:
-    """The bot, bots, apps, administrators and the protected list are never removed or deactivated."""
+    """Our account, bots, administrators and the protected list are never removed or deactivated."""
     return (
         account.account_id == bot_id
         or account.kind in PROTECTED_KINDS
@@ -61,7 +56,7 @@ def is_protected(account: RemoteAccount, bot_id: str, policy: Policy) -> bool:
 def match_accounts(
     desired: Desired, remote: RemoteState, managed: Managed, policy: Policy
 ) -> Matching:
-    """One pass over the desired accounts in order of their Moodle id, so that the outcome is stable."""
+    """One pass over the desired accounts, in order of their Moodle id: the outcome is stable."""
     return _Matcher(desired, remote, managed, policy).run()
 
 
@@ -105,7 +100,7 @@ class _Matcher:
         for user_id in sorted(self.desired.accounts):
             yield self.desired.accounts[user_id]
 
-    # --- an account is known ------------------------------------------------------------------------------
+    # --- an account is known ----------------------------------------------------------------------
 
     def _linked(self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount) -> None:
         self.result.account_ids[account.user_id] = known.account_id
@@ -169,7 +164,7 @@ class _Matcher:
             )
         )
 
-    # --- an account has to be found or made ---------------------------------------------------------------
+    # --- an account has to be found or made -------------------------------------------------------
 
     def _unlinked(self, account: DesiredAccount) -> None:
         email = account.email.lower()
@@ -236,7 +231,7 @@ class _Matcher:
             )
         )
 
-    # --- conflicts ----------------------------------------------------------------------------------------
+    # --- conflicts --------------------------------------------------------------------------------
 
     def _conflict(
         self, kind: ConflictKind, account: DesiredAccount, other: str, remote_id: str, advice: str
@@ -273,10 +268,11 @@ class _Matcher:
         )
 
     def _username_taken(self, account: DesiredAccount, holder: RemoteAccount) -> None:
+        addresses = ", ".join(holder.emails) or "no e-mail"
         self._conflict(
             ConflictKind.USERNAME_TAKEN,
             account,
-            f"account {holder.username} ({', '.join(holder.emails) or 'no e-mail'}) has this username",
+            f"account {holder.username} ({addresses}) has this username",
             holder.account_id,
             "If it is the same person, link them or make the addresses agree; if not, rename one.",
         )
@@ -293,4 +289,5 @@ class _Matcher:
 
 
 def _in_moodle(account: DesiredAccount) -> str:
-    return f"{account.name}, username {account.username}, {account.email or 'no e-mail'} (id {account.user_id})"
+    address = account.email or "no e-mail"
+    return f"{account.name}, username {account.username}, {address} (id {account.user_id})"

@@ -1,7 +1,7 @@
 """Who has to join, leave or change role in one channel. Pure.
 
-Added is who should be in and is not. Removed is only who rcsync itself put there and who should not be in any
-more; who was added by hand stays. Likewise only a room role that rcsync gave is taken.
+Added is who should be in and is not. Removed is only who rcsync itself put there and who should not
+be in any more; who was added by hand stays. Likewise only a room role that rcsync gave is taken.
 """
 
 from collections import defaultdict
@@ -37,8 +37,9 @@ from integration.services.state import (
 class Observed:
     """What a look at a channel taught, to be stored without sending anything.
 
-    `found` are known people who are there by hand; `taken_over` are ours although no row says so; `gone` are
-    rows of people who are no longer there. Moodle user ids. `users_count` is the server's count.
+    `found` are known people who are there by hand; `taken_over` are ours although no row says so;
+    `gone` are rows of people who are no longer there. Moodle user ids. `users_count` is the
+    server's count.
     """
 
     group_id: int
@@ -75,8 +76,8 @@ class Channels:
 class _Look:
     """One channel: its rows in the ledger, who is in it, and who should be. All by Moodle user id.
 
-    `listed` are the people whom Rocket.Chat named, None when it was not asked. `cut_off` are people whom an
-    earlier run may have added without living to store it.
+    `listed` are the people whom Rocket.Chat named, None when it was not asked. `cut_off` are people
+    whom an earlier run may have added without living to store it.
     """
 
     rows: dict[int, ManagedMember]
@@ -105,13 +106,15 @@ class MemberPlanner:
             self.cut_off[group_id].add(user_id)
 
     def joinable(self, wanted: DesiredChannel) -> dict[int, RoomRole]:
-        """The members who have an account or are getting one; the others are conflicts or skips already."""
+        """The members who have an account or are getting one; the others are conflicts or skips."""
         there, coming = self.matching.account_ids, self.matching.arriving
-        users = self.scope.users
+        asleep, users = self.matching.asleep, self.scope.users
         return {
             user_id: role
             for user_id, role in wanted.members.items()
-            if (user_id in there or user_id in coming) and (users is None or user_id in users)
+            if (user_id in there or user_id in coming)
+            and user_id not in asleep
+            and (users is None or user_id in users)
         }
 
     def joiners(self, group_id: int, users: Iterable[int]) -> tuple[Joiner, ...]:
@@ -127,7 +130,10 @@ class MemberPlanner:
         all_ours: bool,
         why: str,
     ) -> None:
-        """Members of a channel that exists. `all_ours`: whoever should be in it was put there by us."""
+        """Members of a channel that exists.
+
+        `all_ours`: whoever should be in it was put there by us.
+        """
         look = self._look(wanted, room)
         new = {user: role for user, role in look.should.items() if user not in look.present}
         if self.policy.respect_leavers:
@@ -138,7 +144,7 @@ class MemberPlanner:
         self._observe(wanted.group_id, link, room, look, all_ours)
         self._remove_leavers(wanted, room, look)
 
-    # --- who is there -------------------------------------------------------------------------------------
+    # --- who is there -----------------------------------------------------------------------------
 
     def _look(self, wanted: DesiredChannel, room: RemoteChannel) -> _Look:
         rows = self._rows(wanted.group_id)
@@ -196,7 +202,7 @@ class MemberPlanner:
                 )
             )
 
-    # --- in and out ---------------------------------------------------------------------------------------
+    # --- in and out -------------------------------------------------------------------------------
 
     def _add(
         self, wanted: DesiredChannel, room: RemoteChannel, new: Iterable[int], why: str
@@ -255,12 +261,12 @@ class MemberPlanner:
                 )
             )
 
-    # --- room roles ---------------------------------------------------------------------------------------
+    # --- room roles -------------------------------------------------------------------------------
 
     def _change_roles(
         self, wanted: DesiredChannel, room: RemoteChannel, look: _Look, new: dict[int, RoomRole]
     ) -> None:
-        """Give what Moodle's roles ask for; a stronger role that was given by hand is left beside it."""
+        """Give what Moodle's roles ask for; a stronger role given by hand is left beside it."""
         gained = dict(new)
         for user_id in sorted(look.should.keys() & (look.present | new.keys())):
             role = look.should[user_id]
@@ -320,7 +326,7 @@ class MemberPlanner:
             )
         )
 
-    # --- small things -------------------------------------------------------------------------------------
+    # --- small things -----------------------------------------------------------------------------
 
     def _username(self, user_id: int) -> str:
         account = self.remote.accounts.get(self._account_id(user_id))

@@ -25,7 +25,7 @@ _SPACES = re.compile(r"\s+")
 
 
 def render(template: str, course: Course, group: Group) -> str:
-    """The template with {course}, {course_fullname}, {course_id}, {group} and {group_id} filled in."""
+    """The template with {course}, {course_fullname}, {course_id}, {group}, {group_id} filled in."""
     values = {
         "course": course.shortname,
         "course_fullname": course.fullname,
@@ -68,7 +68,7 @@ def username(person: Person, rules: NameRules) -> str:
 
 
 def separator_of(pattern: str) -> str:
-    """What stands between the words of a name: a dash, or what the server's pattern allows instead."""
+    """What stands between words: a dash, or what the server's pattern allows instead."""
     return next((c for c in "-_." if _pattern(pattern).fullmatch(c)), "")
 
 

@@ -88,7 +88,8 @@ def _quarantine(_settings: IntegrationSettings) -> State:
         if not was_rejected(run)
     ]
     if not waiting:
-        return State(False, _("rcsync: nothing waits"), _("No removals wait for approval any more."))
+        text = _("No removals wait for approval any more.")
+        return State(False, _("rcsync: nothing waits"), text)
     run = waiting[0]
     text = _("Run %(id)d: %(count)d operations wait for approval. %(message)s %(hint)s") % {
         "id": run.pk,

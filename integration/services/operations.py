@@ -1,7 +1,7 @@
 """The changes a plan is made of: one small class each, with its reason in words. Pure.
 
-People are Moodle user ids, channels are Moodle group ids; apply turns them into Rocket.Chat's ids, because some
-of those only come into being on the way.
+People are Moodle user ids, channels are Moodle group ids; apply turns them into Rocket.Chat's ids,
+because some of those only come into being on the way.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,10 @@ class CreateAccount:
 
 @dataclass(frozen=True, slots=True)
 class AdoptAccount:
-    """Store the pair of ids; nothing is sent. `created`: the account turned out to be one we had just made."""
+    """Store the pair of ids; nothing is sent.
+
+    `created`: the account turned out to be one we had just made.
+    """
 
     kind: ClassVar[str] = "adopt_account"
     user_id: int
@@ -232,8 +235,10 @@ WAVES: tuple[tuple[type, ...], ...] = (
     (Archive,),
     (Deactivate,),
 )
-"""The order that is safe under partial failure (docs/architecture.md): give before taking, people before
-channels. Operations of one wave do not depend on one another, except that a rename may wait for a name."""
+"""The order that is safe under partial failure (docs/architecture.md): give before taking, people
+before channels. Operations of one wave do not depend on one another, except that a rename may wait
+for a name.
+"""
 
 WAVE_OF = {kind: number for number, wave in enumerate(WAVES) for kind in wave}
 LABELS = {
@@ -269,7 +274,7 @@ def user_of(operation: Operation) -> int | None:
     return getattr(operation, "user_id", None)
 
 
-def describe(operation: Operation) -> str:
+def describe(operation: Operation) -> str:  # noqa: C901  # one line for each kind
     """The operation in one line, without its reason."""
     match operation:
         case CreateAccount(username=username, name=name, email=email):

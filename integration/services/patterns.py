@@ -35,7 +35,10 @@ class Decision:
 
 
 def decide(name: str, patterns: Sequence[Pattern]) -> Decision:
-    """The decision for one group name. PatternTimeout when a pattern could not be decided in time."""
+    """The decision for one group name.
+
+    PatternTimeout when a pattern could not be decided in time.
+    """
     for pattern in patterns:
         if pattern.exclude and _matches(pattern.text, name):
             return Decision(False, pattern)
@@ -59,8 +62,10 @@ def check(text: str) -> None:
             compiled.search(probe, timeout=MATCH_SECONDS)
         except TimeoutError:
             raise ConfigurationError(
-                f"The pattern {text!r} can take practically for ever on a name such as {probe[:12]!r}….",
-                hint="Repeated groups whose parts overlap, such as (a|aa)+, are the cause: write them once.",
+                f"The pattern {text!r} can take practically for ever on a name such as "
+                f"{probe[:12]!r}….",
+                hint="Repeated groups whose parts overlap, such as (a|aa)+, are the cause: "
+                "write them once.",
             ) from None
 
 

@@ -7,7 +7,7 @@ object.
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from integration.services.channels import plan_channels
@@ -41,7 +41,7 @@ class Plan:
     observed: tuple[Observed, ...] = ()
     vanished_accounts: tuple[int, ...] = ()
     vanished_channels: tuple[int, ...] = ()
-    settled: Settled = Settled()
+    settled: Settled = field(default_factory=Settled)
 
     @cached_property
     def digest(self) -> str:
@@ -74,7 +74,7 @@ def make_plan(
                 key=lambda c: (c.kind, c.user_id or 0, c.group_id or 0),
             )
         ),
-        skips=tuple([*matching.skips, *channels.skips]),
+        skips=(*matching.skips, *channels.skips),
         observed=tuple(channels.observed),
         vanished_accounts=tuple(sorted(matching.vanished)),
         vanished_channels=tuple(channels.vanished),

@@ -61,7 +61,9 @@ class Span(StrEnum):
 
 
 class Limit(NamedTuple):
-    """The most that may go: a share of what is managed, and a number. None: no limit of that kind."""
+    """The most that may go: a share of what is managed, and a number. None: no limit of that
+    kind.
+    """
 
     percent: int | None
     absolute: int | None

@@ -11,13 +11,17 @@ from integration.services.policy import Limits
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What a person let pass: names of operations, and codes of limits that hold everything with their counts."""
+    """What a person let pass: names of operations, and codes of limits that hold everything with
+    their counts.
+    """
 
     operations: frozenset[str] = frozenset()
     limits: dict[str, int] = field(default_factory=dict)
 
     def covers(self, breach: Breach) -> bool:
-        """The suspicion was seen, and is not worse now. Removals are approved one by one instead."""
+        """The suspicion was seen, and is not worse now. Removals are approved one by one
+        instead.
+        """
         return breach.holds is Holds.EVERYTHING and breach.count <= self.limits.get(breach.code, -1)
 
 

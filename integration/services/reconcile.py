@@ -43,7 +43,7 @@ class Ledger(Journal, Protocol):
         ...
 
 
-def reconcile(
+def reconcile(  # noqa: PLR0913  # everything that differs between its callers
     scope: Scope,
     policy: Policy,
     source: Source,

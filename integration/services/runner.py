@@ -12,7 +12,7 @@ from integration.services.connections import rocketchat_connection
 from integration.services.errors import Busy, SyncError
 from integration.services.importer import Importer, WithImport
 from integration.services.keeper import Keeper
-from integration.services.ledger import approvals, leases, pace, runs, server_facts
+from integration.services.ledger import approvals, deadlocks, leases, pace, runs, server_facts
 from integration.services.ledger.claims import Claims, WithClaims
 from integration.services.ledger.deeds import deeds_of
 from integration.services.ledger.journal import RunLedger
@@ -211,7 +211,7 @@ def _execute(
         if order.undoes is None and (report.outcomes or order.writes):
             ledger.close()
         runs.name_courses(source.courses)
-        runs.finish(run, report, order.scope, requests, finished.notes)
+        deadlocks.repeated(lambda: runs.finish(run, report, order.scope, requests, finished.notes))
         finished.report = report
     finally:
         claims.release()

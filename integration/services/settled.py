@@ -1,8 +1,8 @@
 """What our ledger says rcsync switched off or renamed, corrected by a look at the server. Pure.
 
-A process may die, or an answer get lost, between a change in Rocket.Chat and our note of it; and people take
-things back by hand. The note is corrected before anything is planned: so what rcsync did stays its own, and
-it never takes back what it did not do.
+A process may die, or an answer get lost, between a change in Rocket.Chat and our note of it; and
+people take things back by hand. The note is corrected before anything is planned: so what rcsync
+did stays its own, and it never takes back what it did not do.
 """
 
 from collections.abc import Iterator
@@ -85,7 +85,9 @@ def _ended(
     link: ManagedChannel, room: RemoteChannel, unfinished: frozenset[tuple[str, int]]
 ) -> Ending | None:
     """By us, that is. What somebody took back is not ended any more."""
-    if room.archived and (link.ended is Ending.ARCHIVE or (Archive.kind, link.group_id) in unfinished):
+    if room.archived and (
+        link.ended is Ending.ARCHIVE or (Archive.kind, link.group_id) in unfinished
+    ):
         return Ending.ARCHIVE
     if room.read_only and (
         link.ended is Ending.READ_ONLY or (SetReadOnly.kind, link.group_id) in unfinished

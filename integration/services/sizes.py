@@ -1,7 +1,7 @@
 """How much Moodle told of each course, to notice when it suddenly tells much less. Pure.
 
-A source that shrinks from one run to the next is more often a broken source than a smaller school: rows that
-vanished, a table that was restored half, another database under the same address.
+A source that shrinks from one run to the next is more often a broken source than a smaller school:
+rows that vanished, a table that was restored half, another database under the same address.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,9 @@ OTHER_NAMES_FROM = 3  # fewer courses than this may all be renamed at once
 
 
 class Size(NamedTuple):
-    """One course as Moodle had it: rows of groups, groups_members, user_enrolments, role_assignments."""
+    """One course as Moodle had it: rows of groups, groups_members, user_enrolments,
+    role_assignments.
+    """
 
     name: str
     groups: int
@@ -51,7 +53,9 @@ def sizes(moodle: MoodleState, scope: Scope) -> dict[int, Size]:
 def shrunk(
     now: Mapping[int, Size], before: Mapping[int, Size], scope: Scope, limits: Limits
 ) -> Iterator[Breach]:
-    """What is much smaller than at the last good run, over all courses that are still integrated."""
+    """What is much smaller than at the last good run, over all courses that are still
+    integrated.
+    """
     if scope.users is not None:
         return
     known = [number for number in before if scope.has_course(number)]

@@ -222,7 +222,10 @@ class ManagedAccount:
 
 
 class Ending(StrEnum):
-    """What becomes of a channel whose reason to exist is gone. Deleting is not among the choices."""
+    """What becomes of a channel whose reason to exist is gone.
+
+    Deleting is not among the choices.
+    """
 
     KEEP = "keep"
     READ_ONLY = "read_only"
@@ -273,7 +276,7 @@ class Managed:
     pending: Mapping[str, int] = field(default_factory=dict)  # what has days of grace -> since when
     removed_lately: Mapping[str, int] = field(default_factory=dict)  # What -> number in 24 hours
     ours_in: Mapping[int, int] | None = None
-    """Course id -> everybody's memberships of ours there, whatever the scope; None = as `members`."""
+    """Course id -> memberships of ours there, whatever the scope; None: as `members`."""
     unfinished_accounts: frozenset[int] = frozenset()  # user ids: accounts being made
     unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added
     unfinished_changes: frozenset[tuple[str, int]] = (

@@ -1,8 +1,8 @@
-"""Turns a run back: a plan like any other, made from what the run did and from how things are now. Pure but
-for `turn_back`, which reads, plans and applies as `reconcile` does.
+"""Turns a run back: a plan like any other, made from what the run did and from how things are now.
+Pure but for `turn_back`, which reads, plans and applies as `reconcile` does.
 
-Only what still is as the run left it is turned back; what changed since stays, and is named. Nothing is
-deleted: an account that the run made is deactivated, a channel that it made is archived.
+Only what still is as the run left it is turned back; what changed since stays, and is named.
+Nothing is deleted: an account that the run made is deactivated, a channel that it made is archived.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -63,7 +63,7 @@ class Deed:
         return [joiner["user"] for joiner in self.details.get("joiners", ())]
 
 
-def turn_back(
+def turn_back(  # noqa: PLR0913  # as `reconcile`
     scope: Scope,
     policy: Policy,
     deeds: Sequence[Deed],
@@ -126,7 +126,9 @@ class _Back:
         elif deed.user_id is not None:
             self._account_deed(deed)
         if len(self.operations) == before:
-            self.skips.append(Skip(deed.what, "is not as that run left it, or is not ours: it stays"))
+            self.skips.append(
+                Skip(deed.what, "is not as that run left it, or is not ours: it stays")
+            )
 
     # --- accounts ---------------------------------------------------------------------------------
 
@@ -155,9 +157,7 @@ class _Back:
         if name is not None or email is not None:
             now = known.emails[0] if known.emails else ""
             ids = (link.user_id, known.account_id, known.username)
-            self.operations.append(
-                UpdateAccount(*ids, name, email, known.name, now, self.reason)
-            )
+            self.operations.append(UpdateAccount(*ids, name, email, known.name, now, self.reason))
 
     def _is_protected(self, account: RemoteAccount) -> bool:
         return is_protected(account, self.remote.bot_id, self.policy)

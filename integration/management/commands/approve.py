@@ -15,7 +15,9 @@ class Command(BaseCommand):
     help = "Carry out what waits in a run that passed a limit, or reject it. Both need a reason."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("run", type=int, nargs="?", help="its number; without one, the runs that wait")
+        parser.add_argument(
+            "run", type=int, nargs="?", help="its number; without one, the runs that wait"
+        )
         parser.add_argument("--reason", default="", help="why, for the audit trail")
         parser.add_argument("--reject", action="store_true", help="do not do it")
 

@@ -11,7 +11,10 @@ from integration.services.exports import export_audit
 
 
 class Command(BaseCommand):
-    help = "Print the audit trail, oldest first. --prune deletes what is older than the settings' retention."
+    help = (
+        "Print the audit trail, oldest first. "
+        "--prune deletes what is older than the settings' retention."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=["csv", "jsonl"], default="jsonl")

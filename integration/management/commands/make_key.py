@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand
 
 class Command(BaseCommand):
     help = (
-        "Print a new key for RCSYNC_SECRET_KEYS. To rotate: put it in front of the old keys with a comma "
-        "between, restart, run rotate-keys, take the old keys out, restart."
+        "Print a new key for RCSYNC_SECRET_KEYS. To rotate: put it in front of the old keys with a "
+        "comma between, restart, run rotate-keys, take the old keys out, restart."
     )
     requires_system_checks: list[str] = []
 

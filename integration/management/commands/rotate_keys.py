@@ -10,8 +10,8 @@ from integration.fields import rotate
 
 class Command(BaseCommand):
     help = (
-        "Encrypt every stored secret with the first key of RCSYNC_SECRET_KEYS; all keys decrypt. All or nothing. "
-        "Afterwards the other keys may be taken out."
+        "Encrypt every stored secret with the first key of RCSYNC_SECRET_KEYS; all keys decrypt. "
+        "All or nothing. Afterwards the other keys may be taken out."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -14,16 +14,21 @@ from integration.services.operator import Operator
 
 class Command(BaseCommand):
     help = (
-        "Turn a run back, as far as things still are as it left them. Without --apply it only shows the plan. "
-        "The courses it touched are taken out of the automatic sync, which would do the same again."
+        "Turn a run back, as far as things still are as it left them. Without --apply it only "
+        "shows the plan. The courses it touched are taken out of the automatic sync, which would "
+        "do the same again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("run", type=int)
-        parser.add_argument("--operation", type=int, nargs="+", help="only these, by their number in the run")
+        parser.add_argument(
+            "--operation", type=int, nargs="+", help="only these, by their number in the run"
+        )
         parser.add_argument("--apply", action="store_true", help="carry the plan out")
         parser.add_argument("--reason", default="", help="why, for the audit trail")
-        parser.add_argument("--keep-syncing", action="store_true", help="leave the courses in the sync")
+        parser.add_argument(
+            "--keep-syncing", action="store_true", help="leave the courses in the sync"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = SyncRun.objects.filter(pk=options["run"]).first()

@@ -58,8 +58,9 @@ def _close(run: SyncRun, why: str) -> bool:
 
 
 def _go_on(run: SyncRun) -> None:
-    if not run.attempts or run.expect_digest or run.forced or run.cancel_requested:
-        return  # a person was waiting for it, or decided about exactly this plan
+    decided = run.expect_digest or run.forced or run.approves_id or run.undoes_id
+    if not run.attempts or decided or run.cancel_requested:
+        return  # a person was waiting for it, or decided about exactly this
     courses = _courses(run)
     if run.attempts >= CUT_FROM and len(courses) > 1:
         _cut_up(run, courses)

@@ -65,7 +65,7 @@ class Found:
     note: str
 
 
-# --- roles --------------------------------------------------------------------------------------------
+# --- roles ----------------------------------------------------------------------------------------
 
 
 def role_choices() -> list[RoleChoice]:
@@ -87,7 +87,9 @@ def role_choices() -> list[RoleChoice]:
 
 
 def include_roles(chosen: dict[int, str]) -> None:
-    """Make `chosen` (role id -> channel role) the included roles. Rows of other roles are switched off."""
+    """Make `chosen` (role id -> channel role) the included roles. Rows of other roles are
+    switched off.
+    """
     names = dict(read_whole(lambda: list(_role_rows().values_list("id", "shortname"))))
     IncludedRole.objects.filter(role_id__isnull=True, shortname__in=names.values()).delete()
     IncludedRole.objects.exclude(role_id__in=chosen).update(enabled=False)
@@ -125,7 +127,7 @@ def _holders(courses: Collection[int]) -> dict[int, int]:
     return counts
 
 
-# --- courses ------------------------------------------------------------------------------------------
+# --- courses --------------------------------------------------------------------------------------
 
 
 def course_choices(search: str, category: int | None) -> list[CourseChoice]:
@@ -196,13 +198,15 @@ def _group_counts(course_ids: Collection[int]) -> dict[int, int]:
     return counts
 
 
-# --- groups and people --------------------------------------------------------------------------------
+# --- groups and people ----------------------------------------------------------------------------
 
 
 def groups_of_integrated(limit: int) -> tuple[list[tuple[Group, Course]], bool]:
-    """Groups of integrated courses with their course, by course; and whether there are more than `limit`.
+    """Groups of integrated courses with their course, by course; and whether there are more than
+    `limit`.
 
-    As long as no course is integrated: of all courses, so that there is something to try patterns on.
+    As long as no course is integrated: of all courses, so that there is something to try patterns
+    on.
     """
     return read_whole(lambda: _groups_of(integrated_courses() or _all_courses(), limit))
 

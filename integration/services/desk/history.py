@@ -30,7 +30,9 @@ GIVING = (
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is. `eta` and `rate` (operations a second) are None until there is something to go by."""
+    """How far a run is. `eta` and `rate` (operations a second) are None until there is something
+    to go by.
+    """
 
     status: str
     label: str

@@ -23,12 +23,16 @@ LINKABLE = (
 
 
 def can_link(conflict: Conflict) -> bool:
-    """Whether there is one thing on the other side that a person may declare to be the right one."""
+    """Whether there is one thing on the other side that a person may declare to be the right
+    one.
+    """
     return bool(conflict.remote_id) and conflict.kind in LINKABLE
 
 
 def link(conflict: Conflict) -> None:
-    """Declare that both sides are the same. ConfigurationError when one of them is linked already."""
+    """Declare that both sides are the same. ConfigurationError when one of them is linked
+    already.
+    """
     if not can_link(conflict):
         raise ConfigurationError(gettext("There is nothing on the other side to link to."))
     make = _link_account if conflict.moodle_user_id is not None else _link_channel
@@ -61,7 +65,9 @@ def order_to_retry(conflict: Conflict, actor: str) -> Order:
 
 
 def settle_after_retry(conflict: Conflict, run: SyncRun) -> bool:
-    """A run for one person or course closes no conflicts by itself: see whether this one is gone."""
+    """A run for one person or course closes no conflicts by itself: see whether this one is
+    gone.
+    """
     conflict.refresh_from_db()
     finished = run.status in (SyncRun.Status.DONE, SyncRun.Status.FAILED)
     if conflict.status != Conflict.Status.OPEN or not finished:

@@ -1,9 +1,12 @@
-"""The lists of the admin with what each row shows besides its own columns, in a fixed number of queries."""
+"""The lists of the admin with what each row shows besides its own columns, in a fixed number of
+queries.
+"""
 
 from typing import Any
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
+from django_q.models import Schedule
 
 from integration.models import (
     AccountLink,
@@ -13,10 +16,13 @@ from integration.models import (
     SyncOperation,
     SyncRun,
 )
+from integration.services.background import schedules
 
 
 def courses(rows: QuerySet[IntegratedCourse]) -> QuerySet[IntegratedCourse]:
-    """With `channel_number` and `member_number`."""
+    """With `channel_number`, `member_number`, and `next_pass`, when the schedule comes round
+    next.
+    """
     channels = ChannelLink.objects.filter(moodle_course_id=OuterRef("course_id")).order_by()
     members = ManagedMembership.objects.filter(
         channel__moodle_course_id=OuterRef("course_id")
@@ -24,6 +30,9 @@ def courses(rows: QuerySet[IntegratedCourse]) -> QuerySet[IntegratedCourse]:
     return rows.select_related("last_run").annotate(
         channel_number=_number(channels.values("moodle_course_id")),
         member_number=_number(members.values("channel__moodle_course_id")),
+        next_pass=Subquery(
+            Schedule.objects.filter(name=schedules.FULL_PASS).values("next_run")[:1]
+        ),
     )
 
 
@@ -34,7 +43,8 @@ def accounts(rows: QuerySet[AccountLink]) -> QuerySet[AccountLink]:
 
 
 def channels(rows: QuerySet[ChannelLink]) -> QuerySet[ChannelLink]:
-    """With `member_number`, the people whom rcsync knows, and `drift`, what the last audit would have changed.
+    """With `member_number`, the people whom rcsync knows, and `drift`, what the last audit would
+    have changed.
 
     `drift` is None where there was no audit yet.
     """
@@ -53,6 +63,8 @@ def runs(rows: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
 
 
 def _number(grouped: QuerySet[Any, Any]) -> Coalesce:
-    """How many rows the subquery has for the row outside; a subquery avoids the product of two joins."""
+    """How many rows the subquery has for the row outside; a subquery avoids the product of two
+    joins.
+    """
     counted = grouped.annotate(number=Count("pk")).values("number")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)

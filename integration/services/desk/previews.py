@@ -26,7 +26,9 @@ RULES_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One group and what the patterns say of it. `by` is the pattern that decides, "" when none matches.
+    """One group and what the patterns say of it.
+
+    `by` is the pattern that decides, "" when none matches.
 
     `verdict` is "yes", "no", "undecided" or "hidden" (Moodle hides the member list).
     """
@@ -39,7 +41,9 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class PatternPreview:
-    """`problem` says what is wrong with the pattern at hand; the rest is what the others say then."""
+    """`problem` says what is wrong with the pattern at hand; the rest is what the others say
+    then.
+    """
 
     problem: str
     hint: str
@@ -107,14 +111,16 @@ def _verdict(group: Group, rows: Sequence[Pattern]) -> tuple[str, str]:
 
 
 def _both_kinds(judged: Sequence[Judged]) -> list[Judged]:
-    """Those that get a channel first; a list short enough to look at, with room for the others too."""
+    """Those that get a channel first; a list short enough to look at, with room for the others
+    too.
+    """
     yes = [row for row in judged if row.verdict == "yes"]
     others = [row for row in judged if row.verdict != "yes"]
     room = max(SHOWN // 2, SHOWN - len(others))
     return yes[:room] + others[: SHOWN - min(room, len(yes))]
 
 
-# --- names --------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------
 
 
 def preview_names(template: str) -> NamePreview:

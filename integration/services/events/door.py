@@ -77,7 +77,7 @@ def _remember(given: str) -> None:
 def _hints(body: bytes) -> set[Hint]:
     try:
         told = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets in brackets in brackets
         raise Refused(400, "not JSON") from None
     if not isinstance(told, dict) or not told.keys() <= {"courses", "users"}:
         raise Refused(400, "not an object with courses and users")

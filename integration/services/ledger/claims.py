@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from integration.models import AccountClaim, AccountLink
 from integration.services.errors import TransientError
+from integration.services.ledger import deadlocks
 from integration.services.ledger.bulk import insert_missing
 from integration.services.operations import CreateAccount, Operation
 from integration.services.ports import Remote, Writes
@@ -47,7 +48,7 @@ class Claims:
         people = {o.username: o.user_id for o in operations if isinstance(o, CreateAccount)}
         if people:
             self._user_of.update(people)
-            self._claim(set(people.values()))
+            deadlocks.repeated(lambda: self._claim(set(people.values())))
 
     def holds(self, user_id: int) -> bool:
         """Whether the account of this person is ours to make."""
@@ -100,7 +101,7 @@ class Claims:
         deadline = time.monotonic() + WAIT_SECONDS
         try:
             while time.monotonic() < deadline:
-                self._claim({user_id})
+                deadlocks.repeated(lambda: self._claim({user_id}))
                 if user_id in self._ours or user_id in self._made:
                     return
                 time.sleep(LOOK_SECONDS)

@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 
 
 def repeated(work: Callable[[], Answer], undo: Callable[[], None] = lambda: None) -> Answer:
-    """What `work`, a whole transaction, returns. `undo` forgets what it knew before the rollback."""
+    """What `work`, a whole transaction, returns. `undo` forgets what a rollback made untrue."""
     for attempt in range(1, ATTEMPTS):
         try:
             return work()

@@ -56,7 +56,9 @@ class RunLedger:
         return integrated_courses()
 
     def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
-        """Store every operation of the plan as a row, in the plan's order. `held` ones wait for a person."""
+        """Store every operation of the plan as a row, in the plan's order. `held` ones wait for a
+        person.
+        """
         self._plan = plan
         self._looked = True
         if self.run.kind == SyncRun.Kind.APPLY:

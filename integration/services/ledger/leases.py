@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from integration.models import IntegratedCourse, SyncRun
+from integration.services.ledger import deadlocks
 
 SECONDS = 120  # without renewal for so long, the process that held the lease is taken for dead
 
@@ -23,6 +24,10 @@ def acquire(owner: str, course_ids: Collection[int]) -> list[str]:
     `course_ids` are Moodle's. Taken in the order of the primary key, so that two runs cannot wait
     for each other.
     """
+    return deadlocks.repeated(lambda: _acquire(owner, course_ids))
+
+
+def _acquire(owner: str, course_ids: Collection[int]) -> list[str]:
     now = timezone.now()
     free = Q(lease_expires__isnull=True) | Q(lease_expires__lt=now) | Q(lease_owner=owner)
     with transaction.atomic():

@@ -62,10 +62,11 @@ def remarks(plan: Plan) -> list[str]:
     if row.bulk_import and found.by_import:
         return [f"Carrying this out takes {in_words(found.by_import)}, accounts made in bulk."]
     if found.by_import:
-        return [
-            f"Carrying this out takes {in_words(found.cost)}. With the bulk import of accounts, "
-            f"which the settings offer, it would be {in_words(found.by_import)}."
-        ]
+        alone, together = in_words(found.cost), in_words(found.by_import)
+        bulk = (
+            f"With the bulk import of accounts, which the settings offer, it would be {together}."
+        )
+        return [f"Carrying this out takes {alone}. {bulk}"]
     if len(plan.operations) >= row.big_run:
         return [f"Carrying this out takes {in_words(found.cost)}."]
     return []

@@ -25,7 +25,9 @@ from integration.services.state import Ending, RoomRole
 
 
 def load_policy(role_names: Mapping[int, str]) -> Policy:
-    """The policy. `role_names` are Moodle's roles (id -> shortname), to find roles given by name only."""
+    """The policy. `role_names` are Moodle's roles (id -> shortname), to find roles given by name
+    only.
+    """
     row = IntegrationSettings.load()
     return Policy(
         patterns=_patterns(),
@@ -121,7 +123,8 @@ def _roles(role_names: Mapping[int, str]) -> dict[int, RoomRole]:
         role_id = row.role_id if row.role_id is not None else ids.get(row.shortname)
         if role_id is None or role_id not in role_names:
             raise ConfigurationError(
-                f"Moodle has no role '{row.shortname or row.role_id}', which is among the included roles.",
+                f"Moodle has no role '{row.shortname or row.role_id}', which is among the included "
+                "roles.",
                 hint=f"Remove it under Included roles or switch it off. Moodle has: {_names(ids)}.",
             )
         roles[role_id] = RoomRole(row.room_role)

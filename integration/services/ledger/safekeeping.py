@@ -1,4 +1,6 @@
-"""What the safety features keep between runs: sizes, days of grace, what went lately, what waits."""
+"""What the safety features keep between runs: sizes, days of grace, what went lately, what
+waits.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -45,6 +47,7 @@ def pending_since() -> dict[str, int]:
 def removed_lately() -> Mapping[str, int]:
     """What runs took away in the last 24 hours, less what a person let pass."""
     done = SyncOperation.objects.filter(
+        kind__in=[kind for kinds in KINDS.values() for kind in kinds],
         status=SyncOperation.Status.DONE,
         finished_at__gt=timezone.now() - LATELY,
         run__forced=False,
@@ -52,9 +55,7 @@ def removed_lately() -> Mapping[str, int]:
         run__kind=SyncRun.Kind.APPLY,
     )
     closing = ~Q(kind=SetReadOnly.kind) | Q(details__read_only=True)
-    counts = dict(
-        done.filter(closing).order_by().values_list("kind").annotate(number=Count("pk"))
-    )
+    counts = dict(done.filter(closing).order_by().values_list("kind").annotate(number=Count("pk")))
     return {what: sum(counts.get(kind, 0) for kind in kinds) for what, kinds in KINDS.items()}
 
 
@@ -77,7 +78,9 @@ def _store_sizes(sizes: Mapping[int, Size]) -> None:
 
 
 def _store_waiting(waiting: tuple[Waiting, ...], scope: Scope) -> None:
-    """The rows of the scope are those of this run: what is not in it any more came back, or was done."""
+    """The rows of the scope are those of this run: what is not in it any more came back, or was
+    done.
+    """
     rows = PendingEnding.objects.all()
     if scope.courses is not None:
         rows = rows.filter(moodle_course_id__in=scope.courses)
