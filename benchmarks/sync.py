@@ -10,6 +10,7 @@ status is 0 when all of them do.
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ STEEPEST = 1.1
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that the servers are stopped
     sizes = SIZES if options.scaling else (options.people,)
     able = ceiling(options.like, options.connections)
     print(

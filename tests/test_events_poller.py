@@ -365,7 +365,7 @@ def test_a_method_that_is_switched_off_takes_out_everybody_who_has_no_other(watc
 
 def test_a_pending_course_is_cleared_by_success_only(watched: Site) -> None:
     IntegratedCourse.objects.update(pending_sync=True)
-    watched.chat.fault("status", code=503, times=1000)
+    watched.chat.fault("refuse", endpoint="users.list", times=1000)
     watched.run()
     assert IntegratedCourse.objects.filter(pending_sync=True).count() == len(COURSES)
     watched.chat.clear_faults()

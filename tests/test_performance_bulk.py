@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,9 @@ IntegrationSettings.load()
 run = SyncRun.objects.create(kind="apply", trigger="command")
 columns = ("run_id", "position", "kind", "description", "reason", "details", "finished_at")
 when = datetime(2026, 11, 22, 12, tzinfo=UTC)
-rows = [(run.pk, n, "archive", f"d{n}", "it's %s", {"a": [n, None, "é"]}, when) for n in range(1200)]
+rows = [
+    (run.pk, n, "archive", f"d{n}", "it's %s", {"a": [n, None, "é"]}, when) for n in range(1200)
+]
 bulk.insert(SyncOperation, columns, rows)
 link = ("moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated")
 bulk.insert_or_update(AccountLink, "moodle_user_id", link, [(1, "a", "anna", True, False)])

@@ -6,12 +6,14 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from benchmarks import changes
 from demo.sample_moodle.scale import create_scaled_moodle
@@ -24,7 +26,7 @@ from integration.models import (
     IntegrationSettings,
     SyncRun,
 )
-from integration.services import importer
+from integration.services import importer, runner
 from integration.services.state import RoomRole, Scope
 from moodle.models import Course
 from tests.site import Site
@@ -184,3 +186,24 @@ def test_a_small_run_does_not_import(site: Site, chat: StandIn) -> None:
     IntegrationSettings.objects.update(bulk_import=True)
     site.apply()
     assert not [name for name in requests_of(chat) if "import" in name]
+
+
+def test_a_big_run_of_the_schedule_writes_nothing_outside_of_the_quiet_hours(
+    site: Site, chat: StandIn
+) -> None:
+    hour = timezone.localtime()
+    begin, end = (hour + timedelta(hours=2)).time(), (hour + timedelta(hours=3)).time()
+    IntegrationSettings.objects.update(big_run=5, quiet_from=begin, quiet_until=end)
+    order = runner.Order(kind=SyncRun.Kind.APPLY, trigger=SyncRun.Trigger.SCHEDULE)
+    finished = runner.execute(order)
+    assert "waits for the quiet hours" in finished.run.message
+    assert chat.stats()["writes"] == 0
+    assert not IntegratedCourse.objects.filter(status=IntegratedCourse.Status.FAILING).exists()
+
+
+def test_a_big_preview_says_what_it_would_cost_and_offers_the_import(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "FEWEST", 50)
+    notes = site.run(SyncRun.Kind.PREVIEW).notes
+    assert any("requests" in note and "bulk import" in note for note in notes)

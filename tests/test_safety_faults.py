@@ -4,11 +4,10 @@ The next normal run has to repair it all: Rocket.Chat and our own ledger are as 
 a fault, nothing exists twice, and nothing that is not ours was touched.
 """
 
-import os
+import multiprocessing
 import shutil
 import signal
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -39,6 +38,7 @@ from integration.services.report import Outcome
 from integration.services.rocketchat import client, retries
 from integration.services.rocketchat.limiter import Limiter
 from integration.services.state import RoomRole
+from tests.killed import sync_until
 from tests.site import Site
 from tests.small_moodle import STUDENT, TEACHER, SmallMoodle
 
@@ -351,47 +351,26 @@ def strike_and_repair(bench: Bench, targets: dict[str, str], wanted: Any) -> Non
 
 
 def test_a_run_killed_in_any_operation_is_finished_by_the_next_run(
-    bench: Bench, note: Callable[[str], None]
+    bench: Bench, settings: Any, note: Callable[[str], None]
 ) -> None:
     operations, wanted = baseline(bench)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.killed"])
+    databases = {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections}
     killed = 0
     for number, operation in enumerate(operations):
         bench.back()
-        killed += dies_in(bench, operation, after_the_effect=number % 4 != 0)
+        connections.close_all()
+        told = {
+            "after_the_effect": number % 4 != 0,
+            "databases": databases,
+            "rocketchat": settings.ROCKETCHAT,
+        }
+        child = context.Process(target=sync_until, args=(operation,), kwargs=told)
+        child.start()
+        child.join(60)
+        assert child.exitcode == -signal.SIGKILL, operation
+        killed += 1; print("K", number, time.monotonic(), flush=True)
         assert_repaired(bench, wanted, operation)
     assert killed == len(operations) >= 55
     note(f"processes killed in the middle of an operation: {killed}")
-
-
-def dies_in(bench: Bench, operation: str, *, after_the_effect: bool) -> bool:
-    """A child process runs the sync and is killed by SIGKILL before or after the server did the
-    operation.
-    """
-    connections.close_all()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside the server's threads
-        child = os.fork()
-    if child == 0:
-        _run_until(bench, operation, after_the_effect)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-
-
-def _run_until(bench: Bench, operation: str, after_the_effect: bool) -> None:
-    """In the child, which never returns from here."""
-    one = apply._Run._one
-
-    def deadly(run: Any, current: Operation) -> Outcome:
-        doomed = repr(current) == operation
-        if doomed and not after_the_effect:
-            os.kill(os.getpid(), signal.SIGKILL)
-        outcome = one(run, current)
-        if doomed:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return outcome
-
-    apply._Run._one = deadly  # type: ignore[method-assign,assignment]
-    try:
-        bench.site.run()
-    finally:
-        os._exit(1)

@@ -47,6 +47,22 @@ print(len(ids))
 """
 
 
+POISON = """
+import os, signal
+from django.apps import AppConfig
+class Config(AppConfig):
+    name = "poison"
+    def ready(self):
+        from integration.services.moodle_reader import MoodleReader
+        read = MoodleReader.read
+        def deadly(self, scope, **values):
+            if scope.users is None and scope.has_course(COURSE):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return read(self, scope, **values)
+        MoodleReader.read = deadly
+"""
+
+
 class Site:
     """A Moodle, rcsync's tables and a Rocket.Chat, and processes that work on them."""
 
@@ -66,7 +82,7 @@ class Site:
             "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
             "RCSYNC_ENV_FILE": "",
             "RCSYNC_WATCHDOG_SECONDS": "20",
-            "RCSYNC_DRAIN_SECONDS": "30",
+            "RCSYNC_DRAIN_SECONDS": "15",
             "SECRET_KEY": "only-for-tests-" + 5 * "0123456789",
             "LOG_LEVEL": "WARNING",
             "DATABASE_URL": mariadb.url(self.own),
@@ -220,6 +236,34 @@ def test_a_hung_cluster_is_started_again(
     site.one_of_each()
 
 
+def test_a_course_that_kills_every_worker_is_given_up_and_the_others_are_done(
+    site: Site, tmp_path: Path, note: Callable[[str], None]
+) -> None:
+    """A poison task: for django-q2 its death is no result, so it would deliver it for ever."""
+    course = int(site.sql("SELECT MIN(course_id) FROM integration_integratedcourse")[0][0])
+    (tmp_path / "poison").mkdir()
+    (tmp_path / "poison" / "__init__.py").touch()
+    (tmp_path / "poison" / "apps.py").write_text(POISON.replace("COURSE", str(course)))
+    (tmp_path / "poisoned.py").write_text(
+        "from rcsync_project.settings import *\nINSTALLED_APPS = [*INSTALLED_APPS, 'poison']\n"
+    )
+    site.environment["DJANGO_SETTINGS_MODULE"] = "poisoned"
+    site.environment["PYTHONPATH"] = f"{tmp_path}:{ROOT}"
+    with site.worker("--beat", "2"):
+        site.until(site.beats)
+        site.enqueue()
+        seconds = site.until(lambda: not {"queued", "running"} & set(site.statuses()), 180)
+    deaths = site.statuses().count("interrupted")
+    note(f"a poison course among {site.courses}: given up after {deaths} deaths, {seconds:.0f} s")
+    assert site.statuses().count("done") == site.courses - 1
+    failing = "SELECT course_id FROM integration_integratedcourse WHERE status = 'failing'"
+    assert site.sql(failing) == [[str(course)]]
+    assert deaths <= 2 + 3
+    last = site.sql("SELECT hint FROM integration_syncrun WHERE status = 'interrupted' ORDER BY id")
+    assert "Given up after 3 attempts" in last[-1][0]
+    assert site.sql("SELECT id FROM integration_integratedcourse WHERE lease_owner <> ''") == []
+
+
 def test_a_dropped_database_connection_is_opened_again(site: Site, chat: StandIn) -> None:
     """Of every process of the worker, before a task and in the middle of one."""
     with site.worker("--beat", "1"):
@@ -269,9 +313,11 @@ def test_a_worker_that_was_killed_takes_its_cluster_with_it(site: Site) -> None:
     with site.worker("--beat", "1") as worker:
         site.until(site.beats)
         below = list(descendants(worker.pid))
+        for pid in task_processes(worker.pid):
+            os.kill(pid, signal.SIGKILL)  # so that it hangs and does not drain
         worker.kill()
         worker.wait()
-        site.until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in below), 30)
+        site.until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in below), 60)
 
 
 def test_two_clusters_share_a_run_over_a_hundred_courses(

@@ -25,10 +25,12 @@ LOOK_SECONDS = 0.1
 class Cluster:
     """One cluster after the other under the same name."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, drain_seconds: int) -> None:
         self.name = name
         self._folder = folder
+        self._drain_seconds = drain_seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._guardian: subprocess.Popen[bytes] | None = None
         self.started = 0.0
 
     def start(self) -> None:
@@ -40,6 +42,7 @@ class Cluster:
             start_new_session=True,
             preexec_fn=_end_with_parent,  # noqa: PLW1509  # before any thread of ours is started
         )
+        self._guardian = _guardian_of(self._process.pid, self._drain_seconds)
         self.started = time.monotonic()
         logger.info("cluster=%s pid=%d started", self.name, self._process.pid)
 
@@ -66,11 +69,30 @@ class Cluster:
 
     def kill(self) -> None:
         """End every process of the group, whatever it is doing. Our rows know how to go on."""
+        if self._guardian is not None:
+            self._guardian.kill()
+            self._guardian.communicate()
+            self._guardian = None
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+def _guardian_of(group: int, seconds: int) -> "subprocess.Popen[bytes]":
+    """Ends the group some time after we were killed: a cluster that hangs does not drain.
+
+    It waits for the end of a pipe whose other end only we hold.
+    """
+    script = f"read _; sleep {int(seconds)}; kill -9 -{group}"
+    return subprocess.Popen(
+        ["sh", "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _end_with_parent() -> None:

@@ -53,7 +53,7 @@ class Supervisor:
 
     def __init__(self, name: str, stop: threading.Event, *, beat_seconds: float = BEAT_SECONDS):
         self.name = name
-        self.cluster = Cluster(name, settings.BASE_DIR)
+        self.cluster = Cluster(name, settings.BASE_DIR, settings.DRAIN_SECONDS)
         self._stop = stop
         self._chores = [
             Every(beat_seconds, self._send_beat),

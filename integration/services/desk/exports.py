@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from integration.models import SyncOperation
 from integration.services.cells import harmless
 from integration.services.desk.history import course_names
+from integration.services.operations import LABELS
 
 
 class _Echo:
@@ -35,8 +36,12 @@ def operations_as_csv(rows: Iterable[SyncOperation], courses: dict[int, str]) ->
         gettext("Finished"),
     )
     yield "\N{BYTE ORDER MARK}" + writer.writerow(heading)
+    # Looked up once: Django's get_..._display takes most of the time of a long export.
+    kinds = {kind: gettext(label) for kind, label in LABELS.items()}
+    results = {status.value: str(status.label) for status in SyncOperation.Status}
     for row in rows:
-        yield writer.writerow([harmless(cell) for cell in _cells(row, courses)])
+        cells = _cells(row, courses, kinds, results)
+        yield writer.writerow([harmless(cell) for cell in cells])
 
 
 def course_names_of(run_id: int) -> dict[int, str]:
@@ -49,13 +54,15 @@ def course_names_of(run_id: int) -> dict[int, str]:
     return course_names(ids)
 
 
-def _cells(row: SyncOperation, courses: dict[int, str]) -> Iterator[Any]:
+def _cells(
+    row: SyncOperation, courses: dict[int, str], kinds: dict[str, str], results: dict[str, str]
+) -> Iterator[Any]:
     yield row.position + 1
-    yield gettext(row.get_kind_display())
+    yield kinds.get(row.kind, row.kind)
     yield row.description
     yield row.reason
     yield courses.get(row.moodle_course_id or 0, "")
-    yield str(row.get_status_display())
+    yield results.get(row.status, row.status)
     yield row.error
     yield row.hint
     yield row.answer

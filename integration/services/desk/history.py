@@ -14,6 +14,7 @@ from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.operations import LABELS
 
 PER_PAGE = 100
+MOST_COURSES = 200
 UNFINISHED = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
 STALE_AFTER = timedelta(minutes=5)  # without a sign of life, a run is taken for interrupted
 
@@ -141,14 +142,20 @@ def page_of(rows: QuerySet[SyncOperation], number: str | None) -> Page[SyncOpera
 
 
 def courses_in(run: SyncRun) -> list[tuple[int, str]]:
-    """(Moodle course id, name) of every course that has operations in the run."""
+    """(Moodle course id, name) of every course that has operations in the run.
+
+    None of them when they are too many to choose from a list.
+    """
     ids = (
         SyncOperation.objects.filter(run=run, moodle_course_id__isnull=False)
         .order_by()
         .values_list("moodle_course_id", flat=True)
         .distinct()
     )
-    return sorted(course_names(ids).items(), key=lambda item: item[1].casefold())
+    found = list(ids[: MOST_COURSES + 1])
+    if len(found) > MOST_COURSES:
+        return []
+    return sorted(course_names(found).items(), key=lambda item: item[1].casefold())
 
 
 def course_names(course_ids: Iterable[int | None]) -> dict[int, str]:
