@@ -1,4 +1,4 @@
-"""How many requests a second the stand-in can answer at all, without any latency."""
+"""What the stand-in can do at all: without latency, and with it for the barest client."""
 
 import http.client
 import json
@@ -19,11 +19,26 @@ HEADERS = {
 
 def ceiling(like: str, connections: int) -> float:
     """Accounts created in a second over so many connections, by the barest client there is."""
-    with running_standin(0, like) as standin:
+    return CREATES / _seconds(like, connections, 0, CREATES)
+
+
+def bare_ratio(like: str, connections: int, latency_ms: float) -> float:
+    """What the barest client takes for requests, by what the latency alone would take.
+
+    Nobody can be quicker on this machine at this moment: more than 1 by what the server needs
+    beside its latency, and by what else the machine does.
+    """
+    requests = 100 * connections
+    least = requests * latency_ms / 1000 / connections
+    return _seconds(like, connections, latency_ms, requests) / least
+
+
+def _seconds(like: str, connections: int, latency_ms: float, requests: int) -> float:
+    with running_standin(latency_ms, like) as standin:
         place = urlsplit(standin.url)
         assert place.hostname is not None
         assert place.port is not None
-        shares = [range(n, CREATES, connections) for n in range(connections)]
+        shares = [range(n, requests, connections) for n in range(connections)]
         threads = [
             threading.Thread(target=_create, args=(place.hostname, place.port, share))
             for share in shares
@@ -33,7 +48,7 @@ def ceiling(like: str, connections: int) -> float:
             thread.start()
         for thread in threads:
             thread.join()
-        return CREATES / (time.perf_counter() - started)
+        return time.perf_counter() - started
 
 
 def _create(host: str, port: int, numbers: range) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import bounds, table
-from benchmarks.ceiling import ceiling
+from benchmarks.ceiling import bare_ratio, ceiling
 from benchmarks.site import Site, running_site
 
 SIZES = (1_000, 10_000, 50_000)
@@ -34,8 +34,13 @@ def main() -> int:
     print(
         f"Latency {options.latency_ms:g} ms, {options.connections} connections, {options.database}"
         f"{', bulk import' if options.bulk_import else ''}; the stand-in answers as {options.like} "
-        f"and manages {able:.0f} requests/s without latency.\n"
+        f"and manages {able:.0f} requests/s without latency."
     )
+    if options.latency_ms:
+        bare = bare_ratio(options.like, options.connections, options.latency_ms)
+        print(
+            f"At that latency the barest client takes {bare:.2f} of what the latency alone would.\n"
+        )
     runs = [_measure(options, people) for people in sizes]
     if options.json:
         options.json.write_text(json.dumps({"ceiling": able, "runs": runs}, indent=1))

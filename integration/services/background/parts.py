@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -59,23 +60,22 @@ def cut(courses: list[int], clusters: int) -> list[list[int]]:
 
 def settle(parent_id: int) -> None:
     """When the last part has ended, the whole has: its counts are sums, its status the worst."""
-    parts = list(SyncRun.objects.filter(parent_id=parent_id, superseded=False))
+    everything = list(SyncRun.objects.filter(parent_id=parent_id))
+    parts = [part for part in everything if not part.superseded]
     if not parts or any(part.status in OPEN for part in parts):
+        _tell_progress(parent_id, everything)
         return
     status = next(
         (bad for bad in WORST_FIRST if any(part.status == bad for part in parts)),
         SyncRun.Status.DONE,
     )
-    everything = list(SyncRun.objects.filter(parent_id=parent_id))
     requests: Counter[str] = Counter()
     for part in everything:
         requests.update(part.requests.get("by_endpoint", {}))
     settled = SyncRun.objects.filter(pk=parent_id, status=SyncRun.Status.RUNNING).update(
         status=status,
-        planned=_sum(part.planned for part in everything),
         applied=_sum(part.applied for part in everything),
-        done_count=sum(part.done_count for part in everything),
-        failed_count=sum(part.failed_count for part in everything),
+        **_counts(everything),
         conflict_count=sum(part.conflict_count for part in everything),
         requests={"total": requests.total(), "by_endpoint": dict(requests)},
         message="\n".join(dict.fromkeys(part.message for part in parts if part.message)),
@@ -85,6 +85,21 @@ def settle(parent_id: int) -> None:
     parent = SyncRun.objects.get(pk=parent_id)
     if settled and parent.scope.get("courses") is None and _all_looked(parts):
         _close_conflicts(parent)
+
+
+def _tell_progress(parent_id: int, everything: Collection[SyncRun]) -> None:
+    """The whole shows how far its parts are, and that they are at work."""
+    SyncRun.objects.filter(pk=parent_id, status=SyncRun.Status.RUNNING).update(
+        alive_at=timezone.now(), **_counts(everything)
+    )
+
+
+def _counts(everything: Collection[SyncRun]) -> dict[str, Any]:
+    return {
+        "planned": _sum(part.planned for part in everything),
+        "done_count": sum(part.done_count for part in everything),
+        "failed_count": sum(part.failed_count for part in everything),
+    }
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:
