@@ -50,7 +50,7 @@ def _picture(
     measured: Callable[[Run, str], float],
     beside: Mapping[str, Callable[[Run, str], float | None]],
 ) -> None:
-    figure, axes = plt.subplots(figsize=(8, 5))
+    figure, axes = plt.subplots(figsize=(10, 5))
     people = [run["people"] for run in runs]
     for phase, label in PHASES.items():
         colour = COLOURS[phase]
@@ -61,7 +61,7 @@ def _picture(
     axes.set(xscale="log", yscale="log", xlabel="people", title=title)
     axes.set_xticks(people, [f"{count:,}" for count in people])
     axes.grid(visible=True, which="major", alpha=0.3)
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
     figure.savefig(name, dpi=110)
     print(f"wrote {name}")

@@ -76,7 +76,7 @@ def chat_server() -> Iterator[StandIn]:
 
 
 def administrator() -> tuple[str, str]:
-    """Username and password of the demo's admin; the password is made once and kept in the folder."""
+    """Username and password of the demo's admin; made once and kept in the folder."""
     if not PASSWORD_FILE.exists():
         PASSWORD_FILE.touch(mode=0o600)
         PASSWORD_FILE.write_text(secrets.token_urlsafe(9))

@@ -459,14 +459,14 @@ class IntegrationSettings(models.Model):
     def __str__(self) -> str:
         return str(_("Settings"))
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.pk = 1
+        super().save(*args, **kwargs)
+
     @classmethod
     def load(cls) -> "IntegrationSettings":
         """The one row, made with its defaults when there is none yet."""
         return cls.objects.get_or_create(pk=1)[0]
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.pk = 1
-        super().save(*args, **kwargs)
 
 
 class GroupRegexFilter(models.Model):

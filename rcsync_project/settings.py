@@ -292,15 +292,15 @@ UNFOLD = {
         {
             "rel": "icon",
             "type": "image/svg+xml",
-            "href": lambda request: static("integration/icon.svg"),
+            "href": lambda _request: static("integration/icon.svg"),
         }
     ],
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,
     "BORDER_RADIUS": "8px",
-    "STYLES": [lambda request: static("integration/pages.css")],
-    "SCRIPTS": [lambda request: static("integration/zone.js")],
+    "STYLES": [lambda _request: static("integration/pages.css")],
+    "SCRIPTS": [lambda _request: static("integration/zone.js")],
     "DASHBOARD_CALLBACK": "integration.pages.start.dashboard",
     "SIDEBAR": {
         "show_search": False,

@@ -223,7 +223,7 @@ class FakeLedger:
             operation.course_id,
             outcome.room_id,
             operation.name,
-            operation.topic if isinstance(operation, CreateChannel) else "",
+            operation.topic,
             outcome.users_count,
         )
         self.members[group_id] = {}

@@ -1,1 +1,3 @@
-"""The sync line: pure planning, three boundaries, one function that joins them (docs/architecture.md)."""
+"""The sync line: pure planning, three boundaries, one function that joins them
+(docs/architecture.md).
+"""

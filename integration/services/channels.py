@@ -119,7 +119,9 @@ class _ChannelPlanner:
             else "has the wanted name and was created by our account"
         )
         ids = (wanted.group_id, wanted.course_id)
-        self.result.operations.append(AdoptChannel(*ids, wanted.name, room.room_id, ours, reason))
+        self.result.operations.append(
+            AdoptChannel(*ids, wanted.name, room.room_id, ours, reason, room.topic)
+        )
         link = ManagedChannel(*ids, room.room_id, room.name, room.topic, None)
         self._existing(wanted, link, room, all_ours=True)
 

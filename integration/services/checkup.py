@@ -1,4 +1,6 @@
-"""The doctor: every check of Moodle, of Rocket.Chat and of our own tables, for the command and the admin."""
+"""The doctor: every check of Moodle, of Rocket.Chat and of our own tables, for the command and the
+admin.
+"""
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor

@@ -12,7 +12,9 @@ FIELDS = ("url", "user_id", "auth_token", "username", "password")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the value of a connection setting comes from; the value itself only where it is no secret."""
+    """Where the value of a connection setting comes from; the value itself only where it is no
+    secret.
+    """
 
     field: str
     by_environment: bool

@@ -10,7 +10,8 @@ FRESH_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """The version (None: the server does not tell), the rules for names, and what was found missing.
+    """The version (None: the server does not tell), the rules for names, and what was found
+    missing.
 
     `learnt_at` is unix seconds. `missing` are names that `Features` gives to what the server lacks.
     """

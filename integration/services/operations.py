@@ -98,6 +98,7 @@ class AdoptChannel:
     room_id: str
     created: bool
     reason: str
+    topic: str = ""  # as the room has it
 
 
 @dataclass(frozen=True, slots=True)

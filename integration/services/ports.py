@@ -1,4 +1,7 @@
-"""What the line needs from the two worlds it joins. The boundaries implement these, tests may too."""
+"""What the line needs from the two worlds it joins.
+
+The boundaries implement these, tests may too.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol

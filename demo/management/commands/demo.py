@@ -92,7 +92,7 @@ class Command(BaseCommand):
         self._step("The admin")
         self.stdout.write(
             f"  http://127.0.0.1:{port}/   user {username}, password {password}\n"
-            "  Stop with Ctrl-C. `./rcsync demo` goes on from here, `./rcsync demo --fresh` begins anew."
+            "  Stop with Ctrl-C. `./rcsync demo` goes on from here; with --fresh it begins anew."
         )
         self.stdout.flush()
         call_command(

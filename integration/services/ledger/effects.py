@@ -132,14 +132,13 @@ class Effects:
         for outcome, operation in known:
             if operation.group_id in self._managed.channels:
                 replaced.append(operation.group_id)
-            topic, created = "", True
+            created = True
             if isinstance(operation, CreateChannel):
-                topic = operation.topic
                 members += self._joined(outcome, operation)
             else:
                 created = operation.created
             ids = (operation.group_id, operation.course_id, outcome.room_id)
-            rows.append((*ids, operation.name, topic, created, outcome.users_count, ""))
+            rows.append((*ids, operation.name, operation.topic, created, outcome.users_count, ""))
         ManagedMembership.objects.filter(channel__moodle_group_id__in=replaced).delete()
         bulk.insert_or_update(ChannelLink, "moodle_group_id", CHANNEL, rows)
         self._insert_members(members)
