@@ -22,7 +22,8 @@ def mistakes(chat_state: dict[str, Any]) -> list[str]:
     People named in an open conflict are left out on both sides; people are told by their e-mail
     address.
     """
-    roles = set(IncludedRole.objects.filter(enabled=True).values_list("role_id", flat=True))
+    included = IncludedRole.objects.filter(enabled=True).values_list("role_id", flat=True)
+    roles = {role_id for role_id in included if role_id is not None}
     with connections["moodle"].cursor() as cursor:
         truth = effective_members(cursor, "mdl_", int(time.time()), roles)
         cursor.execute("SELECT id, email FROM mdl_user")

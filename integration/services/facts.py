@@ -56,4 +56,5 @@ class ServerFacts:
                 rules = NameRules(usernames, channels, free, frozenset(map(str, reserved)), topic)
                 known = (int(version[0]), int(version[1])) if isinstance(version, list) else None
                 return cls(url, learnt_at, known, rules, frozenset(map(str, missing)))
-        return None
+            case _:
+                return None
