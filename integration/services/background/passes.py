@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integration.models import IntegratedCourse, IntegrationSettings, SyncRun
+from integration.services import audit
 from integration.services.background import parts
 from integration.services.runner import Order
 
@@ -34,7 +35,11 @@ def _unfinished() -> bool:
 
 
 def prune() -> int:
-    """Delete runs older than the settings say, with their operations. The last good one stays."""
+    """Delete runs older than the settings say, with their operations. The last good one stays.
+
+    The audit trail has a retention of its own.
+    """
+    audit.prune()
     days = IntegrationSettings.load().history_days
     if days is None:
         return 0
