@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from integration.models_safety import FailedLogin
+from integration.tables.safety import FailedLogin
 
 WINDOW = timedelta(minutes=15)
 PER_NAME_AND_ADDRESS = 5

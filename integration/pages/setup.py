@@ -8,11 +8,11 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 
-from integration.models import ROOM_ROLES
 from integration.pages import access
 from integration.services.desk import campus, checks, previews
 from integration.services.errors import SyncError
 from integration.services.state import RoomRole
+from integration.tables.choices import ROOM_ROLES
 
 LONGEST = 300  # characters of a pattern or a template that are looked at
 

@@ -12,6 +12,7 @@ from integration.services.runner import Order
 
 BATCH = 50
 OPEN = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
+KEPT = (*OPEN, SyncRun.Status.QUARANTINED)  # something still waits there
 
 
 def full_pass(*, audit: bool = False) -> SyncRun | None:
@@ -45,7 +46,7 @@ def prune() -> int:
         return 0
     old = SyncRun.objects.filter(
         parent=None, finished_at__lt=timezone.now() - timedelta(days=days)
-    ).exclude(status__in=OPEN)
+    ).exclude(status__in=KEPT)
     good = SyncRun.objects.filter(kind=SyncRun.Kind.APPLY, status=SyncRun.Status.DONE)
     last_good = good.order_by("-finished_at").values_list("pk", flat=True).first()
     keys = [key for key in old.order_by("pk").values_list("pk", flat=True) if key != last_good]

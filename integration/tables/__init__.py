@@ -1,0 +1,1 @@
+"""Our tables, a module for each purpose; `integration.models` names them all."""

@@ -1,0 +1,48 @@
+"""Choices and validators that several tables share."""
+
+from typing import Any
+
+from croniter import croniter
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+
+from integration.services.state import Ending, RoomRole
+
+
+def check_cron(text: str) -> None:
+    """Whether croniter, which reads the schedules, understands the five fields."""
+    if not croniter.is_valid(text) or len(text.split()) != 5:
+        raise ValidationError(
+            _("This is no cron expression. Five fields are wanted, for example 30 2 * * *.")
+        )
+
+
+def choices(enum: Any, **labels: Any) -> list[tuple[str, Any]]:
+    """(value, label) for every member of a StrEnum; a member without a label is a TypeError at
+    import.
+    """
+    return [(member.value, labels[member.value]) for member in enum]
+
+
+# Any host name, also one without a dot, which Django's own URL field refuses.
+web_address = RegexValidator(
+    r"^https?://[^\s/?#@]+(/\S*)?$", _("Write an address such as https://chat.example.org")
+)
+
+
+ENDINGS = choices(
+    Ending,
+    keep=_("Keep it as it is, no longer in step"),
+    read_only=_("Make it read-only"),
+    archive=_("Archive it"),
+)
+
+
+ROOM_ROLES = choices(
+    RoomRole,
+    member=_("Member"),
+    leader=_("Leader"),
+    moderator=_("Moderator"),
+    owner=_("Owner"),
+)

@@ -1,0 +1,65 @@
+"""What a person must decide."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from integration.services.conflicts import ConflictKind
+from integration.tables.choices import choices
+
+
+class Conflict(models.Model):
+    """Something a person must decide. One row per kind and Moodle id; solved ones stay as
+    history.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("Open")
+        IGNORED = "ignored", _("Ignored")
+        SOLVED = "solved", _("Solved")
+
+    kind = models.CharField(
+        _("kind"),
+        max_length=20,
+        choices=choices(
+            ConflictKind,
+            email_missing=_("No e-mail address"),
+            email_shared=_("E-mail shared by several people"),
+            email_taken=_("E-mail taken"),
+            username_taken=_("Username taken"),
+            account_inactive=_("Account deactivated by somebody else"),
+            channel_name_taken=_("Channel name taken"),
+        ),
+    )
+    moodle_user_id = models.BigIntegerField(_("Moodle user id"), null=True, blank=True)
+    moodle_group_id = models.BigIntegerField(_("Moodle group id"), null=True, blank=True)
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.OPEN, db_index=True
+    )
+    moodle_side = models.TextField(_("in Moodle"))
+    rocketchat_side = models.TextField(_("in Rocket.Chat"), blank=True)
+    remote_id = models.CharField(_("Rocket.Chat id"), max_length=64, blank=True)
+    advice = models.TextField(_("ways out"))
+    first_seen = models.DateTimeField(_("first seen"), auto_now_add=True)
+    last_seen = models.DateTimeField(_("last seen"))
+    solved_at = models.DateTimeField(_("solved"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["-last_seen", "pk"]
+        verbose_name = _("conflict")
+        verbose_name_plural = _("conflicts")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(moodle_user_id__isnull=True) ^ Q(moodle_group_id__isnull=True),
+                name="a_conflict_is_about_a_person_or_a_group",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "moodle_user_id"], name="a_person_has_a_kind_of_conflict_once"
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "moodle_group_id"], name="a_group_has_a_kind_of_conflict_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.moodle_side}"

@@ -1,0 +1,97 @@
+"""What rcsync manages: accounts, channels, and who is in them."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from integration.services.state import RoomRole
+from integration.tables.choices import ENDINGS, ROOM_ROLES
+
+
+class AccountLink(models.Model):
+    """One person: Moodle user id and Rocket.Chat user id, unique on both sides."""
+
+    moodle_user_id = models.BigIntegerField(_("Moodle user id"), unique=True)
+    rocketchat_user_id = models.CharField(_("Rocket.Chat user id"), max_length=64, unique=True)
+    username = models.CharField(_("username"), max_length=255)
+    created = models.BooleanField(
+        _("made by rcsync"), default=False, help_text=_("Off: it existed before and was adopted.")
+    )
+    deactivated = models.BooleanField(
+        _("deactivated by rcsync"),
+        default=False,
+        help_text=_("Only such an account is reactivated by rcsync."),
+    )
+    linked_at = models.DateTimeField(_("linked"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["username"]
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
+
+    def __str__(self) -> str:
+        return self.username
+
+
+class ChannelLink(models.Model):
+    """One group: Moodle group id and Rocket.Chat room id, unique on both sides."""
+
+    moodle_group_id = models.BigIntegerField(_("Moodle group id"), unique=True)
+    moodle_course_id = models.BigIntegerField(_("Moodle course id"), db_index=True)
+    room_id = models.CharField(_("Rocket.Chat room id"), max_length=64, unique=True)
+    name = models.CharField(_("name"), max_length=255)
+    topic = models.CharField(_("topic"), max_length=255, blank=True)
+    created = models.BooleanField(
+        _("made by rcsync"), default=False, help_text=_("Off: it existed before and was adopted.")
+    )
+    users_count = models.PositiveIntegerField(
+        _("members at the last look"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "As Rocket.Chat counts, rcsync's own account included. Empty: to be read again."
+        ),
+    )
+    ended = models.CharField(
+        _("ended"),
+        max_length=10,
+        blank=True,
+        default="",
+        choices=[("", _("In step")), *ENDINGS],
+        help_text=_("What rcsync did when the group went away; taken back when it returns."),
+    )
+    linked_at = models.DateTimeField(_("linked"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("channel")
+        verbose_name_plural = _("channels")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ManagedMembership(models.Model):
+    """One person in one channel, as rcsync knows it. Only rows with `ours` are ever removed
+    there.
+    """
+
+    channel = models.ForeignKey(ChannelLink, models.CASCADE, related_name="memberships")
+    account = models.ForeignKey(AccountLink, models.CASCADE, related_name="memberships")
+    room_role = models.CharField(
+        _("role in the channel"), max_length=10, choices=ROOM_ROLES, default=RoomRole.MEMBER
+    )
+    ours = models.BooleanField(
+        _("added by rcsync"), default=True, help_text=_("Off: was added by hand and stays.")
+    )
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "account"], name="a_person_is_in_a_channel_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} in {self.channel}"

@@ -1,0 +1,212 @@
+"""The settings that say how rcsync works: connection, safety, background, notification."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from integration.fields import SecretField
+from integration.tables.choices import check_cron, web_address
+
+
+class ConnectionSettings(models.Model):
+    """Where both sides are, and how politely rcsync behaves; the environment wins."""
+
+    rocketchat_url = models.CharField(
+        _("Rocket.Chat address"), max_length=255, blank=True, validators=[web_address]
+    )
+    rocketchat_user_id = models.CharField(_("user id"), max_length=64, blank=True)
+    rocketchat_auth_token = SecretField(_("personal access token"), blank=True)
+    rocketchat_username = models.CharField(_("username"), max_length=100, blank=True)
+    rocketchat_password = SecretField(_("password"), blank=True)
+    max_connections = models.PositiveSmallIntegerField(
+        _("connections at once"),
+        default=8,
+        validators=[MinValueValidator(1), MaxValueValidator(32)],
+        help_text=_("How many requests may be under way at the same time."),
+    )
+    max_requests_per_second = models.PositiveSmallIntegerField(
+        _("requests per second"),
+        null=True,
+        blank=True,
+        help_text=_("Leave empty for no limit of our own; Rocket.Chat's limits are always obeyed."),
+    )
+    bulk_import = models.BooleanField(
+        _("bulk import of new accounts"),
+        default=False,
+        help_text=_(
+            "Where a run makes more than 500 accounts, Rocket.Chat's own import makes them at once "
+            "(6.3 and later, permission run-import). Their e-mail addresses stay unverified, and "
+            "no other import may be under way. Whoever it leaves out is made one by one."
+        ),
+    )
+    big_run = models.PositiveIntegerField(
+        _("big run"),
+        default=1000,
+        validators=[MinValueValidator(1)],
+        help_text=_(
+            "From so many changes on, a run that nobody started waits for the quiet hours."
+        ),
+    )
+    quiet_from = models.TimeField(
+        _("quiet hours begin"),
+        null=True,
+        blank=True,
+        help_text=_("Leave both empty to let big runs start at any time."),
+    )
+    quiet_until = models.TimeField(_("quiet hours end"), null=True, blank=True)
+
+    moodle_url = models.CharField(
+        _("Moodle address"),
+        max_length=255,
+        blank=True,
+        validators=[web_address],
+        help_text=_("Only for links from this admin to courses, groups and people in Moodle."),
+    )
+
+    class Meta:
+        abstract = True
+
+
+class SafetySettings(models.Model):
+    """How much may be taken away without asking, and what is kept of it."""
+
+    limit_percent = models.PositiveSmallIntegerField(
+        _("limit in percent"),
+        default=30,
+        validators=[MaxValueValidator(100)],
+        help_text=_(
+            "A run that would take away more than this share of the memberships, accounts or "
+            "channels is refused."
+        ),
+    )
+    limit_from = models.PositiveIntegerField(
+        _("limit from"),
+        default=5,
+        validators=[MinValueValidator(1)],
+        help_text=_("Fewer than this are never refused."),
+    )
+    additions_go_on = models.BooleanField(
+        _("additions go on"),
+        default=False,
+        help_text=_(
+            "While removals wait for approval, new accounts, channels and members are made."
+        ),
+    )
+    shrink_percent = models.PositiveSmallIntegerField(
+        _("Moodle may shrink by percent"),
+        default=50,
+        validators=[MaxValueValidator(100)],
+        help_text=_(
+            "If Moodle tells of so much less than at the last good run, it is not believed and "
+            "the run waits."
+        ),
+    )
+    shrink_from = models.PositiveIntegerField(
+        _("Moodle may shrink from"),
+        default=20,
+        validators=[MinValueValidator(1)],
+        help_text=_("Fewer rows than this at the last good run are not compared."),
+    )
+    audit_days = models.PositiveIntegerField(
+        _("keep the audit trail for … days"),
+        null=True,
+        blank=True,
+        default=None,
+        validators=[MinValueValidator(1)],
+        help_text=_("Older entries are deleted. Leave empty to keep all."),
+    )
+    digest = models.CharField(
+        _("digest of failures by mail"),
+        max_length=10,
+        default="off",
+        choices=[("off", _("Never")), ("daily", _("Daily")), ("change", _("When they change"))],
+        help_text=_("Goes to the addresses of the notifications."),
+    )
+
+    class Meta:
+        abstract = True
+
+
+class BackgroundSettings(models.Model):
+    """What runs by itself, and when."""
+
+    full_pass_minutes = models.PositiveIntegerField(
+        _("full pass every … minutes"),
+        null=True,
+        blank=True,
+        default=60,
+        validators=[MinValueValidator(5), MaxValueValidator(10080)],
+        help_text=_("Every course with background sync is looked at. Leave empty for none."),
+    )
+    full_pass_cron = models.CharField(
+        _("full pass at"),
+        max_length=100,
+        blank=True,
+        default="",
+        validators=[check_cron],
+        help_text=_("A cron expression, in place of the minutes: 0 */2 * * * is every two hours."),
+    )
+    audit_cron = models.CharField(
+        _("audit at"),
+        max_length=100,
+        blank=True,
+        default="30 2 * * *",
+        validators=[check_cron],
+        help_text=_(
+            "A cron expression. A full pass that reads the members of every channel and so finds "
+            "what was changed by hand in Rocket.Chat. Leave empty for none."
+        ),
+    )
+    history_days = models.PositiveSmallIntegerField(
+        _("keep history for … days"),
+        null=True,
+        blank=True,
+        default=90,
+        validators=[MinValueValidator(1)],
+        help_text=_("Older runs and their operations are deleted. Leave empty to keep all."),
+    )
+    event_polling = models.BooleanField(
+        _("watch Moodle's events"),
+        default=True,
+        help_text=_("The worker reads Moodle's log and looks again at what changed."),
+    )
+    event_seconds = models.PositiveSmallIntegerField(
+        _("look at events every … seconds"),
+        default=2,
+        validators=[MinValueValidator(1), MaxValueValidator(300)],
+    )
+
+    class Meta:
+        abstract = True
+
+
+class NotificationSettings(models.Model):
+    """Who hears of trouble."""
+
+    notify_emails = models.TextField(
+        _("e-mail addresses"),
+        blank=True,
+        help_text=_(
+            "Who is told when the sync keeps failing, and when all is well again. One per line."
+        ),
+    )
+    notify_room = models.CharField(
+        _("Rocket.Chat channel"),
+        max_length=255,
+        blank=True,
+        help_text=_("Messages are also posted here: #name of a channel, or @username."),
+    )
+    notify_after_failures = models.PositiveSmallIntegerField(
+        _("after … failed runs in a row"), default=3, validators=[MinValueValidator(1)]
+    )
+    notify_after_hours = models.PositiveSmallIntegerField(
+        _("after … hours without success"),
+        null=True,
+        blank=True,
+        default=24,
+        validators=[MinValueValidator(1)],
+        help_text=_("Leave empty not to watch this."),
+    )
+
+    class Meta:
+        abstract = True
