@@ -27,6 +27,11 @@ def _is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")  # set by pytest-xdist
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _databases_first(django_db_setup: None) -> None:
+    """Before anything else connects: a connection made earlier would stay with another database."""
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of sample data and recordings."""
