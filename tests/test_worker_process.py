@@ -280,7 +280,8 @@ def test_a_dropped_database_connection_is_opened_again(site: Site, chat: StandIn
         site.enqueue()
         site.until(lambda: chat.stats()["writes"] > written + 3)
         drop_connections(site)
-        site.until(lambda: site.statuses()[-1] == "done")
+        # At the latest when the lease has ended (two minutes) and the sweep has looked again.
+        site.until(lambda: site.statuses()[-1] == "done", 240)
     site.one_of_each()
     assert set(site.statuses()) <= {"done", "interrupted"}
 
