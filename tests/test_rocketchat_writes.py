@@ -395,7 +395,9 @@ def test_an_account_that_is_gone_is_not_in_the_channel_either(
     standin: StandIn, remote: RocketChatRemote, private: bool
 ) -> None:
     made = channel(remote, private=private)
+    before = standin.state()
     remote.writes.remove_member(made.room_id, private, "gone")
+    assert standin.state() == before
 
 
 def test_a_channel_that_is_gone_is_an_error_when_people_are_to_be_removed(

@@ -105,7 +105,8 @@ def test_a_rotation_with_the_wrong_keys_changes_nothing(
 def test_a_new_key_is_a_key() -> None:
     out = StringIO()
     call_command("make_key", stdout=out)
-    Fernet(out.getvalue().strip())
+    key = Fernet(out.getvalue().strip())
+    assert key.decrypt(key.encrypt(b"a secret")) == b"a secret"
 
 
 # ── Never shown ──────────────────────────────────────────────────────────────────────────────────
