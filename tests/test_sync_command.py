@@ -5,6 +5,7 @@ its sentence.
 import io
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -27,6 +28,7 @@ from integration.models import (
     SyncOperation,
     SyncRun,
 )
+from integration.services import heartbeat
 from integration.services.ledger import leases
 from tests.site import Site, moodle_rows
 
@@ -381,6 +383,20 @@ def test_a_run_waits_for_nobody_but_says_who_is_at_work(site: Site) -> None:
     assert answer.status == CANNOT_RUN
     assert "Another run is working on" in answer.text
     assert not IntegratedCourse.objects.filter(status=IntegratedCourse.Status.FAILING).exists()
+
+
+def test_a_run_that_was_killed_on_this_machine_is_in_nobodys_way(site: Site) -> None:
+    gone = heartbeat.process_name().split("|")
+    ended = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True)
+    gone[2] = ended.stdout.strip()
+    killed = SyncRun.objects.create(
+        kind=SyncRun.Kind.APPLY, trigger=SyncRun.Trigger.COMMAND, worker="|".join(gone)
+    )
+    courses = set(IntegratedCourse.objects.values_list("course_id", flat=True))
+    assert leases.acquire(leases.owner_of(killed), courses) == []
+    assert sync("--apply").status == CLEAN
+    killed.refresh_from_db()
+    assert killed.status == SyncRun.Status.INTERRUPTED
 
 
 def test_settings_are_one_row() -> None:

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from integration.management.printing import RunPrinter
 from integration.models import AccountLink, IntegratedCourse, SyncRun
 from integration.services import runner
+from integration.services.background.sweep import bury_the_dead
 from integration.services.errors import ConfigurationError, SyncError
 from integration.services.moodle_reader import MoodleReader
 from integration.services.operations import describe
@@ -66,6 +67,8 @@ class Command(BaseCommand):
             audit=options["audit"],
             force=options["force"],
         )
+        if order.writes:
+            bury_the_dead()  # a run killed on this machine would hold its courses for two minutes
         if options["json"]:
             finished = runner.execute(order)
             self.stdout.write(json.dumps(as_json(finished), ensure_ascii=False))
