@@ -244,6 +244,13 @@ def test_a_course_that_moodle_has_and_nobody_integrated_is_unknown(site: Site) -
     assert sync("--course", "2").status == CANNOT_RUN
 
 
+def test_json_is_one_object_also_when_nothing_can_run(site: Site) -> None:
+    answer = sync("--json", "--user", "nobody.at.all")
+    assert answer.status == CANNOT_RUN
+    assert answer.json["status"] == "error"
+    assert "nobody.at.all" in answer.json["message"]
+
+
 def test_an_unknown_person_is_named(site: Site) -> None:
     answer = sync("--user", "nobody.at.all")
     assert answer.status == CANNOT_RUN

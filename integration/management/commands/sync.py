@@ -58,6 +58,9 @@ class Command(BaseCommand):
         try:
             scope = _scope(options["course"] or [], options["user"])
         except SyncError as error:
+            if options["json"]:
+                self.stdout.write(json.dumps(cannot_run(error), ensure_ascii=False))
+                raise SystemExit(CANNOT_RUN) from None
             raise CommandError(str(error), returncode=CANNOT_RUN) from None
         order = runner.Order(
             kind=_kind(options),
@@ -81,6 +84,23 @@ class Command(BaseCommand):
         status = EXIT_CODES.get(SyncRun.Status(finished.run.status), CANNOT_RUN)
         if status != CLEAN:
             raise SystemExit(status)
+
+
+def cannot_run(error: SyncError) -> Mapping[str, Any]:
+    """The same object for what did not even become a run."""
+    return {
+        "run": None,
+        "status": SyncRun.Status.ERROR.value,
+        "message": error.message,
+        "hint": error.hint,
+        "planned": {},
+        "applied": {},
+        "failed": [],
+        "conflicts": [],
+        "skipped": [],
+        "requests": {"total": 0, "by_endpoint": {}},
+        "seconds": 0.0,
+    }
 
 
 def as_json(finished: runner.Finished) -> Mapping[str, Any]:
