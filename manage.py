@@ -7,6 +7,8 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+CANNOT_RUN = 2  # the exit status that `sync` promises for it
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rcsync_project.settings")
@@ -17,7 +19,8 @@ def main() -> None:
     except ImproperlyConfigured as error:
         if "--traceback" in sys.argv:
             raise
-        sys.exit(f"rcsync is not configured: {error}")
+        sys.stderr.write(f"rcsync is not configured: {error}\n")
+        sys.exit(CANNOT_RUN)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def test_a_wrong_environment_gets_one_clear_sentence(
     environment: dict[str, str], sentence: str
 ) -> None:
     done = manage("check", **environment)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
