@@ -146,10 +146,16 @@ class FakeLedger:
         self._store_observed()
         if not self.looked or self.scope.users is not None:
             return
+        undone = {about(row.operation) for row in self.rows if self._is_undone(row)}
         for row in self.rows:
-            if row.run < self.run and row.is_open and self._concerns(row.operation):
+            known = about(row.operation) not in undone and self._concerns(row.operation)
+            if row.run < self.run and row.is_open and known:
                 row.in_doubt = False
                 row.status = "not_tried" if row.status == "started" else row.status
+
+    def _is_undone(self, row: Row) -> bool:
+        """What this run left undone may have been what would have settled an earlier one."""
+        return row.run == self.run and row.status != "done"
 
     def _concerns(self, operation: Operation) -> bool:
         course_id = course_of(operation)
@@ -281,6 +287,12 @@ class FakeLedger:
 
     def _row(self, operation: Operation) -> Row:
         return next(row for row in self.rows if row.run == self.run and row.operation is operation)
+
+
+def about(operation: Operation) -> tuple[int | None, int | None]:
+    """The channel, or the person where it is about an account."""
+    group_id = group_of(operation)
+    return group_id, (None if group_id else user_of(operation))
 
 
 def _joined(outcome: Outcome, operation: AddMembers | CreateChannel) -> list[int]:

@@ -49,6 +49,7 @@ class Room:
     topic: str = ""
     moodle_group: int | None = None
     invited: set[str] = field(default_factory=set)  # whom rcsync put in, or invited although in
+    once_invited: set[str] = field(default_factory=set)  # also those who left since
 
     def strongest(self, account_id: str) -> RoomRole:
         return max(
@@ -250,7 +251,7 @@ class FakeRemote:
             members = {known[username] for username in usernames if username in known}
             made = Room(self._id("r"), name, private, BOT, topic=topic, moodle_group=group_id)
             made.members = {*members, BOT}
-            made.invited = members
+            made.invited, made.once_invited = set(members), set(members)
             made.roles[BOT] = {RoomRole.OWNER}
             self.rooms[made.room_id] = made
             self._end("create_channel")
@@ -303,6 +304,7 @@ class FakeRemote:
                 raise NotFound("nobody to invite", code="error-empty-invite-list")
             room.members |= known
             room.invited |= known
+            room.once_invited |= known
             self._end("add_members")
             return len(room.members)
 

@@ -59,6 +59,14 @@ class School:
                 world.subscribe(world.rooms[self.site.room_of(group_id)["id"]], user)
         return username
 
+    def leave(self, username: str, group_id: int) -> None:
+        """Somebody leaves a channel without rcsync."""
+        world = self.chat.application.world
+        with world.lock:
+            room, user = world.rooms[self.site.room_of(group_id)["id"]], world.user_named(username)
+            assert user
+            world.unsubscribe(room, user)
+
 
 @contextmanager
 def a_school(settings: Any, *, synced: bool = True) -> Iterator[School]:

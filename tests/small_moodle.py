@@ -93,6 +93,9 @@ class SmallMoodle:
                 roleid=role, contextid=self.context_of(course_id), userid=user_id
             )
 
+    def unenrol(self, course_id: int, people: Collection[int]) -> None:
+        rows(UserEnrolment).filter(enrolid=course_id, userid__in=people).delete()
+
     def group(self, group_id: int, course_id: int, name: str, members: Iterable[int] = ()) -> int:
         rows(Group).create(id=group_id, courseid=course_id, name=name)
         self.join(group_id, members)

@@ -11,6 +11,7 @@ from integration.services import apply
 from integration.services.apply import Applied, apply_plan
 from integration.services.errors import (
     AuthenticationError,
+    Busy,
     PermissionMissing,
     RocketChatError,
     TransientError,
@@ -263,6 +264,26 @@ def test_only_a_failure_without_an_answer_leaves_the_effect_in_doubt(
     run = Run()
     run.chat.before = failing(lambda: error)
     assert run(create(ANNA)).outcomes[0].in_doubt is in_doubt
+
+
+def test_what_the_server_never_acted_on_is_not_in_doubt() -> None:
+    unsent = TransientError("no connection")
+    unsent.may_have_happened = False
+    run = Run()
+    run.chat.before = failing(lambda: unsent)
+    outcome = run(create(ANNA)).outcomes[0]
+    assert (outcome.result, outcome.in_doubt) == (Result.FAILED, False)
+
+
+def test_waiting_for_another_run_says_nothing_about_the_server() -> None:
+    """Ten accounts that another run is making do not stop this one."""
+    run = Run()
+    run.chat.before = failing(lambda: Busy("another run is making it"), "create_account")
+    applied = run(*(create(number) for number in range(1, 12)), channel(10), workers=1)
+    assert applied.stopped_because == ""
+    assert results(applied)["create_account"] == [Result.SKIPPED] * 11
+    assert results(applied)["create_channel"] == [Result.DONE]
+    assert not any(outcome.in_doubt for outcome in applied.outcomes)
 
 
 def test_refused_credentials_stop_the_run() -> None:

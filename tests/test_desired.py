@@ -1,9 +1,13 @@
 """What should be true in Rocket.Chat, from Moodle and the settings."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from integration.services.desired import Desired, desire
 from integration.services.errors import ConfigurationError
+from integration.services.patterns import Pattern
 from integration.services.policy import AccountsFor, Deactivation, Policy
 from integration.services.state import (
     EVERYTHING,
@@ -133,6 +137,26 @@ def test_the_excluding_pattern_is_the_reason_of_an_ending() -> None:
     found = ending(moodle(group(10, "A")), policy(exclude=["^A"]))
     assert found is not None
     assert found[1] == "matches the exclude pattern ^A"
+
+
+@pytest.mark.parametrize(
+    ("rules", "reason"),
+    [
+        ({"roles": {}}, "no role is included"),
+        ({"patterns": ()}, "there is no include pattern"),
+        ({"patterns": (Pattern("x", exclude=True),)}, "there is no include pattern"),
+    ],
+)
+def test_without_any_choice_nothing_ends_and_nobody_leaves(
+    rules: dict[str, Any], reason: str
+) -> None:
+    found = desired(
+        moodle(group(10, "A", [ANNA]), group(11, "B")),
+        replace(policy(on_pattern_unmatched=Ending.ARCHIVE), **rules),
+        managed(channel_link(10)),
+    )
+    assert found.channels == {}
+    assert [(end.ending, end.reason) for end in found.endings.values()] == [(Ending.KEEP, reason)]
 
 
 @pytest.mark.parametrize("kind", list(Ending))

@@ -1,6 +1,7 @@
 """One run at a time works on a course, and one account is made for a person, whatever dies."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -156,6 +157,32 @@ def test_a_lease_that_ran_out_can_be_taken_and_not_renewed(monkeypatch: Any) -> 
     assert IntegratedCourse.objects.get().lease_owner == "heir"
 
 
+def a_run_of(process: int) -> SyncRun:
+    worker = "|".join(("cluster", socket.gethostname(), str(process), "x"))
+    return SyncRun.objects.create(kind="apply", trigger="admin", worker=worker)
+
+
+def a_process_that_ended() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.django_db
+def test_only_what_dead_runs_hold_is_taken_from_them() -> None:
+    for course in COURSES:
+        IntegratedCourse.objects.create(course_id=course)
+    killed, alive = a_run_of(a_process_that_ended()), a_run_of(os.getpid())
+    over = a_run_of(os.getpid())
+    SyncRun.objects.filter(pk=over.pk).update(status=SyncRun.Status.ERROR)
+    for run, course in ((killed, 1), (alive, 2), (over, 3)):
+        leases.acquire(leases.owner_of(run), [course])
+    leases.acquire("somebody else", [4])
+    assert leases.take_from_the_dead(COURSES) == 2
+    held = IntegratedCourse.objects.exclude(lease_owner="").order_by("course_id")
+    assert list(held.values_list("course_id", flat=True)) == [2, 4]
+
+
 # ── One account for one person ───────────────────────────────────────────────────────────────────
 
 transactional = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
@@ -225,3 +252,14 @@ def test_who_waits_too_long_for_another_run_fails_alone_and_is_repaired(
     other.release()
     site.apply()
     assert len(site.channel_members()[100]) == 4
+
+
+@transactional
+def test_a_run_whose_process_was_killed_on_this_machine_is_in_nobodys_way(site: Site) -> None:
+    dead = a_run_of(a_process_that_ended())
+    leases.acquire(leases.owner_of(dead), [10, 11])
+    claims.Claims(dead.worker)._claim({1000, 1001})
+    finished = site.apply()
+    assert finished.run.applied["create_account"] == 12
+    assert finished.seconds < claims.WAIT_SECONDS / 2
+    assert AccountClaim.objects.count() == 0

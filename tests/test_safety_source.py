@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connections
+from django.db.models import Model
 
-from integration.models import SyncRun
+from integration.models import GroupRegexFilter, IncludedRole, SyncRun
 from integration.services import decisions
 from integration.services.operator import Operator
 from moodle.models import (
@@ -121,3 +122,15 @@ def test_a_connection_lost_in_any_query_removes_nobody(
     assert run.status == Status.ERROR
     assert run.hint
     assert school.chat.state() == before
+
+
+@pytest.mark.parametrize("nothing", [IncludedRole, GroupRegexFilter])
+def test_settings_without_a_choice_empty_no_channel(school: School, nothing: type[Model]) -> None:
+    """However small the course: four people are fewer than any limit."""
+    school.set(limit_percent=100, on_pattern_unmatched="archive")
+    school.moodle.leave(101, [1000])
+    nothing._default_manager.all().delete()
+    before = school.chat.state()["rooms"]
+    run = school.run()
+    assert (run.status, run.applied) == (Status.DONE, {})
+    assert school.chat.state()["rooms"] == before

@@ -301,6 +301,7 @@ class _Run:
             operation,
             room_id=channel.room_id,
             users_count=count if count == len(present) + 1 else None,
+            topic=channel.topic,
             dropped=tuple(missing),
         )
 
@@ -352,10 +353,18 @@ def _done(
     username: str = "",
     room_id: str = "",
     users_count: int | None = None,
+    topic: str = "",
     dropped: tuple[int, ...] = (),
 ) -> Outcome:
     return Outcome(
-        operation, Result.DONE, account_id, username, room_id, users_count, tuple(dropped)
+        operation,
+        Result.DONE,
+        account_id=account_id,
+        username=username,
+        room_id=room_id,
+        users_count=users_count,
+        topic=topic,
+        dropped=dropped,
     )
 
 
@@ -369,7 +378,7 @@ def _failed(operation: Operation, error: RocketChatError) -> Outcome:
         status=error.status,
         code=error.code,
         answer=error.answer,
-        in_doubt=isinstance(error, TransientError),
+        in_doubt=isinstance(error, TransientError) and error.may_have_happened,
     )
 
 

@@ -151,12 +151,16 @@ def _choose(
     chosen: list[Group] = []
     unchosen: dict[int, DesiredEnding] = {}
     undecided: dict[int, str] = {}
+    missing = _nothing_chosen_because(policy)
     for group in sorted(moodle.groups.values(), key=lambda group: group.group_id):
         if not scope.has_course(group.course_id):
             continue
         course = moodle.courses[group.course_id]
         if ended := _course_ending(course, moodle.read_at, policy):
             unchosen[group.group_id] = ended
+            continue
+        if missing:
+            unchosen[group.group_id] = DesiredEnding(Ending.KEEP, missing)
             continue
         try:
             is_chosen, reason = choose(group, moodle, policy)
@@ -168,6 +172,15 @@ def _choose(
         else:
             unchosen[group.group_id] = DesiredEnding(policy.on_pattern_unmatched, reason)
     return chosen, unchosen, undecided
+
+
+def _nothing_chosen_because(policy: Policy) -> str:
+    """What a policy without a choice lacks, "" when it has one. Nobody chose to empty channels."""
+    if not policy.roles:
+        return "no role is included"
+    if all(pattern.exclude for pattern in policy.patterns):
+        return "there is no include pattern"
+    return ""
 
 
 def _course_ending(course: Course, now: int, policy: Policy) -> DesiredEnding | None:

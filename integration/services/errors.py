@@ -68,8 +68,10 @@ class RocketChatError(SyncError):
 class TransientError(RocketChatError):
     """The same call may work later: time-outs, 429, 5xx, dropped connections.
 
-    The effect is unknown.
+    `may_have_happened`: the effect is unknown; False where the server never acted on the call.
     """
+
+    may_have_happened = True
 
 
 class UnexpectedAnswer(TransientError):

@@ -14,7 +14,7 @@ from integration.services.collector import garbage_collector_paused
 from integration.services.desired import Desired, desire
 from integration.services.endings import hold_back
 from integration.services.errors import StalePlan
-from integration.services.guard import Breach, breaches
+from integration.services.guard import Breach, Holds, breaches
 from integration.services.operations import Operation
 from integration.services.plan import Plan, make_plan
 from integration.services.policy import Limits, Policy
@@ -80,6 +80,7 @@ def reconcile(  # noqa: PLR0913  # everything that differs between its callers
         return RunReport(plan, RunStatus.PLANNED, breaches=passed, waiting=waiting, sizes=size)
     parts = split(plan, () if force else passed, policy.limits, approval.operations)
     ledger.planned(plan, held=parts.held)
+    waits = bool(parts.held) or (not force and any(b.holds is Holds.EVERYTHING for b in passed))
     applied = apply_plan(
         replace(plan, operations=parts.go),
         remote.writes,
@@ -90,7 +91,7 @@ def reconcile(  # noqa: PLR0913  # everything that differs between its callers
     )
     return RunReport(
         plan,
-        status_of(applied, parts.held),
+        status_of(applied, waits=waits),
         tuple(applied.outcomes),
         passed,
         applied.stopped_because,
@@ -115,10 +116,11 @@ def _breaches(
     return tuple(breach for breach in found if not approval.covers(breach))
 
 
-def status_of(applied: Applied, held: tuple[Operation, ...]) -> RunStatus:
+def status_of(applied: Applied, *, waits: bool) -> RunStatus:
+    """`waits`: for a person, who may also have to say that a source that shrank is right."""
     if applied.stopped_because:
         return RunStatus.STOPPED
-    if held:
+    if waits:
         return RunStatus.QUARANTINED
     failed = (Result.FAILED, Result.SKIPPED)
     if any(outcome.result in failed for outcome in applied.outcomes):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from integration.services.endings import Waiting
-from integration.services.guard import Breach
+from integration.services.guard import Breach, Holds
 from integration.services.operations import Operation
 from integration.services.plan import Plan
 from integration.services.sizes import Size
@@ -24,8 +24,9 @@ class Outcome:
     """What happened to one operation. The first block is what the server gave back, the second what
     it refused.
 
-    `users_count` is the room's count after the call where the server tells it; `dropped` are people
-    (Moodle user ids) whom the operation named and the server, or an earlier failure, left out.
+    `users_count` is the room's count after the call where the server tells it, `topic` the one that
+    a new channel got; `dropped` are people (Moodle user ids) whom the operation named and the
+    server, or an earlier failure, left out.
     """
 
     operation: Operation
@@ -34,6 +35,7 @@ class Outcome:
     username: str = ""
     room_id: str = ""
     users_count: int | None = None
+    topic: str = ""
     dropped: tuple[int, ...] = ()
 
     error: str = ""
@@ -72,6 +74,11 @@ class RunReport:
     def __post_init__(self) -> None:
         done = Counter(o.operation.kind for o in self.outcomes if o.result is Result.DONE)
         object.__setattr__(self, "applied", done)
+
+    @property
+    def doubtful(self) -> bool:
+        """Moodle or the server may not be the right one: what was found says nothing."""
+        return any(breach.holds is Holds.EVERYTHING for breach in self.breaches)
 
     @property
     def failed(self) -> tuple[Outcome, ...]:

@@ -223,6 +223,8 @@ def _lease(owner: str, scope: Scope) -> set[int]:
     if scope.courses is not None:
         courses &= scope.courses
     busy = leases.acquire(owner, courses)
+    if busy and leases.take_from_the_dead(courses):
+        busy = leases.acquire(owner, courses)
     if busy:
         raise Busy(
             f"Another run is working on {', '.join(busy[:5])}{' …' if len(busy) > 5 else ''}.",

@@ -94,7 +94,7 @@ def turn_back(  # noqa: PLR0913  # as `reconcile`
     )
     return RunReport(
         plan,
-        status_of(applied, ()),
+        status_of(applied, waits=False),
         tuple(applied.outcomes),
         stopped_because=applied.stopped_because,
     )

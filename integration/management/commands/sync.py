@@ -71,7 +71,7 @@ class Command(BaseCommand):
             force=options["force"],
         )
         if order.writes:
-            bury_the_dead()  # a run killed on this machine would hold its courses for two minutes
+            bury_the_dead()  # else a run that was killed on this machine says "running" for ever
         if options["json"]:
             finished = runner.execute(order)
             self.stdout.write(json.dumps(as_json(finished), ensure_ascii=False))

@@ -15,7 +15,8 @@ from django.db import connection
 from django.utils import timezone
 
 from integration.models import AccountClaim, AccountLink
-from integration.services.errors import TransientError
+from integration.services import heartbeat
+from integration.services.errors import Busy
 from integration.services.ledger import deadlocks
 from integration.services.ledger.bulk import insert_missing
 from integration.services.operations import CreateAccount, Operation
@@ -101,6 +102,7 @@ class Claims:
         deadline = time.monotonic() + WAIT_SECONDS
         try:
             while time.monotonic() < deadline:
+                _drop_of_the_dead(user_id)
                 deadlocks.repeated(lambda: self._claim({user_id}))
                 if user_id in self._ours or user_id in self._made:
                     return
@@ -108,7 +110,7 @@ class Claims:
         finally:
             if threading.current_thread() is not threading.main_thread():
                 connection.close()
-        raise TransientError(
+        raise Busy(
             "Another run is making this account and does not come to an end.",
             hint="The next run looks again.",
         )
@@ -120,6 +122,15 @@ def drop(owner: str, user_ids: Collection[int] | None = None) -> None:
     if user_ids is not None:
         rows = rows.filter(moodle_user_id__in=user_ids)
     rows.delete()
+
+
+def _drop_of_the_dead(user_id: int) -> None:
+    """The claim on this person, where its process ran on this machine and is gone."""
+    for owner in AccountClaim.objects.filter(moodle_user_id=user_id).values_list(
+        "owner", flat=True
+    ):
+        if heartbeat.process_is_gone(owner):
+            drop(owner)
 
 
 class _Writes:

@@ -52,6 +52,12 @@ class Effects:
     def __init__(self, managed: Managed) -> None:
         self._managed = managed
         self._counts = {group: channel.users_count for group, channel in managed.channels.items()}
+        self._roles: dict[tuple[int, int], RoomRole] = {}  # given or taken in this run
+        self._by_hand = {
+            group
+            for group, members in managed.members.items()
+            if any(not member.ours for member in members.values())
+        }
         self._touched: set[int] = set()  # groups whose membership this run changed
         self._account_keys: dict[int, int] = {}
         self._channel_keys: dict[int, int] = {}
@@ -132,13 +138,13 @@ class Effects:
         for outcome, operation in known:
             if operation.group_id in self._managed.channels:
                 replaced.append(operation.group_id)
-            created = True
+            created, topic = True, outcome.topic
             if isinstance(operation, CreateChannel):
                 members += self._joined(outcome, operation)
             else:
-                created = operation.created
+                created, topic = operation.created, operation.topic
             ids = (operation.group_id, operation.course_id, outcome.room_id)
-            rows.append((*ids, operation.name, operation.topic, created, outcome.users_count, ""))
+            rows.append((*ids, operation.name, topic, created, outcome.users_count, ""))
         ManagedMembership.objects.filter(channel__moodle_group_id__in=replaced).delete()
         bulk.insert_or_update(ChannelLink, "moodle_group_id", CHANNEL, rows)
         self._insert_members(members)
@@ -156,6 +162,9 @@ class Effects:
             self._touched.add(operation.group_id)
         for count, groups in counts.items():
             _channels(groups).update(users_count=count)
+        came_back = [(group, user) for group, user, _ in members if group in self._by_hand]
+        if came_back:  # were in by hand once, left, and were put in by us now
+            self._memberships(came_back).filter(ours=False).update(ours=True)
         self._insert_members(members)
 
     def _store_removed(self, outcomes: Sequence[Outcome]) -> None:
@@ -181,6 +190,7 @@ class Effects:
             people[RoomRole.MEMBER].append((taken.group_id, taken.user_id))
         for role, members in people.items():
             self._memberships(members).update(room_role=role)
+            self._roles.update(dict.fromkeys(members, role))
 
     def _store_active(self, outcomes: Sequence[Outcome]) -> None:
         woken = [operation.user_id for _, operation in _those(outcomes, Activate)]
@@ -205,11 +215,17 @@ class Effects:
             return
         channels, accounts = self._primary_keys([(group, user) for group, user, _ in members])
         rows = (
-            (channels[group], accounts[user], ours)
+            (
+                channels[group],
+                accounts[user],
+                ours,
+                self._roles.get((group, user), RoomRole.MEMBER).value,
+            )
             for group, user, ours in members
             if user in accounts and group in channels
         )
-        bulk.insert_missing(ManagedMembership, ("channel_id", "account_id", "ours"), rows)
+        columns = ("channel_id", "account_id", "ours", "room_role")
+        bulk.insert_missing(ManagedMembership, columns, rows)
 
     def _memberships(self, members: Sequence[tuple[int, int]]) -> QuerySet[ManagedMembership]:
         """The rows of these (group id, user id)."""

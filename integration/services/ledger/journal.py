@@ -106,6 +106,13 @@ class RunLedger:
                 channels &= Q(moodle_course_id__in=self.scope.courses)
             linked = AccountLink.objects.values("moodle_user_id")
             accounts = Q(moodle_group_id__isnull=True, moodle_user_id__in=linked)
+            # What this run left undone may have been what would have settled an earlier one.
+            undone = self.run.operations.exclude(status=SyncOperation.Status.DONE)
+            ids = list(undone.values_list("moodle_group_id", "moodle_user_id")[:501])
+            if len(ids) > 500:
+                return  # a run that hardly did anything settles nothing
+            channels &= ~Q(moodle_group_id__in=[group for group, _ in ids if group])
+            accounts &= ~Q(moodle_user_id__in=[user for group, user in ids if user and not group])
             earlier = SyncOperation.objects.filter(channels | accounts, run_id__lt=self.run.pk)
             earlier.filter(in_doubt=True).update(in_doubt=False)
             earlier.filter(status=SyncOperation.Status.STARTED).update(

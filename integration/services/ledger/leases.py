@@ -8,14 +8,17 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from integration.models import IntegratedCourse, SyncRun
+from integration.services import heartbeat
 from integration.services.ledger import deadlocks
 
 SECONDS = 120  # without renewal for so long, the process that held the lease is taken for dead
 
+RUN = "run "
+
 
 def owner_of(run: SyncRun) -> str:
     """The name under which the run holds its leases."""
-    return f"run {run.pk}"
+    return f"{RUN}{run.pk}"
 
 
 def acquire(owner: str, course_ids: Collection[int]) -> list[str]:
@@ -42,6 +45,27 @@ def _acquire(owner: str, course_ids: Collection[int]) -> list[str]:
         names = [str(course) for course in busy]
         transaction.set_rollback(True)
         return names
+
+
+def take_from_the_dead(course_ids: Collection[int]) -> int:
+    """Release what runs hold that have ended, or whose process on this machine is gone.
+
+    The answer is how many runs that were. A run on another machine is dead when its leases expire.
+    """
+    held = IntegratedCourse.objects.filter(course_id__in=course_ids).exclude(lease_owner="")
+    numbers = [
+        owner.removeprefix(RUN)
+        for owner in set(held.values_list("lease_owner", flat=True))
+        if owner.startswith(RUN)
+    ]
+    dead = [
+        run
+        for run in SyncRun.objects.filter(pk__in=numbers)
+        if run.status != SyncRun.Status.RUNNING or heartbeat.process_is_gone(run.worker)
+    ]
+    for run in dead:
+        release(owner_of(run))
+    return len(dead)
 
 
 def renew(owner: str, course_ids: Collection[int]) -> bool:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from integration.models import AccountLink, Conflict, IntegratedCourse, SyncRun, SyncRunCourse
 from integration.services import conflicts
 from integration.services.errors import Busy, SyncError
-from integration.services.guard import Breach, Holds
+from integration.services.guard import Breach
 from integration.services.ledger import safekeeping
 from integration.services.operations import course_of
 from integration.services.report import Result, RunReport, RunStatus
@@ -84,7 +84,7 @@ def finish(
         run.hint = _hint(report)
         run.finished_at = timezone.now()
         run.save(update_fields=[*RESULT, *REPORTED])
-        if run.kind == SyncRun.Kind.APPLY and not _doubtful(report):
+        if run.kind == SyncRun.Kind.APPLY and not report.doubtful:
             _store_conflicts(report.plan.conflicts, scope)
         if run.kind == SyncRun.Kind.APPLY:
             _store_courses(run, report, scope)
@@ -150,11 +150,6 @@ def _hint(report: RunReport) -> str:
     if report.failed:
         return "Every failure has its own row with its cause. The next run tries again."
     return ""
-
-
-def _doubtful(report: RunReport) -> bool:
-    """Moodle or the server may not be the right one: what was found says nothing."""
-    return any(breach.holds is Holds.EVERYTHING for breach in report.breaches)
 
 
 def breach_as_json(breach: Breach) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def removed_lately() -> Mapping[str, int]:
 
 def store(run: SyncRun, report: RunReport, scope: Scope) -> None:
     """What a run that was to write leaves behind."""
-    if report.status in GOOD:
+    if report.status in GOOD and (run.forced or not report.doubtful):
         _store_sizes(report.sizes)
     if report.status in (*GOOD, RunStatus.QUARANTINED):
         _store_waiting(report.waiting, scope)

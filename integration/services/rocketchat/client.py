@@ -110,10 +110,12 @@ class RocketChat:
     def _call(self, request: Request) -> Json:
         self._identity()  # before the attempts of the call: logging in has attempts of its own
         patience = Patience(request.repeatable, self._clock, self._chance)
+        unknown = False  # whether an earlier attempt may have had its effect
         while True:
             try:
                 return self._authenticated(request)
             except TransientError as error:
+                unknown = error.may_have_happened = unknown or error.may_have_happened
                 pause = patience.pause_after(error)
                 if pause is None:
                     raise

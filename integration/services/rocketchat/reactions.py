@@ -10,9 +10,13 @@ from integration.services.errors import (
 class NotSent(TransientError):
     """No connection: the server never saw the request, so any call may be repeated."""
 
+    may_have_happened = False
+
 
 class RateLimited(TransientError):
     """A 429: refused before anything happened, so any call may be repeated after the pause."""
+
+    may_have_happened = False
 
 
 class AnswerTooLarge(UnexpectedAnswer):

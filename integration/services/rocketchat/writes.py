@@ -72,6 +72,9 @@ class RocketChatWrites:
             if found := created_account(self._client, username, email):
                 return found
             raise
+        except TransientError as error:
+            error.may_have_happened = True  # the first attempt, whatever became of this one
+            raise
 
     def _created_account(self, body: dict[str, object]) -> RemoteAccount:
         answer = self._client.post("users.create", body)
@@ -147,6 +150,9 @@ class RocketChatWrites:
         except NameTaken:  # the first attempt may have come through in the meantime
             if found := created_channel(self._client, name, group_id):
                 return found
+            raise
+        except TransientError as error:
+            error.may_have_happened = True  # the first attempt, whatever became of this one
             raise
 
     def _created_channel(self, kind: str, body: dict[str, object]) -> RemoteChannel:
