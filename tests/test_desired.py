@@ -13,6 +13,7 @@ from integration.services.state import (
     EVERYTHING,
     Ending,
     Managed,
+    ManagedAccount,
     MoodleState,
     NameRules,
     RoomRole,
@@ -243,6 +244,28 @@ def test_an_account_is_deactivated_by_the_settings(
     kind: Deactivation, state: MoodleState, active: bool
 ) -> None:
     assert activity(kind, state)[0] is active
+
+
+NO_ROLE = moodle(group(10, "A", [ANNA]), roles={(102, ANNA): ()})
+WATCHED = policy(accounts_kept=frozenset())
+
+
+@pytest.mark.parametrize(
+    ("rules", "scope", "known", "active"),
+    [
+        (policy(), EVERYTHING, link(ANNA), True),
+        (WATCHED, EVERYTHING, link(ANNA), False),
+        (WATCHED, Scope(users=frozenset({ANNA})), link(ANNA), False),
+        (WATCHED, Scope(courses=frozenset({2})), link(ANNA), True),
+        (WATCHED, Scope(courses=frozenset({2})), link(ANNA, deactivated=True), False),
+        (replace(WATCHED, deactivation=Deactivation.MOODLE_ACCOUNT), EVERYTHING, link(ANNA), True),
+        (replace(WATCHED, roles={}), EVERYTHING, link(ANNA), True),
+    ],
+)
+def test_losing_every_role_deactivates_only_where_wanted_and_where_all_roles_were_read(
+    rules: Policy, scope: Scope, known: ManagedAccount, active: bool
+) -> None:
+    assert desired(NO_ROLE, rules, managed(known), scope).accounts[ANNA].active is active
 
 
 def test_the_reason_of_a_deactivation_is_in_words() -> None:

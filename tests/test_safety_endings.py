@@ -16,6 +16,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.moodle_reader import MoodleReader
+from integration.services.state import Scope
 from moodle.models import Course, CourseCategory, RoleAssignment, UserEnrolment
 from tests.school import School, a_school
 from tests.small_moodle import rows
@@ -145,7 +146,10 @@ def test_every_ending_of_a_membership_and_its_way_back(
     assert "person1000" in school.members(101)
 
 
-@pytest.mark.parametrize(("policy", "change"), [("suspended", suspend), ("deleted", delete)])
+@pytest.mark.parametrize(
+    ("policy", "change"),
+    [("suspended", suspend), ("deleted", delete), ("without_role", lose_role)],
+)
 @pytest.mark.parametrize("deactivate", [True, False])
 def test_an_account_is_deactivated_by_policy_and_comes_back(
     school: School, policy: str, change: Any, deactivate: bool
@@ -171,6 +175,20 @@ def test_losing_every_enrolment_deactivates_only_where_wanted(
     unenrol(school, True)
     school.run()
     assert school.users()["person1000"] is active
+
+
+def test_a_run_over_one_course_leaves_to_a_full_pass_who_may_hold_a_role_elsewhere(
+    school: School,
+) -> None:
+    school.set(deactivate_without_role=True)
+    lose_role(school, True)
+    here = Scope(courses=frozenset({10}))
+    assert school.run(scope=here).applied == {"remove_member": 1}
+    assert school.run().applied == {"deactivate": 1}
+    assert school.run(scope=here).applied == {}
+    assert not school.users()["person1000"]
+    lose_role(school, False)
+    assert school.run(scope=here).applied == {"activate": 1, "add_members": 1}
 
 
 # ── Grace ────────────────────────────────────────────────────────────────────────────────────────

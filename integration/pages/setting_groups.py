@@ -54,6 +54,7 @@ SETTING_GROUPS = (
                 "deactivation",
                 "deactivate_suspended",
                 "deactivate_deleted",
+                "deactivate_without_role",
                 "deactivate_adopted",
                 "respect_leavers",
                 "protected_usernames",

@@ -13,6 +13,7 @@ from integration.services.state import (
     Ending,
     Group,
     Managed,
+    ManagedAccount,
     ManagedChannel,
     MoodleState,
     NameRules,
@@ -270,7 +271,8 @@ def _accounts(
         person = moodle.people[user_id]
         if not scope.has_user(user_id):
             continue
-        active, reason = _activity(person, policy, standing)
+        known = managed.accounts.get(user_id)
+        active, reason = _activity(person, policy, standing, known, scope)
         accounts[user_id] = DesiredAccount(
             user_id=user_id,
             username=_username(person, rules, managed, is_free),
@@ -310,18 +312,29 @@ def _username(
     )
 
 
-def _activity(person: Person, policy: Policy, standing: Standing) -> tuple[bool, str]:
+def _activity(
+    person: Person,
+    policy: Policy,
+    standing: Standing,
+    known: ManagedAccount | None,
+    scope: Scope,
+) -> tuple[bool, str]:
     """Whether the account is to be active, over ALL integrated courses, and why."""
     if reason := unusable_because(person):
         cause = Cause.DELETED if person.deleted else Cause.SUSPENDED
         kept = policy.deactivation is Deactivation.NEVER or cause in policy.accounts_kept
         return kept, reason
-    if person.user_id in standing.active_somewhere:
+    if person.user_id not in standing.active_somewhere:
+        return (
+            policy.deactivation is not Deactivation.ENROLMENT,
+            "has no active enrolment in any integrated course",
+        )
+    if not policy.deactivates_without_role or person.user_id in standing.with_role:
         return True, "has an active enrolment in an integrated course"
-    return (
-        policy.deactivation is not Deactivation.ENROLMENT,
-        "has no active enrolment in any integrated course",
-    )
+    if scope.courses is None:
+        return False, "holds no included role in any integrated course"
+    # Roles in the other courses were not read: the account stays as it is until a full pass.
+    return not (known and known.deactivated), "may hold an included role in another course"
 
 
 def _endings(

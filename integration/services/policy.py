@@ -127,8 +127,17 @@ class Policy:
     on_category_hidden: Ending | None = None
     on_course_removed: Ending = Ending.KEEP  # it is not integrated any more
     members_kept: frozenset[Cause] = frozenset()  # causes that remove nobody from a channel
-    accounts_kept: frozenset[Cause] = frozenset()  # causes that deactivate no account
+    accounts_kept: frozenset[Cause] = frozenset({Cause.ROLE_LOST})  # that deactivate no account
     grace_members: int = 0  # days
     grace_accounts: int = 0
     grace_channels: int = 0
     limits: Limits = Limits()
+
+    @property
+    def deactivates_without_role(self) -> bool:
+        """Whether an enrolment alone does not keep an account active."""
+        return (
+            self.deactivation is Deactivation.ENROLMENT
+            and Cause.ROLE_LOST not in self.accounts_kept
+            and bool(self.roles)
+        )

@@ -79,6 +79,16 @@ class Standing:
             everyone |= self.active_in(course_id)
         return frozenset(everyone)
 
+    @cached_property
+    def with_role(self) -> frozenset[int]:
+        """Usable people with an active enrolment and an included role in a course that was read."""
+        return frozenset(
+            user_id
+            for course in self.moodle.courses.values()
+            for user_id in self.active_in(course.course_id)
+            if self.channel_role(course, user_id) is not None
+        )
+
     def active_in(self, course_id: int) -> frozenset[int]:
         """Usable people with at least one active enrolment in the course, by whatever method."""
         found = self._active.get(course_id)

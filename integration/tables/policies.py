@@ -200,6 +200,15 @@ class EndingSettings(models.Model):
         default=True,
         help_text=_("Where accounts are deactivated at all. Off: the account stays active."),
     )
+    deactivate_without_role = models.BooleanField(
+        _("deactivate people who lost the role"),
+        default=False,
+        help_text=_(
+            "The person is still enrolled, but holds no included role in any integrated course. "
+            "Only where accounts are deactivated without an enrolment too, and decided by runs "
+            "over all courses."
+        ),
+    )
     grace_members = models.PositiveSmallIntegerField(
         _("days of grace for members"),
         default=0,

@@ -64,7 +64,11 @@ def load_policy(role_names: Mapping[int, str]) -> Policy:
         ),
         accounts_kept=_causes(
             row,
-            {"deactivate_suspended": Cause.SUSPENDED, "deactivate_deleted": Cause.DELETED},
+            {
+                "deactivate_suspended": Cause.SUSPENDED,
+                "deactivate_deleted": Cause.DELETED,
+                "deactivate_without_role": Cause.ROLE_LOST,
+            },
         ),
         grace_members=row.grace_members,
         grace_accounts=row.grace_accounts,
