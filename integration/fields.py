@@ -1,9 +1,13 @@
-"""A text field that is encrypted at rest.
+"""Columns of our tables that Django does not have.
+
+`SaidField` and `SaidJSONField` keep with a sentence what it was made of, so that a page can say it
+in another language. `SecretField` is encrypted at rest.
 
 Keys come from RCSYNC_SECRET_KEYS: the first one encrypts, all of them decrypt, so keys can be
 rotated. A value that none of them opens is an error and never silently empty or passed through.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -13,6 +17,41 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 
 from integration.services.rocketchat.secret import Secret
+from integration.services.wording import packed, unpacked
+
+
+class SaidField(models.TextField):
+    """Text that may be a `Said`; what comes from the database is one again."""
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+        return value and unpacked(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return packed(value) if isinstance(value, str) else value
+
+
+class SaidJSONField(models.JSONField):
+    """JSON in which any text may be a `Said`."""
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
+        return _every_text(super().from_db_value(value, expression, connection), unpacked)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if isinstance(value, dict | list):
+            value = _every_text(value, packed)
+        return super().get_db_prep_value(value, connection, prepared)
+
+
+def _every_text(value: Any, change: Callable[[str], str]) -> Any:
+    """The same JSON with every text in it changed; names of members stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {name: _every_text(one, change) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_every_text(one, change) for one in value]
+    return value
 
 
 class SecretField(models.TextField):

@@ -4,6 +4,7 @@ way back.
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from integration.models import (
     PendingEnding,
     SyncRun,
 )
+from integration.services.desk.why import why_person
 from integration.services.moodle_reader import MoodleReader
 from integration.services.state import Scope
 from moodle.models import Course, CourseCategory, RoleAssignment, UserEnrolment
@@ -325,3 +327,13 @@ def test_people_who_left_by_themselves_come_back_by_policy_only(
         world.unsubscribe(room, user)
     school.run()
     assert ("person1000" in school.members(101)) is back
+
+
+def test_why_names_what_waits_and_its_day(school: School) -> None:
+    school.set(grace_members=3, deactivation="never")
+    suspend(school, True)
+    school.run()
+    (sentence,) = why_person(1000).steps[-1].sentences
+    day = datetime.fromtimestamp(PendingEnding.objects.get().due, UTC)
+    assert f"On {day:%m/%d/%Y}: remove person1000 from" in sentence.text
+    assert sentence.text.endswith("(suspended in Moodle).")

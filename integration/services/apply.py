@@ -47,6 +47,7 @@ from integration.services.plan import Plan
 from integration.services.ports import Writes
 from integration.services.report import Outcome, Result
 from integration.services.state import Managed
+from integration.services.wording import joined, said
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -213,14 +214,16 @@ class _Run:
 
     def _note_failure(self, error: RocketChatError) -> None:
         if isinstance(error, AuthenticationError):
-            self.applied.stopped_because = str(error)
+            self.applied.stopped_because = joined(" ", filter(None, (error.message, error.hint)))
         elif not isinstance(error, TransientError):
             self.transient_in_a_row = 0
         else:
             self.transient_in_a_row += 1
             if self.transient_in_a_row >= GIVE_UP_AFTER:
-                self.applied.stopped_because = (
-                    f"Rocket.Chat failed {GIVE_UP_AFTER} times in a row, last: {error}"
+                self.applied.stopped_because = said(
+                    "Rocket.Chat failed {n} times in a row, last: {error}",
+                    n=GIVE_UP_AFTER,
+                    error=joined(" ", filter(None, (error.message, error.hint))),
                 )
 
     def _do(self, operation: Operation) -> Outcome:
@@ -319,7 +322,9 @@ class _Run:
     def _add_members(self, operation: AddMembers) -> Outcome:
         present, missing = self._split(operation.joiners)
         if not present:
-            raise SyncError("None of these people has an account yet.", hint="See their own rows.")
+            raise SyncError(
+                said("None of these people has an account yet."), hint=said("See their own rows.")
+            )
         count = self.writes.add_members(
             operation.room_id, operation.private, [self.ids.accounts[u] for u in present]
         )
@@ -336,13 +341,13 @@ class _Run:
     def _account(self, user_id: int) -> str:
         account_id = self.ids.accounts.get(user_id)
         if account_id is None:
-            raise SyncError("The account could not be made.", hint="See its own row.")
+            raise SyncError(said("The account could not be made."), hint=said("See its own row."))
         return account_id
 
     def _room(self, group_id: int) -> str:
         room_id = self.ids.rooms.get(group_id)
         if room_id is None:
-            raise SyncError("The channel could not be made.", hint="See its own row.")
+            raise SyncError(said("The channel could not be made."), hint=said("See its own row."))
         return room_id
 
 

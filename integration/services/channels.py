@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from integration.services.conflicts import NEEDS_COURSE, Conflict, ConflictKind, Skip
+from integration.services.conflicts import Conflict, ConflictKind, Skip
 from integration.services.desired import Desired, DesiredChannel, DesiredEnding
 from integration.services.matching import Matching
 from integration.services.membership import Channels, MemberPlanner, Worlds
@@ -24,6 +24,7 @@ from integration.services.state import (
     RemoteState,
     Scope,
 )
+from integration.services.wording import said
 
 
 def plan_channels(
@@ -41,7 +42,7 @@ def plan_channels(
     for group_id in sorted(desired.endings):
         planner.ending(managed.channels[group_id], desired.endings[group_id])
     for group_id, reason in sorted(desired.undecided.items()):
-        planner.result.skips.append(Skip(f"group {group_id}", reason))
+        planner.result.skips.append(Skip(said("group {id}", id=group_id), reason))
     return planner.result
 
 
@@ -71,7 +72,7 @@ class _ChannelPlanner:
         if not self.one_person:
             self._missing(wanted)
         elif any(self.scope.has_user(user_id) for user_id in wanted.members):
-            self._skip(wanted, f"the channel does not exist: {NEEDS_COURSE}")
+            self._leave_to_course(wanted, said("the channel does not exist: sync the course once"))
 
     # --- a channel has to be found or made --------------------------------------------------------
 
@@ -114,9 +115,9 @@ class _ChannelPlanner:
         ours = room.moodle_group == wanted.group_id
         self.linked_rooms.add(room.room_id)
         reason = (
-            "made by an earlier run that was cut off"
+            said("made by an earlier run that was cut off")
             if ours
-            else "has the wanted name and was created by our account"
+            else said("has the wanted name and was created by our account")
         )
         ids = (wanted.group_id, wanted.course_id)
         self.result.operations.append(
@@ -131,10 +132,10 @@ class _ChannelPlanner:
         self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel, *, all_ours: bool
     ) -> None:
         if room.archived and link.ended is not Ending.ARCHIVE:
-            self._skip(wanted, "the channel was archived in Rocket.Chat by somebody else")
+            self._skip(wanted, said("the channel was archived in Rocket.Chat by somebody else"))
             return
         if room.archived and self.one_person:
-            self._skip(wanted, f"the channel is archived: {NEEDS_COURSE}")
+            self._leave_to_course(wanted, said("the channel is archived: sync the course once"))
             return
         if not self.one_person:
             self._bring_back(wanted, link, room)
@@ -170,7 +171,7 @@ class _ChannelPlanner:
                 wanted.name,
                 room.name,
                 room.room_id,
-                "the name follows Moodle",
+                said("the name follows Moodle"),
             )
         )
 
@@ -186,7 +187,7 @@ class _ChannelPlanner:
                 room.room_id,
                 wanted.topic,
                 room.topic,
-                "the topic follows Moodle",
+                said("the topic follows Moodle"),
             )
         )
 
@@ -199,7 +200,7 @@ class _ChannelPlanner:
         ids = (link.group_id, link.course_id, link.name, link.room_id)
         if end.ending is Ending.KEEP:
             self.result.skips.append(
-                Skip(link.name, f"{end.reason}: left as it is", link.course_id)
+                Skip(link.name, said("{reason}: left as it is", reason=end.reason), link.course_id)
             )
         elif end.ending is Ending.ARCHIVE and not room.archived:
             if room.read_only and link.ended is Ending.READ_ONLY:
@@ -214,25 +215,35 @@ class _ChannelPlanner:
     def _why(self, wanted: DesiredChannel) -> str:
         course = self.moodle.courses[wanted.course_id]
         group = self.moodle.groups[wanted.group_id]
-        return f"group '{group.name}' of course {course.shortname} is to have a channel"
+        return said(
+            "group '{group}' of course {course} is to have a channel",
+            group=group.name,
+            course=course.shortname,
+        )
 
     def _skip(self, wanted: DesiredChannel, reason: str) -> None:
         self.result.skips.append(Skip(wanted.name, reason, wanted.course_id))
 
+    def _leave_to_course(self, wanted: DesiredChannel, reason: str) -> None:
+        self.result.skips.append(Skip(wanted.name, reason, wanted.course_id, needs_course=True))
+
     def _name_taken(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
         whose = (
-            "belongs to another group"
+            said("belongs to another group")
             if room.room_id in self.linked_rooms
-            else "is not managed by rcsync"
+            else said("is not managed by rcsync")
         )
+        people = room.users_count
         self.result.conflicts.append(
             Conflict(
                 ConflictKind.CHANNEL_NAME_TAKEN,
                 None,
                 wanted.group_id,
-                f"{self._why(wanted)} named {wanted.name}",
-                f"a room of that name exists ({room.users_count} members) and {whose}",
+                said("{why} named {name}", why=self._why(wanted), name=wanted.name),
+                said("a room of that name exists ({n} members) and {whose}", n=people, whose=whose),
                 room.room_id,
-                "Link the group to that room, rename the room, or change the naming template.",
+                said(
+                    "Link the group to that room, rename the room, or change the naming template."
+                ),
             )
         )

@@ -30,15 +30,14 @@ class Conflict:
     advice: str
 
 
-NEEDS_COURSE = "sync the course once"
-"""How the reason of a skip ends where a run for a person could not do what one for the course can.
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Something that was left as it is, and why. No failure."""
+    """Something that was left as it is, and why. No failure.
+
+    `needs_course`: a run for the whole course can do what this one, for a person, could not.
+    """
 
     subject: str
     reason: str
     course_id: int | None = None
+    needs_course: bool = False

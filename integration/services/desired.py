@@ -21,6 +21,7 @@ from integration.services.state import (
     RoomRole,
     Scope,
 )
+from integration.services.wording import said
 
 MEMBERS_HIDDEN_FROM = 2  # mdl_groups.visibility: 2 own membership only, 3 nobody
 
@@ -114,35 +115,36 @@ def desire(
     )
 
 
-def choose(
-    group: Group,
-    moodle: MoodleState,  # noqa: ARG001  # for rules about the group's course
-    policy: Policy,
-) -> tuple[bool, str]:
+def choose(group: Group, policy: Policy) -> tuple[bool, str]:
     """Whether the group gets a channel, and why or why not.
 
     PatternTimeout when that is undecided.
     """
     if group.visibility >= MEMBERS_HIDDEN_FROM and not policy.hidden_member_lists:
-        return False, "Moodle hides the member list of this group, and a channel would show it"
+        return False, said(
+            "Moodle hides the member list of this group, and a channel would show it"
+        )
     decision = decide(group.name, policy.patterns)
     return decision.chosen, _decision_in_words(decision)
 
 
 def _decision_in_words(decision: Decision) -> str:
     if decision.by is None:
-        return "no include pattern matches the name"
-    kind = "exclude" if decision.by.exclude else "include"
-    return f"matches the {kind} pattern {decision.by.text}"
+        return said("no include pattern matches the name")
+    if decision.by.exclude:
+        return said("matches the exclude pattern {pattern}", pattern=decision.by.text)
+    return said("matches the include pattern {pattern}", pattern=decision.by.text)
 
 
 def _check_roles(moodle: MoodleState, policy: Policy) -> None:
     unknown = sorted(role_id for role_id in policy.roles if role_id not in moodle.role_names)
     if unknown:
         raise ConfigurationError(
-            f"Moodle has no role with the id {', '.join(map(str, unknown))}, "
-            "which is among the included roles.",
-            hint="Remove it under Included roles or switch it off. Nothing was changed.",
+            said(
+                "Moodle has no role with the id {id}, which is among the included roles.",
+                id=", ".join(map(str, unknown)),
+            ),
+            hint=said("Remove it under Included roles or switch it off. Nothing was changed."),
         )
 
 
@@ -164,7 +166,7 @@ def _choose(
             unchosen[group.group_id] = DesiredEnding(Ending.KEEP, missing)
             continue
         try:
-            is_chosen, reason = choose(group, moodle, policy)
+            is_chosen, reason = choose(group, policy)
         except PatternTimeout as error:
             undecided[group.group_id] = str(error)
             continue
@@ -178,18 +180,22 @@ def _choose(
 def _nothing_chosen_because(policy: Policy) -> str:
     """What a policy without a choice lacks, "" when it has one. Nobody chose to empty channels."""
     if not policy.roles:
-        return "no role is included"
+        return said("no role is included")
     if all(pattern.exclude for pattern in policy.patterns):
-        return "there is no include pattern"
+        return said("there is no include pattern")
     return ""
 
 
 def _course_ending(course: Course, now: int, policy: Policy) -> DesiredEnding | None:
     """What the course itself does to all of its channels; the first that applies."""
     cases = (
-        (not course.visible, policy.on_course_hidden, "the course is hidden"),
-        (not course.category_visible, policy.on_category_hidden, "the course category is hidden"),
-        (0 < course.enddate < now, policy.on_course_ended, "the course has ended"),
+        (not course.visible, policy.on_course_hidden, said("the course is hidden")),
+        (
+            not course.category_visible,
+            policy.on_category_hidden,
+            said("the course category is hidden"),
+        ),
+        (0 < course.enddate < now, policy.on_course_ended, said("the course has ended")),
     )
     for applies, ending, reason in cases:
         if applies and ending is not None:
@@ -327,14 +333,15 @@ def _activity(
     if person.user_id not in standing.active_somewhere:
         return (
             policy.deactivation is not Deactivation.ENROLMENT,
-            "has no active enrolment in any integrated course",
+            said("has no active enrolment in any integrated course"),
         )
     if not policy.deactivates_without_role or person.user_id in standing.with_role:
-        return True, "has an active enrolment in an integrated course"
+        return True, said("has an active enrolment in an integrated course")
     if scope.courses is None:
-        return False, "holds no included role in any integrated course"
+        return False, said("holds no included role in any integrated course")
     # Roles in the other courses were not read: the account stays as it is until a full pass.
-    return not (known and known.deactivated), "may hold an included role in another course"
+    asleep = known is not None and known.deactivated
+    return not asleep, said("may hold an included role in another course")
 
 
 def _endings(
@@ -356,7 +363,9 @@ def _endings(
 
 def _gone(channel: ManagedChannel, moodle: MoodleState, policy: Policy) -> DesiredEnding:
     if channel.course_id not in moodle.integrated:
-        return DesiredEnding(policy.on_course_removed, "the course is not integrated any more")
+        return DesiredEnding(
+            policy.on_course_removed, said("the course is not integrated any more")
+        )
     if channel.course_id not in moodle.courses:
-        return DesiredEnding(policy.on_course_deleted, "the course was deleted in Moodle")
-    return DesiredEnding(policy.on_group_deleted, "the group was deleted in Moodle")
+        return DesiredEnding(policy.on_course_deleted, said("the course was deleted in Moodle"))
+    return DesiredEnding(policy.on_group_deleted, said("the group was deleted in Moodle"))

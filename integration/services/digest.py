@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integration.models import IntegrationSettings, Notice, SyncOperation, SyncRun
+from integration.services.translation import local
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +59,11 @@ def compose(failures: Sequence[SyncOperation]) -> str:
         "\n  ".join(
             line
             for line in (
-                row.description,
-                _("Why: %s") % row.reason,
-                _("Error: %s") % row.error,
+                local(row.description),
+                _("Why: %s") % local(row.reason),
+                _("Error: %s") % local(row.error),
                 _("Rocket.Chat said: %s") % row.answer if row.answer else "",
-                _("What to do: %s") % row.hint if row.hint else "",
+                _("What to do: %s") % local(row.hint) if row.hint else "",
             )
             if line
         )

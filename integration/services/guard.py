@@ -26,6 +26,7 @@ from integration.services.operations import (
 from integration.services.plan import Plan
 from integration.services.policy import Limits, Span, What
 from integration.services.state import Managed, Scope
+from integration.services.wording import listed, said
 
 
 class Holds(StrEnum):
@@ -48,17 +49,25 @@ class Breach:
     absolute: int | None = None
 
     def __str__(self) -> str:
-        share = 100 * self.count // max(self.managed, 1)
+        return str(self.in_words())
+
+    def in_words(self) -> str:
         limits = [f"{self.percent} %"] if self.percent is not None else []
         limits += [str(self.absolute)] if self.absolute is not None else []
-        limit = " and ".join(limits)
-        return f"{self.count} of {self.managed} {self.what} ({share} %); the limit is {limit}"
+        return said(
+            "{count} of {managed} {what} ({share} %); the limit is {limit}",
+            count=self.count,
+            managed=self.managed,
+            what=self.what,
+            share=100 * self.count // max(self.managed, 1),
+            limit=listed(limits),
+        )
 
 
 WORDS = {
-    What.MEMBERSHIPS: "managed memberships would be removed",
-    What.ACCOUNTS: "managed accounts would be deactivated",
-    What.CHANNELS: "managed channels would be archived or become read-only",
+    What.MEMBERSHIPS: said("managed memberships would be removed"),
+    What.ACCOUNTS: said("managed accounts would be deactivated"),
+    What.CHANNELS: said("managed channels would be archived or become read-only"),
 }
 
 
@@ -135,7 +144,7 @@ def _in_courses(
         if course is None or what is None:
             continue
         total = _managed(managed, Scope(courses=frozenset({course})))
-        words = f"{WORDS[what]} in course {course}"
+        words = said("{what} in course {course}", what=WORDS[what], course=course)
         yield from _over(limits, what, Span.COURSE, number, total[what], words)
 
 
@@ -147,7 +156,7 @@ def _in_a_day(removals: Iterable[Operation], managed: Managed, limits: Limits) -
     for what in What:
         lately = managed.removed_lately.get(what, 0)
         if count[what] and lately:
-            words = f"{WORDS[what]} within 24 hours"
+            words = said("{what} within 24 hours", what=WORDS[what])
             before = total[what] + (lately if what is What.MEMBERSHIPS else 0)
             yield from _over(limits, what, Span.DAY, count[what] + lately, before, words)
 
@@ -177,7 +186,9 @@ def _wrong_server(plan: Plan, managed: Managed, scope: Scope, limits: Limits) ->
     if not (plan.vanished_accounts or plan.vanished_channels or _again(plan)):
         return
     total = _managed(managed, scope)
-    words = "managed accounts do not exist any more on this server and would be made or found again"
+    words = said(
+        "managed accounts do not exist any more on this server and would be made or found again"
+    )
     yield from _over(
         limits,
         What.ACCOUNTS,
@@ -187,7 +198,7 @@ def _wrong_server(plan: Plan, managed: Managed, scope: Scope, limits: Limits) ->
         words,
         "vanished/accounts",
     )
-    words = "managed channels do not exist any more on this server"
+    words = said("managed channels do not exist any more on this server")
     count = len(plan.vanished_channels)
     yield from _over(
         limits, What.CHANNELS, Span.RUN, count, total[What.CHANNELS], words, "vanished/channels"

@@ -20,6 +20,7 @@ from integration.services.operations import (
 )
 from integration.services.policy import MissingAccounts, Policy
 from integration.services.state import Managed, ManagedAccount, RemoteAccount, RemoteState
+from integration.services.wording import said
 
 PROTECTED_KINDS = frozenset({"bot", "app"})
 PROTECTED_ROLES = frozenset({"admin", "bot", "app"})
@@ -130,7 +131,10 @@ class _Matcher:
             self.result.skips.append(
                 Skip(
                     known.username,
-                    f"{account.reason}, but the account is protected: it stays active",
+                    said(
+                        "{reason}, but the account is protected: it stays active",
+                        reason=account.reason,
+                    ),
                 )
             )
         elif link.created or self.policy.deactivate_adopted:
@@ -160,7 +164,7 @@ class _Matcher:
                 email,
                 known.name,
                 known.emails[0] if known.emails else "",
-                "changed in Moodle",
+                said("changed in Moodle"),
             )
         )
 
@@ -175,7 +179,8 @@ class _Matcher:
         if holder is not None:
             self._found_by_email(account, holder)
         elif email in self.promised:
-            self._shared(account, f"the account of person {self.promised[email]} is being given it")
+            person = self.promised[email]
+            self._shared(account, said("the account of person {id} is being given it", id=person))
         elif (stranger := self.by_username.get(account.username.lower())) is not None:
             self._username_taken(account, stranger)
         else:
@@ -189,16 +194,16 @@ class _Matcher:
         ):
             self._email_taken(account, holder)
         elif self.sharers[account.email.lower()] > 1 and not same_name:
-            self._shared(account, f"account {holder.username} has it")
+            self._shared(account, said("account {who} has it", who=holder.username))
         else:
             self._adopt(account, holder)
 
     def _adopt(self, account: DesiredAccount, holder: RemoteAccount) -> None:
         made_by_us = account.user_id in self.managed.unfinished_accounts
         reason = (
-            "made by an earlier run that was cut off"
+            said("made by an earlier run that was cut off")
             if made_by_us
-            else f"has the same e-mail address ({account.email})"
+            else said("has the same e-mail address ({email})", email=account.email)
         )
         self.owner_of[holder.account_id] = account.user_id
         self.result.account_ids[account.user_id] = holder.account_id
@@ -215,7 +220,7 @@ class _Matcher:
             self.result.skips.append(
                 Skip(
                     account.name,
-                    "has no Rocket.Chat account, and the settings say not to create any",
+                    said("has no Rocket.Chat account, and the settings say not to create any"),
                 )
             )
             return
@@ -227,7 +232,7 @@ class _Matcher:
                 account.username,
                 account.name,
                 account.email,
-                "has no Rocket.Chat account yet; " + account.reason,
+                said("has no Rocket.Chat account yet; {reason}", reason=account.reason),
             )
         )
 
@@ -244,9 +249,9 @@ class _Matcher:
         self._conflict(
             ConflictKind.EMAIL_MISSING,
             account,
-            "needs an e-mail address for every account",
+            said("needs an e-mail address for every account"),
             "",
-            "Enter an address in Moodle, or link the person to an account by hand.",
+            said("Enter an address in Moodle, or link the person to an account by hand."),
         )
 
     def _shared(self, account: DesiredAccount, other: str) -> None:
@@ -255,26 +260,40 @@ class _Matcher:
             account,
             other,
             "",
-            "Several people have this address in Moodle. Give each an own one, or link by hand.",
+            said(
+                "Several people have this address in Moodle. Give each an own one, or link by hand."
+            ),
         )
 
     def _email_taken(self, account: DesiredAccount, holder: RemoteAccount | None) -> None:
         self._conflict(
             ConflictKind.EMAIL_TAKEN,
             account,
-            f"account {holder.username} has it" if holder else "several people are to have it",
+            said("account {who} has it", who=holder.username)
+            if holder
+            else said("several people are to have it"),
             holder.account_id if holder else "",
-            "Two people cannot share an account. Correct the address on one side, or link by hand.",
+            said(
+                "Two people cannot share an account. Correct the address on one side, or link by "
+                "hand."
+            ),
         )
 
     def _username_taken(self, account: DesiredAccount, holder: RemoteAccount) -> None:
-        addresses = ", ".join(holder.emails) or "no e-mail"
+        addresses = ", ".join(holder.emails) or said("no e-mail")
         self._conflict(
             ConflictKind.USERNAME_TAKEN,
             account,
-            f"account {holder.username} ({addresses}) has this username",
+            said(
+                "account {who} ({addresses}) has this username",
+                who=holder.username,
+                addresses=addresses,
+            ),
             holder.account_id,
-            "If it is the same person, link them or make the addresses agree; if not, rename one.",
+            said(
+                "If it is the same person, link them or make the addresses agree; if not, rename "
+                "one."
+            ),
         )
 
     def _inactive(self, account: DesiredAccount, holder: RemoteAccount) -> None:
@@ -282,12 +301,17 @@ class _Matcher:
         self._conflict(
             ConflictKind.ACCOUNT_INACTIVE,
             account,
-            f"account {holder.username} was deactivated there, not by rcsync",
+            said("account {who} was deactivated there, not by rcsync", who=holder.username),
             holder.account_id,
-            "Activate it in Rocket.Chat if the person is to take part.",
+            said("Activate it in Rocket.Chat if the person is to take part."),
         )
 
 
 def _in_moodle(account: DesiredAccount) -> str:
-    address = account.email or "no e-mail"
-    return f"{account.name}, username {account.username}, {address} (id {account.user_id})"
+    return said(
+        "{name}, username {username}, {email} (id {id})",
+        name=account.name,
+        username=account.username,
+        email=account.email or said("no e-mail"),
+        id=account.user_id,
+    )

@@ -31,6 +31,7 @@ from integration.services.state import (
     RoomRole,
     Scope,
 )
+from integration.services.wording import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,16 +237,20 @@ class MemberPlanner:
         account = self.remote.accounts.get(self._account_id(user_id))
         if account is None:
             return  # the account is gone, and its memberships went with it
-        why = self.standing.why_not_member(wanted.group_id, user_id)
+        who, why = account.username, self.standing.why_not_member(wanted.group_id, user_id)
         if user_id not in self.standing.moodle.people:
-            self._skip(wanted, f"{account.username} stays: Moodle has no row of person {user_id}")
+            self._skip(
+                wanted, said("{who} stays: Moodle has no row of person {id}", who=who, id=user_id)
+            )
         elif not row.ours:
             if room.members is not None:  # said when somebody looked, not in every run
-                self._skip(wanted, f"{account.username} was added by hand and stays ({why})")
+                self._skip(
+                    wanted, said("{who} was added by hand and stays ({why})", who=who, why=why)
+                )
         elif is_protected(account, self.remote.bot_id, self.policy):
-            self._skip(wanted, f"{account.username} is protected and stays ({why})")
+            self._skip(wanted, said("{who} is protected and stays ({why})", who=who, why=why))
         elif self.standing.cause(wanted.group_id, user_id) in self.policy.members_kept:
-            self._skip(wanted, f"{account.username} stays by the settings ({why})")
+            self._skip(wanted, said("{who} stays by the settings ({why})", who=who, why=why))
         else:
             self.result.operations.append(
                 RemoveMember(

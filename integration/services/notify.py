@@ -22,6 +22,7 @@ from integration.services.errors import SyncError
 from integration.services.keeper import CANCELLED
 from integration.services.ledger.approvals import was_rejected
 from integration.services.rocketchat import connect
+from integration.services.translation import local
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +75,8 @@ def _runs(settings: IntegrationSettings) -> State:
         "n": len(failed),
         "id": run.pk,
         "status": run.get_status_display(),
-        "message": run.message,
-        "hint": run.hint,
+        "message": local(run.message),
+        "hint": local(run.hint),
     }
     return State(bad or _is_bad("runs"), _("rcsync: runs keep failing"), text.strip())
 
@@ -94,8 +95,8 @@ def _quarantine(_settings: IntegrationSettings) -> State:
     text = _("Run %(id)d: %(count)d operations wait for approval. %(message)s %(hint)s") % {
         "id": run.pk,
         "count": run.held_count,
-        "message": run.message,
-        "hint": run.hint,
+        "message": local(run.message),
+        "hint": local(run.hint),
     }
     return State(True, _("rcsync: removals wait for approval"), text.strip())
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, assert_never
 
 from integration.services.state import RoomRole
+from integration.services.wording import counted, joined, said
 
 
 class Joiner(NamedTuple):
@@ -243,22 +244,29 @@ for a name.
 
 WAVE_OF = {kind: number for number, wave in enumerate(WAVES) for kind in wave}
 LABELS = {
-    "adopt_account": "adopt account",
-    "create_account": "create account",
-    "update_account": "update account",
-    "activate": "activate account",
-    "deactivate": "deactivate account",
-    "adopt_channel": "adopt channel",
-    "create_channel": "create channel",
-    "rename_channel": "rename channel",
-    "set_topic": "set topic",
-    "set_read_only": "make read-only",
-    "add_members": "add members",
-    "remove_member": "remove member",
-    "set_room_role": "give room role",
-    "unset_room_role": "take room role",
-    "archive": "archive channel",
-    "unarchive": "unarchive channel",
+    "adopt_account": said("adopt account"),
+    "create_account": said("create account"),
+    "update_account": said("update account"),
+    "activate": said("activate account"),
+    "deactivate": said("deactivate account"),
+    "adopt_channel": said("adopt channel"),
+    "create_channel": said("create channel"),
+    "rename_channel": said("rename channel"),
+    "set_topic": said("set topic"),
+    "set_read_only": said("make read-only"),
+    "add_members": said("add members"),
+    "remove_member": said("remove member"),
+    "set_room_role": said("give room role"),
+    "unset_room_role": said("take room role"),
+    "archive": said("archive channel"),
+    "unarchive": said("unarchive channel"),
+}
+
+ROLES = {
+    RoomRole.MEMBER: said("member"),
+    RoomRole.LEADER: said("leader"),
+    RoomRole.MODERATOR: said("moderator"),
+    RoomRole.OWNER: said("owner"),
 }
 
 
@@ -279,49 +287,63 @@ def describe(operation: Operation) -> str:  # noqa: C901  # one line for each ki
     """The operation in one line, without its reason."""
     match operation:
         case CreateAccount(username=username, name=name, email=email):
-            return f"create account {username} ({name}, {email})"
-        case AdoptAccount(username=username, created=created):
-            return f"{'store' if created else 'adopt'} account {username}"
+            return said(
+                "create account {who} ({name}, {email})", who=username, name=name, email=email
+            )
+        case AdoptAccount(username=username, created=True):
+            return said("store account {who}", who=username)
+        case AdoptAccount(username=username):
+            return said("adopt account {who}", who=username)
         case UpdateAccount(username=username):
-            return f"update account {username}: {', '.join(_changes(operation))}"
+            changes = joined(", ", _changes(operation))
+            return said("update account {who}: {changes}", who=username, changes=changes)
         case Activate(username=username):
-            return f"activate account {username}"
+            return said("activate account {who}", who=username)
         case Deactivate(username=username):
-            return f"deactivate account {username}"
+            return said("deactivate account {who}", who=username)
         case CreateChannel(name=name, joiners=joiners):
-            return f"create channel {name} with {_people(len(joiners))}"
+            people = _people(len(joiners))
+            return said("create channel {channel} with {people}", channel=name, people=people)
         case AdoptChannel(name=name):
-            return f"adopt channel {name}"
+            return said("adopt channel {channel}", channel=name)
         case RenameChannel(name=name, old_name=old_name):
-            return f"rename channel {old_name} to {name}"
+            return said("rename channel {channel} to {name}", channel=old_name, name=name)
         case SetTopic(name=name, topic=topic):
-            return f"set topic of {name}: {topic}"
-        case SetReadOnly(name=name, read_only=read_only):
-            return f"make {name} {'read-only' if read_only else 'writable again'}"
+            return said("set topic of {channel}: {topic}", channel=name, topic=topic)
+        case SetReadOnly(name=name, read_only=True):
+            return said("make {channel} read-only", channel=name)
+        case SetReadOnly(name=name):
+            return said("make {channel} writable again", channel=name)
         case AddMembers(name=name, joiners=joiners):
-            return f"add {_people(len(joiners))} to {name}"
+            return said("add {people} to {channel}", people=_people(len(joiners)), channel=name)
         case RemoveMember(name=name, username=username):
-            return f"remove {username} from {name}"
+            return said("remove {who} from {channel}", who=username, channel=name)
         case SetRoomRole(name=name, role=role, username=username):
-            return f"make {username} {role.value} of {name}"
+            held = ROLES[role]
+            return said("make {who} {role} of {channel}", who=username, role=held, channel=name)
         case UnsetRoomRole(name=name, role=role, username=username):
-            return f"make {username} no longer {role.value} of {name}"
+            held = ROLES[role]
+            return said(
+                "make {who} no longer {role} of {channel}", who=username, role=held, channel=name
+            )
         case Archive(name=name):
-            return f"archive channel {name}"
+            return said("archive channel {channel}", channel=name)
         case Unarchive(name=name):
-            return f"unarchive channel {name}"
+            return said("unarchive channel {channel}", channel=name)
         case _:
             assert_never(operation)
 
 
 def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count} people"
+    return counted("{n} person", "{n} people", count)
 
 
 def _changes(operation: UpdateAccount) -> list[str]:
-    changes = []
+    changes: list[str] = []
     if operation.name is not None:
-        changes.append(f"name {operation.old_name!r} -> {operation.name!r}")
+        old, new = repr(operation.old_name), repr(operation.name)
+        changes.append(said("name {old} -> {new}", old=old, new=new))
     if operation.email is not None:
-        changes.append(f"e-mail {operation.old_email!r} -> {operation.email!r}")
+        old, new = repr(operation.old_email), repr(operation.email)
+        changes.append(said("e-mail {old} -> {new}", old=old, new=new))
     return changes

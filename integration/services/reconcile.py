@@ -6,13 +6,13 @@ command line is an argument. Nothing decides while it writes.
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from integration.services.apply import Applied, Journal, apply_plan
 from integration.services.collector import garbage_collector_paused
 from integration.services.desired import Desired, desire
-from integration.services.endings import hold_back
+from integration.services.endings import Waiting, hold_back
 from integration.services.errors import StalePlan
 from integration.services.guard import Breach, Holds, breaches
 from integration.services.operations import Operation
@@ -23,12 +23,13 @@ from integration.services.quarantine import NOTHING_APPROVED, Approval, split
 from integration.services.report import Result, RunReport, RunStatus
 from integration.services.sizes import Size, shrunk, sizes
 from integration.services.state import Managed, MoodleState, RemoteState, Scope
+from integration.services.wording import said
 
 logger = logging.getLogger(__name__)
 
 
-class Ledger(Journal, Protocol):
-    """Our own tables: what is managed, and the record of what happens."""
+class Records(Protocol):
+    """What our own tables know."""
 
     def managed(self, scope: Scope) -> Managed:
         """All accounts and channels; the members of the channels in `scope`."""
@@ -37,6 +38,10 @@ class Ledger(Journal, Protocol):
     def integrated(self) -> Collection[int]:
         """Moodle course ids."""
         ...
+
+
+class Ledger(Records, Journal, Protocol):
+    """Our own tables: what is managed, and the record of what happens."""
 
     def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
         """Store the plan before anything is written. `held` will not be: it waits for a person."""
@@ -67,17 +72,17 @@ def reconcile(  # noqa: PLR0913  # everything that differs between its callers
     StalePlan that the plan is not the reviewed one any more.
     """
     with garbage_collector_paused():
-        managed, moodle, plan = _compare(scope, policy, source, remote, ledger, audit)
-    plan, waiting = hold_back(plan, policy, managed.pending, moodle.read_at)
+        seen = compare(scope, policy, source, remote, ledger, audit=audit)
+    plan, managed = seen.plan, seen.managed
     if expect_digest and plan.digest != expect_digest:
         raise StalePlan(
-            "The plan has changed since it was shown.",
-            hint="Look at the new plan and confirm that one.",
+            said("The plan has changed since it was shown."),
+            hint=said("Look at the new plan and confirm that one."),
         )
-    size = sizes(moodle, scope)
+    size = sizes(seen.moodle, scope)
     passed = _breaches(plan, managed, scope, policy.limits, approval, size)
     if dry_run:
-        return RunReport(plan, RunStatus.PLANNED, breaches=passed, waiting=waiting, sizes=size)
+        return RunReport(plan, RunStatus.PLANNED, breaches=passed, waiting=seen.waiting, sizes=size)
     parts = split(plan, () if force else passed, policy.limits, approval.operations)
     ledger.planned(plan, held=parts.held)
     waits = bool(parts.held) or (not force and any(b.holds is Holds.EVERYTHING for b in passed))
@@ -96,7 +101,7 @@ def reconcile(  # noqa: PLR0913  # everything that differs between its callers
         passed,
         applied.stopped_because,
         parts.held,
-        waiting,
+        seen.waiting,
         size,
     )
 
@@ -128,21 +133,41 @@ def status_of(applied: Applied, *, waits: bool) -> RunStatus:
     return RunStatus.DONE
 
 
-def _compare(
-    scope: Scope, policy: Policy, source: Source, remote: Remote, ledger: Ledger, audit: bool
-) -> tuple[Managed, MoodleState, Plan]:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All that was read, and what follows. `waiting` has days of grace and is not in the plan."""
+
+    managed: Managed
+    moodle: MoodleState
+    desired: Desired
+    remote: RemoteState
+    plan: Plan
+    waiting: tuple[Waiting, ...]
+
+
+def compare(
+    scope: Scope,
+    policy: Policy,
+    source: Source,
+    remote: Remote,
+    records: Records,
+    *,
+    audit: bool = False,
+) -> Comparison:
     """Read the ledger, Moodle and Rocket.Chat, in this order, and plan."""
-    managed = ledger.managed(scope)
+    managed = records.managed(scope)
     remote.begin()  # not before the ledger: another run's new account would seem to have vanished
     moodle = source.read(
-        scope, integrated=ledger.integrated(), linked_users=_concerned(managed, scope)
+        scope, integrated=records.integrated(), linked_users=concerned(managed, scope)
     )
     desired = desire(moodle, policy, remote.name_rules(), managed, scope)
     found = _read_remote(remote, desired, managed, scope, audit)
-    return managed, moodle, make_plan(desired, found, managed, policy, scope)
+    plan = make_plan(desired, found, managed, policy, scope)
+    plan, waiting = hold_back(plan, policy, managed.pending, moodle.read_at)
+    return Comparison(managed, moodle, desired, found, plan, waiting)
 
 
-def _concerned(managed: Managed, scope: Scope) -> set[int]:
+def concerned(managed: Managed, scope: Scope) -> set[int]:
     """People the scope is about although they may be in no group of it any more."""
     if scope.users is not None:
         return set(scope.users)

@@ -10,8 +10,14 @@ from typing import NamedTuple
 from integration.services.guard import Breach, Holds
 from integration.services.policy import Limits
 from integration.services.state import MoodleState, Scope
+from integration.services.wording import said
 
-COUNTED = ("groups", "members", "enrolments", "roles")
+COUNTED = {
+    "groups": said("groups"),
+    "members": said("members"),
+    "enrolments": said("enrolments"),
+    "roles": said("roles"),
+}
 OTHER_NAMES_FROM = 3  # fewer courses than this may all be renamed at once
 
 
@@ -59,15 +65,15 @@ def shrunk(
     if scope.users is not None:
         return
     known = [number for number in before if scope.has_course(number)]
-    for column in COUNTED:
+    for column, rows in COUNTED.items():
         was = sum(getattr(before[number], column) for number in known)
         is_ = sum(getattr(now[number], column) for number in known if number in now)
         if was >= limits.shrink_from and is_ * 100 < was * (100 - limits.shrink_percent):
-            what = f"{column} that Moodle had at the last good run are not there"
+            what = said("{rows} that Moodle had at the last good run are not there", rows=rows)
             yield Breach(
                 what, was - is_, was, limits.shrink_percent, f"source/{column}", Holds.EVERYTHING
             )
     other = sum(number not in now or now[number].name != before[number].name for number in known)
     if len(known) >= OTHER_NAMES_FROM and other * 2 > len(known):
-        what = "courses are gone or have another name (is it the right database?)"
+        what = said("courses are gone or have another name (is it the right database?)")
         yield Breach(what, other, len(known), 50, "source/courses", Holds.EVERYTHING)

@@ -16,6 +16,7 @@ from integration.services.state import (
     Person,
     RoomRole,
 )
+from integration.services.wording import joined, listed, said
 
 ACTIVE = 0  # mdl_user_enrolments.status and mdl_enrol.status are upside down: 0 is on
 _NO_ROWS: tuple[Enrolment, ...] = ()
@@ -41,14 +42,14 @@ def _any_active(rows: Iterable[Enrolment], now: int) -> bool:
 def unusable_because(person: Person) -> str:
     """Why Moodle itself would not let the person in, "" when it would (mdl_user)."""
     if person.deleted:
-        return "deleted in Moodle"
+        return said("deleted in Moodle")
     if person.suspended:
-        return "suspended in Moodle"
+        return said("suspended in Moodle")
     if not person.confirmed:
-        return "not confirmed in Moodle"
+        return said("not confirmed in Moodle")
     if person.auth == "nologin":
-        return "may not log in to Moodle (authentication 'nologin')"
-    return "the guest user" if person.guest else ""
+        return said("may not log in to Moodle (authentication 'nologin')")
+    return said("the guest user") if person.guest else ""
 
 
 class Standing:
@@ -147,9 +148,11 @@ class Standing:
             for role_id in self.role_ids(course, user_id)
             if role_id in self.roles
         ]
-        return (
-            f"member of group '{group.name}'; active by {' and '.join(methods)} enrolment; "
-            f"role {', '.join(roles)}"
+        return said(
+            "member of group '{group}'; active by {methods} enrolment; role {roles}",
+            group=group.name,
+            methods=listed(methods),
+            roles=", ".join(roles),
         )
 
     def why_not_member(self, group_id: int, user_id: int) -> str:
@@ -157,20 +160,21 @@ class Standing:
         person = self.moodle.people.get(user_id)
         group = self.moodle.groups.get(group_id)
         if person is None:
-            return "not found in Moodle"
+            return said("not found in Moodle")
         if reason := unusable_because(person):
             return reason
         if group is None:
-            return "the group does not exist any more"
+            return said("the group does not exist any more")
         if user_id not in self.moodle.group_members.get(group_id, ()):
-            return f"no longer in group '{group.name}'" + self._enrolment_note(group, user_id)
+            return self._why_not_in(group, user_id)
         if user_id not in self.active_in(group.course_id):
             return self.why_not_active(group.course_id, user_id)
         held = [
             self.moodle.role_names.get(role_id, str(role_id))
             for role_id in self.role_ids(self.moodle.courses[group.course_id], user_id)
         ]
-        return f"holds no included role (has: {', '.join(held) or 'none'})"
+        has = ", ".join(held) or said("none")
+        return said("holds no included role (has: {roles})", roles=has)
 
     def cause(self, group_id: int, user_id: int) -> Cause | None:
         """Why somebody who is still in the group does not count; None for who left it, or is
@@ -194,8 +198,8 @@ class Standing:
         """Why none of the person's enrolments in the course counts now."""
         rows = self._rows(course_id, user_id)
         if not rows:
-            return "not enrolled in the course any more"
-        return "; ".join(sorted({_why_not(row, self.moodle.read_at) for row in rows}))
+            return said("not enrolled in the course any more")
+        return joined("; ", sorted({_why_not(row, self.moodle.read_at) for row in rows}))
 
     def role_ids(self, course: Course, user_id: int) -> tuple[int, ...]:
         """Every role of the person in the course, its categories and the site, the default role
@@ -225,10 +229,11 @@ class Standing:
     def _rows(self, course_id: int, user_id: int) -> tuple[Enrolment, ...]:
         return self.moodle.enrolments.get(course_id, {}).get(user_id, _NO_ROWS)
 
-    def _enrolment_note(self, group: Group, user_id: int) -> str:
+    def _why_not_in(self, group: Group, user_id: int) -> str:
+        left = said("no longer in group '{group}'", group=group.name)
         if user_id in self.active_in(group.course_id):
-            return ""
-        return f"; {self.why_not_active(group.course_id, user_id)}"
+            return left
+        return joined("; ", [left, self.why_not_active(group.course_id, user_id)])
 
 
 def _strength(role: RoomRole) -> int:
@@ -237,12 +242,13 @@ def _strength(role: RoomRole) -> int:
 
 def _why_not(row: Enrolment, now: int) -> str:
     if row.method_status != ACTIVE:
-        return f"the enrolment method '{row.method}' is switched off"
+        return said("the enrolment method '{method}' is switched off", method=row.method)
     if row.status != ACTIVE:
-        return f"the {row.method} enrolment is suspended"
+        return said("the {method} enrolment is suspended", method=row.method)
     if row.timestart >= now:
-        return f"the {row.method} enrolment begins on {_day(row.timestart)}"
-    return f"the {row.method} enrolment ended on {_day(row.timeend)}"
+        begin = _day(row.timestart)
+        return said("the {method} enrolment begins on {day}", method=row.method, day=begin)
+    return said("the {method} enrolment ended on {day}", method=row.method, day=_day(row.timeend))
 
 
 def _day(seconds: int) -> str:
@@ -250,4 +256,4 @@ def _day(seconds: int) -> str:
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
     except (OverflowError, OSError, ValueError):
-        return f"second {seconds}"
+        return said("second {n}", n=seconds)

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from integration.fields import SaidField
 from integration.services.conflicts import ConflictKind
 from integration.tables.choices import choices
 
@@ -36,10 +37,10 @@ class Conflict(models.Model):
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.OPEN, db_index=True
     )
-    moodle_side = models.TextField(_("in Moodle"))
-    rocketchat_side = models.TextField(_("in Rocket.Chat"), blank=True)
+    moodle_side = SaidField(_("in Moodle"))
+    rocketchat_side = SaidField(_("in Rocket.Chat"), blank=True)
     remote_id = models.CharField(_("Rocket.Chat id"), max_length=64, blank=True)
-    advice = models.TextField(_("ways out"))
+    advice = SaidField(_("ways out"))
     first_seen = models.DateTimeField(_("first seen"), auto_now_add=True)
     last_seen = models.DateTimeField(_("last seen"))
     solved_at = models.DateTimeField(_("solved"), null=True, blank=True)

@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from integration.fields import SaidField, SaidJSONField
 from integration.services.operations import LABELS
 from integration.services.report import Result
 
@@ -56,14 +57,14 @@ class SyncRun(models.Model):
     done_count = models.PositiveIntegerField(_("finished operations"), default=0)
     failed_count = models.PositiveIntegerField(_("failures"), default=0)
     conflict_count = models.PositiveIntegerField(_("conflicts"), default=0)
-    skips = models.JSONField(_("left alone"), default=list)
-    conflicts = models.JSONField(_("conflicts found"), default=list)
+    skips = SaidJSONField(_("left alone"), default=list)
+    conflicts = SaidJSONField(_("conflicts found"), default=list)
     requests = models.JSONField(_("requests"), default=dict)
-    message = models.TextField(_("message"), blank=True)
-    hint = models.TextField(_("next step"), blank=True)
+    message = SaidField(_("message"), blank=True)
+    hint = SaidField(_("next step"), blank=True)
 
     # What waits for a person, and what was decided.
-    breaches = models.JSONField(_("limits passed"), default=list)
+    breaches = SaidJSONField(_("limits passed"), default=list)
     held_count = models.PositiveIntegerField(_("operations that wait"), default=0)
     decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
@@ -167,11 +168,11 @@ class SyncOperation(models.Model):
     moodle_user_id = models.BigIntegerField(_("Moodle user id"), null=True, blank=True)
     moodle_group_id = models.BigIntegerField(_("Moodle group id"), null=True, blank=True)
     moodle_course_id = models.BigIntegerField(_("Moodle course id"), null=True, blank=True)
-    description = models.TextField(_("what"))
-    reason = models.TextField(_("why"))
-    details = models.JSONField(_("details"), default=dict)
-    error = models.TextField(_("error"), blank=True)
-    hint = models.TextField(_("next step"), blank=True)
+    description = SaidField(_("what"))
+    reason = SaidField(_("why"))
+    details = SaidJSONField(_("details"), default=dict)
+    error = SaidField(_("error"), blank=True)
+    hint = SaidField(_("next step"), blank=True)
     answer = models.TextField(_("Rocket.Chat's answer"), blank=True)
     in_doubt = models.BooleanField(
         _("effect unknown"),

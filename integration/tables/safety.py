@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from integration.fields import SaidField
 from integration.watch import WatchedQuerySet
 
 
@@ -132,8 +133,8 @@ class PendingEnding(models.Model):
         _("Moodle course id"), null=True, blank=True, db_index=True
     )
     kind = models.CharField(_("operation"), max_length=20)
-    description = models.TextField(_("what"))
-    reason = models.TextField(_("why"))
+    description = SaidField(_("what"))
+    reason = SaidField(_("why"))
     since = models.BigIntegerField(_("since"), help_text=_("Unix seconds."))
     due = models.BigIntegerField(_("due"), help_text=_("Unix seconds."))
 

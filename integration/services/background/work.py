@@ -7,7 +7,6 @@ from django.conf import settings
 from integration.models import SyncRun
 from integration.services import heartbeat, runner
 from integration.services.background import crashes, parts, queue
-from integration.services.conflicts import NEEDS_COURSE
 from integration.services.errors import Busy
 from integration.services.keeper import OUT_OF_TIME
 from integration.services.report import RunReport
@@ -58,7 +57,7 @@ def _after_event(order: Order, run: SyncRun, report: RunReport) -> None:
     courses = {
         skip.course_id
         for skip in report.plan.skips
-        if skip.reason.endswith(NEEDS_COURSE) and skip.course_id is not None
+        if skip.needs_course and skip.course_id is not None
     }
     if courses:
         queue.enqueue(Order(order.kind, order.trigger, Scope(courses=frozenset(courses))))

@@ -10,8 +10,9 @@ from django.utils.translation import gettext
 
 from integration.models import AccountLink, ChannelLink
 from integration.services.desired import Desired, choose
+from integration.services.endings import Waiting
 from integration.services.errors import PatternTimeout
-from integration.services.operations import describe, group_of, user_of
+from integration.services.operations import Operation, describe, group_of, user_of
 from integration.services.plan import Plan
 from integration.services.policy import Policy
 from integration.services.standing import Standing, is_active, unusable_because
@@ -23,6 +24,7 @@ from integration.services.state import (
     Person,
     RemoteState,
 )
+from integration.services.translation import in_words, local
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class World:
     desired: Desired
     remote: RemoteState | None = None
     plan: Plan | None = None
+    waiting: tuple[Waiting, ...] = ()
     problem: str = ""
     standing: Standing = field(init=False)
 
@@ -61,7 +64,7 @@ def verdict(channels: Sequence[str]) -> Sentence:
 
 
 def account_sentence(person: Person) -> Sentence:
-    reason = unusable_because(person)
+    reason = local(unusable_because(person))
     values = {"username": person.username, "email": person.email or "—", "reason": reason}
     if reason:
         text = gettext("Username %(username)s, e-mail %(email)s. Does not count: %(reason)s.")
@@ -143,7 +146,7 @@ def groups(world: World, user_id: int) -> list[Sentence]:
             group_id in world.desired.channels
             and user_id not in world.desired.channels[group_id].members
         ):
-            reason = world.standing.why_not_member(group_id, user_id)
+            reason = local(world.standing.why_not_member(group_id, user_id))
             text = gettext("Yet not a member of this channel: %(reason)s.") % {"reason": reason}
             sentences.append(Sentence(text, "bad"))
     return sentences or [Sentence(gettext("Member of no group in an integrated course."), "bad")]
@@ -154,10 +157,10 @@ def pattern_sentence(world: World, group: Group | None) -> Sentence:
         return Sentence(gettext("The group does not exist in Moodle any more."), "bad")
     course = world.moodle.courses[group.course_id]
     try:
-        chosen, reason = choose(group, world.moodle, world.policy)
+        chosen, reason = choose(group, world.policy)
     except PatternTimeout as error:
-        return Sentence(str(error), "bad")
-    values = {"group": group.name, "course": course.shortname, "reason": reason}
+        return Sentence(in_words(error), "bad")
+    values = {"group": group.name, "course": course.shortname, "reason": local(reason)}
     text = gettext("Group “%(group)s” of %(course)s: %(reason)s.") % values
     return Sentence(text, "good" if chosen else "bad")
 
@@ -185,7 +188,7 @@ def remote_account(world: World, user_id: int) -> list[Sentence]:
             else gettext("Is not to be active: %(reason)s.")
         )
         sentences.append(
-            Sentence(text % {"reason": wanted.reason}, "good" if wanted.active else "bad")
+            Sentence(text % {"reason": local(wanted.reason)}, "good" if wanted.active else "bad")
         )
     return sentences
 
@@ -253,7 +256,7 @@ def members(world: World, group: Group | None) -> list[tuple[int, str, str]]:
             else world.standing.why_not_member(group.group_id, user_id)
         )
         sign = "✓" if inside else "✗"
-        rows.append((user_id, person.name if person else str(user_id), f"{sign} {why}"))
+        rows.append((user_id, person.name if person else str(user_id), f"{sign} {local(why)}"))
     return sorted(rows, key=lambda row: row[1].casefold())
 
 
@@ -265,20 +268,36 @@ def next_steps(
             Sentence(gettext("Cannot be said: %(problem)s") % {"problem": world.problem}, "bad")
         ]
     found = [
-        Sentence(f"{describe(o)} ({o.reason})")
+        Sentence(f"{local(describe(o))} ({local(o.reason)})")
         for o in world.plan.operations
-        if (group_id is not None and group_of(o) == group_id)
-        or (user_id is not None and (user_of(o) == user_id or _joins(o, user_id)))
+        if _is_about(o, user_id, group_id)
     ]
+    found += [_waits(one) for one in world.waiting if _is_about(one.operation, user_id, group_id)]
     found += [
-        Sentence(f"{c.moodle_side}: {c.rocketchat_side}. {c.advice}", "bad")
+        Sentence(f"{local(c.moodle_side)}: {local(c.rocketchat_side)}. {local(c.advice)}", "bad")
         for c in world.plan.conflicts
         if (user_id is not None and c.user_id == user_id)
         or (group_id is not None and c.group_id == group_id)
     ]
     if user_id is not None:
-        found += [Sentence(f"{s.subject}: {s.reason}") for s in world.plan.skips]
+        found += [Sentence(f"{local(s.subject)}: {local(s.reason)}") for s in world.plan.skips]
     return found or [Sentence(gettext("Nothing to do: as it should be."), "good")]
+
+
+def _is_about(operation: Operation, user_id: int | None, group_id: int | None) -> bool:
+    if group_id is not None:
+        return group_of(operation) == group_id
+    return user_id is not None and (user_of(operation) == user_id or _joins(operation, user_id))
+
+
+def _waits(one: Waiting) -> Sentence:
+    """What is done when its days of grace are over."""
+    values = {
+        "what": local(describe(one.operation)),
+        "reason": local(one.operation.reason),
+        "day": _day(one.due),
+    }
+    return Sentence(gettext("On %(day)s: %(what)s (%(reason)s).") % values, "warn")
 
 
 def _joins(operation: object, user_id: int) -> bool:

@@ -4,6 +4,7 @@ Reads what a run for this person or course would read, plans it, and writes noth
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 from django.utils.translation import gettext
 
@@ -13,17 +14,15 @@ from integration.services.desired import desire
 from integration.services.desk import campus, sentences
 from integration.services.desk.sentences import Sentence, World
 from integration.services.errors import SourceError, SyncError
-from integration.services.ledger.managed import integrated_courses, load_managed
+from integration.services.ledger.managed import LookOnly
 from integration.services.ledger.policy import load_policy
 from integration.services.moodle_reader import MoodleReader
-from integration.services.plan import make_plan
+from integration.services.policy import Policy
+from integration.services.ports import Remote
+from integration.services.reconcile import compare, concerned
 from integration.services.rocketchat import connect
-from integration.services.state import (
-    NameRules,
-    Scope,
-)
-
-NO_RUN = 0
+from integration.services.state import NameRules, Scope
+from integration.services.translation import in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Reason:
 
 def why_person(user_id: int) -> Reason:
     """SyncError where Moodle cannot be read or does not know the person."""
-    world = _look(Scope(users=frozenset({user_id})), {user_id})
+    world = _look(Scope(users=frozenset({user_id})))
     person = world.moodle.people.get(user_id)
     if person is None:
         raise SourceError(
@@ -87,7 +86,7 @@ def why_channel(group_id: int) -> Reason:
             hint=gettext("Search by the name of the group."),
         )
     course_id = row[0] if row else link.moodle_course_id  # type: ignore[union-attr]
-    world = _look(Scope(courses=frozenset({course_id})), set())
+    world = _look(Scope(courses=frozenset({course_id})))
     group = world.moodle.groups.get(group_id)
     steps = [
         Step(gettext("Course"), (sentences.course_sentence(world, course_id),)),
@@ -118,24 +117,27 @@ def why_channel(group_id: int) -> Reason:
 # --- looking --------------------------------------------------------------------------------------
 
 
-def _look(scope: Scope, users: set[int]) -> World:
+def _look(scope: Scope) -> World:
+    """What a run of this scope would see and do; as far as that goes without Rocket.Chat."""
     source = MoodleReader()
     policy = load_policy(source.roles())
-    managed = load_managed(scope, NO_RUN)
-    moodle = source.read(scope, integrated=integrated_courses(), linked_users=users)
     try:
         with connect(rocketchat_connection()) as client:
-            rules = client.name_rules()
-            desired = desire(moodle, policy, rules, managed, scope)
-            known = {
-                c.room_id: c.users_count
-                for c in managed.channels.values()
-                if scope.has_course(c.course_id)
-            }
-            names = {c.name for g, c in desired.channels.items() if g not in managed.channels}
-            remote = client.read(known_counts=known, wanted_names=names)
+            seen = compare(scope, policy, source, cast(Remote, client), LookOnly())
+    except SourceError:
+        raise
     except SyncError as error:
-        desired = desire(moodle, policy, NameRules(), managed, scope)
-        return World(moodle, policy, managed, desired, problem=str(error))
-    plan = make_plan(desired, remote, managed, policy, scope)
-    return World(moodle, policy, managed, desired, remote, plan)
+        return _moodle_only(scope, policy, source, problem=in_words(error))
+    return World(
+        seen.moodle, policy, seen.managed, seen.desired, seen.remote, seen.plan, seen.waiting
+    )
+
+
+def _moodle_only(scope: Scope, policy: Policy, source: MoodleReader, problem: str) -> World:
+    records = LookOnly()
+    managed = records.managed(scope)
+    moodle = source.read(
+        scope, integrated=records.integrated(), linked_users=concerned(managed, scope)
+    )
+    desired = desire(moodle, policy, NameRules(), managed, scope)
+    return World(moodle, policy, managed, desired, problem=problem)

@@ -16,6 +16,8 @@ from django.db.models import DateTimeField, Field, JSONField, Model, QuerySet
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
+from integration.fields import SaidField, SaidJSONField
+
 ROWS = 500  # in one statement
 VALUES = 16_000  # in one statement; PostgreSQL takes 65,535, SQLite says what it takes
 
@@ -63,14 +65,17 @@ def _insert(
 ) -> None:
     fields = {field.attname: field for field in model._meta.concrete_fields}
     others = [name for name in fields if name not in columns and not fields[name].primary_key]
-    constants = tuple(_default(fields[name]) for name in others)
+    defaults = [_default(fields[name]) for name in others]
+    literals = [_literal(value) for value in defaults]
+    constants = tuple(v for v, known in zip(defaults, literals, strict=True) if known is None)
     prepare = [(i, _prepared(fields[name])) for i, name in enumerate(columns)]
     special = [(i, how) for i, how in prepare if how is not None]
     named = [fields[name] for name in (*columns, *others)]
     updated = [str(fields[name].column) for name in columns if name not in unique]
     start, end = _sql(model, named, on_conflict, updated, unique)
-    size = min(ROWS, (connection.features.max_query_params or VALUES) // len(named))
-    mark = f"({', '.join(['%s'] * len(named))})"
+    marks = ["%s"] * len(columns) + [literal or "%s" for literal in literals]
+    mark = f"({', '.join(marks)})"
+    size = min(ROWS, (connection.features.max_query_params or VALUES) // marks.count("%s"))
     pending = iter(rows)
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         while part := [(*_ready(row, special), *constants) for row in islice(pending, size)]:
@@ -101,8 +106,20 @@ def _default(field: "Field[Any, Any]") -> Any:
     return how(value) if how is not None and value is not None else value
 
 
+def _literal(value: Any) -> str | None:
+    """The same in every engine's SQL, for defaults that would have to be quoted in each row."""
+    if value is None or isinstance(value, bool):
+        return {None: "NULL", True: "TRUE", False: "FALSE"}[value]
+    if isinstance(value, int):
+        return str(value)
+    plain = isinstance(value, str) and (not value or (value.isascii() and value.isalpha()))
+    return f"'{value}'" if plain else None
+
+
 def _prepared(field: "Field[Any, Any]") -> Callable[[Any], Any] | None:
     """What has to be done to a value of this column before the driver takes it."""
+    if isinstance(field, SaidJSONField | SaidField):
+        return lambda value: field.get_db_prep_value(value, connection)
     if isinstance(field, JSONField):
         return _json
     if isinstance(field, DateTimeField):

@@ -1,0 +1,86 @@
+"""Sentences made now, in English, that a page can say in another language later. Pure.
+
+Reasons, errors and hints come into being far below the pages, and most of them are stored. A `Said`
+is the English text, for logs, the command line, exports and comparisons; and it remembers the
+pattern and the values it was made from, for `translation.local`. Patterns are constants, which
+`makemessages` collects.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from typing import Self
+
+MARK = "\x1f"  # between the parts of a stored sentence; no pattern and no name holds it
+Value = str | int
+
+
+class Said(str):
+    """English text with its pattern, which has names in braces, and what was filled in.
+
+    `plural` is the pattern for several, "" where there is one pattern; `values["n"]` says how many.
+    """
+
+    __slots__ = ("pattern", "plural", "values")
+    pattern: str
+    plural: str
+    values: Mapping[str, Value]
+
+    def __new__(
+        cls, pattern: str, values: Mapping[str, Value] | None = None, plural: str = ""
+    ) -> Self:
+        values = values or {}
+        chosen = plural if plural and values["n"] != 1 else pattern
+        new = super().__new__(cls, chosen.format_map(values) if values else chosen)
+        new.pattern, new.plural, new.values = pattern, plural, values
+        return new
+
+    def __getnewargs__(self) -> tuple[str, Mapping[str, Value], str]:  # type: ignore[override]
+        return self.pattern, self.values, self.plural
+
+
+def said(pattern: str, /, **values: Value) -> Said:
+    """`said("{who} stays", who="anna")`. Braces in values mean nothing."""
+    return Said(pattern, values)
+
+
+def counted(one: str, several: str, n: int, /, **values: Value) -> Said:
+    """The pattern that fits `n`, which both know as {n}."""
+    return Said(one, {"n": n, **values}, several)
+
+
+def joined(separator: str, parts: Iterable[str]) -> str:
+    """The parts with `separator` between them, each to be said in another language by itself."""
+    values = {f"part{number}": part for number, part in enumerate(parts)}
+    return Said(separator.join(f"{{{name}}}" for name in values), values) if values else ""
+
+
+def listed(parts: Iterable[str]) -> str:
+    """ "a and b"."""
+    return reduce(lambda first, last: said("{first} and {last}", first=first, last=last), parts)
+
+
+def packed(text: str) -> str:
+    """The text as it is stored: a plain one as it is, one that was said with what it is made of."""
+    if not isinstance(text, Said):
+        return text.replace(MARK, " ")
+    values = json.dumps(_plain(text.values), ensure_ascii=False, separators=(",", ":"))
+    return MARK.join((text.pattern, text.plural, values))
+
+
+def unpacked(text: str) -> str:
+    """What `packed` was given."""
+    if text.count(MARK) < 2:
+        return text
+    pattern, plural, values = text.split(MARK, 2)
+    return Said(pattern, {name: _read(value) for name, value in json.loads(values).items()}, plural)
+
+
+def _plain(values: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {
+        name: packed(value) if isinstance(value, str) else value for name, value in values.items()
+    }
+
+
+def _read(value: Value) -> Value:
+    return unpacked(value) if isinstance(value, str) else value
