@@ -11,6 +11,7 @@ from django.db import Error, InterfaceError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integration.services.errors import ConfigurationError, SourceError, SyncError
+from integration.services.wording import counted, said
 from moodle.models import TABLES, User, UserEnrolment, table
 
 LOST = {"0", "1053", "1927", "2006", "2013", "2055", "4031"}
@@ -40,7 +41,7 @@ def is_lost(error: Error, connection: BaseDatabaseWrapper) -> bool:
 
 def explain(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
     """The error of a query: SourceError, or ConfigurationError where a setting has to change."""
-    code, text = error_code(error), _said(error, connection)
+    code, text = error_code(error), _drivers_words(error, connection)
     if code in NO_TABLE or "no such table" in text:
         return missing_tables(connection) or _other(text)
     if code in NO_COLUMN or "no such column" in text:
@@ -49,38 +50,56 @@ def explain(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
         return not_allowed(connection, text)
     if code in TOO_SLOW:
         return SourceError(
-            f"Moodle's database took too long to answer ({text}).",
-            hint="Try again when the server is less busy, or allow longer queries there.",
+            said("Moodle's database took too long to answer ({text}).", text=text),
+            hint=said("Try again when the server is less busy, or allow longer queries there."),
         )
     if is_lost(error, connection):
         return SourceError(
-            f"The connection to Moodle's database was lost while reading ({text}).",
-            hint="It was opened again once, in vain. Look into the log of the database server.",
+            said("The connection to Moodle's database was lost while reading ({text}).", text=text),
+            hint=said(
+                "It was opened again once, in vain. Look into the log of the database server."
+            ),
         )
     return _other(text)
 
 
 def explain_connect(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
     """The error of opening the connection."""
-    code, text = error_code(error), _said(error, connection)
+    code, text = error_code(error), _drivers_words(error, connection)
     if code in NO_DATABASE or re.search('database ".*" does not exist', text):
         return ConfigurationError(
-            f"There is no Moodle database {_place(connection)} ({text}).",
-            hint="Correct the name at the end of MOODLE_DATABASE_URL: it is $CFG->dbname in "
-            "Moodle's config.php.",
+            said(
+                "There is no Moodle database {place} ({text}).", place=_place(connection), text=text
+            ),
+            hint=said(
+                "Correct the name at the end of MOODLE_DATABASE_URL: it is $CFG->dbname in "
+                "Moodle's config.php."
+            ),
         )
     if code in NOT_ALLOWED:
         return not_allowed(connection, text)
     if code in WRONG_USER or re.search('authentication failed|role ".*" does not exist', text):
         return ConfigurationError(
-            f"Moodle's database refuses the user {_user(connection)} ({text}).",
-            hint="Correct the user and the password in MOODLE_DATABASE_URL (special characters as "
-            "%XX), or create the account in the database.",
+            said(
+                "Moodle's database refuses the user {user} ({text}).",
+                user=_user(connection),
+                text=text,
+            ),
+            hint=said(
+                "Correct the user and the password in MOODLE_DATABASE_URL (special characters as "
+                "%XX), or create the account in the database."
+            ),
         )
     return SourceError(
-        f"Moodle's database {_place(connection)} cannot be reached ({text}).",
-        hint="Check that the server runs, that host and port in MOODLE_DATABASE_URL are right, and "
-        "that no firewall stands between.",
+        said(
+            "Moodle's database {place} cannot be reached ({text}).",
+            place=_place(connection),
+            text=text,
+        ),
+        hint=said(
+            "Check that the server runs, that host and port in MOODLE_DATABASE_URL are right, and "
+            "that no firewall stands between."
+        ),
     )
 
 
@@ -92,36 +111,61 @@ def missing_tables(connection: BaseDatabaseWrapper) -> SyncError | None:
         return None
     if User._meta.db_table in names:
         return SourceError(
-            f"Moodle's database has no table {' and no '.join(missing)}, though it has others.",
-            hint="It is incomplete: restore it whole, or let Moodle's upgrade finish.",
+            counted(
+                "Moodle's database has no table {names}, though it has others.",
+                "Moodle's database has no tables {names}, though it has others.",
+                len(missing),
+                names=", ".join(missing),
+            ),
+            hint=said("It is incomplete: restore it whole, or let Moodle's upgrade finish."),
         )
     prefixes = _prefixes(names)
     if prefixes:
         return ConfigurationError(
-            f"Moodle's tables do not begin with '{table('')}': the database has "
-            f"{' and '.join(f'{prefix}user' for prefix in prefixes)}.",
-            hint=f"Set MOODLE_DB_PREFIX={' or MOODLE_DB_PREFIX='.join(prefixes)}.",
+            said(
+                "Moodle's tables do not begin with '{prefix}': the database has {names}.",
+                prefix=table(""),
+                names=", ".join(f"{prefix}user" for prefix in prefixes),
+            ),
+            hint=counted(
+                "Set MOODLE_DB_PREFIX={prefixes}.",
+                "Set MOODLE_DB_PREFIX to one of {prefixes}.",
+                len(prefixes),
+                prefixes=", ".join(prefixes),
+            ),
         )
     return ConfigurationError(
-        f"The database {_place(connection)} shows no table {User._meta.db_table} and nothing else "
-        "of a Moodle.",
-        hint="Correct the name at the end of MOODLE_DATABASE_URL, or give the account the right: "
-        + grant(connection),
+        said(
+            "The database {place} shows no table {name} and nothing else of a Moodle.",
+            place=_place(connection),
+            name=User._meta.db_table,
+        ),
+        hint=said(
+            "Correct the name at the end of MOODLE_DATABASE_URL, or give the account the right: "
+            "{statement}",
+            statement=grant(connection),
+        ),
     )
 
 
 def missing_columns(text: str) -> SyncError:
     return SourceError(
-        f"A column that rcsync reads is missing in Moodle's database ({text}).",
-        hint="rcsync reads Moodle 4.2 and newer: upgrade Moodle, or rcsync where Moodle is the "
-        "newer one.",
+        said("A column that rcsync reads is missing in Moodle's database ({text}).", text=text),
+        hint=said(
+            "rcsync reads Moodle 4.2 and newer: upgrade Moodle, or rcsync where Moodle is the "
+            "newer one."
+        ),
     )
 
 
 def not_allowed(connection: BaseDatabaseWrapper, text: str) -> SyncError:
     return ConfigurationError(
-        f"The database account {_user(connection)} may not read all of Moodle's tables ({text}).",
-        hint=f"Run as administrator of the database: {grant(connection)}",
+        said(
+            "The database account {user} may not read all of Moodle's tables ({text}).",
+            user=_user(connection),
+            text=text,
+        ),
+        hint=said("Run as administrator of the database: {statement}", statement=grant(connection)),
     )
 
 
@@ -133,7 +177,7 @@ def grant(connection: BaseDatabaseWrapper, account: str = "") -> str:
     if connection.vendor == "mysql":
         host = "%" if account else _mysql_host(connection)
         return f"GRANT SELECT ON `{name}`.* TO '{user}'@'{host}';"
-    return "make the file readable for the user rcsync runs as."
+    return said("make the file readable for the user rcsync runs as.")
 
 
 def _mysql_host(connection: BaseDatabaseWrapper) -> str:
@@ -161,12 +205,12 @@ def _table_names(connection: BaseDatabaseWrapper) -> set[str]:
 
 def _other(text: str) -> SyncError:
     return SourceError(
-        f"Moodle's database refused a query ({text}).",
-        hint="./rcsync doctor looks at each table by itself and says what is wrong with it.",
+        said("Moodle's database refused a query ({text}).", text=text),
+        hint=said("./rcsync doctor looks at each table by itself and says what is wrong with it."),
     )
 
 
-def _said(error: Error, connection: BaseDatabaseWrapper) -> str:
+def _drivers_words(error: Error, connection: BaseDatabaseWrapper) -> str:
     """The driver's words on one line, without the password."""
     cause = error.__cause__ or error
     words = cause.args[-1] if cause.args else type(cause).__name__
@@ -184,10 +228,11 @@ def _place(connection: BaseDatabaseWrapper) -> str:
     """'moodle' on moodle-db:3306, without user and password."""
     settings = connection.settings_dict
     if connection.vendor == "sqlite":
-        return f"at {str(settings['NAME']).removeprefix('file://').removesuffix('?mode=ro')}"
+        path = str(settings["NAME"]).removeprefix("file://").removesuffix("?mode=ro")
+        return said("at {path}", path=path)
     options = settings.get("OPTIONS", {})
     host = settings["HOST"] or options.get("unix_socket") or options.get("read_default_file")
     if not host:
         return f"'{settings['NAME']}'"
     port = f":{settings['PORT']}" if settings["PORT"] else ""
-    return f"'{settings['NAME']}' on {host}{port}"
+    return said("'{name}' on {host}", name=settings["NAME"], host=f"{host}{port}")

@@ -10,6 +10,7 @@ from django.db import Error, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integration.services.errors import ConfigurationError
+from integration.services.wording import said
 from moodle.diagnosis import explain, explain_connect, is_lost
 from moodle.router import MOODLE
 
@@ -45,9 +46,11 @@ def open_connection(alias: str = MOODLE) -> BaseDatabaseWrapper:
     """The connection to Moodle, open; ConfigurationError or SourceError where that fails."""
     if alias == MOODLE and not settings.MOODLE_CONFIGURED:
         raise ConfigurationError(
-            "No Moodle is configured.",
-            hint="Set MOODLE_DATABASE_URL to the address of Moodle's database, "
-            "for example mysql://rcsync:PASSWORD@moodle-db:3306/moodle, and start rcsync again.",
+            said("No Moodle is configured."),
+            hint=said(
+                "Set MOODLE_DATABASE_URL to the address of Moodle's database, "
+                "for example mysql://rcsync:PASSWORD@moodle-db:3306/moodle, and start rcsync again."
+            ),
         )
     connection = connections[alias]
     try:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from integration.services.wording import said
 from moodle.models import TABLES, User
 
 WRITE_RIGHTS = {"ALL", "ALTER", "CREATE", "DELETE", "DROP", "INSERT", "TRUNCATE", "UPDATE"}
@@ -35,13 +36,14 @@ def description(connection: BaseDatabaseWrapper) -> str:
     version = str(_value(connection, VERSIONS[connection.vendor]))
     name = "MariaDB" if "mariadb" in version.lower() else connection.display_name
     number = re.match(r"[\d.]*", version)
-    return f"{name} {number[0] if number else version} through {driver(connection)}"
+    server = f"{name} {number[0] if number else version}"
+    return said("{server} through {driver}", server=server, driver=driver(connection))
 
 
 def driver(connection: BaseDatabaseWrapper) -> str:
     """The Python package that talks to the server, with its version."""
     if connection.vendor == "sqlite":
-        return "Python's sqlite3"
+        return said("Python's sqlite3")
     package = "psycopg"
     if connection.vendor == "mysql":
         module: Any = importlib.import_module("MySQLdb")  # PyMySQL can stand in under this name

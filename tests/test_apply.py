@@ -233,6 +233,38 @@ def test_a_new_channel_is_not_lost_when_completing_it_fails() -> None:
 # ── Failures ──────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_what_is_forbidden_is_not_asked_for_again_and_again() -> None:
+    run, asked = Run(), []
+
+    def before(call: str) -> None:
+        asked.append(call)
+        if call == "create_account":
+            raise PermissionMissing("create-user is missing", hint="Grant it.")
+
+    run.chat.before = before
+    applied = run(*(create(number) for number in range(1, 30)), channel(10), workers=1)
+    tried = [Result.FAILED] * 3
+    assert results(applied)["create_account"] == tried + [Result.SKIPPED] * 26
+    assert asked.count("create_account") == 3
+    skipped = applied.outcomes[10]
+    assert skipped.error.endswith("create-user is missing")
+    assert skipped.hint == "Grant it."
+    assert results(applied)["create_channel"] == [Result.DONE]
+
+
+def test_what_was_allowed_once_is_asked_for_every_time() -> None:
+    run, asked = Run(), []
+
+    def before(call: str) -> None:
+        asked.append(call)
+        if len(asked) > 1:
+            raise PermissionMissing("not in this room")
+
+    run.chat.before = before
+    applied = run(*(create(number) for number in range(1, 10)), workers=1)
+    assert results(applied)["create_account"] == [Result.DONE] + [Result.FAILED] * 8
+
+
 def test_one_failure_does_not_stop_the_others() -> None:
     run = Run()
     run.chat.account_by_hand("user7", "other@x.y")
@@ -410,6 +442,15 @@ def test_outcomes_are_stored_long_before_a_large_wave_ends() -> None:
     run(*(create(number) for number in range(60)), workers=1)
     behind = [number - known for number, known in enumerate(stored)]
     assert max(behind) <= 2 * apply.BATCH_PER_WORKER
+
+
+def test_outcomes_are_stored_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply, "STORE_EVERY", 30.0)  # only their number decides
+    run = Run()
+    run(*(create(number) for number in range(100)), workers=2)
+    batch = 2 * apply.BATCH_PER_WORKER
+    sizes = [size for what, size in run.journal.heard if what == "finished"]
+    assert sorted(sizes, reverse=True) == [batch] * (100 // batch) + [100 % batch]
 
 
 def test_an_unexpected_error_is_not_hidden() -> None:

@@ -122,8 +122,9 @@ def test_pure_modules_have_no_clock(name: str) -> None:
     assert not {name for name in called if name.endswith((".now", ".utcnow", ".today"))}
 
 
-def test_errors_imports_nothing() -> None:
-    assert imports(SERVICES / "errors.py") == set()
+def test_errors_import_nothing_but_their_words() -> None:
+    assert services_used(SERVICES / "errors.py") == {"wording"}
+    assert imports(SERVICES / "errors.py") == {"integration.services.wording.joined"}
 
 
 @pytest.mark.parametrize("name", LINE)
@@ -142,7 +143,9 @@ def test_boundaries_never_import_each_other_nor_the_line(name: str) -> None:
 
 def test_rocketchat_knows_nothing_of_plans_policies_and_django() -> None:
     for path in of_boundary("rocketchat"):
-        assert services_used(path) <= {"rocketchat", "state", "errors", "facts"}, name_of(path)
+        assert services_used(path) <= {"rocketchat", "state", "errors", "facts", "wording"}, (
+            name_of(path)
+        )
         assert uses(path, "django", "moodle", "integration.models") == set(), name_of(path)
 
 
@@ -174,9 +177,9 @@ def test_integration_never_imports_demo() -> None:
         assert uses(path, "demo") == set(), name_of(path)
 
 
-def test_moodle_knows_nothing_of_integration_but_its_errors() -> None:
+def test_moodle_knows_nothing_of_integration_but_its_errors_and_their_words() -> None:
     for path in modules(ROOT / "moodle"):
-        known = uses(path, "integration.services.errors")
+        known = uses(path, "integration.services.errors", "integration.services.wording")
         assert uses(path, "integration", "demo") == known, name_of(path)
 
 

@@ -26,6 +26,7 @@ USERS = (
     "/api/v1/users.list",
 )  # the second where the first is not there
 ROOMS = ("/api/v1/rooms.adminRooms",)
+LOGIN = ("/api/v1/login",)
 MEMBERS = ("/api/v1/rooms.membersOrderedByRole", "/api/v1/groups.members")
 
 
@@ -73,6 +74,10 @@ def nothing(rows: str) -> Change:
     return lambda body: {**body, rows: [], "count": 0, "total": 0}
 
 
+def login(**values: str) -> Change:
+    return lambda body: {**body, "data": {**body["data"], **values}}
+
+
 LIES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "users: an id that is a number": (first("users", _id=7), USERS),
     "users: an id that is a list": (first("users", _id=["x"]), USERS),
@@ -109,6 +114,8 @@ LIES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "rooms: none at all": (nothing("rooms"), ROOMS),
     "rooms: a total that never comes true": (lambda body: {**body, "total": 10**9}, ROOMS),
     "rooms: not JSON": (lambda _: b"Bad Gateway", ROOMS),
+    "login: a user id that no header takes": (login(userId="\u0100"), LOGIN),
+    "login: a token with a line break": (login(authToken="x\r\nX-Other: 1"), LOGIN),
 }
 
 

@@ -25,7 +25,7 @@ from tests.school import School, a_school
 from tests.test_safety_faults import limiter_that_never_sleeps
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
-EXAMPLES = int(os.environ.get("RCSYNC_EXAMPLES", "60"))  # more for a night of looking
+EXAMPLES = int(os.environ.get("RCSYNC_EXAMPLES", "150"))  # more for a night of looking
 
 
 def examples(number: int) -> Any:
@@ -101,7 +101,7 @@ def test_random_rows_of_moodle_never_break_a_run(
 ) -> None:
     cases = 0
 
-    @examples(max(EXAMPLES // 3, 20))
+    @examples(EXAMPLES)
     @given(people, st.lists(st.tuples(st.sampled_from([101, 102, 111, 112]), words), max_size=3))
     def fuzz(persons: list[tuple[int, str, str, str]], groups: list[tuple[int, str]]) -> None:
         nonlocal cases

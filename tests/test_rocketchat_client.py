@@ -23,7 +23,7 @@ from integration.services.errors import (
 )
 from integration.services.rocketchat import Connection, Credentials, RocketChat
 from integration.services.rocketchat.limiter import Limiter
-from integration.services.rocketchat.retries import ATTEMPTS
+from integration.services.rocketchat.retries import AT_FIRST, ATTEMPTS
 from integration.services.rocketchat.secret import Secret
 
 URL = "https://chat.example.org"
@@ -336,6 +336,28 @@ def test_attempts_end_and_their_pauses_grow(
     assert pauses == sorted(pauses)
     assert pauses == [1.0, 2.0, 4.0]
     assert client.stats.seconds_waited == 7.0
+
+
+def test_a_server_that_never_answered_is_given_up_soon(
+    server: responses.RequestsMock, connect: Connect, pauses: list[float]
+) -> None:
+    server.get(api("users.list"), body=requests.ConnectTimeout("no route"))
+    with pytest.raises(TransientError, match=URL):
+        connect().get("users.list")
+    assert len(server.calls) == AT_FIRST
+    assert sum(pauses) <= 1
+
+
+def test_a_server_that_goes_away_in_mid_run_is_waited_for(
+    server: responses.RequestsMock, connect: Connect
+) -> None:
+    server.get(api("rooms.info"), json={"success": True})
+    server.get(api("users.list"), body=requests.ConnectTimeout("no route"))
+    client = connect()
+    client.get("rooms.info")
+    with pytest.raises(TransientError):
+        client.get("users.list")
+    assert len(server.calls) == 1 + ATTEMPTS
 
 
 def test_an_endless_429_ends(server: responses.RequestsMock) -> None:

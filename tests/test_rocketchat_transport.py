@@ -211,6 +211,7 @@ def test_a_server_that_is_not_there_was_not_reached() -> None:
     error = problem(url)
     assert isinstance(error, NotSent)
     assert "firewall" in error.hint
+    assert url in error.message
 
 
 def test_a_name_that_nobody_knows_was_not_reached() -> None:

@@ -1,18 +1,36 @@
 """A run on the terminal: progress, plan, result. For people; scripts take --json."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
 from django.core.management.base import OutputWrapper
 
 from integration.models import SyncRun
-from integration.services.operations import LABELS, describe
+from integration.services import apply, runner
+from integration.services.operations import LABELS, Operation, describe, joiners_of
 from integration.services.report import RunReport
 from integration.services.runner import Finished
 
 SHOWN = 40  # lines for each kind of operation; the admin and --json show all of them
+NAMES = 8  # of people who are put into one channel
 WIDTH = 30
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Failures that the command prints itself are not logged to the same terminal as well."""
+    loggers = [logging.getLogger(module.__name__) for module in (runner, apply)]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 class RunPrinter:
@@ -54,7 +72,7 @@ class RunPrinter:
             self.stdout.write(
                 self.style.MIGRATE_LABEL(f"{LABELS[kind]}: {report.plan.counts[kind]}")
             )
-            self._lines([f"{describe(o)}  ({o.reason})" for o in operations], shown)
+            self._lines([_line(operation) for operation in operations], shown)
 
     def _lines(self, lines: Sequence[str], shown: int) -> None:
         for line in lines[:shown]:
@@ -93,6 +111,14 @@ class RunPrinter:
             self.stderr.write(run.hint)
         if not writes and report.plan.operations:
             self.stdout.write("This was the plan; nothing was changed.")
+
+
+def _line(operation: Operation) -> str:
+    names = [joiner.username or str(joiner.user_id) for joiner in joiners_of(operation)]
+    if len(names) > NAMES:
+        names = [*names[:NAMES], f"{len(names) - NAMES} more"]
+    people = f": {', '.join(names)}" if names else ""
+    return f"{describe(operation)}{people}  ({operation.reason})"
 
 
 def _counts(report: RunReport, writes: bool) -> str:

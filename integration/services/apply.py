@@ -5,21 +5,22 @@ request to cancel do. The journal hears of every operation before and after it, 
 """
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby, islice
-from queue import Empty, SimpleQueue
+from itertools import groupby
 from typing import Protocol, TypeVar, assert_never
 
 from integration.services.errors import (
     AuthenticationError,
+    PermissionMissing,
     RocketChatError,
     SyncError,
     TransientError,
 )
+from integration.services.gathering import Gathering, batches
 from integration.services.operations import (
+    LABELS,
     WAVE_OF,
     AccountOperation,
     Activate,
@@ -47,14 +48,16 @@ from integration.services.plan import Plan
 from integration.services.ports import Writes
 from integration.services.report import Outcome, Result
 from integration.services.state import Managed
+from integration.services.turns import short_turns
 from integration.services.wording import joined, said
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GIVE_UP_AFTER = 10  # transient failures in a row: the server is down, trying on would only hurt it
-BATCH_PER_WORKER = 8  # operations handed out ahead of the workers
-STORE_EVERY = 0.25  # seconds; so long an outcome may wait to be stored with others
+BATCH_PER_WORKER = 16  # operations handed out ahead of the workers
+GIVE_UP_KIND_AFTER = 3  # operations of a kind that lack a permission, before one ever worked
+STORE_EVERY = 0.5  # seconds; so long an outcome may wait to be stored with others
 
 
 class Journal(Protocol):
@@ -142,18 +145,21 @@ class _Run:
         self.should_stop = should_stop
         self.applied = Applied()
         self.transient_in_a_row = 0
-        self.done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self.forbidden: dict[str, list[PermissionMissing]] = {kind: [] for kind in LABELS}
+        self.allowed: set[str] = set()  # kinds of operations of which one was done
+        self.done: Gathering[Outcome] = Gathering()
         self.running = 0  # operations handed out whose outcome was not taken in yet
 
     def run(self, plan: Plan) -> Applied:
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="rcsync-apply") as pool:
+        threads = ThreadPoolExecutor(self.workers, thread_name_prefix="rcsync-apply")
+        with short_turns(), threads as pool:
             for _, wave in groupby(plan.operations, key=lambda o: WAVE_OF[type(o)]):
                 self._wave(pool, wave)
         return self.applied
 
     def _wave(self, pool: ThreadPoolExecutor, wave: Iterable[Operation]) -> None:
         """Keep the workers busy, but hand out little ahead: stopping takes effect at once."""
-        for batch in _batches(wave, self.workers * BATCH_PER_WORKER):
+        for batch in batches(wave, self.workers * BATCH_PER_WORKER):
             if self._must_stop():
                 self._store([Outcome(operation, Result.NOT_TRIED) for operation in batch])
                 continue
@@ -173,21 +179,9 @@ class _Run:
     def _collect(self, leave: int) -> None:
         """Take outcomes in until only `leave` operations run. Together they are stored faster."""
         while self.running > leave:
-            outcomes = self._finished(self.running - leave)
+            outcomes = self.done.take(self.running - leave, STORE_EVERY)
             self.running -= len(outcomes)
             self._store(outcomes)
-
-    def _finished(self, most: int) -> list[Outcome]:
-        """Outcomes of the next STORE_EVERY seconds, at least one, at most `most`."""
-        outcomes = [self.done.get().result()]
-        until = time.monotonic() + STORE_EVERY
-        while len(outcomes) < most:
-            try:
-                future = self.done.get(timeout=max(0.0, until - time.monotonic()))
-            except Empty:
-                break
-            outcomes.append(future.result())
-        return outcomes
 
     def _store(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
@@ -201,20 +195,34 @@ class _Run:
     def _one(self, operation: Operation) -> Outcome:
         if self._must_stop():
             return Outcome(operation, Result.NOT_TRIED)
+        if hopeless := self._hopeless(operation):
+            return hopeless
         try:
             outcome = self._do(operation)
         except RocketChatError as error:
             self._note_failure(error)
+            if isinstance(error, PermissionMissing):
+                self.forbidden[operation.kind].append(error)
             logger.warning("operation=%s failed error=%s", operation.kind, error)
             return _failed(operation, error)
         except SyncError as error:
             return Outcome(operation, Result.SKIPPED, error=error.message, hint=error.hint)
         self.transient_in_a_row = 0
+        self.allowed.add(operation.kind)
         return outcome
+
+    def _hopeless(self, operation: Operation) -> Outcome | None:
+        """Whatever lacks a permission every time is not asked for hundreds of times more."""
+        errors = self.forbidden[operation.kind]
+        if len(errors) < GIVE_UP_KIND_AFTER or operation.kind in self.allowed:
+            return None
+        why = said("Not tried, because this failed {n} times before.", n=len(errors))
+        error = joined(" ", (why, errors[0].message))
+        return Outcome(operation, Result.SKIPPED, error=error, hint=errors[0].hint)
 
     def _note_failure(self, error: RocketChatError) -> None:
         if isinstance(error, AuthenticationError):
-            self.applied.stopped_because = joined(" ", filter(None, (error.message, error.hint)))
+            self.applied.stopped_because = error.text
         elif not isinstance(error, TransientError):
             self.transient_in_a_row = 0
         else:
@@ -223,7 +231,7 @@ class _Run:
                 self.applied.stopped_because = said(
                     "Rocket.Chat failed {n} times in a row, last: {error}",
                     n=GIVE_UP_AFTER,
-                    error=joined(" ", filter(None, (error.message, error.hint))),
+                    error=error.text,
                 )
 
     def _do(self, operation: Operation) -> Outcome:
@@ -385,9 +393,3 @@ def _failed(operation: Operation, error: RocketChatError) -> Outcome:
         answer=error.answer,
         in_doubt=isinstance(error, TransientError) and error.may_have_happened,
     )
-
-
-def _batches(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
-    iterator = iter(items)
-    while batch := tuple(islice(iterator, size)):
-        yield batch

@@ -9,11 +9,12 @@ from django.db.utils import DatabaseError
 from integration.models import IntegratedCourse, IntegrationSettings
 from integration.services.connections import rocketchat_connection
 from integration.services.errors import SyncError
-from integration.services.ledger.policy import gaps, load_policy
+from integration.services.ledger.policy import lacks, load_policy
 from integration.services.moodle_doctor import check_moodle
 from integration.services.moodle_reader import MoodleReader
 from integration.services.rocketchat import RocketChat, check_rocketchat
 from integration.services.state import Check, CheckStatus
+from integration.services.wording import said
 
 
 def check_everything() -> list[Check]:
@@ -26,7 +27,7 @@ def check_everything() -> list[Check]:
 
 def check_own_tables() -> list[Check]:
     """Our own database answers, and its tables are those of this version."""
-    name = "rcsync's tables"
+    name = said("rcsync's tables")
     try:
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -35,14 +36,14 @@ def check_own_tables() -> list[Check]:
             Check(
                 name,
                 CheckStatus.FAILED,
-                f"rcsync's own database does not answer: {error}",
-                "Check DATABASE_URL and that the database server runs.",
+                said("rcsync's own database does not answer: {error}", error=str(error)),
+                said("Check DATABASE_URL and that the database server runs."),
             )
         ]
     if missing:
-        found = f"{len(missing)} changes of the tables are missing"
-        return [Check(name, CheckStatus.FAILED, found, "Run ./rcsync migrate")]
-    return [Check(name, CheckStatus.OK, "up to date"), _secrets()]
+        found = said("{count} changes of the tables are missing", count=len(missing))
+        return [Check(name, CheckStatus.FAILED, found, said("Run ./rcsync migrate"))]
+    return [Check(name, CheckStatus.OK, said("up to date")), _secrets()]
 
 
 def check_chat() -> list[Check]:
@@ -56,26 +57,22 @@ def check_chat() -> list[Check]:
 
 def check_choices() -> list[Check]:
     """What the administrator has to choose before anything can be synced."""
-    name = "Choices"
+    name = said("Choices")
     try:
-        missing = gaps(load_policy(MoodleReader().roles()))
+        missing = lacks(load_policy(MoodleReader().roles()))
     except SyncError as error:
         return [Check(name, CheckStatus.FAILED, error.message, error.hint)]
     if not IntegratedCourse.objects.exists():
-        missing.append("No course is integrated. Add one under Integrated courses.")
+        found, fix = said("No course is integrated."), said("Add one under Integrated courses.")
+        missing.append((found, fix))
     if not missing:
-        return [Check(name, CheckStatus.OK, "patterns, roles and courses are chosen")]
-    return [Check(name, CheckStatus.WARNING, *_split(text)) for text in missing]
+        return [Check(name, CheckStatus.OK, said("patterns, roles and courses are chosen"))]
+    return [Check(name, CheckStatus.WARNING, found, fix) for found, fix in missing]
 
 
 def _secrets() -> Check:
     try:
         IntegrationSettings.load()
     except Exception as error:  # noqa: BLE001  # whatever it is, the administrator has to see it
-        return Check("Stored secrets", CheckStatus.FAILED, str(error))
-    return Check("Stored secrets", CheckStatus.OK, "readable")
-
-
-def _split(text: str) -> tuple[str, str]:
-    found, _, fix = text.partition(". ")
-    return f"{found}." if fix else found, fix
+        return Check(said("Stored secrets"), CheckStatus.FAILED, str(error))
+    return Check(said("Stored secrets"), CheckStatus.OK, said("readable"))

@@ -13,6 +13,7 @@ from integration.services.actor import Actor
 from integration.services.errors import ConfigurationError
 from integration.services.ledger import runs
 from integration.services.runner import Order
+from integration.services.wording import said
 
 PERMISSION = "integration.approve_removals"
 
@@ -53,9 +54,11 @@ def reject(run: SyncRun, user: User, reason: str) -> None:
 
 def _decide(run: SyncRun, user: User, reason: str, status: str, action: str) -> None:
     if not user.has_perm(PERMISSION):
-        raise PermissionDenied("This needs the permission to approve removals.")
+        raise PermissionDenied(said("This needs the permission to approve removals."))
     if not reason.strip():
-        raise ConfigurationError("A decision needs a reason.", hint="Say in a sentence why.")
+        raise ConfigurationError(
+            said("A decision needs a reason."), hint=said("Say in a sentence why.")
+        )
     columns: dict[str, Any] = {
         "status": status,
         "decided_by": user.get_username(),
@@ -65,7 +68,8 @@ def _decide(run: SyncRun, user: User, reason: str, status: str, action: str) -> 
     waiting = SyncRun.objects.filter(pk=run.pk, status=SyncRun.Status.QUARANTINED)
     if not waiting.update(**columns):
         raise ConfigurationError(
-            f"Run {run.pk} does not wait for a decision (any more).", hint="Look at the latest run."
+            said("Run {run} does not wait for a decision (any more).", run=run.pk),
+            hint=said("Look at the latest run."),
         )
     run.refresh_from_db()
     audit.record(

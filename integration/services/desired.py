@@ -168,7 +168,7 @@ def _choose(
         try:
             is_chosen, reason = choose(group, policy)
         except PatternTimeout as error:
-            undecided[group.group_id] = str(error)
+            undecided[group.group_id] = error.text
             continue
         if is_chosen:
             chosen.append(group)

@@ -1,7 +1,9 @@
-"""Exceptions, named by the reaction they want. Imports nothing.
+"""Exceptions, named by the reaction they want.
 
 Every message is for an administrator: it names the cause and the place; `hint` names the next step.
 """
+
+from integration.services.wording import joined
 
 
 class SyncError(Exception):
@@ -13,7 +15,12 @@ class SyncError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        return str(self.text)
+
+    @property
+    def text(self) -> str:
+        """What happened, and what to do next."""
+        return joined(" ", filter(None, (self.message, self.hint)))
 
 
 class ConfigurationError(SyncError):

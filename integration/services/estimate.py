@@ -15,6 +15,7 @@ from integration.services.operations import (
     Operation,
     UpdateAccount,
 )
+from integration.services.wording import counted, said
 
 INVITE_CHUNK, CREATE_CHUNK, IMPORT_CHUNK = 200, 1000, 500
 IMPORT_CALLS = 5  # status, new, run, clear, and the list of accounts once more
@@ -90,13 +91,15 @@ def _estimate(requests: "Counter[str]", pace: Pace) -> Estimate:
 
 def in_words(cost: Cost) -> str:
     """ "11,867 requests, about 5 minutes" """
-    requests = "1 request" if cost.requests == 1 else f"{cost.requests:,} requests"
+    count = f"{cost.requests:,}"
+    requests = counted("{count} request", "{count} requests", cost.requests, count=count)
     if cost.seconds < 60:
-        return f"{requests}, less than a minute"
+        return said("{requests}, less than a minute", requests=requests)
     minutes = math.ceil(cost.seconds / 60)
     if minutes < 120:
-        return f"{requests}, about {minutes} minutes"
-    return f"{requests}, about {math.ceil(minutes / 60)} hours"
+        return said("{requests}, about {minutes} minutes", requests=requests, minutes=minutes)
+    hours = math.ceil(minutes / 60)
+    return said("{requests}, about {hours} hours", requests=requests, hours=hours)
 
 
 def _requests(operation: Operation) -> int:

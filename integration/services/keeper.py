@@ -17,12 +17,13 @@ from django.utils import timezone
 
 from integration.models import SyncRun
 from integration.services.ledger import leases
+from integration.services.wording import said
 
 logger = logging.getLogger(__name__)
 
-OUT_OF_TIME = "The time of one task is over; another one goes on with the rest."
-CANCELLED = "Cancelled."
-LOST = "The claim on the courses was lost to another run."
+OUT_OF_TIME = said("The time of one task is over; another one goes on with the rest.")
+CANCELLED = said("Cancelled.")
+LOST = said("The claim on the courses was lost to another run.")
 SIGN_SECONDS = 20.0
 LOOK_SECONDS = 0.1  # so soon after a person cancels, no further operation begins
 STALE_SECONDS = 2.0

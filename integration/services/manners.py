@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import time
 
 from integration.services.errors import Busy
+from integration.services.wording import said
 
 
 class Postponed(Busy):
@@ -22,8 +23,12 @@ class QuietHours:
         """Postponed when so many changes have to wait at this hour."""
         if changes >= self.big_run and not self.allow(now):
             raise Postponed(
-                f"A run with {changes:,} changes waits for the quiet hours, {self}.",
-                hint="It is tried again by itself. Start it by hand to have it now.",
+                said(
+                    "A run with {changes} changes waits for the quiet hours, {hours}.",
+                    changes=f"{changes:,}",
+                    hours=self.in_words(),
+                ),
+                hint=said("It is tried again by itself. Start it by hand to have it now."),
             )
 
     def allow(self, now: time) -> bool:
@@ -33,5 +38,5 @@ class QuietHours:
             return self.begin <= now < self.end
         return now >= self.begin or now < self.end
 
-    def __str__(self) -> str:
-        return f"{self.begin:%H:%M} to {self.end:%H:%M}"
+    def in_words(self) -> str:
+        return said("{begin} to {end}", begin=f"{self.begin:%H:%M}", end=f"{self.end:%H:%M}")

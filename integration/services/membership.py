@@ -120,7 +120,10 @@ class MemberPlanner:
 
     def joiners(self, group_id: int, users: Iterable[int]) -> tuple[Joiner, ...]:
         group = self._group(group_id)
-        return tuple(Joiner(user, self.standing.why_member(group, user)) for user in sorted(users))
+        return tuple(
+            Joiner(user, self.standing.why_member(group, user), self._username(user))
+            for user in sorted(users)
+        )
 
     def existing(
         self,

@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integration.services.errors import SyncError
 from integration.services.state import Check, CheckStatus
+from integration.services.wording import said
 from moodle import server
 from moodle.diagnosis import explain, grant
 from moodle.models import (
@@ -47,14 +48,14 @@ def check_moodle(clock: Callable[[], float] = time.time, alias: str = MOODLE) ->
     try:
         connection = open_connection(alias)
     except SyncError as error:
-        return [Check("Moodle's database", CheckStatus.FAILED, error.message, error.hint)]
+        return [Check(said("Moodle's database"), CheckStatus.FAILED, error.message, error.hint)]
     return list(_checks(connection, clock))
 
 
 def _checks(connection: BaseDatabaseWrapper, clock: Callable[[], float]) -> Iterator[Check]:
     """Until one fails: those behind it would only say the same in other words."""
     clocks: Question = partial(_clocks, clock=clock)
-    for name, question in {**QUESTIONS, "Moodle's clock": clocks}.items():
+    for name, question in {**QUESTIONS, said("Moodle's clock"): clocks}.items():
         try:
             finding = question(connection)
         except Error as error:
@@ -73,7 +74,10 @@ def _tables(connection: BaseDatabaseWrapper) -> Finding:
     """Every table that rcsync reads, with every column."""
     for model in TABLES:
         list(model._default_manager.using(connection.alias).all()[:1])
-    return Finding(CheckStatus.OK, f"all {len(TABLES)} tables, with the prefix '{table('')}'")
+    found = said(
+        "all {count} tables, with the prefix '{prefix}'", count=len(TABLES), prefix=table("")
+    )
+    return Finding(CheckStatus.OK, found)
 
 
 def _version(connection: BaseDatabaseWrapper) -> Finding:
@@ -83,12 +87,12 @@ def _version(connection: BaseDatabaseWrapper) -> Finding:
     if not number.isdigit():
         return Finding(
             CheckStatus.FAILED,
-            f"{Config._meta.db_table} holds no version",
-            "Restore Moodle's database completely, or correct MOODLE_DATABASE_URL.",
+            said("{table} holds no version", table=Config._meta.db_table),
+            said("Restore Moodle's database completely, or correct MOODLE_DATABASE_URL."),
         )
     found = settings.get("release") or number
     if int(number) < OLDEST:
-        fix = "rcsync is made for Moodle 4.2 and newer: upgrade Moodle."
+        fix = said("rcsync is made for Moodle 4.2 and newer: upgrade Moodle.")
         return Finding(CheckStatus.WARNING, found, fix)
     return Finding(CheckStatus.OK, found)
 
@@ -101,37 +105,58 @@ def _content(connection: BaseDatabaseWrapper) -> Finding:
     if not people or not courses:
         return Finding(
             CheckStatus.FAILED,
-            f"{people} accounts and {courses} courses, which no Moodle in use has",
-            "Check MOODLE_DATABASE_URL and MOODLE_DB_PREFIX, or restore the database completely.",
+            said(
+                "{people} accounts and {courses} courses, which no Moodle in use has",
+                people=people,
+                courses=courses,
+            ),
+            said(
+                "Check MOODLE_DATABASE_URL and MOODLE_DB_PREFIX, or restore the database "
+                "completely."
+            ),
         )
     return Finding(
         CheckStatus.OK,
-        f"{people} accounts, {courses - 1} courses, {groups} groups, {memberships} memberships",
+        said(
+            "{people} accounts, {courses} courses, {groups} groups, {memberships} memberships",
+            people=people,
+            courses=courses - 1,
+            groups=groups,
+            memberships=memberships,
+        ),
     )
 
 
 def _session(connection: BaseDatabaseWrapper) -> Finding:
     refusal = server.refusal_to_write(connection)
     if refusal:
-        return Finding(CheckStatus.OK, f"a write was refused: {refusal}")
+        return Finding(CheckStatus.OK, said("a write was refused: {words}", words=refusal))
     return Finding(
         CheckStatus.FAILED,
-        "the session would let rcsync write to Moodle's database",
-        "Set MOODLE_DATABASE_URL, which opens read-only sessions, and not RCSYNC_MOODLE_TESTING.",
+        said("the session would let rcsync write to Moodle's database"),
+        said(
+            "Set MOODLE_DATABASE_URL, which opens read-only sessions, and not "
+            "RCSYNC_MOODLE_TESTING."
+        ),
     )
 
 
 def _account(connection: BaseDatabaseWrapper) -> Finding:
     if connection.vendor == "sqlite":
-        return Finding(CheckStatus.OK, "a file, which has no accounts")
+        return Finding(CheckStatus.OK, said("a file, which has no accounts"))
     rights = server.write_rights(connection)
     if not rights:
-        return Finding(CheckStatus.OK, "may only read")
+        return Finding(CheckStatus.OK, said("may only read"))
     return Finding(
         CheckStatus.WARNING,
-        f"the account could write, if the session let it: {'; '.join(rights[:3])}",
-        "Make an account for rcsync alone and give it this right only: "
-        f"{grant(connection, 'rcsync')}",
+        said(
+            "the account could write, if the session let it: {rights}",
+            rights="; ".join(rights[:3]),
+        ),
+        said(
+            "Make an account for rcsync alone and give it this right only: {statement}",
+            statement=grant(connection, "rcsync"),
+        ),
     )
 
 
@@ -141,8 +166,8 @@ def _characters(connection: BaseDatabaseWrapper) -> Finding:
         return Finding(CheckStatus.OK, found)
     return Finding(
         CheckStatus.WARNING,
-        f"{found}, which has no room for emoji and some scripts",
-        "Convert the database with Moodle's admin/cli/mysql_collation.php.",
+        said("{encoding}, which has no room for emoji and some scripts", encoding=found),
+        said("Convert the database with Moodle's admin/cli/mysql_collation.php."),
     )
 
 
@@ -152,34 +177,39 @@ def _log(connection: BaseDatabaseWrapper) -> Finding:
     if "logstore_standard" not in ",".join(stores).split(","):
         return Finding(
             CheckStatus.WARNING,
-            "the standard log is off, so changes are found by the schedule only, not by events",
-            "Switch on 'Standard log' in Moodle under Plugins, Logging, Manage log stores.",
+            said(
+                "the standard log is off, so changes are found by the schedule only, not by events"
+            ),
+            said("Switch on 'Standard log' in Moodle under Plugins, Logging, Manage log stores."),
         )
     entries = LogEntry.objects.using(connection.alias).order_by("-id")
     newest = entries.values_list("timecreated", flat=True).first()
     if newest is None:
-        return Finding(CheckStatus.OK, "on, and empty")
+        return Finding(CheckStatus.OK, said("on, and empty"))
     when = datetime.fromtimestamp(newest, UTC)
-    return Finding(CheckStatus.OK, f"on, its newest entry is of {when:%Y-%m-%d %H:%M} UTC")
+    found = said("on, its newest entry is of {time} UTC", time=f"{when:%Y-%m-%d %H:%M}")
+    return Finding(CheckStatus.OK, found)
 
 
 def _clocks(connection: BaseDatabaseWrapper, clock: Callable[[], float]) -> Finding:
     ahead = server.seconds(connection) - clock()
-    side = "ahead of" if ahead > 0 else "behind"
-    found = f"the database's clock is {abs(ahead):.0f} s {side} ours"
+    distance = f"{abs(ahead):.0f}"
+    found = said("the database's clock is {seconds} s behind ours", seconds=distance)
+    if ahead > 0:
+        found = said("the database's clock is {seconds} s ahead of ours", seconds=distance)
     if abs(ahead) <= CLOCK_SECONDS:
         return Finding(CheckStatus.OK, found)
-    fix = "Set both clocks by NTP: enrolments begin and end by rcsync's clock."
+    fix = said("Set both clocks by NTP: enrolments begin and end by rcsync's clock.")
     return Finding(CheckStatus.WARNING, found, fix)
 
 
 QUESTIONS: dict[str, Question] = {
-    "Moodle's database": _reachable,
-    "Moodle's tables": _tables,
-    "Moodle's version": _version,
-    "Moodle's content": _content,
-    "Moodle's session": _session,
-    "Moodle's account": _account,
-    "Moodle's characters": _characters,
-    "Moodle's log": _log,
+    said("Moodle's database"): _reachable,
+    said("Moodle's tables"): _tables,
+    said("Moodle's version"): _version,
+    said("Moodle's content"): _content,
+    said("Moodle's session"): _session,
+    said("Moodle's account"): _account,
+    said("Moodle's characters"): _characters,
+    said("Moodle's log"): _log,
 }

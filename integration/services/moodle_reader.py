@@ -4,14 +4,14 @@ How many queries there are does not depend on the number of courses, groups or p
 pages of the rows themselves. Nothing is decided here: who counts is for `standing` to say.
 """
 
-import gc
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 
+from integration.services.collector import garbage_collector_paused
 from integration.services.errors import SourceError
 from integration.services.moodle_rows import SITE, MoodleRows
 from integration.services.state import Course, Enrolment, MoodleState, Scope
+from integration.services.wording import said
 from moodle.models import Context, User
 from moodle.models import Course as CourseRow
 from moodle.paging import PAGE_SIZE
@@ -38,7 +38,7 @@ class MoodleReader:
     ) -> MoodleState:
         """See ports.Source. With `scope.users`, members, people and roles are only theirs."""
         courses, linked = frozenset(integrated), frozenset(linked_users)
-        with _garbage_collector_paused():
+        with garbage_collector_paused():
             return read_whole(lambda: self._read(scope, courses, linked), self._alias)
 
     def _read(
@@ -167,27 +167,22 @@ class MoodleReader:
         return next((number for number, username in alike if username == text), None)
 
 
-@contextmanager
-def _garbage_collector_paused() -> Iterator[None]:
-    """A reading makes many values and no cycles. Looking for cycles would take 40 % of its time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 def _require_contexts(courses: Iterable[Course]) -> None:
     """Without its context nobody would seem to hold a role in a course: all would leave it."""
     for course in courses:
         if not course.context_ids:
             raise SourceError(
-                f"Course {course.course_id} ({course.shortname}) has no path in "
-                f"{Context._meta.db_table}, so nobody's roles in it can be known.",
-                hint="Let Moodle's cron run (its task 'Cleanup contexts' builds missing paths), or "
-                "take the course out of the integrated ones.",
+                said(
+                    "Course {id} ({course}) has no path in {table}, so nobody's roles in it can be "
+                    "known.",
+                    id=course.course_id,
+                    course=course.shortname,
+                    table=Context._meta.db_table,
+                ),
+                hint=said(
+                    "Let Moodle's cron run (its task 'Cleanup contexts' builds missing paths), or "
+                    "take the course out of the integrated ones."
+                ),
             )
 
 

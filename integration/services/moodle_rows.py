@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from integration.services.errors import SourceError
 from integration.services.state import Course, Enrolment, Group, Person
+from integration.services.wording import said
 from moodle.models import (
     Config,
     Context,
@@ -56,9 +57,11 @@ class MoodleRows:
         rows = Config.objects.using(self.alias).filter(name__in=names)
         settings = dict(rows.values_list("name", "value"))
         if "version" not in settings:
-            raise not_whole(f"{Config._meta.db_table} does not say Moodle's version")
-        self._require(User, "rows")
-        self._require(CourseRow, "the course that is the site itself", category=SITE)
+            raise not_whole(
+                said("{table} does not say Moodle's version", table=Config._meta.db_table)
+            )
+        self._require(User, said("rows"))
+        self._require(CourseRow, said("the course that is the site itself"), category=SITE)
         return Site(
             guest=_number(settings.get("siteguest")),
             default_role=_number(settings.get("defaultuserroleid")) or None,
@@ -67,7 +70,7 @@ class MoodleRows:
 
     def _require(self, model: type[MoodleTable], what: str, **row: int) -> None:
         if not model._default_manager.using(self.alias).filter(**row).exists():
-            raise not_whole(f"{model._meta.db_table} lacks {what}")
+            raise not_whole(said("{table} lacks {what}", table=model._meta.db_table, what=what))
 
     # --- courses and groups -----------------------------------------------------------------------
 
@@ -110,8 +113,7 @@ class MoodleRows:
     ) -> Iterator[tuple[int, int]]:
         """(group id, user id) of everybody in these groups, or of these users only."""
         if users is None:
-            for group_id, user_id in self.pager.by_key(GroupMember, "groupid", groups, "userid"):
-                yield group_id, user_id
+            yield from self.pager.by_key(GroupMember, "groupid", groups, "userid")
         else:
             for user_id, group_id in self.pager.by_key(GroupMember, "userid", users, "groupid"):
                 if group_id in groups:
@@ -154,7 +156,9 @@ class MoodleRows:
         rows = Role.objects.using(self.alias).order_by("sortorder", "id")
         names = dict(rows.values_list("id", "shortname"))
         if not names:
-            raise not_whole(f"{Role._meta.db_table} lacks rows")
+            raise not_whole(
+                said("{table} lacks {what}", table=Role._meta.db_table, what=said("rows"))
+            )
         return names
 
     def assignments(
@@ -162,10 +166,7 @@ class MoodleRows:
     ) -> Iterator[tuple[int, int, int]]:
         """(context id, user id, role id) of everybody in these contexts, or of these users only."""
         if users is None:
-            for context, user_id, role in self.pager.by_key(
-                RoleAssignment, "contextid", contexts, "userid", "roleid"
-            ):
-                yield context, user_id, role
+            yield from self.pager.by_key(RoleAssignment, "contextid", contexts, "userid", "roleid")
         else:
             for user_id, context, role in self.pager.by_key(
                 RoleAssignment, "userid", users, "contextid", "roleid"
@@ -181,16 +182,28 @@ def ids_in(path: str | None) -> tuple[int, ...]:
 
 def not_whole(finding: str) -> SourceError:
     return SourceError(
-        f"This is not a whole Moodle: {finding}.",
-        hint="Check that MOODLE_DATABASE_URL and MOODLE_DB_PREFIX name the right database, and "
-        "that it was restored completely.",
+        said("This is not a whole Moodle: {finding}.", finding=finding),
+        hint=said(
+            "Check that MOODLE_DATABASE_URL and MOODLE_DB_PREFIX name the right database, and "
+            "that it was restored completely."
+        ),
     )
 
 
 def _person(row: tuple[Any, ...], guest: int) -> Person:
     user_id, username, email, first, last, auth, confirmed, suspended, deleted = row
-    flags = bool(confirmed), bool(suspended), bool(deleted)
-    return Person(user_id, username, email, first, last, auth, *flags, guest=user_id == guest)
+    return Person(
+        user_id,
+        username,
+        email,
+        first,
+        last,
+        auth,
+        bool(confirmed),
+        bool(suspended),
+        bool(deleted),
+        user_id == guest,
+    )
 
 
 def _number(value: str | None) -> int:

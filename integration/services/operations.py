@@ -16,6 +16,7 @@ class Joiner(NamedTuple):
 
     user_id: int
     reason: str
+    username: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +282,11 @@ def group_of(operation: Operation) -> int | None:
 
 def user_of(operation: Operation) -> int | None:
     return getattr(operation, "user_id", None)
+
+
+def joiners_of(operation: Operation) -> tuple[Joiner, ...]:
+    """Who is put into a channel by it."""
+    return operation.joiners if isinstance(operation, CreateChannel | AddMembers) else ()
 
 
 def describe(operation: Operation) -> str:  # noqa: C901  # one line for each kind

@@ -11,6 +11,7 @@ from functools import lru_cache
 import regex
 
 from integration.services.errors import ConfigurationError, PatternTimeout
+from integration.services.wording import said
 
 MAX_LENGTH = 255
 MATCH_SECONDS = 0.1
@@ -51,10 +52,13 @@ def decide(name: str, patterns: Sequence[Pattern]) -> Decision:
 def check(text: str) -> None:
     """ConfigurationError when the pattern is empty, too long, not valid, or may take for ever."""
     if not _split(text)[0].strip():
-        raise ConfigurationError("The pattern is empty.", hint="Write .* to match every group.")
+        raise ConfigurationError(
+            said("The pattern is empty."), hint=said("Write .* to match every group.")
+        )
     if len(text) > MAX_LENGTH:
         raise ConfigurationError(
-            f"The pattern has {len(text)} characters.", hint=f"Use at most {MAX_LENGTH}."
+            said("The pattern has {count} characters.", count=len(text)),
+            hint=said("Use at most {count}.", count=MAX_LENGTH),
         )
     compiled = _compile(text)
     for probe in _probes(text):
@@ -62,10 +66,16 @@ def check(text: str) -> None:
             compiled.search(probe, timeout=MATCH_SECONDS)
         except TimeoutError:
             raise ConfigurationError(
-                f"The pattern {text!r} can take practically for ever on a name such as "
-                f"{probe[:12]!r}….",
-                hint="Repeated groups whose parts overlap, such as (a|aa)+, are the cause: "
-                "write them once.",
+                said(
+                    "The pattern {pattern} can take practically for ever on a name such as "
+                    "{name}….",
+                    pattern=repr(text),
+                    name=repr(probe[:12]),
+                ),
+                hint=said(
+                    "Repeated groups whose parts overlap, such as (a|aa)+, are the cause: "
+                    "write them once."
+                ),
             ) from None
 
 
@@ -74,8 +84,12 @@ def _matches(text: str, name: str) -> bool:
         return _compile(text).search(name, timeout=MATCH_SECONDS) is not None
     except TimeoutError:
         raise PatternTimeout(
-            f"The pattern {text!r} ran out of time on the group name {name[:80]!r}.",
-            hint="Simplify the pattern. Until then this group is left as it is.",
+            said(
+                "The pattern {pattern} ran out of time on the group name {name}.",
+                pattern=repr(text),
+                name=repr(name[:80]),
+            ),
+            hint=said("Simplify the pattern. Until then this group is left as it is."),
         ) from None
 
 
@@ -86,7 +100,10 @@ def _compile(text: str) -> regex.Pattern[str]:
         return regex.compile(body, flags)
     except (regex.error, ValueError, OverflowError, RecursionError) as error:
         raise ConfigurationError(
-            f"The pattern {text!r} is not valid: {error}.", hint="Correct it in Group patterns."
+            said(
+                "The pattern {pattern} is not valid: {error}.", pattern=repr(text), error=str(error)
+            ),
+            hint=said("Correct it in Group patterns."),
         ) from None
 
 

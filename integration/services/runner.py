@@ -27,6 +27,7 @@ from integration.services.report import Outcome, RunReport
 from integration.services.rocketchat import RocketChatRemote, connect
 from integration.services.state import EVERYTHING, Managed, MoodleState, Scope
 from integration.services.undo import turn_back
+from integration.services.wording import said
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +157,8 @@ def execute(
 
 
 UNEXPECTED = SyncError(
-    "The run ended by an unexpected error.", hint="The log holds the details; please report it."
+    said("The run ended by an unexpected error."),
+    hint=said("The log holds the details; please report it."),
 )
 
 
@@ -190,7 +192,7 @@ def _execute(
             )
             if order.undoes is not None:
                 deeds = deeds_of(order.undoes, order.chosen)
-                why = f"undo of run {order.undoes}"
+                why = said("undo of run {run}", run=order.undoes)
                 report = turn_back(order.scope, policy, deeds, reason=why, **common)
             else:
                 report = reconcile(
@@ -227,9 +229,15 @@ def _lease(owner: str, scope: Scope) -> set[int]:
         busy = leases.acquire(owner, courses)
     if busy:
         raise Busy(
-            f"Another run is working on {', '.join(busy[:5])}{' …' if len(busy) > 5 else ''}.",
-            hint="Wait until it is done, or cancel it. After a crash its claim ends by itself "
-            f"within {leases.SECONDS} seconds.",
+            said(
+                "Another run is working on {courses}.",
+                courses=", ".join(busy[:5]) + (" …" if len(busy) > 5 else ""),
+            ),
+            hint=said(
+                "Wait until it is done, or cancel it. After a crash its claim ends by itself "
+                "within {seconds} seconds.",
+                seconds=leases.SECONDS,
+            ),
         )
     return courses
 

@@ -21,7 +21,7 @@ def local(text: str) -> str:
 
 def in_words(error: SyncError) -> str:
     """What happened and what to do next."""
-    return f"{local(error.message)} {local(error.hint)}".strip()
+    return local(error.text)
 
 
 def _translated(text: Said, values: Mapping[str, Value]) -> str:

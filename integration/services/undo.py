@@ -46,6 +46,7 @@ from integration.services.state import (
     RoomRole,
     Scope,
 )
+from integration.services.wording import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ def turn_back(  # noqa: PLR0913  # as `reconcile`
     plan = undo_plan(deeds, managed, state, policy, reason)
     if expect_digest and plan.digest != expect_digest:
         raise StalePlan(
-            "What there is to undo has changed since it was shown.", hint="Look at it again."
+            said("What there is to undo has changed since it was shown."),
+            hint=said("Look at it again."),
         )
     if dry_run:
         return RunReport(plan, RunStatus.PLANNED)
@@ -126,9 +128,8 @@ class _Back:
         elif deed.user_id is not None:
             self._account_deed(deed)
         if len(self.operations) == before:
-            self.skips.append(
-                Skip(deed.what, "is not as that run left it, or is not ours: it stays")
-            )
+            reason = said("is not as that run left it, or is not ours: it stays")
+            self.skips.append(Skip(deed.what, reason))
 
     # --- accounts ---------------------------------------------------------------------------------
 
@@ -202,8 +203,12 @@ class _Back:
                 if user_id in rows and rows[user_id].ours and account:
                     who = (user_id, account.account_id, account.username)
                     self.operations.append(RemoveMember(*ids, *who, self.reason))
-        elif deed.user_id is not None and deed.user_id not in rows and self._account(deed.user_id):
-            joiner = Joiner(deed.user_id, self.reason)
+        elif (
+            deed.user_id is not None
+            and deed.user_id not in rows
+            and (account := self._account(deed.user_id))
+        ):
+            joiner = Joiner(deed.user_id, self.reason, account.username)
             self.operations.append(AddMembers(*ids, (joiner,), self.reason))
 
     def _account(self, user_id: int) -> RemoteAccount | None:

@@ -11,6 +11,7 @@ from integration.services.decisions import User
 from integration.services.errors import ConfigurationError
 from integration.services.ledger.deeds import check_undoable, pause_courses, scope_of_deeds
 from integration.services.runner import Order
+from integration.services.wording import said
 
 PERMISSION = "integration.undo"
 
@@ -52,9 +53,11 @@ def _order(
     expect_digest: str = "",
 ) -> Order:
     if not user.has_perm(PERMISSION):
-        raise PermissionDenied("This needs the permission to undo runs.")
+        raise PermissionDenied(said("This needs the permission to undo runs."))
     if not reason.strip():
-        raise ConfigurationError("An undo needs a reason.", hint="Say in a sentence why.")
+        raise ConfigurationError(
+            said("An undo needs a reason."), hint=said("Say in a sentence why.")
+        )
     check_undoable(run)
     return Order(
         kind=kind,

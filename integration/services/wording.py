@@ -9,7 +9,7 @@ pattern and the values it was made from, for `translation.local`. Patterns are c
 import json
 from collections.abc import Iterable, Mapping
 from functools import reduce
-from typing import Self
+from typing import Any, Self
 
 MARK = "\x1f"  # between the parts of a stored sentence; no pattern and no name holds it
 Value = str | int
@@ -64,7 +64,7 @@ def packed(text: str) -> str:
     """The text as it is stored: a plain one as it is, one that was said with what it is made of."""
     if not isinstance(text, Said):
         return text.replace(MARK, " ")
-    values = json.dumps(_plain(text.values), ensure_ascii=False, separators=(",", ":"))
+    values = json.dumps(_parts(text.values), ensure_ascii=False, separators=(",", ":"))
     return MARK.join((text.pattern, text.plural, values))
 
 
@@ -73,14 +73,20 @@ def unpacked(text: str) -> str:
     if text.count(MARK) < 2:
         return text
     pattern, plural, values = text.split(MARK, 2)
-    return Said(pattern, {name: _read(value) for name, value in json.loads(values).items()}, plural)
+    return _whole([pattern, plural, json.loads(values)])
 
 
-def _plain(values: Mapping[str, Value]) -> Mapping[str, Value]:
+def _parts(values: Mapping[str, Value]) -> dict[str, Any]:
+    """As JSON, where a list is a sentence inside of a sentence."""
     return {
-        name: packed(value) if isinstance(value, str) else value for name, value in values.items()
+        name: [value.pattern, value.plural, _parts(value.values)]
+        if isinstance(value, Said)
+        else value
+        for name, value in values.items()
     }
 
 
-def _read(value: Value) -> Value:
-    return unpacked(value) if isinstance(value, str) else value
+def _whole(parts: list[Any]) -> Said:
+    pattern, plural, values = parts
+    inner = {n: _whole(value) if isinstance(value, list) else value for n, value in values.items()}
+    return Said(pattern, inner, plural)

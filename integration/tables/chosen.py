@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from integration.services import patterns
 from integration.services.errors import ConfigurationError
 from integration.services.state import RoomRole
+from integration.services.translation import in_words
 from integration.tables.choices import ROOM_ROLES
 from integration.watch import WatchedQuerySet
 
@@ -48,7 +49,7 @@ class GroupRegexFilter(models.Model):
         try:
             patterns.check(self.pattern)
         except ConfigurationError as error:
-            raise ValidationError({"pattern": str(error)}) from None
+            raise ValidationError({"pattern": in_words(error)}) from None
 
 
 class IncludedRole(models.Model):

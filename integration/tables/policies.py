@@ -54,7 +54,7 @@ class ChannelSettings(models.Model):
         default=False,
         help_text=_(
             "A room that has the wanted name and was created by rcsync's own Rocket.Chat account "
-            "is taken over."
+            "is taken over, together with those of its members who belong there."
         ),
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from integration.management.printing import told_once
 from integration.models import SyncRun
 from integration.services import decisions, runner
 from integration.services.errors import SyncError
@@ -46,7 +47,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Run {number} is rejected.")
             return
         order = decisions.approve(run, Operator(), reason, trigger=SyncRun.Trigger.COMMAND)
-        done = runner.execute(order).run
+        with told_once():
+            done = runner.execute(order).run
         self.stdout.write(f"Run {done.pk}: {done.get_status_display()}. {done.message} {done.hint}")
         if done.status != SyncRun.Status.DONE:
             raise SystemExit(1)

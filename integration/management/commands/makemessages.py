@@ -1,6 +1,15 @@
-"""`makemessages` that also finds the sentences of `integration/services/wording.py`."""
+"""`makemessages` that also finds the sentences of `integration/services/wording.py`.
+
+Without arguments it brings the catalogues of all languages up to date; what is new is left empty,
+and tests/test_admin_translations.py says so.
+"""
+
+from typing import Any
 
 from django.core.management.commands import makemessages
+
+LANGUAGES = ["de", "es", "fr"]
+OURS = [".venv", "tests", "benchmarks", "var"]
 
 
 class Command(makemessages.Command):
@@ -9,3 +18,10 @@ class Command(makemessages.Command):
         "--keyword=said",
         "--keyword=counted:1,2",
     ]
+    msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching"]
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        options["locale"] = options["locale"] or LANGUAGES
+        options["ignore_patterns"] = [*options["ignore_patterns"], *OURS]
+        options |= {"no_location": True, "no_wrap": True, "no_obsolete": True}
+        super().handle(*args, **options)

@@ -8,13 +8,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from integration.management.printing import RunPrinter
+from integration.management.printing import RunPrinter, told_once
 from integration.models import AccountLink, IntegratedCourse, SyncRun
 from integration.services import runner
 from integration.services.background.sweep import bury_the_dead
 from integration.services.errors import ConfigurationError, SyncError
 from integration.services.moodle_reader import MoodleReader
-from integration.services.operations import describe
+from integration.services.operations import Operation, describe, joiners_of
 from integration.services.state import Scope
 
 CLEAN, FAILURES, CANNOT_RUN, REFUSED = 0, 1, 2, 3
@@ -73,11 +73,13 @@ class Command(BaseCommand):
         if order.writes:
             bury_the_dead()  # else a run that was killed on this machine says "running" for ever
         if options["json"]:
-            finished = runner.execute(order)
+            with told_once():
+                finished = runner.execute(order)
             self.stdout.write(json.dumps(as_json(finished), ensure_ascii=False))
         else:
             printer = RunPrinter(self.stdout, self.stderr, self.style)
-            finished = runner.execute(order, printer.progress)
+            with told_once():
+                finished = runner.execute(order, printer.progress)
             printer.show(finished)
             if not order.writes and finished.run.planned:
                 self.stdout.write("Add --apply to carry it out.")
@@ -122,7 +124,7 @@ def as_json(finished: runner.Finished) -> Mapping[str, Any]:
     if report is not None:
         result["digest"] = report.plan.digest
         result["operations"] = [
-            {"kind": o.kind, "what": describe(o), "reason": o.reason}
+            {"kind": o.kind, "what": describe(o), "reason": o.reason, "people": _people(o)}
             for o in report.plan.operations
         ]
         result["failed"] = [
@@ -151,6 +153,14 @@ def as_json(finished: runner.Finished) -> Mapping[str, Any]:
             {"subject": skip.subject, "reason": skip.reason} for skip in report.plan.skips
         ]
     return result
+
+
+def _people(operation: Operation) -> list[Mapping[str, Any]]:
+    """Who is put into the channel, and why."""
+    return [
+        {"moodle_user_id": one.user_id, "username": one.username, "reason": one.reason}
+        for one in joiners_of(operation)
+    ]
 
 
 def _kind(options: Mapping[str, Any]) -> str:

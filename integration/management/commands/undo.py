@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from integration.management.printing import told_once
 from integration.models import SyncRun
 from integration.services import runner, undoing
 from integration.services.errors import SyncError
@@ -39,7 +40,8 @@ class Command(BaseCommand):
             order = self._order(run, chosen, options)
         except SyncError as error:
             raise CommandError(str(error), returncode=2) from None
-        finished = runner.execute(order)
+        with told_once():
+            finished = runner.execute(order)
         if finished.report is None:
             raise CommandError(f"{finished.run.message} {finished.run.hint}", returncode=2)
         for operation in finished.report.plan.operations:

@@ -17,13 +17,14 @@ from integration.services.ledger.managed import integrated_courses
 from integration.services.ledger.runs import scope_of
 from integration.services.runner import order_of
 from integration.services.state import Scope
+from integration.services.wording import said
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 CUT_FROM = 2  # with this attempt, a run over several courses is cut up
 PIECES = 8
-DIED = "Its process ended without a word."
+DIED = said("Its process ended without a word.")
 
 
 def go_on_after(run: SyncRun, why: str) -> None:
@@ -51,7 +52,7 @@ def _close(run: SyncRun, why: str) -> bool:
         SyncRun.objects.filter(pk=run.pk, worker=run.worker, status=SyncRun.Status.RUNNING).update(
             status=SyncRun.Status.INTERRUPTED,
             message=why,
-            hint="Sync again: it goes on from there.",
+            hint=said("Sync again: it goes on from there."),
             finished_at=timezone.now(),
         )
     )
@@ -84,7 +85,8 @@ def _again(run: SyncRun, attempts: int) -> None:
         return
     with transaction.atomic():
         new = queue.enqueue(order_of(run), parent=run.parent, attempts=attempts, scope=run.scope)
-        _supersede(run, f"Run {new.pk} goes on with it (attempt {attempts}).")
+        hint = said("Run {run} goes on with it (attempt {n}).", run=new.pk, n=attempts)
+        _supersede(run, hint)
 
 
 def _cut_up(run: SyncRun, courses: list[int]) -> None:
@@ -97,7 +99,8 @@ def _cut_up(run: SyncRun, courses: list[int]) -> None:
             attempts = CUT_FROM if len(piece.courses or ()) > 1 else 1
             new = queue.enqueue(order.with_scope(piece), parent=run.parent, attempts=attempts)
             numbers.append(str(new.pk))
-        _supersede(run, f"Cut up to find the course that does it: runs {', '.join(numbers)}.")
+        pieces = ", ".join(numbers)
+        _supersede(run, said("Cut up to find the course that does it: runs {runs}.", runs=pieces))
 
 
 def _supersede(run: SyncRun, hint: str) -> None:
@@ -106,9 +109,10 @@ def _supersede(run: SyncRun, hint: str) -> None:
 
 
 def _give_up(run: SyncRun) -> None:
-    hint = (
-        f"Given up after {run.attempts} attempts. The log of the worker says what happened; "
-        "the next full pass tries again."
+    hint = said(
+        "Given up after {n} attempts. The log of the worker says what happened; "
+        "the next full pass tries again.",
+        n=run.attempts,
     )
     SyncRun.objects.filter(pk=run.pk).update(hint=hint)
     scope = scope_of(run)

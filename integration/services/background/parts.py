@@ -13,6 +13,7 @@ from integration.services.background import queue
 from integration.services.ledger.runs import LINKED
 from integration.services.runner import Order
 from integration.services.state import Scope
+from integration.services.wording import joined
 
 SMALLEST = 20  # courses; every part reads the lists of accounts and rooms once more
 PARTS_PER_CLUSTER = 2
@@ -78,8 +79,8 @@ def settle(parent_id: int) -> None:
         **_counts(everything),
         conflict_count=sum(part.conflict_count for part in everything),
         requests={"total": requests.total(), "by_endpoint": dict(requests)},
-        message="\n".join(dict.fromkeys(part.message for part in parts if part.message)),
-        hint="\n".join(dict.fromkeys(part.hint for part in parts if part.hint)),
+        message=joined("\n", dict.fromkeys(part.message for part in parts if part.message)),
+        hint=joined("\n", dict.fromkeys(part.hint for part in parts if part.hint)),
         finished_at=timezone.now(),
     )
     parent = SyncRun.objects.get(pk=parent_id)

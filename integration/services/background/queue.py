@@ -13,12 +13,13 @@ from integration.models import SyncRun
 from integration.services import heartbeat
 from integration.services.ledger.runs import scope_as_json
 from integration.services.runner import Order
+from integration.services.wording import said
 
 logger = logging.getLogger(__name__)
 
 TASK = "integration.tasks.work"
 MERGED = (SyncRun.Trigger.EVENT, SyncRun.Trigger.SCHEDULE)
-CANCELLED_EARLY = "Cancelled before it began."
+CANCELLED_EARLY = said("Cancelled before it began.")
 
 
 def hand_over(order: Order) -> SyncRun | None:

@@ -12,12 +12,13 @@ from integration.services.keeper import OUT_OF_TIME
 from integration.services.report import RunReport
 from integration.services.runner import Finished, Order
 from integration.services.state import Scope
+from integration.services.wording import said
 
 logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 10.0
 SHARE_OF_TASK = 0.8  # of the time of a task; what is under way then still has to end
-UNEXPECTED = "It ended by an unexpected error; the log holds the details."
+UNEXPECTED = said("It ended by an unexpected error; the log holds the details.")
 
 
 def work(run_id: int) -> str:

@@ -15,6 +15,7 @@ from integration.services.events.hints import Hint, hint_of
 from integration.services.events.scopes import event_courses, scopes_of
 from integration.services.runner import Order
 from integration.services.state import Scope
+from integration.services.wording import joined, said
 from moodle.reading import read_whole
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ CLOCK_SECONDS = 60  # for enrolments that were added since and pass soon
 WATERMARK_SECONDS = 60  # these columns have no index
 LONG_AWAY = 3600  # seconds: rows of the log may have been deleted unread
 IDLE_SECONDS = 10.0
-LOG_IS_OFF = (
+LOG_IS_OFF = said(
     "Moodle's standard log is switched off (Site administration > Plugins > Logging). Additions "
     "and changes are found by their times, once a minute; removals only by the next full pass."
 )
@@ -49,7 +50,7 @@ def _poll(owner: str) -> float:
         poll_once(owner)
     except SyncError as error:
         logger.warning("moodle's events could not be read: %s", error)
-        cursor.report(owner, str(error))
+        cursor.report(owner, joined(" ", filter(None, (error.message, error.hint))))
         return IDLE_SECONDS
     except Exception:
         logger.exception("the look at events failed and is tried again")

@@ -22,6 +22,7 @@ from integration.services.ledger.bulk import insert_missing
 from integration.services.operations import CreateAccount, Operation
 from integration.services.ports import Remote, Writes
 from integration.services.state import Managed, RemoteAccount
+from integration.services.wording import said
 
 SECONDS = 300  # longer than any single request with its retries; a dead run's are taken away sooner
 WAIT_SECONDS = 60.0
@@ -111,8 +112,8 @@ class Claims:
             if threading.current_thread() is not threading.main_thread():
                 connection.close()
         raise Busy(
-            "Another run is making this account and does not come to an end.",
-            hint="The next run looks again.",
+            said("Another run is making this account and does not come to an end."),
+            hint=said("The next run looks again."),
         )
 
 

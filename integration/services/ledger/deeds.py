@@ -6,6 +6,7 @@ from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.errors import ConfigurationError
 from integration.services.state import Scope
 from integration.services.undo import Deed
+from integration.services.wording import said
 
 
 def deeds_of(run_id: int, chosen: Collection[int] | None = None) -> list[Deed]:
@@ -34,9 +35,13 @@ def scope_of_deeds(run: SyncRun) -> Scope:
 
 def check_undoable(run: SyncRun) -> None:
     if run.kind not in (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO):
-        raise ConfigurationError(f"Run {run.pk} wrote nothing, so there is nothing to undo.")
+        raise ConfigurationError(
+            said("Run {run} wrote nothing, so there is nothing to undo.", run=run.pk)
+        )
     if run.status in (SyncRun.Status.RUNNING, SyncRun.Status.QUEUED):
-        raise ConfigurationError(f"Run {run.pk} is not over yet.", hint="Wait, or cancel it first.")
+        raise ConfigurationError(
+            said("Run {run} is not over yet.", run=run.pk), hint=said("Wait, or cancel it first.")
+        )
 
 
 def pause_courses(scope: Scope) -> list[IntegratedCourse]:

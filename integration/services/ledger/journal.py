@@ -17,6 +17,7 @@ from integration.services.operations import Operation, course_of, describe, grou
 from integration.services.plan import Plan
 from integration.services.report import Outcome, Result
 from integration.services.state import Managed, Scope
+from integration.services.wording import said
 
 _COLUMNS = frozenset({"user_id", "group_id", "course_id", "reason", "joiners"})
 ROW = (
@@ -117,7 +118,7 @@ class RunLedger:
             earlier.filter(in_doubt=True).update(in_doubt=False)
             earlier.filter(status=SyncOperation.Status.STARTED).update(
                 status=SyncOperation.Status.NOT_TRIED,
-                error="The run was cut off here; a later run looked and settled it.",
+                error=said("The run was cut off here; a later run looked and settled it."),
             )
 
     def _store_results(self, outcomes: Sequence[Outcome], now: Any) -> None:
@@ -157,7 +158,10 @@ def details_of(operation: Operation) -> dict[str, Any]:
     }
     joiners = getattr(operation, "joiners", None)
     if joiners is not None:
-        details["joiners"] = [{"user": user_id, "reason": reason} for user_id, reason in joiners]
+        details["joiners"] = [
+            {"user": joiner.user_id, "username": joiner.username, "reason": joiner.reason}
+            for joiner in joiners
+        ]
     return details
 
 
@@ -168,8 +172,9 @@ def _is_plain(outcome: Outcome) -> bool:
 def _result_columns(outcome: Outcome) -> Mapping[str, Any]:
     error = outcome.error
     if outcome.dropped:
-        error = (
-            f"Without the people {_ids(outcome.dropped)}, who have no account: see their own rows."
+        error = said(
+            "Without the people {people}, who have no account: see their own rows.",
+            people=_ids(outcome.dropped),
         )
     return {
         "status": outcome.result.value,

@@ -18,6 +18,7 @@ from integration.services.estimate import (
 )
 from integration.services.manners import QuietHours
 from integration.services.plan import Plan
+from integration.services.wording import said
 
 PEOPLES = frozenset({SyncRun.Trigger.ADMIN, SyncRun.Trigger.COMMAND})  # somebody waits for it
 TELLING = 100  # requests; fewer say little about the server
@@ -60,15 +61,19 @@ def remarks(plan: Plan) -> list[str]:
     row = IntegrationSettings.load()
     found = estimate(plan.operations, _pace(row))
     if row.bulk_import and found.by_import:
-        return [f"Carrying this out takes {in_words(found.by_import)}, accounts made in bulk."]
+        cost = in_words(found.by_import)
+        return [said("Carrying this out takes {cost}, accounts made in bulk.", cost=cost)]
     if found.by_import:
-        alone, together = in_words(found.cost), in_words(found.by_import)
-        bulk = (
-            f"With the bulk import of accounts, which the settings offer, it would be {together}."
-        )
-        return [f"Carrying this out takes {alone}. {bulk}"]
+        return [
+            said(
+                "Carrying this out takes {cost}. With the bulk import of accounts, which the "
+                "settings offer, it would be {cheaper}.",
+                cost=in_words(found.cost),
+                cheaper=in_words(found.by_import),
+            )
+        ]
     if len(plan.operations) >= row.big_run:
-        return [f"Carrying this out takes {in_words(found.cost)}."]
+        return [said("Carrying this out takes {cost}.", cost=in_words(found.cost))]
     return []
 
 

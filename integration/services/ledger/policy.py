@@ -22,6 +22,7 @@ from integration.services.policy import (
     What,
 )
 from integration.services.state import Ending, RoomRole
+from integration.services.wording import joined, said
 
 
 def load_policy(role_names: Mapping[int, str]) -> Policy:
@@ -99,16 +100,27 @@ def _limits(row: IntegrationSettings) -> Limits:
 
 def gaps(policy: Policy) -> list[str]:
     """What is missing so that anything at all can be synced, in plain words."""
-    found = []
+    return [joined(" ", found_and_fix) for found_and_fix in lacks(policy)]
+
+
+def lacks(policy: Policy) -> list[tuple[str, str]]:
+    """The same: what was found, and what to do about it."""
+    found: list[tuple[str, str]] = []
     if not any(not pattern.exclude for pattern in policy.patterns):
         found.append(
-            "No group pattern of the kind 'include' is enabled, so no group gets a channel. "
-            "Add one under Group patterns, for example .* for every group."
+            (
+                said(
+                    "No group pattern of the kind 'include' is enabled, so no group gets a channel."
+                ),
+                said("Add one under Group patterns, for example .* for every group."),
+            )
         )
     if not policy.roles:
         found.append(
-            "No role is included, so nobody is put into a channel. Add one under Included roles, "
-            "for example student."
+            (
+                said("No role is included, so nobody is put into a channel."),
+                said("Add one under Included roles, for example student."),
+            )
         )
     return found
 
@@ -127,13 +139,18 @@ def _roles(role_names: Mapping[int, str]) -> dict[int, RoomRole]:
         role_id = row.role_id if row.role_id is not None else ids.get(row.shortname)
         if role_id is None or role_id not in role_names:
             raise ConfigurationError(
-                f"Moodle has no role '{row.shortname or row.role_id}', which is among the included "
-                "roles.",
-                hint=f"Remove it under Included roles or switch it off. Moodle has: {_names(ids)}.",
+                said(
+                    "Moodle has no role '{role}', which is among the included roles.",
+                    role=str(row.shortname or row.role_id),
+                ),
+                hint=said(
+                    "Remove it under Included roles or switch it off. Moodle has: {names}.",
+                    names=_names(ids),
+                ),
             )
         roles[role_id] = RoomRole(row.room_role)
     return roles
 
 
 def _names(ids: Mapping[str, int]) -> str:
-    return ", ".join(sorted(ids)) or "none"
+    return ", ".join(sorted(ids)) or said("none")

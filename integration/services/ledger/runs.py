@@ -16,6 +16,7 @@ from integration.services.ledger import safekeeping
 from integration.services.operations import course_of
 from integration.services.report import Result, RunReport, RunStatus
 from integration.services.state import Course, Scope
+from integration.services.wording import joined, said
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,8 @@ def finish(
         run.requests = dict(requests)
         run.breaches = [breach_as_json(breach) for breach in report.breaches]
         run.held_count = len(report.held)
-        run.message = "\n".join(map(str, report.breaches)) or report.stopped_because
+        breaches = joined("\n", (breach.in_words() for breach in report.breaches))
+        run.message = breaches or report.stopped_because
         run.hint = _hint(report)
         run.finished_at = timezone.now()
         run.save(update_fields=[*RESULT, *REPORTED])
@@ -97,7 +99,8 @@ def fail(run: SyncRun, error: SyncError, scope: Scope) -> None:
         return
     run.status = SyncRun.Status.ERROR
     run.message = error.message
-    run.hint = error.hint or "./rcsync doctor looks at every connection and says what is wrong."
+    doctor = said("./rcsync doctor looks at every connection and says what is wrong.")
+    run.hint = error.hint or doctor
     run.finished_at = timezone.now()
     run.save(update_fields=RESULT)
     if run.kind == SyncRun.Kind.APPLY and not isinstance(error, Busy):
@@ -138,24 +141,27 @@ def _conflict_as_json(conflict: conflicts.Conflict) -> dict[str, Any]:
 
 def _hint(report: RunReport) -> str:
     if report.status is RunStatus.QUARANTINED:
-        what = "Nothing was changed." if not report.outcomes else "Only additions were made."
-        return (
-            f"{what} Look at the plan; if it is right, approve it with a reason (admin: Runs; "
-            f"./rcsync approve RUN --reason ...), or run it once more with --force."
+        what = said("Nothing was changed.")
+        if report.outcomes:
+            what = said("Only additions were made.")
+        return said(
+            "{what} Look at the plan; if it is right, approve it with a reason (admin: Runs; "
+            "./rcsync approve RUN --reason ...), or run it once more with --force.",
+            what=what,
         )
     if report.stopped_because:
-        return (
+        return said(
             "What was done stays done. Run again when the cause is repaired: it goes on from there."
         )
     if report.failed:
-        return "Every failure has its own row with its cause. The next run tries again."
+        return said("Every failure has its own row with its cause. The next run tries again.")
     return ""
 
 
 def breach_as_json(breach: Breach) -> dict[str, Any]:
     return {
         "code": breach.code,
-        "text": str(breach),
+        "text": breach.in_words(),
         "count": breach.count,
         "managed": breach.managed,
         "holds": breach.holds.value,

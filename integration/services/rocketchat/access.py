@@ -9,6 +9,7 @@ from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import Version
 from integration.services.rocketchat.permissions import WHERE, grant
 from integration.services.state import Check, CheckStatus
+from integration.services.wording import joined, said
 
 OK, WARNING, FAILED = CheckStatus.OK, CheckStatus.WARNING, CheckStatus.FAILED
 BYPASS = "api-bypass-rate-limit"
@@ -32,24 +33,26 @@ class Permission:
 
 
 PERMISSIONS = (
-    Permission("view-d-room", "list accounts"),
-    Permission("view-full-other-user-info", "see e-mail addresses, by which people are recognised"),
-    Permission("view-room-administration", "list all channels"),
-    Permission("create-user", "create accounts"),
-    Permission("edit-other-user-info", "change names and e-mail addresses"),
-    Permission("edit-other-user-active-status", "deactivate and reactivate accounts"),
-    Permission("create-p", "create private channels"),
-    Permission("create-c", "create public channels", needed=False),
-    Permission("view-p-room", "read members of private channels"),
-    Permission("view-c-room", "read members of public channels", needed=False),
-    Permission("add-user-to-joined-room", "add members", in_room=True),
-    Permission("remove-user", "remove members", in_room=True),
-    Permission("set-moderator", "make moderators", in_room=True),
-    Permission("set-owner", "make owners", in_room=True),
-    Permission("set-leader", "make leaders", in_room=True),
-    Permission("edit-room", "rename channels and set topics", in_room=True),
-    Permission("archive-room", "archive channels", in_room=True),
-    Permission("unarchive-room", "take channels out of the archive", needed=False),
+    Permission("view-d-room", said("list accounts")),
+    Permission(
+        "view-full-other-user-info", said("see e-mail addresses, by which people are recognised")
+    ),
+    Permission("view-room-administration", said("list all channels")),
+    Permission("create-user", said("create accounts")),
+    Permission("edit-other-user-info", said("change names and e-mail addresses")),
+    Permission("edit-other-user-active-status", said("deactivate and reactivate accounts")),
+    Permission("create-p", said("create private channels")),
+    Permission("create-c", said("create public channels"), needed=False),
+    Permission("view-p-room", said("read members of private channels")),
+    Permission("view-c-room", said("read members of public channels"), needed=False),
+    Permission("add-user-to-joined-room", said("add members"), in_room=True),
+    Permission("remove-user", said("remove members"), in_room=True),
+    Permission("set-moderator", said("make moderators"), in_room=True),
+    Permission("set-owner", said("make owners"), in_room=True),
+    Permission("set-leader", said("make leaders"), in_room=True),
+    Permission("edit-room", said("rename channels and set topics"), in_room=True),
+    Permission("archive-room", said("archive channels"), in_room=True),
+    Permission("unarchive-room", said("take channels out of the archive"), needed=False),
 )
 
 
@@ -71,29 +74,38 @@ def _granted(client: RocketChat) -> Mapping[str, frozenset[str]]:
 def _permission_check(
     permission: Permission, granted: frozenset[str] | None, roles: set[str]
 ) -> Check:
-    name, purpose = f"Permission {permission.name}", permission.purpose
+    name, purpose = said("Permission {name}", name=permission.name), permission.purpose
     if granted is None:
-        return Check(name, WARNING, f"the server does not know it; needed to {purpose}", OLD_SERVER)
+        found = said("the server does not know it; needed to {purpose}", purpose=purpose)
+        return Check(name, WARNING, found, OLD_SERVER)
     if holders := sorted(roles & granted):
-        return Check(name, OK, f"granted to {', '.join(holders)}; lets rcsync {purpose}")
+        who = ", ".join(holders)
+        found = said("granted to {roles}; lets rcsync {purpose}", roles=who, purpose=purpose)
+        return Check(name, OK, found)
     if permission.in_room and "owner" in granted:
-        return Check(name, OK, f"as owner of its channels; lets rcsync {purpose}")
+        found = said("as owner of its channels; lets rcsync {purpose}", purpose=purpose)
+        return Check(name, OK, found)
     status = FAILED if permission.needed else WARNING
-    return Check(name, status, f"missing; rcsync cannot {purpose}", grant(permission.name))
+    found = said("missing; rcsync cannot {purpose}", purpose=purpose)
+    return Check(name, status, found, grant(permission.name))
 
 
 def _rate_limit_check(client: RocketChat, bypass: bool) -> Check:
-    name = "Rate limit"
+    name = said("Rate limit")
     if bypass:
-        return Check(name, OK, f'the bot has "{BYPASS}"')
+        return Check(name, OK, said('the bot has "{name}"', name=BYPASS))
     if setting(client, "API_Enable_Rate_Limiter") is False:
-        return Check(name, OK, "the API's rate limiter is switched off")
+        return Check(name, OK, said("the API's rate limiter is switched off"))
     calls = _positive(setting(client, "API_Enable_Rate_Limiter_Limit_Calls_Default"), 10)
     window = _positive(setting(client, "API_Enable_Rate_Limiter_Limit_Time_Default"), 60_000)
     minutes = -(-EXAMPLE_ACCOUNTS * window // (calls * 60_000))
-    found = (
-        f"the bot has to keep to {calls} calls in {window / 1000:g} s per kind of call:"
-        f" {EXAMPLE_ACCOUNTS} new accounts take about {minutes} minutes"
+    found = said(
+        "the bot has to keep to {calls} calls in {seconds} s per kind of call:"
+        " {accounts} new accounts take about {minutes} minutes",
+        calls=calls,
+        seconds=f"{window / 1000:g}",
+        accounts=EXAMPLE_ACCOUNTS,
+        minutes=minutes,
     )
     return Check(name, WARNING, found, grant(BYPASS))
 
@@ -102,20 +114,29 @@ def second_factor_check(
     client: RocketChat, me: Json, public: Json, version: Version | None
 ) -> Check:
     """users.update asks for a second factor, the password at least, unless the token is exempt."""
-    name = "Second factor"
+    name = said("Second factor")
     if public.get(TWO_FACTOR) is False:
-        return Check(name, OK, "two-factor authentication is switched off")
+        return Check(name, OK, said("two-factor authentication is switched off"))
     if _token_is_exempt(client) and version != TOKEN_BYPASS_BROKEN:
-        return Check(name, OK, "the token ignores two-factor authentication")
+        return Check(name, OK, said("the token ignores two-factor authentication"))
     if methods := _own_methods(me):
-        found = f"the bot has its own two-factor authentication ({', '.join(methods)})"
-        return Check(name, WARNING, f"{found}: names and e-mails cannot be changed", EXEMPT)
+        found = said(
+            "the bot has its own two-factor authentication ({methods}): names and e-mails cannot "
+            "be changed",
+            methods=joined(", ", methods),
+        )
+        return Check(name, WARNING, found, EXEMPT)
     if public.get(PASSWORD_FALLBACK) is False:
-        return Check(name, OK, "the bot has none, and the server does not ask for the password")
+        found = said("the bot has none, and the server does not ask for the password")
+        return Check(name, OK, found)
     if client.connection.credentials.factor:
-        return Check(name, OK, "the bot's password is known, it is sent when the server asks")
-    found = "a change of name or e-mail may be refused: the token does not ignore two-factor"
-    return Check(name, WARNING, f"{found}, and the bot's password is not known", EXEMPT)
+        found = said("the bot's password is known, it is sent when the server asks")
+        return Check(name, OK, found)
+    found = said(
+        "a change of name or e-mail may be refused: the token does not ignore two-factor, and the "
+        "bot's password is not known"
+    )
+    return Check(name, WARNING, found, EXEMPT)
 
 
 def _token_is_exempt(client: RocketChat) -> bool:
@@ -135,7 +156,7 @@ def _token_is_exempt(client: RocketChat) -> bool:
 
 def _own_methods(me: Json) -> list[str]:
     services = me.get("services")
-    names = {"totp": "app", "email2fa": "e-mail"}
+    names = {"totp": said("app"), "email2fa": said("e-mail")}
     return [
         label
         for key, label in names.items()
@@ -167,8 +188,8 @@ def _positive(value: object, default: int) -> int:
     return value if is_number and isinstance(value, int) and value > 0 else default
 
 
-OLD_SERVER = f"Update Rocket.Chat if the call fails; then look {WHERE}."
-EXEMPT = (
+OLD_SERVER = said("Update Rocket.Chat if the call fails; then look {where}.", where=WHERE)
+EXEMPT = said(
     "Make a personal access token with 'Ignore Two Factor Authentication' for the bot (without"
     " effect on Rocket.Chat 8.5), or store the bot's password as second factor."
 )

@@ -63,6 +63,7 @@ class RocketChat:
         self._session = Session(connection.credentials)
         self._digest = Secret(_digest(connection.credentials.factor))
         self._with_factor: set[str] = set()  # endpoints that asked for a second factor before
+        self._reached = False  # whether the server has answered anything yet
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +117,7 @@ class RocketChat:
                 return self._authenticated(request)
             except TransientError as error:
                 unknown = error.may_have_happened = unknown or error.may_have_happened
-                pause = patience.pause_after(error)
+                pause = patience.pause_after(error, reached=self._reached)
                 if pause is None:
                     raise
                 logger.debug(
@@ -165,7 +166,7 @@ class RocketChat:
             try:
                 return self._exchange(request, NoAuth())
             except TransientError as error:
-                pause = patience.pause_after(error)
+                pause = patience.pause_after(error, reached=self._reached)
                 if pause is None:
                     raise
             self.pause(pause)
@@ -188,6 +189,7 @@ class RocketChat:
         with self.limiter.turn(request.endpoint, self.stats.waited) as turn:
             self.stats.sent(request.endpoint)
             answer = self._transport.send(request, auth)
+            self._reached = True
             seconds = None if request.slow else answer.seconds
             turn.answered(answer.status, answer.headers, answer.words, seconds)
         logger.debug(

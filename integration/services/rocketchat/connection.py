@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from integration.services.errors import ConfigurationError
 from integration.services.rocketchat.secret import Secret
+from integration.services.wording import said
 
 MEGABYTE = 1024 * 1024
 HEADER_VALUE = re.compile(r"[!-~]+")
@@ -34,22 +35,31 @@ class Credentials:
             self._check_token()
         elif not (self.username and self.password):
             raise ConfigurationError(
-                "There are no credentials for Rocket.Chat.",
-                hint="Set the bot's user id and access token, or its username and password.",
+                said("There are no credentials for Rocket.Chat."),
+                hint=said("Set the bot's user id and access token, or its username and password."),
             )
 
     def _check_token(self) -> None:
-        for name, value in (("user id", self.user_id), ("access token", self.token)):
+        for value, missing, unfit in (
+            (
+                self.user_id,
+                said("The user id of the Rocket.Chat bot is missing."),
+                said("The user id of the Rocket.Chat bot holds a space or a special character."),
+            ),
+            (
+                self.token,
+                said("The access token of the Rocket.Chat bot is missing."),
+                said(
+                    "The access token of the Rocket.Chat bot holds a space or a special character."
+                ),
+            ),
+        ):
             if not value:
-                raise ConfigurationError(
-                    f"The {name} of the Rocket.Chat bot is missing.",
-                    hint="Set both; Rocket.Chat shows user id and token when the token is made.",
-                )
+                hint = said("Set both; Rocket.Chat shows user id and token when the token is made.")
+                raise ConfigurationError(missing, hint=hint)
             if not HEADER_VALUE.fullmatch(value):
-                raise ConfigurationError(
-                    f"The {name} of the Rocket.Chat bot holds a space or a special character.",
-                    hint="Copy it again, without anything before or after it.",
-                )
+                hint = said("Copy it again, without anything before or after it.")
+                raise ConfigurationError(unfit, hint=hint)
 
     @property
     def by_password(self) -> bool:
@@ -85,19 +95,21 @@ class Connection:
         object.__setattr__(self, "url", normal_url(self.url))
         if self.max_connections < 1:
             raise ConfigurationError(
-                "The number of connections to Rocket.Chat has to be 1 or more."
+                said("The number of connections to Rocket.Chat has to be 1 or more.")
             )
         if self.max_rps is not None and self.max_rps <= 0:
             raise ConfigurationError(
-                "The requests per second to Rocket.Chat have to be more than 0."
+                said("The requests per second to Rocket.Chat have to be more than 0.")
             )
         if min(self.connect_timeout, self.read_timeout, self.long_read_timeout) <= 0:
             raise ConfigurationError(
-                "The time-outs for Rocket.Chat have to be more than 0 seconds."
+                said("The time-outs for Rocket.Chat have to be more than 0 seconds.")
             )
         if self.verify_tls and self.ca_file and not Path(self.ca_file).exists():
             raise ConfigurationError(
-                f"The file of certificate authorities {self.ca_file} does not exist."
+                said(
+                    "The file of certificate authorities {path} does not exist.", path=self.ca_file
+                )
             )
 
     @property
@@ -111,17 +123,18 @@ def normal_url(url: str) -> str:
     text = url.strip()
     if not text:
         raise ConfigurationError(
-            "The address of Rocket.Chat is missing.", hint="Set it, https:// included."
+            said("The address of Rocket.Chat is missing."),
+            hint=said("Set it, https:// included."),
         )
     if "@" in text:
         raise ConfigurationError(
-            "The address of Rocket.Chat must not hold a user name or a password.",
-            hint="Put them into their own settings.",
+            said("The address of Rocket.Chat must not hold a user name or a password."),
+            hint=said("Put them into their own settings."),
         )
     if "://" not in text:
         raise ConfigurationError(
-            f"The address of Rocket.Chat {text!r} does not say http or https.",
-            hint=f"Write https://{text}",
+            said("The address of Rocket.Chat {url} does not say http or https.", url=repr(text)),
+            hint=said("Write {url}", url=f"https://{text}"),
         )
     parts = _split(text)
     return f"{parts.scheme}://{parts.netloc}{API_SUFFIX.sub('', parts.path)}"
@@ -135,12 +148,12 @@ def _split(text: str) -> SplitResult:
         parts, valid = SplitResult("", "", "", "", ""), False
     if not valid or re.search(r"\s", text):
         raise ConfigurationError(
-            f"The address of Rocket.Chat {text!r} is not a web address.",
-            hint="Write it like https://chat.example.org",
+            said("The address of Rocket.Chat {url} is not a web address.", url=repr(text)),
+            hint=said("Write it like https://chat.example.org"),
         )
     if parts.query or parts.fragment:
         raise ConfigurationError(
-            f"The address of Rocket.Chat {text!r} has something after the path.",
-            hint="Leave out everything from ? or # on.",
+            said("The address of Rocket.Chat {url} has something after the path.", url=repr(text)),
+            hint=said("Leave out everything from ? or # on."),
         )
     return parts

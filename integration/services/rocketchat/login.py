@@ -8,8 +8,9 @@ from requests.auth import AuthBase
 
 from integration.services.errors import AuthenticationError, UnexpectedAnswer
 from integration.services.rocketchat.answers import Json, identifier, inner, wrong
-from integration.services.rocketchat.connection import Credentials
+from integration.services.rocketchat.connection import HEADER_VALUE, Credentials
 from integration.services.rocketchat.secret import Secret
+from integration.services.wording import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,22 @@ class Session:
         data: Json = {}
         try:
             data = inner(answer, "data", "POST login")
-            token = Secret(identifier(data, "POST login", "authToken"))
-            self.identity = Identity(identifier(data, "POST login", "userId"), token)
+            token = Secret(_header(data, "authToken"))
+            self.identity = Identity(_header(data, "userId"), token)
         except UnexpectedAnswer:
             answer = data = {}  # a page with this error must not show half a login
-            raise wrong("POST login", "it brings no user id and token") from None
+            raise wrong("POST login", said("it brings no user id and token")) from None
         return self.identity
 
     def secrets(self) -> tuple[str, ...]:
         mine = self._credentials
         token = self.identity.token if self.identity else ""
         return (mine.token, mine.password, mine.second_factor_password, token)
+
+
+def _header(data: Json, name: str) -> str:
+    """What goes into a header of every further request."""
+    value = identifier(data, "POST login", name)
+    if not HEADER_VALUE.fullmatch(value):
+        raise wrong("POST login", said("it brings no user id and token"))
+    return value

@@ -11,6 +11,7 @@ from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.permissions import grant
 from integration.services.rocketchat.rows import account, channel, mark
 from integration.services.state import RemoteAccount, RemoteChannel
+from integration.services.wording import said
 
 SETTLE = 1.0  # seconds; the server may still be at it when our time runs out
 
@@ -26,8 +27,8 @@ def created_account(client: RocketChat, username: str, email: str) -> RemoteAcco
     if email.lower() in found.emails:
         return found
     raise NameTaken(
-        f"The username {username} belongs to another account in Rocket.Chat.",
-        hint="Link that account to the person, or rename one of the two.",
+        said("The username {name} belongs to another account in Rocket.Chat.", name=username),
+        hint=said("Link that account to the person, or rename one of the two."),
         endpoint="GET users.info",
         code="error-field-unavailable",
     )
@@ -42,8 +43,8 @@ def created_channel(client: RocketChat, name: str, group_id: int) -> RemoteChann
     if mark(room) == group_id:
         return found
     raise NameTaken(
-        f"Another channel in Rocket.Chat has the name {name}.",
-        hint="Link that channel to the group, or rename one of the two.",
+        said("Another channel in Rocket.Chat has the name {name}.", name=name),
+        hint=said("Link that channel to the group, or rename one of the two."),
         endpoint="GET rooms.info",
         code="error-duplicate-channel-name",
     )
@@ -76,7 +77,9 @@ def check_full_view(user: Json) -> None:
     """users.update erases bio and nickname unless they are sent again: we have to see them."""
     if user.get("canViewAllInfo") is False or "roles" not in user:
         raise PermissionMissing(
-            "Rocket.Chat hides parts of the account from the bot; changing it would erase them.",
+            said(
+                "Rocket.Chat hides parts of the account from the bot; changing it would erase them."
+            ),
             hint=grant("view-full-other-user-info"),
             endpoint="GET users.info",
             status=200,

@@ -13,6 +13,7 @@ from integration.services.rocketchat.answers import Json, number, objects, wrong
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import Features
 from integration.services.rocketchat.reactions import AnswerTooLarge
+from integration.services.wording import said
 
 Row = TypeVar("Row")
 
@@ -56,8 +57,13 @@ def read_all(client: RocketChat, features: Features, listing: Listing[Row]) -> d
         if reading.complete():
             return reading.rows
     raise UnexpectedAnswer(
-        f"{listing.where}: the server counts {reading.total} but lists {len(reading.seen)}.",
-        hint="If many people change things right now, run again later.",
+        said(
+            "{call}: the server counts {total} but lists {listed}.",
+            call=listing.where,
+            total=reading.total,
+            listed=len(reading.seen),
+        ),
+        hint=said("If many people change things right now, run again later."),
         endpoint=listing.where,
         status=200,
     )
@@ -88,7 +94,7 @@ class _Reading(Generic[Row]):
             if len(self.seen) >= self.total:
                 return True
             if self.total > 2 * first_total + SLACK:
-                raise wrong(self.listing.where, "its total grows without end")
+                raise wrong(self.listing.where, said("its total grows without end"))
 
     def _page(self, offset: int) -> bool:
         """Take one page in; False when it does not continue the one before."""
@@ -103,7 +109,12 @@ class _Reading(Generic[Row]):
             self._take(row)
         if len(self.seen) < self.total:
             if len(self.seen) == before:
-                raise wrong(where, f"it counts {self.total} entries but gives only {before}")
+                short = said(
+                    "it counts {total} entries but gives only {given}",
+                    total=self.total,
+                    given=before,
+                )
+                raise wrong(where, short)
             if at_once:
                 self.features.count_unlimited = False
                 return self.listing.sort_first

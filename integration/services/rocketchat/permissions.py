@@ -6,8 +6,10 @@ makes, carries the permissions of a room.
 
 import re
 
-WHERE = "in Rocket.Chat under Administration > Workspace > Permissions"
-OWN_ROOM = "or make the bot an owner of that channel"
+from integration.services.wording import counted, said
+
+WHERE = said("in Rocket.Chat under Administration > Workspace > Permissions")
+OWN_ROOM = said("or make the bot an owner of that channel")
 
 _GLOBAL = {
     "users.create": "create-user",
@@ -47,12 +49,27 @@ def permission_hint(endpoint: str) -> str:
         return grant("view-privileged-setting")
     last = re.split(r"[./]", path)[-1]
     if last == "changeArchivationState":
-        return f'Grant a role of the bot "archive-room" and "unarchive-room" {WHERE}, {OWN_ROOM}.'
+        return said(
+            'Grant a role of the bot "archive-room" and "unarchive-room" {where}, {owner}.',
+            where=WHERE,
+            owner=OWN_ROOM,
+        )
     if permission := _IN_ROOM.get(last):
-        return f'Grant a role of the bot the permission "{permission}" {WHERE}, {OWN_ROOM}.'
-    return f"Look up what this call needs {WHERE}, or run the doctor."
+        return said(
+            'Grant a role of the bot the permission "{name}" {where}, {owner}.',
+            name=permission,
+            where=WHERE,
+            owner=OWN_ROOM,
+        )
+    return said("Look up what this call needs {where}, or run the doctor.", where=WHERE)
 
 
 def grant(*permissions: str) -> str:
     names = ", ".join(f'"{name}"' for name in permissions)
-    return f"Grant a role of the bot the permission{'s' * (len(permissions) > 1)} {names} {WHERE}."
+    return counted(
+        "Grant a role of the bot the permission {names} {where}.",
+        "Grant a role of the bot the permissions {names} {where}.",
+        len(permissions),
+        names=names,
+        where=WHERE,
+    )

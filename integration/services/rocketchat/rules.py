@@ -12,6 +12,7 @@ from integration.services.errors import (
     RocketChatError,
     UnexpectedAnswer,
 )
+from integration.services.wording import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,101 +24,114 @@ class Rule:
     hint: str = ""
 
 
-_PERMISSION = Rule(PermissionMissing, "The Rocket.Chat bot lacks a permission")
+_PERMISSION = Rule(PermissionMissing, said("The Rocket.Chat bot lacks a permission"))
 _IN_USE = Rule(
     NameTaken,
-    "The username or e-mail address is already in use in Rocket.Chat",
-    "Link the existing account to the person, or rename one of the two.",
+    said("The username or e-mail address is already in use in Rocket.Chat"),
+    said("Link the existing account to the person, or rename one of the two."),
 )
 _RESERVED = Rule(
-    NameTaken, "Rocket.Chat reserves this username", "Give the person another username."
+    NameTaken, said("Rocket.Chat reserves this username"), said("Give the person another username.")
 )
 _ROOM_NAME = Rule(
     NameTaken,
-    "A channel, team or person in Rocket.Chat already has this name",
-    "Link the existing channel to the group, or rename one of the two.",
+    said("A channel, team or person in Rocket.Chat already has this name"),
+    said("Link the existing channel to the group, or rename one of the two."),
 )
 _ARCHIVED_NAME = Rule(
     NameTaken,
-    "An archived channel in Rocket.Chat already has this name",
-    "Unarchive and link that channel, or rename it.",
+    said("An archived channel in Rocket.Chat already has this name"),
+    said("Unarchive and link that channel, or rename it."),
 )
 _NO_ROOM = Rule(
     NotFound,
-    "The channel does not exist in Rocket.Chat, or the bot is no longer in it",
-    "If the channel still exists, add the bot to it again.",
+    said("The channel does not exist in Rocket.Chat, or the bot is no longer in it"),
+    said("If the channel still exists, add the bot to it again."),
 )
 _NO_USER = Rule(
     NotFound,
-    "The account does not exist in Rocket.Chat any more",
-    "Run the sync again to see it anew.",
+    said("The account does not exist in Rocket.Chat any more"),
+    said("Run the sync again to see it anew."),
 )
-_DONE = Rule(AlreadyDone, "It is already so")
+_DONE = Rule(AlreadyDone, said("It is already so"))
 _NOT_A_MEMBER = Rule(
-    NotFound, "The person is not in the channel", "Run the sync again to see its members anew."
+    NotFound,
+    said("The person is not in the channel"),
+    said("Run the sync again to see its members anew."),
 )
 _ARCHIVED = Rule(
-    RocketChatError, "The channel is archived", "Unarchive it in Rocket.Chat, or let it be."
+    RocketChatError,
+    said("The channel is archived"),
+    said("Unarchive it in Rocket.Chat, or let it be."),
 )
 _LAST_OWNER = Rule(
     RocketChatError,
-    "The channel would be left without an owner",
-    "Make somebody else an owner of it first.",
+    said("The channel would be left without an owner"),
+    said("Make somebody else an owner of it first."),
 )
 _OWNER_OF = Rule(
     RocketChatError,
-    "The account is the last owner (or only member) of channels",
-    "Make somebody else an owner of them (or add the bot) in Rocket.Chat, then run the sync again.",
+    said("The account is the last owner (or only member) of channels"),
+    said(
+        "Make somebody else an owner of them (or add the bot) in Rocket.Chat, then run the sync "
+        "again."
+    ),
 )
 _LAST_ADMIN = Rule(
     RocketChatError,
-    "Rocket.Chat would be left without an administrator",
-    "Make another account an administrator first.",
+    said("Rocket.Chat would be left without an administrator"),
+    said("Make another account an administrator first."),
 )
 _SEATS = Rule(
     RocketChatError,
-    "The Rocket.Chat licence has no seat left",
-    "Deactivate accounts nobody uses, or extend the licence.",
+    said("The Rocket.Chat licence has no seat left"),
+    said("Deactivate accounts nobody uses, or extend the licence."),
 )
 _CHANNEL_PATTERN = Rule(
     RocketChatError,
-    "Rocket.Chat does not accept this channel name",
-    "Change the naming template, or the setting UTF8_Channel_Names_Validation of Rocket.Chat.",
+    said("Rocket.Chat does not accept this channel name"),
+    said(
+        "Change the naming template, or the setting UTF8_Channel_Names_Validation of Rocket.Chat."
+    ),
 )
 _USERNAME_PATTERN = Rule(
     RocketChatError,
-    "Rocket.Chat does not accept this username",
-    "Change the username, or the setting UTF8_User_Names_Validation of Rocket.Chat.",
+    said("Rocket.Chat does not accept this username"),
+    said("Change the username, or the setting UTF8_User_Names_Validation of Rocket.Chat."),
 )
 _EMAIL = Rule(
-    RocketChatError, "Rocket.Chat does not accept this e-mail address", "Correct it in Moodle."
+    RocketChatError,
+    said("Rocket.Chat does not accept this e-mail address"),
+    said("Correct it in Moodle."),
 )
 _DOMAIN = Rule(
     RocketChatError,
-    "Rocket.Chat does not accept e-mail addresses of this domain",
-    "Look at Accounts > Registration > allowed and blocked domains in Rocket.Chat.",
+    said("Rocket.Chat does not accept e-mail addresses of this domain"),
+    said("Look at Accounts > Registration > allowed and blocked domains in Rocket.Chat."),
 )
 _PERSON_NAME = Rule(
     RocketChatError,
-    "Rocket.Chat does not accept this person's name",
-    "Take out the characters < > \\ / in Moodle.",
+    said("Rocket.Chat does not accept this person's name"),
+    said("Take out the characters < > \\ / in Moodle."),
 )
 _BANNED = Rule(
     RocketChatError,
-    "The person is banned from the channel",
-    "Lift the ban in Rocket.Chat, or remove them in Moodle.",
+    said("The person is banned from the channel"),
+    said("Lift the ban in Rocket.Chat, or remove them in Moodle."),
 )
 _CONTRACT = Rule(
     RocketChatError,
-    "Rocket.Chat does not understand the request",
-    "Compare the server's version with the supported ones (3.11 to 8.8) and report this.",
+    said("Rocket.Chat does not understand the request"),
+    said("Compare the server's version with the supported ones (3.11 to 8.8) and report this."),
 )
 _ENDPOINT = Rule(
     UnexpectedAnswer,
-    "The server does not know this call",
-    "Compare the server's version with the supported ones (3.11 to 8.8), and check its address.",
+    said("The server does not know this call"),
+    said(
+        "Compare the server's version with the supported ones (3.11 to 8.8), and check its address."
+    ),
 )
-_OTHER = Rule(RocketChatError, "Rocket.Chat refuses the call", "")
+_OTHER = Rule(RocketChatError, said("Rocket.Chat refuses the call"), "")
 
 RULES: Mapping[str, Rule] = {
     "unauthorized": _PERMISSION,
@@ -185,8 +199,8 @@ _ACTIONS: Mapping[str, Rule] = {
     "Remove_last_admin": _LAST_ADMIN,
     "Assign_role": Rule(
         RocketChatError,
-        "Rocket.Chat does not accept the role of new accounts",
-        "Look at the setting Accounts_Registration_Users_Default_Roles of Rocket.Chat.",
+        said("Rocket.Chat does not accept the role of new accounts"),
+        said("Look at the setting Accounts_Registration_Users_Default_Roles of Rocket.Chat."),
     ),
 }
 """`details.action` of an error-action-not-allowed that is no question of permissions."""

@@ -27,6 +27,7 @@ from integration.services.rocketchat.rows import account, channel, mark, row_id
 from integration.services.rocketchat.settings import PublicSettings
 from integration.services.rocketchat.translate import unknown_endpoint
 from integration.services.state import NameRules, RemoteAccount, RemoteChannel, RemoteState
+from integration.services.wording import said
 
 logger = logging.getLogger(__name__)
 USERS = "users.list"
@@ -112,7 +113,9 @@ class RemoteReader:
         if len(people) == 1 and people[0].roles:
             return  # one person who simply has no address
         raise PermissionMissing(
-            "Rocket.Chat shows the bot nobody's e-mail address, so people cannot be recognised.",
+            said(
+                "Rocket.Chat shows the bot nobody's e-mail address, so people cannot be recognised."
+            ),
             hint=grant("view-full-other-user-info"),
             endpoint=f"GET {USERS}",
             status=200,

@@ -31,6 +31,7 @@ from integration.services.rocketchat.reactions import NotSent, RateLimited
 from integration.services.rocketchat.rows import COURSE_MARK, GROUP_MARK, account, channel
 from integration.services.rocketchat.secret import Secret
 from integration.services.state import RemoteAccount, RemoteChannel, RoomRole
+from integration.services.wording import said
 
 logger = logging.getLogger(__name__)
 CREATE_CHUNK = 1000
@@ -100,8 +101,8 @@ class RocketChatWrites:
         answer = self._client.post("users.setActiveStatus", body, repeatable=True)
         if not isinstance(answer.get("user"), dict):  # 3.x answers like this for an unknown id
             raise NotFound(
-                "The account does not exist in Rocket.Chat any more.",
-                hint="Run the sync again to see it anew.",
+                said("The account does not exist in Rocket.Chat any more."),
+                hint=said("Run the sync again to see it anew."),
                 endpoint="POST users.setActiveStatus",
                 status=200,
             )
@@ -163,7 +164,7 @@ class RocketChatWrites:
         room = inner(answer, kind.removesuffix("s"), where)
         found = channel({**room, "customFields": body["customFields"]}, where)
         if found is None:
-            raise wrong(where, "what it made is no channel")
+            raise wrong(where, said("what it made is no channel"))
         return found
 
     def _completed(self, made: RemoteChannel, rest: Sequence[str], topic: str) -> RemoteChannel:

@@ -1,0 +1,48 @@
+"""Work that is handed out and taken in many at a time."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from itertools import islice
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    iterator = iter(items)
+    while batch := tuple(islice(iterator, size)):
+        yield batch
+
+
+class Gathering(Generic[T]):
+    """What worker threads have finished, for one thread that takes it in.
+
+    To wake up for each result would take that thread, and the workers whom it keeps from the
+    interpreter, a fifth of a request's processor time.
+    """
+
+    def __init__(self) -> None:
+        self._futures: deque[Future[T]] = deque()
+        self._wanted = 1
+        self._enough = threading.Event()
+
+    def put(self, future: "Future[T]") -> None:
+        self._futures.append(future)
+        if len(self._futures) >= self._wanted:
+            self._enough.set()
+
+    def take(self, most: int, seconds: float) -> list[T]:
+        """`most` results, or as many as there are after some seconds: at least one.
+
+        Raises what a worker raised.
+        """
+        self._wanted = most
+        self._enough.clear()
+        if len(self._futures) < most:  # looked at after saying how many are wanted
+            self._enough.wait(seconds)
+        while not self._futures:
+            self._enough.wait(seconds)
+        ready = min(most, len(self._futures))
+        return [self._futures.popleft().result() for _ in range(ready)]
