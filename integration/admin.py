@@ -1,9 +1,11 @@
 """The admin: one class per table that declares its list, its filters and its permissions."""
 
+from copy import copy
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.exceptions import NotRegistered
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
@@ -12,14 +14,13 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from integration.forms import PatternForm, SettingsForm, useless_ticks
+from integration.forms import PatternForm, RowForm, SettingsForm, useless_ticks
 from integration.models import (
     AccountLink,
     AuditEntry,
@@ -34,9 +35,9 @@ from integration.models import (
     RemovalLimit,
     SyncRun,
 )
-from integration.pages import cells, conflicts, courses, links, runs
+from integration.pages import access, cells, columns, conflicts, courses, filters, links, runs
 from integration.pages.setting_groups import SETTING_GROUPS
-from integration.services.desk import lists
+from integration.services.desk import lists, secrets
 
 admin.site.index_template = "integration/start.html"
 admin.site.enable_nav_sidebar = True
@@ -65,6 +66,13 @@ class ReadOnly(ModelAdmin):
         return False
 
 
+class EditableList(ModelAdmin):
+    """Rows that are edited in their list."""
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, form=RowForm, **kwargs)
+
+
 # --- set-up ---------------------------------------------------------------------------------------
 
 
@@ -86,9 +94,16 @@ class IntegrationSettingsAdmin(ModelAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         return IntegrationSettings.load()
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """In its place, where a stored secret cannot be read: what is wrong, in words."""
+        problem = secrets.problem()
+        may_look = self.has_view_or_change_permission(request)
+        if problem and may_look:
+            return access.unusable(request, problem)
+        return super().changeform_view(request, *args, **kwargs)
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        row = IntegrationSettings.load()
-        return redirect(reverse("admin:integration_integrationsettings_change", args=[row.pk]))
+        return redirect(reverse("admin:integration_integrationsettings_change", args=[1]))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Whoever may only look sees that a secret is set, and nothing of it."""
@@ -110,14 +125,24 @@ class IntegrationSettingsAdmin(ModelAdmin):
 
 
 @admin.register(GroupRegexFilter)
-class GroupRegexFilterAdmin(ModelAdmin):
+class GroupRegexFilterAdmin(EditableList):
     form = PatternForm
     list_display = ("pattern", "kind_badge", "enabled", "position")
     list_editable = ("enabled", "position")
     list_filter = ("kind", "enabled")
     search_fields = ("pattern",)
+    ordering_field = "position"
     list_before_template = "integration/patterns_intro.html"
     change_form_outer_after_template = "integration/pattern_preview.html"
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Rows are dragged by who may change them, and where all are shown in their order."""
+        rows = super().get_changelist_instance(request)
+        in_order = not rows.params and rows.result_count <= self.list_per_page
+        if not (in_order and self.has_change_permission(request)):
+            rows.model_admin = copy(self)
+            rows.model_admin.ordering_field = None
+        return rows
 
     @display(
         description=_("kind"), ordering="kind", label={"include": "success", "exclude": "danger"}
@@ -127,14 +152,14 @@ class GroupRegexFilterAdmin(ModelAdmin):
 
 
 @admin.register(RemovalLimit)
-class RemovalLimitAdmin(ModelAdmin):
+class RemovalLimitAdmin(EditableList):
     list_display = ("what", "span", "percent", "absolute")
     list_editable = ("percent", "absolute")
     list_filter = ("what", "span")
 
 
 @admin.register(IncludedRole)
-class IncludedRoleAdmin(ModelAdmin):
+class IncludedRoleAdmin(EditableList):
     list_display = ("shortname", "role_id", "enabled", "room_role")
     list_editable = ("enabled", "room_role")
     search_fields = ("shortname",)
@@ -152,7 +177,7 @@ class IncludedRoleAdmin(ModelAdmin):
 
 
 @admin.register(IntegratedCourse)
-class IntegratedCourseAdmin(courses.CourseActions, ModelAdmin):
+class IntegratedCourseAdmin(columns.CourseColumns, courses.CourseActions, ModelAdmin):
     list_display = (
         "name",
         "state",
@@ -198,49 +223,17 @@ class IntegratedCourseAdmin(courses.CourseActions, ModelAdmin):
             return super().add_view(request, form_url, extra_context)
         return redirect("rcsync:courses")
 
-    @display(description=_("course"), ordering="shortname", header=True)
-    def name(self, row: IntegratedCourse) -> list[str]:
-        return [str(row), row.fullname]
-
-    @display(description=_("status"), ordering="status")
-    def state(self, row: IntegratedCourse) -> SafeString:
-        return cells.course_state(row)
-
-    @display(description=_("channels"), ordering="channel_number")
-    def channel_count(self, row: Any) -> int:
-        return row.channel_number or 0
-
-    @display(description=_("members"), ordering="member_number")
-    def member_count(self, row: Any) -> int:
-        return row.member_number or 0
-
-    @display(description=_("last run"), ordering="last_run")
-    def last(self, row: IntegratedCourse) -> SafeString | str:
-        return cells.run_link(row.last_run)
-
-    @display(description=_("background sync"), ordering="background_sync")
-    def background(self, row: IntegratedCourse) -> SafeString:
-        return cells.switch(row.background_sync)
-
-    @display(description=_("event sync"), ordering="event_sync")
-    def events(self, row: IntegratedCourse) -> SafeString:
-        return cells.switch(row.event_sync)
-
-    @display(description=_("next run"))
-    def next(self, row: IntegratedCourse) -> str:
-        return cells.next_run(row)
-
 
 # --- history --------------------------------------------------------------------------------------
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(ReadOnly):
+class SyncRunAdmin(columns.RunColumns, ReadOnly):
     list_display = (
         "number",
         "what",
         "result",
-        "started_at",
+        "started",
         "took",
         "changes",
         "failed_count",
@@ -258,30 +251,10 @@ class SyncRunAdmin(ReadOnly):
     ) -> HttpResponseBase:
         return runs.show(request, object_id)
 
-    @display(description=_("run"), ordering="pk")
-    def number(self, row: SyncRun) -> int:
-        return row.pk
-
-    @display(description=_("kind"), ordering="kind")
-    def what(self, row: SyncRun) -> str:
-        return f"{row.get_kind_display()} · {row.get_trigger_display()}"
-
-    @display(description=_("status"), ordering="status", label=cells.RUN_LABELS)
-    def result(self, row: SyncRun) -> tuple[str, str]:
-        return row.status, row.get_status_display()
-
-    @display(description=_("duration"))
-    def took(self, row: SyncRun) -> str:
-        return cells.duration(row)
-
-    @display(description=_("changes"))
-    def changes(self, row: SyncRun) -> str:
-        return cells.changes(row)
-
 
 @admin.register(Conflict)
-class ConflictAdmin(conflicts.ConflictActions, ReadOnly):
-    list_display = ("kind", "moodle_side", "rocketchat_side", "state", "last_seen")
+class ConflictAdmin(columns.ConflictColumns, conflicts.ConflictActions, ReadOnly):
+    list_display = ("kind", "in_moodle", "in_rocketchat", "state", "seen")
     list_filter = ("status", "kind")
     search_fields = ("moodle_side", "rocketchat_side")
 
@@ -296,32 +269,27 @@ class ConflictAdmin(conflicts.ConflictActions, ReadOnly):
     ) -> HttpResponseBase:
         return conflicts.show(request, object_id)
 
-    @display(description=_("status"), ordering="status", label=cells.CONFLICT_LABELS)
-    def state(self, row: Conflict) -> tuple[str, str]:
-        return row.status, row.get_status_display()
-
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnly):
-    list_display = ("at", "actor", "action", "subject", "outcome", "reason")
-    list_filter = ("actor_kind", "result", "action")
+class AuditEntryAdmin(columns.AuditColumns, ReadOnly):
+    list_display = ("when", "who", "action", "what", "outcome", "why")
+    list_filter = (("at", filters.Days), "actor_kind", "result", "action")
+    list_filter_submit = True
     list_before_template = "integration/audit_intro.html"
     search_fields = ("subject", "actor", "reason")
-    date_hierarchy = "at"
+    list_per_page = 50
 
-    @display(description=_("result"), ordering="result", label=cells.AUDIT_LABELS)
-    def outcome(self, row: AuditEntry) -> tuple[str, str]:
-        return row.result, row.get_result_display()
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        rows = super().get_queryset(request)
+        match = request.resolver_match
+        return rows if match and "object_id" in match.kwargs else lists.audit(rows)
 
 
 @admin.register(PendingEnding)
-class PendingEndingAdmin(ReadOnly):
-    list_display = ("description", "reason", "due_on")
+class PendingEndingAdmin(columns.EndingColumns, ReadOnly):
+    list_display = ("what", "why", "due_on")
     search_fields = ("description", "reason")
-
-    @display(description=_("due"), ordering="due")
-    def due_on(self, row: PendingEnding) -> str:
-        return cells.moment(row.due)
+    list_per_page = 50
 
 
 # --- what is managed ------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
@@ -14,6 +15,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from integration.fields import SecretField
 from integration.models import GroupRegexFilter, IntegrationSettings
 
 SHOWN_END = 3  # characters of a token that tell it from another one
@@ -93,7 +95,16 @@ class SettingsForm(forms.ModelForm):
                 cleaned[name] = ""
             elif not cleaned.get(name):
                 cleaned[name] = getattr(self.instance, name)
+            else:
+                self._check_storable(name, cleaned[name])
         return cleaned
+
+    def _check_storable(self, name: str, value: str) -> None:
+        """Without a key nothing can be encrypted; better said here than when it is saved."""
+        try:
+            SecretField().get_prep_value(value)
+        except ImproperlyConfigured as error:
+            self.add_error(name, str(error))
 
 
 def useless_ticks(row: IntegrationSettings) -> set[str]:
@@ -121,3 +132,13 @@ class PatternForm(forms.ModelForm):
                 attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
             )
         }
+
+
+class RowForm(forms.ModelForm):
+    """A row of a list that is edited in place: each field says to a screen reader what it is of."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if not field.widget.is_hidden:
+                field.widget.attrs["aria-label"] = f"{field.label}: {self.instance}"

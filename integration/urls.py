@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from integration import health
-from integration.pages import conflicts, courses, runs, setup, why
+from integration.pages import conflicts, courses, failures, runs, setup, undo, why
 
 
 class Subject:
@@ -27,22 +27,28 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("events/moodle", health.push, name="events"),
     path("admin/checks/", setup.test_connections, name="checks"),
+    path("admin/forget-secrets/", setup.forget_secrets, name="forget_secrets"),
     path("admin/choose-roles/", setup.roles, name="roles"),
     path("admin/add-courses/", setup.add_courses, name="courses"),
     path("admin/preview/pattern/", setup.pattern_preview, name="pattern_preview"),
     path("admin/preview/names/", setup.name_preview, name="name_preview"),
     path("admin/sync-everything/", courses.sync_everything, name="sync_everything"),
+    path("admin/failures/", failures.show, name="failures"),
     path("admin/run/<int:run_id>/progress/", runs.progress, name="progress"),
     path("admin/run/<int:run_id>/cancel/", runs.cancel, name="cancel"),
     path("admin/run/<int:run_id>/retry/", runs.retry, name="retry"),
     path("admin/run/<int:run_id>/again/", runs.again, name="again"),
     path("admin/run/<int:run_id>/apply/", runs.apply, name="apply"),
     path("admin/run/<int:run_id>/decide/", runs.decide, name="decide_run"),
+    path("admin/run/<int:run_id>/look-at-undo/", undo.look, name="look_at_undo"),
+    path("admin/run/<int:run_id>/undo/", undo.carry_out, name="undo"),
     path("admin/audit.csv", runs.export_audit, {"form": "csv"}, name="audit_csv"),
     path("admin/audit.jsonl", runs.export_audit, {"form": "jsonl"}, name="audit_jsonl"),
     path("admin/run/<int:run_id>/operations.csv", runs.export, name="export"),
     path("admin/conflict/<int:conflict_id>/decide/", conflicts.decide, name="decide"),
     path("admin/conflict/<int:conflict_id>/retry/", conflicts.retry, name="retry_conflict"),
+    path("admin/conflict/<int:conflict_id>/choose/", conflicts.choose, name="choose_remote"),
+    path("admin/conflict/<int:conflict_id>/link/", conflicts.link, name="link_remote"),
     path("admin/why/", why.search, name="why"),
     path("admin/why/<subject:kind>/<int:number>/", why.answer, name="why_of"),
     path("admin/why/<subject:kind>/<int:number>/sync/", why.sync_one, name="sync_one"),

@@ -2,10 +2,6 @@
 without rights.
 """
 
-import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +10,9 @@ from django.contrib.auth.models import Permission, User
 from django.db.models import Q
 from django.test import Client
 
-from demo.sample_moodle import create_sample_moodle
 from demo.standin import StandIn
 from integration.models import GroupRegexFilter, IncludedRole, IntegratedCourse
+from tests.site import *  # noqa: F403  # fixtures
 from tests.site import Site, moodle_rows
 
 MAY_VIEW = Q(content_type__app_label="integration", codename__startswith="view_")
@@ -24,30 +20,6 @@ MAY_OPERATE = Q(
     content_type__app_label="integration",
     codename__in=("sync", "change_conflict", "change_integratedcourse"),
 )
-
-
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Path:
-    path = tmp_path_factory.mktemp("admin-sample") / "moodle.sqlite3"
-    with django_db_blocker.unblock():
-        create_sample_moodle(path, int(time.time()))
-    return path
-
-
-@pytest.fixture
-def moodle(
-    sample: Path, tmp_path: Path, moodle_alias: Callable[..., AbstractContextManager[Any]]
-) -> Iterator[Path]:
-    path = tmp_path / "moodle.sqlite3"
-    shutil.copy(sample, path)
-    with moodle_alias(f"sqlite:///{path}"):
-        yield path
-
-
-@pytest.fixture
-def chat() -> Iterator[StandIn]:
-    with StandIn(like="6.5") as chat:
-        yield chat
 
 
 @pytest.fixture

@@ -2,11 +2,17 @@
 them.
 """
 
-from collections.abc import Collection
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
+import pytest
 from django.db import connections
 
+from demo.sample_moodle import create_sample_moodle
 from demo.standin import ADMIN_PASSWORD, ADMIN_USERNAME, StandIn
 from integration.models import (
     GroupRegexFilter,
@@ -18,6 +24,32 @@ from integration.services import runner
 from integration.services.state import EVERYTHING, Scope
 
 BOT = ADMIN_USERNAME
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Path:
+    """The sample Moodle as a file, made once and never changed."""
+    path = tmp_path_factory.mktemp("sample") / "moodle.sqlite3"
+    with django_db_blocker.unblock():
+        create_sample_moodle(path, int(time.time()))
+    return path
+
+
+@pytest.fixture
+def moodle(
+    sample: Path, tmp_path: Path, moodle_alias: Callable[..., AbstractContextManager[Any]]
+) -> Iterator[Path]:
+    """A copy of the sample that is the test's own; the alias `moodle` points there."""
+    path = tmp_path / "moodle.sqlite3"
+    shutil.copy(sample, path)
+    with moodle_alias(f"sqlite:///{path}"):
+        yield path
+
+
+@pytest.fixture
+def chat() -> Iterator[StandIn]:
+    with StandIn(like="6.5") as chat:
+        yield chat
 
 
 class Site:

@@ -1,7 +1,7 @@
 """The lists of the admin: who sees them, what they show, and how many queries they take."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,14 +14,18 @@ from django.utils import timezone
 
 from integration.models import (
     AccountLink,
+    AuditEntry,
     ChannelLink,
     Conflict,
     IntegratedCourse,
     IntegrationSettings,
     ManagedMembership,
+    PendingEnding,
     SyncOperation,
     SyncRun,
+    WorkerBeat,
 )
+from integration.pages import cells
 from tests.admin_desk import *  # noqa: F403  # fixtures
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -115,6 +119,145 @@ def test_the_page_of_a_run_takes_as_many_queries_for_many_operations_as_for_few(
     few = queries(administrator, url)
     operations(5, 495)
     assert queries(administrator, url) == few
+
+
+def entries(number: int, **values: Any) -> None:
+    AuditEntry.objects.bulk_create(
+        AuditEntry(actor_kind="person", actor="anna", action="create_channel", **values)
+        for _ in range(number)
+    )
+
+
+def test_the_audit_trail_is_short_on_the_page_however_long_its_entries_are(
+    viewer: Client,
+) -> None:
+    url = "/admin/integration/auditentry/"
+    members = list(range(100_000, 101_000))
+    entries(1, subject="s", after={"members": members})
+    viewer.get(url)
+    few = queries(viewer, url)
+    entries(300, subject="subject " * 50, reason="because " * 500, after={"members": members})
+    with CaptureQueriesContext(connection) as captured:
+        page = viewer.get(url)
+    assert len(captured) == few
+    assert len(page.content) < 300_000
+    assert not [q for q in captured.captured_queries if '"after"' in q["sql"]], "JSON was read"
+    assert page.context["cl"].result_count > 300
+    assert len(page.context["cl"].result_list) == 50
+
+
+def test_the_page_of_an_entry_tells_the_whole(viewer: Client) -> None:
+    entries(1, subject="s" * 399, reason="because " * 500, after={"members": [4711]})
+    entry = AuditEntry.objects.latest("pk")
+    html = viewer.get(f"/admin/integration/auditentry/{entry.pk}/change/").content.decode()
+    for text in ("s" * 399, "because " * 500, "4711"):
+        assert text.strip() in html, text[:10]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (f"?at_from={timezone.localdate()}&at_to={timezone.localdate()}", 2),
+        (f"?at_from={timezone.localdate() + timedelta(days=1)}", 0),
+        (f"?at_to={timezone.localdate() - timedelta(days=1)}", 0),
+        ("?at_from=2026-13-45&at_to=nonsense", 2),
+        ("?action=create_channel", 2),
+        ("?result__exact=failed", 1),
+        ("?q=seminar", 1),
+    ],
+)
+def test_the_audit_trail_is_filtered_by_time_action_result_and_words(
+    viewer: Client, query: str, found: int
+) -> None:
+    entries(1, subject="seminar")
+    entries(1, subject="other", result="failed")
+    page = viewer.get(f"/admin/integration/auditentry/{query}")
+    ours = [row for row in page.context["cl"].result_list if row.actor == "anna"]
+    assert len(ours) == found
+
+
+def test_what_waits_for_its_day_is_a_list_reached_from_the_navigation(viewer: Client) -> None:
+    url = "/admin/integration/pendingending/"
+
+    def wait(first: int, number: int) -> None:
+        PendingEnding.objects.bulk_create(
+            PendingEnding(
+                key=f"k{n}", kind="archive", description=f"archive {n}", reason="r", since=0, due=n
+            )
+            for n in range(first, first + number)
+        )
+
+    assert f'href="{url}"' in viewer.get("/admin/").content.decode()
+    wait(1, 3)
+    viewer.get(url)
+    few = queries(viewer, url)
+    wait(100, 200)
+    assert queries(viewer, url) == few
+    page = viewer.get(url)
+    assert page.context["cl"].result_count == 203
+    assert [row.due for row in page.context["cl"].result_list][:4] == [1, 2, 3, 100]
+    assert len(page.context["cl"].result_list) == 50
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "under a second"), (1, "1 second"), (59, "59 seconds"), (61, "1 minute")],
+)
+def test_how_long_a_run_took_is_said_in_words(seconds: float, said: str) -> None:
+    now = timezone.now()
+    run = SyncRun(kind="apply", started_at=now, finished_at=now + timedelta(seconds=seconds))
+    assert cells.duration(run) == said
+
+
+def test_every_page_writes_dates_alike(viewer: Client) -> None:
+    rows(1, 1)
+    moment = datetime(2026, 3, 5, 12, 30, tzinfo=UTC)
+    SyncRun.objects.update(started_at=moment)
+    Conflict.objects.update(last_seen=moment)
+    run, conflict = SyncRun.objects.get(), Conflict.objects.get()
+    for url in (
+        "/admin/",
+        "/admin/integration/integratedcourse/",
+        "/admin/integration/syncrun/",
+        "/admin/integration/conflict/?status__exact=open",
+        run_page(run),
+        f"/admin/integration/conflict/{conflict.pk}/change/",
+    ):
+        html = viewer.get(url).content.decode()
+        assert "March 5, 2026, 12:30 p.m." in html, url
+        assert "03/05/2026" not in html, url
+
+
+def test_a_worker_that_never_was_is_no_alarm_and_one_that_is_gone_is(viewer: Client) -> None:
+    rows(1, 1)
+    html = viewer.get("/admin/").content.decode()
+    assert "no worker yet" in html
+    assert "worker not running" not in html
+    long_ago = timezone.now() - timedelta(hours=1)
+    WorkerBeat.objects.create(name="w", started_at=long_ago, beat_at=long_ago)
+    assert "worker not running" in viewer.get("/admin/").content.decode()
+    WorkerBeat.objects.update(beat_at=timezone.now())
+    assert "worker alive" in viewer.get("/admin/").content.decode()
+
+
+def test_the_start_page_sums_up_the_last_days(viewer: Client) -> None:
+    for days, added in ((0, 5), (3, 7), (10, 11)):
+        run = SyncRun.objects.create(
+            kind="apply",
+            trigger="admin",
+            status="done",
+            applied={"create_account": added, "remove_member": 1},
+        )
+        SyncRun.objects.filter(pk=run.pk).update(started_at=timezone.now() - timedelta(days=days))
+    totals = viewer.get("/admin/").context["state"].totals
+    assert [(t.days, t.added, t.removed, t.failed) for t in totals] == [
+        (1, 5, 1, 0),
+        (7, 12, 2, 0),
+        (14, 23, 3, 0),
+    ]
 
 
 @pytest.mark.parametrize("model", READ_ONLY)

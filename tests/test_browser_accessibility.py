@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
-from integration.models import Conflict, SyncRun
+from integration.models import Conflict, SyncOperation, SyncRun
 from tests.admin_desk import *  # noqa: F403  # fixtures
 from tests.browser import *  # noqa: F403  # fixtures
 from tests.browser import Browser, serious_findings
@@ -18,7 +18,12 @@ PAGES = (
     "/admin/integration/syncrun/{run}/change/",
     "/admin/integration/conflict/",
     "/admin/integration/integrationsettings/1/change/",
+    "/admin/integration/groupregexfilter/",
     "/admin/integration/groupregexfilter/add/",
+    "/admin/integration/includedrole/",
+    "/admin/integration/removallimit/",
+    "/admin/integration/auditentry/",
+    "/admin/failures/",
     "/admin/choose-roles/",
     "/admin/add-courses/",
     "/admin/checks/",
@@ -31,11 +36,23 @@ PAGES = (
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_serious_finding_on_the_main_pages(browser: Browser, chosen: Site, theme: str) -> None:
-    chosen.apply()
+    done = chosen.apply().run
+    undo = chosen.run(kind="preview", keep_plan=True, undoes=done.pk).run
+    SyncOperation.objects.create(
+        run=SyncRun.objects.create(kind="apply", trigger="admin", status="failed"),
+        position=0,
+        kind="archive",
+        status="failed",
+        description="archive a channel",
+        reason="r",
+        error="e",
+    )
     browser.sign_in(User.objects.create_superuser("admin", password="admin"))
     browser.go("/admin/")
     browser.driver.execute_script(f"localStorage.setItem('adminTheme', '\"{theme}\"')")
     pages = [page.format(run=SyncRun.objects.latest("pk").pk) for page in PAGES]
+    pages += [f"/admin/integration/syncrun/{run.pk}/change/" for run in (done, undo)]
+    pages += [f"/admin/conflict/{c.pk}/choose/?search=a" for c in Conflict.objects.all()[:1]]
     pages += [f"/admin/integration/conflict/{c.pk}/change/" for c in Conflict.objects.all()[:1]]
     findings = {}
     for page in pages:

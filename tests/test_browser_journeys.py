@@ -154,9 +154,13 @@ def test_the_cause_of_a_failure_is_read_repaired_and_retried(desk: Browser, chos
     desk.choose("select[name=status]", "failed")
     desk.press("Filter")
     desk.sees("create-user")
+    failed = newest()
+    assert failed.failed_count > 0
     chosen.chat.configure(permissions={"create-user": ["admin"]})
     desk.press("Retry what failed")
     desk.sees("No failures")
+    assert newest().status == SyncRun.Status.DONE
+    assert newest().applied["create_account"] == failed.planned["create_account"]
 
 
 def test_a_conflict_is_seen_linked_and_solved(desk: Browser, chosen: Site) -> None:
@@ -213,8 +217,14 @@ def test_names_are_shown_while_the_template_is_typed(desk: Browser, chosen: Site
     desk.go("/admin/integration/integrationsettings/1/change/")
     desk.type("name_template", "moodle_{course}_{group}")
     desk.sees("moodle_CS101_Seminar-group-1")
+    names = [cell.text for cell in desk.all("[data-preview=names] tbody code")]
+    assert "moodle_CS101_Seminar-group-1" in names
+    assert len(names) == len(set(names)) == 5
     desk.type("name_template", "all-the-same")
     desk.sees("groups would get a name that another one has too")
+    collisions = [cell.text for cell in desk.all("[data-preview=names] tbody .rc-warn")]
+    assert collisions[0] == "all-the-same"
+    assert len(collisions) == len(set(collisions)) > 1, "each gets the id of its group behind it"
 
 
 def test_a_viewer_sees_runs_and_finds_nothing_that_syncs(browser: Browser, chosen: Site) -> None:
@@ -256,7 +266,10 @@ PAGES = (
     "/admin/integration/syncrun/{run}/change/",
     "/admin/integration/conflict/",
     "/admin/integration/integrationsettings/1/change/",
+    "/admin/integration/groupregexfilter/",
     "/admin/integration/groupregexfilter/add/",
+    "/admin/integration/auditentry/",
+    "/admin/failures/",
     "/admin/choose-roles/",
     "/admin/add-courses/",
     "/admin/checks/",
@@ -295,6 +308,10 @@ def by_language(browser: Browser, code: str) -> None:
 def test_the_start_page_speaks_the_language_of_the_person(
     desk: Browser, chosen: Site, code: str, text: Any
 ) -> None:
+    desk.go("/admin/")
+    assert text not in desk.words()
     by_language(desk, code)
     desk.go("/admin/")
     desk.sees(text)
+    assert desk.find("html").get_attribute("lang") == code
+    assert "Courses in step" not in desk.words()

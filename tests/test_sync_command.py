@@ -4,18 +4,14 @@ its sentence.
 
 import io
 import json
-import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from demo.sample_moodle import create_sample_moodle, writable
+from demo.sample_moodle import writable
 from demo.standin import StandIn
 from integration.models import (
     AccountLink,
@@ -30,37 +26,12 @@ from integration.models import (
 )
 from integration.services import heartbeat
 from integration.services.ledger import leases
+from tests.site import *  # noqa: F403  # fixtures
 from tests.site import Site, moodle_rows
 
 CLEAN, FAILURES, CANNOT_RUN, REFUSED = 0, 1, 2, 3
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
-
-
-@pytest.fixture(scope="module")
-def sample(
-    tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: Any
-) -> Path:
-    path = tmp_path_factory.mktemp("sample") / "moodle.sqlite3"
-    with django_db_blocker.unblock():
-        create_sample_moodle(path, int(time.time()))
-    return path
-
-
-@pytest.fixture
-def moodle(
-    sample: Path, tmp_path: Path, moodle_alias: Callable[..., AbstractContextManager[Any]]
-) -> Iterator[Path]:
-    path = tmp_path / "moodle.sqlite3"
-    shutil.copy(sample, path)
-    with moodle_alias(f"sqlite:///{path}"):
-        yield path
-
-
-@pytest.fixture
-def chat() -> Iterator[StandIn]:
-    with StandIn(like="6.5") as chat:
-        yield chat
 
 
 @pytest.fixture
@@ -124,6 +95,15 @@ def test_the_plan_is_shown_and_nothing_is_written(site: Site) -> None:
     assert "This was the plan" in answer.out
     assert site.chat.state() == before
     assert not AccountLink.objects.exists()
+
+
+def test_the_plan_names_the_people_who_join(site: Site) -> None:
+    shown = sync().out
+    made = next(o for o in sync("--json").json["operations"] if o["people"])
+    first = made["people"][0]
+    assert f"{made['what']}: {first['username']}, " in shown
+    assert first["reason"].startswith("member of group '")
+    assert first["moodle_user_id"] > 0
 
 
 def test_apply_carries_it_out_and_a_second_time_does_nothing(site: Site) -> None:
@@ -313,11 +293,12 @@ def test_no_address_of_rocketchat(site: Site, settings: Any) -> None:
     assert "The address of Rocket.Chat is missing" in answer.text
 
 
-def test_a_server_that_is_not_there(site: Site) -> None:
+def test_a_server_that_is_not_there(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     site.chat.stop()
     answer = sync("--apply")
     assert answer.status == CANNOT_RUN
     assert "Rocket.Chat" in answer.text
+    assert not caplog.records, "what the command prints is not logged to the terminal as well"
 
 
 def test_an_address_that_answers_with_a_web_page(site: Site) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 
 from integration.forms import described
@@ -146,7 +147,7 @@ def run_link(run: SyncRun | None) -> SafeString | str:
     return format_html(
         '<a class="rc-link" href="{}">{}</a>',
         reverse("admin:integration_syncrun_change", args=[run.pk]),
-        date_format(timezone.localtime(run.started_at), "SHORT_DATETIME_FORMAT"),
+        date_format(timezone.localtime(run.started_at), "DATETIME_FORMAT"),
     )
 
 
@@ -158,24 +159,48 @@ def next_run(row: Any) -> str:
         return gettext("only by hand")
     if row.next_pass is None or row.next_pass < timezone.now():  # no worker, or any moment now
         return gettext("as scheduled")
-    return date_format(timezone.localtime(row.next_pass), "SHORT_DATETIME_FORMAT")
+    return date_format(timezone.localtime(row.next_pass), "DATETIME_FORMAT")
+
+
+def when(moment: datetime) -> SafeString:
+    return on_one_line(date_format(timezone.localtime(moment), "DATETIME_FORMAT"))
+
+
+def on_one_line(text: str) -> SafeString:
+    """So that rows stay low."""
+    return format_html('<span class="rc-nowrap">{}</span>', text)
+
+
+def shortened(text: str, length: int) -> str:
+    """For a cell; the whole text is on the row's own page."""
+    return Truncator(text).chars(length)
 
 
 def moment(seconds: int) -> str:
     """Unix seconds as a date and time where the person is."""
     local = timezone.localtime(datetime.fromtimestamp(seconds, UTC))
-    return date_format(local, "SHORT_DATETIME_FORMAT")
+    return date_format(local, "DATETIME_FORMAT")
 
 
 def duration(run: SyncRun) -> str:
     """In the largest unit that says enough."""
     seconds = int(((run.finished_at or timezone.now()) - run.started_at).total_seconds())
+    if seconds < 1:
+        return gettext("under a second")
     if seconds < 60:
         return ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}
     minutes = seconds // 60
     if minutes < 120:
         return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
     return ngettext("%(n)d hour", "%(n)d hours", minutes // 60) % {"n": minutes // 60}
+
+
+def what(run: SyncRun) -> str:
+    """Its kind and what began it; of an undo, and of a look at one, which run it is about."""
+    text = f"{run.get_kind_display()} · {run.get_trigger_display()}"
+    if run.undoes_id is None:
+        return text
+    return f"{text} · {gettext('turns back run %(n)d') % {'n': run.undoes_id}}"
 
 
 def changes(run: SyncRun) -> str:

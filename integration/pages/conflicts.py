@@ -13,9 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.models import Conflict
 from integration.pages import access, runs
+from integration.services.desk import candidates, links, start
 from integration.services.desk import inbox as desk
-from integration.services.desk import links, start
-from integration.services.errors import SyncError
+from integration.services.errors import ConfigurationError, SyncError
+from integration.services.translation import in_words
+
+LONGEST = 200  # characters of a search
 
 
 class ConflictActions:
@@ -63,8 +66,69 @@ def _show(request: HttpRequest, conflict_id: str) -> HttpResponse:
         may_decide=request.user.has_perm(access.DECIDE),
         in_moodle=in_moodle,
         in_rocketchat=remote(conflict.remote_id) if conflict.remote_id else "",
+        can_choose=desk.can_choose(conflict),
+        about_a_name=desk.is_about_a_name(conflict),
+        edit_in_moodle=_edit_in_moodle(conflict, places),
+        may_see_settings=request.user.has_perm(access.SEE_SETTINGS),
     )
     return TemplateResponse(request, "integration/conflict.html", context)
+
+
+def _edit_in_moodle(conflict: Conflict, places: links.Places) -> str:
+    """Where the name that is taken can be changed."""
+    if not places.moodle or not desk.is_about_a_name(conflict):
+        return ""
+    if conflict.moodle_user_id is not None:
+        return places.edit_user(conflict.moodle_user_id)
+    return places.edit_group(desk.course_of(conflict), conflict.moodle_group_id or 0)
+
+
+@access.page(access.DECIDE)
+def choose(request: HttpRequest, conflict_id: int) -> HttpResponse:
+    """Search for the account or the room that is the right one, look at it, then confirm."""
+    conflict = get_object_or_404(Conflict, pk=conflict_id)
+    if not desk.can_choose(conflict):
+        messages.info(request, gettext("This conflict is decided, or its Moodle side is linked."))
+        return redirect("admin:integration_conflict_change", conflict_id)
+    words = request.GET.get("search", "").strip()[:LONGEST]
+    remote_id = request.GET.get("choose", "")[:LONGEST]
+    found, chosen, problem = None, None, ""
+    try:
+        if remote_id:
+            chosen, _state = candidates.look(conflict, remote_id)
+        elif words:
+            found = candidates.search(conflict, words)
+    except SyncError as error:
+        problem = in_words(error)
+    context = access.context(
+        request,
+        gettext("Link to an account") if conflict.moodle_user_id else gettext("Link to a room"),
+        opts=Conflict._meta,
+        original=conflict,
+        conflict=conflict,
+        search=words,
+        found=found,
+        candidate=chosen,
+        problem=problem,
+    )
+    return TemplateResponse(request, "integration/conflict_choose.html", context)
+
+
+@access.change(access.DECIDE)
+def link(request: HttpRequest, conflict_id: int) -> HttpResponse:
+    """What was chosen freely is looked at once more before it is stored."""
+    conflict = get_object_or_404(Conflict, pk=conflict_id)
+    try:
+        if not desk.can_choose(conflict):
+            raise ConfigurationError(
+                gettext("This conflict is decided, or its Moodle side is linked.")
+            )
+        desk.link(conflict, request.POST.get("remote_id", "") or "-")
+    except SyncError as error:
+        messages.error(request, in_words(error))
+    else:
+        messages.success(request, gettext("Linked. The next sync treats both sides as one."))
+    return redirect("admin:integration_conflict_change", conflict_id)
 
 
 @access.change(access.DECIDE)
@@ -85,7 +149,7 @@ def decide(request: HttpRequest, conflict_id: int) -> HttpResponse:
         elif decision == "reopen":
             desk.reopen(conflict)
     except SyncError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     return redirect("admin:integration_conflict_change", conflict_id)
 
 
@@ -96,7 +160,7 @@ def retry(request: HttpRequest, conflict_id: int) -> HttpResponse:
     try:
         order = desk.order_to_retry(conflict, access.who(request))
     except SyncError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("admin:integration_conflict_change", conflict_id)
     run = start.start_run(order, here=True)
     runs.tell(request, run)

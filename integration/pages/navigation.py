@@ -25,6 +25,7 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
                 _item(
                     _("Runs"), "history", "admin:integration_syncrun_changelist", access.SEE_RUNS
                 ),
+                _item(_("Open failures"), "error", "rcsync:failures", access.SEE_RUNS),
                 _conflicts(),
                 _item(_("Why?"), "help", "rcsync:why", access.SEE_PEOPLE),
             ],

@@ -2,6 +2,7 @@
 about it.
 """
 
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,21 +17,36 @@ from django.utils.translation import gettext as _
 
 from integration.models import AuditEntry, SyncOperation, SyncRun
 from integration.pages import access, cells
-from integration.services import decisions
-from integration.services.desk import exports, history, start
+from integration.services import decisions, undoing
+from integration.services.desk import exports, history, secrets, start, undone
 from integration.services.errors import SyncError
 from integration.services.exports import export_audit as export_audit_trail
 from integration.services.operations import LABELS
 from integration.services.runner import Order
+from integration.services.translation import in_words, local
 
 FILTERS = ("kind", "status", "course", "search")
 
 
 def begin(request: HttpRequest, order: Order, *, here: bool = False) -> HttpResponse:
     """Start a run, say what came of it, and show it."""
+    if problem := secrets.problem():
+        return access.unusable(request, problem)
     run = start.start_run(order, here=here)
     tell(request, run)
     return redirect(address(run))
+
+
+def look_at_undo(
+    request: HttpRequest, run: SyncRun, chosen: Collection[int] | None
+) -> HttpResponse:
+    """The plan that turns `run` back, of the chosen positions (None = all). Nothing is written."""
+    try:
+        order = undoing.look(run, request.user, chosen=chosen)
+    except SyncError as error:
+        messages.error(request, in_words(error))
+        return redirect(address(run))
+    return begin(request, order)
 
 
 def address(run: SyncRun) -> str:
@@ -60,7 +76,13 @@ def tell(request: HttpRequest, run: SyncRun) -> None:
     else:
         messages.error(
             request,
-            format_html("{}: {}. {} {}", link, run.get_status_display(), run.message, run.hint),
+            format_html(
+                "{}: {}. {} {}",
+                link,
+                run.get_status_display(),
+                local(run.message),
+                local(run.hint),
+            ),
         )
 
 
@@ -71,7 +93,7 @@ def show(request: HttpRequest, run_id: str) -> HttpResponseBase:
 
 @access.page(access.SEE_RUNS)
 def _show(request: HttpRequest, run_id: str) -> HttpResponse:
-    run = get_object_or_404(SyncRun, pk=run_id)
+    run = get_object_or_404(SyncRun.objects.select_related("undoes"), pk=run_id)
     chosen = {name: request.GET.get(name, "") for name in FILTERS}
     page = history.page_of(history.operations(run, **chosen), request.GET.get("page"))
     names = history.course_names(row.moodle_course_id for row in page.object_list)
@@ -98,9 +120,26 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         parts=history.parts(run),
         may_approve=request.user.has_perm(access.APPROVE),
         duration=cells.duration(run),
+        writes=run.kind in (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO),
+        ties=undone.ties(run),
+        **_undo(request, run),
         **history.latest_preview_choices(run),
     )
     return TemplateResponse(request, "integration/run.html", context)
+
+
+def _undo(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
+    """What somebody who may undo can do here."""
+    if not request.user.has_perm(access.UNDO):
+        return {"may_undo": False}
+    is_plan = undone.is_plan(run)
+    return {
+        "may_undo": True,
+        "can_undo": undone.can_undo(run),
+        "undo_plan": is_plan,
+        "undo_courses": undone.courses_touched(run) if is_plan else [],
+        "undo_carried_out": undone.carried_out(run) if is_plan else None,
+    }
 
 
 @access.page(access.SEE_RUNS)
@@ -143,13 +182,18 @@ def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
 @access.change(access.SYNC)
 def retry(request: HttpRequest, run_id: int) -> HttpResponse:
     run = get_object_or_404(SyncRun, pk=run_id)
+    if run.undoes_id is not None:
+        messages.error(request, _("A sync would do again what was undone: undo the run once more."))
+        return redirect(address(run))
     return begin(request, start.order_to_retry(run, access.who(request)))
 
 
 @access.change(access.SYNC)
 def again(request: HttpRequest, run_id: int) -> HttpResponse:
     """The same look or the same sync once more, with what is true now."""
-    run = get_object_or_404(SyncRun, pk=run_id)
+    run = get_object_or_404(SyncRun.objects.select_related("undoes"), pk=run_id)
+    if run.undoes is not None:
+        return look_at_undo(request, run.undoes, run.chosen)
     return begin(request, start.order_again(run, access.who(request)))
 
 
@@ -174,7 +218,7 @@ def decide(request: HttpRequest, run_id: int) -> HttpResponse:
             return begin(request, decisions.approve(run, request.user, reason))
         decisions.reject(run, request.user, reason)
     except SyncError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, _("Rejected: what waited is not done."))
     return redirect(address(run))
@@ -203,7 +247,7 @@ def export(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
 
 
 def _can_apply(run: SyncRun) -> bool:
-    plan = run.kind in (SyncRun.Kind.PREVIEW, SyncRun.Kind.AUDIT)
+    plan = run.kind in (SyncRun.Kind.PREVIEW, SyncRun.Kind.AUDIT) and run.undoes_id is None
     return plan and run.status == SyncRun.Status.PLANNED and bool(sum(run.planned.values()))
 
 

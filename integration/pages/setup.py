@@ -9,9 +9,10 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 
 from integration.pages import access
-from integration.services.desk import campus, checks, previews
+from integration.services.desk import campus, checks, previews, secrets
 from integration.services.errors import SyncError
 from integration.services.state import RoomRole
+from integration.services.translation import in_words
 from integration.tables.choices import ROOM_ROLES
 
 LONGEST = 300  # characters of a pattern or a template that are looked at
@@ -30,6 +31,15 @@ def test_connections(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "integration/checks.html", context)
 
 
+@access.change(access.CHANGE_SETTINGS, with_secrets=False)
+def forget_secrets(request: HttpRequest) -> HttpResponse:
+    """Empty what no key opens, so that the settings can be opened and it can be entered again."""
+    names = secrets.forget_unreadable()
+    text = ngettext("%(n)d secret removed.", "%(n)d secrets removed.", len(names))
+    messages.success(request, text % {"n": len(names)})
+    return redirect("admin:integration_integrationsettings_changelist")
+
+
 # --- roles ----------------------------------------------------------------------------------------
 
 
@@ -42,7 +52,7 @@ def roles(request: HttpRequest) -> HttpResponse:
     try:
         choices = campus.role_choices()
     except SyncError as error:
-        problem = str(error)
+        problem = in_words(error)
     context = access.context(
         request,
         gettext("Choose roles"),
@@ -67,7 +77,7 @@ def _save_roles(request: HttpRequest) -> HttpResponse:
     try:
         campus.include_roles(chosen)
     except SyncError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("rcsync:roles")
     if chosen:
         text = ngettext("%(n)d role is included.", "%(n)d roles are included.", len(chosen))
@@ -92,7 +102,7 @@ def add_courses(request: HttpRequest) -> HttpResponse:
         categories = campus.categories()
         found = campus.course_choices(search, int(category) if category.isdecimal() else None)
     except SyncError as error:
-        problem = str(error)
+        problem = in_words(error)
     context = access.context(
         request,
         gettext("Add courses from Moodle"),
@@ -116,7 +126,7 @@ def _add(request: HttpRequest) -> HttpResponse:
             ids = [int(text) for text in request.POST.getlist("course") if text.isdecimal()]
             number = campus.integrate(ids)
     except SyncError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("rcsync:courses")
     if not number:
         messages.warning(
@@ -143,7 +153,7 @@ def pattern_preview(request: HttpRequest) -> JsonResponse:
             int(row) if row.isdecimal() else None,
         )
     except SyncError as error:
-        return JsonResponse({"error": str(error)})
+        return JsonResponse({"error": in_words(error)})
     return JsonResponse(asdict(preview))
 
 
@@ -152,5 +162,5 @@ def name_preview(request: HttpRequest) -> JsonResponse:
     try:
         preview = previews.preview_names(request.POST.get("template", "")[:LONGEST])
     except SyncError as error:
-        return JsonResponse({"error": str(error)})
+        return JsonResponse({"error": in_words(error)})
     return JsonResponse(asdict(preview))

@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from integration.pages import access, cells
-from integration.services.desk import overview
+from integration.services.desk import overview, secrets
 
 CHART = 120  # height of the chart's bars
 
@@ -45,9 +45,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return {**context, "nothing_to_see": True, "title": _("Start")}
     state = overview.overview()
     steps = _steps(state.steps)
+    problem = secrets.problem()
     return {
         **context,
         "title": _("Start"),
+        "problem": problem,
+        "unreadable": bool(problem),
+        "may_change": request.user.has_perm(access.CHANGE_SETTINGS),
         "state": state,
         "steps": steps,
         "steps_done": sum(step.done for step in steps),
@@ -147,6 +151,6 @@ def _bars(days: list[overview.Day]) -> list[Bar]:
             "failed": day.failed,
         }
         bars.append(
-            Bar(date_format(day.day, "j.n."), text, *parts, 44 * number + 8, heights, tuple(tops))  # type: ignore[arg-type]
+            Bar(date_format(day.day, "j M"), text, *parts, 44 * number + 8, heights, tuple(tops))  # type: ignore[arg-type]
         )
     return bars

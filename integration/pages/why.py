@@ -8,6 +8,7 @@ from integration.models import SyncRun
 from integration.pages import access, runs
 from integration.services.desk import campus, links, start, why
 from integration.services.errors import SyncError
+from integration.services.translation import in_words
 
 ANSWERS = {"person": why.why_person, "channel": why.why_channel}
 
@@ -19,7 +20,7 @@ def search(request: HttpRequest) -> HttpResponse:
     try:
         found = campus.search_people_and_channels(text)
     except SyncError as error:
-        problem = str(error)
+        problem = in_words(error)
     context = access.context(request, gettext("Why?"), search=text, found=found, problem=problem)
     return TemplateResponse(request, "integration/why_search.html", context)
 
@@ -30,7 +31,7 @@ def answer(request: HttpRequest, kind: str, number: int) -> HttpResponse:
     try:
         reason = ANSWERS[kind](number)
     except SyncError as error:
-        problem = str(error)
+        problem = in_words(error)
     context = access.context(
         request,
         gettext("Why? %(title)s") % {"title": reason.title if reason else ""},

@@ -1,7 +1,9 @@
 """The doctor's checks for a page, grouped by side and with the bad ones first."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from django.core.exceptions import ImproperlyConfigured
 
 from integration.services import checkup
 from integration.services.moodle_doctor import check_moodle
@@ -30,9 +32,20 @@ def check_everything() -> list[Checked]:
     """Each side on its own, so that one that fails hides nothing of the others."""
     return [
         _checked("Moodle", check_moodle()),
-        _checked("Rocket.Chat", checkup.check_chat()),
-        _checked("rcsync", [*checkup.check_own_tables(), *checkup.check_choices()]),
+        _checked("Rocket.Chat", _possible("Rocket.Chat", checkup.check_chat)),
+        _checked(
+            "rcsync",
+            [*checkup.check_own_tables(), *_possible("Choices", checkup.check_choices)],
+        ),
     ]
+
+
+def _possible(name: str, checks: Callable[[], list[Check]]) -> list[Check]:
+    """Without readable settings the other checks are not possible; that is a finding too."""
+    try:
+        return checks()
+    except ImproperlyConfigured as error:
+        return [Check(name, CheckStatus.FAILED, str(error))]
 
 
 def _checked(side: str, checks: Iterable[Check]) -> Checked:

@@ -1,16 +1,17 @@
-"""Deciding conflicts: link the two sides, ignore the question, or look at it again."""
+"""Deciding conflicts: link the two sides, ignore the question, or look at it again. Each decision
+is in the audit trail.
+"""
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from integration.models import AccountLink, ChannelLink, Conflict, SyncRun
+from integration.services import audit
 from integration.services.conflicts import ConflictKind
-from integration.services.connections import rocketchat_connection
-from integration.services.desk import campus
+from integration.services.desk import campus, candidates
 from integration.services.desk.start import order_for
-from integration.services.errors import ConfigurationError
-from integration.services.rocketchat import connect
+from integration.services.errors import ConfigurationError, SyncError
 from integration.services.runner import Order
 from integration.services.state import RemoteState
 
@@ -20,6 +21,7 @@ LINKABLE = (
     ConflictKind.EMAIL_SHARED,
     ConflictKind.CHANNEL_NAME_TAKEN,
 )
+NAMES = (ConflictKind.USERNAME_TAKEN, ConflictKind.CHANNEL_NAME_TAKEN)
 
 
 def can_link(conflict: Conflict) -> bool:
@@ -29,17 +31,49 @@ def can_link(conflict: Conflict) -> bool:
     return bool(conflict.remote_id) and conflict.kind in LINKABLE
 
 
-def link(conflict: Conflict) -> None:
-    """Declare that both sides are the same. ConfigurationError when one of them is linked
-    already.
+def can_choose(conflict: Conflict) -> bool:
+    """Whether the Moodle side is free, so that a person may say what it is to be linked to."""
+    if conflict.status != Conflict.Status.OPEN:
+        return False
+    if conflict.moodle_user_id is not None:
+        return not AccountLink.objects.filter(moodle_user_id=conflict.moodle_user_id).exists()
+    return not ChannelLink.objects.filter(moodle_group_id=conflict.moodle_group_id or 0).exists()
+
+
+def is_about_a_name(conflict: Conflict) -> bool:
+    """One of the two names has to give way, in Moodle or in Rocket.Chat."""
+    return conflict.kind in NAMES
+
+
+def course_of(conflict: Conflict) -> int:
+    """The Moodle course of the conflict's group; 0 where Moodle does not tell."""
+    try:
+        group = campus.group_row(conflict.moodle_group_id or 0)
+    except SyncError:
+        return 0
+    return group[0] if group else 0
+
+
+def link(conflict: Conflict, remote_id: str = "") -> None:
+    """Declare that both sides are the same; with `remote_id`, what a person chose freely.
+
+    ConfigurationError when one of them is linked already, or may not be chosen.
     """
-    if not can_link(conflict):
+    if not remote_id and not can_link(conflict):
         raise ConfigurationError(gettext("There is nothing on the other side to link to."))
+    if remote_id:
+        chosen, state = candidates.look(conflict, remote_id)
+        if chosen.problem:
+            raise ConfigurationError(f"{chosen.title}: {chosen.problem}.")
+    else:
+        state = candidates.remote_state()
     make = _link_account if conflict.moodle_user_id is not None else _link_channel
     try:
         with transaction.atomic():
-            make(conflict)
+            name = make(conflict, remote_id or conflict.remote_id, state)
             _close(conflict, Conflict.Status.SOLVED)
+            after = {"linked_to": remote_id or conflict.remote_id, "name": name}
+            _tell("link_conflict", conflict, after)
     except IntegrityError:
         raise ConfigurationError(
             gettext("One of the two sides is linked to something else already."),
@@ -49,10 +83,12 @@ def link(conflict: Conflict) -> None:
 
 def ignore(conflict: Conflict) -> None:
     _close(conflict, Conflict.Status.IGNORED)
+    _tell("ignore_conflict", conflict, {})
 
 
 def reopen(conflict: Conflict) -> None:
     Conflict.objects.filter(pk=conflict.pk).update(status=Conflict.Status.OPEN, solved_at=None)
+    _tell("reopen_conflict", conflict, {})
 
 
 def order_to_retry(conflict: Conflict, actor: str) -> Order:
@@ -86,9 +122,19 @@ def _close(conflict: Conflict, status: str) -> None:
     conflict.save(update_fields=["status", "solved_at"])
 
 
-def _link_account(conflict: Conflict) -> None:
-    accounts = _remote_state().accounts
-    account = accounts.get(conflict.remote_id)
+def _tell(action: str, conflict: Conflict, after: dict[str, str]) -> None:
+    audit.record(
+        action,
+        str(conflict),
+        moodle_user_id=conflict.moodle_user_id,
+        moodle_group_id=conflict.moodle_group_id,
+        before={"in_rocketchat": conflict.rocketchat_side} if conflict.rocketchat_side else {},
+        after=after,
+    )
+
+
+def _link_account(conflict: Conflict, account_id: str, state: RemoteState) -> str:
+    account = state.accounts.get(account_id)
     if account is None:
         raise ConfigurationError(gettext("This account does not exist in Rocket.Chat any more."))
     AccountLink.objects.create(
@@ -96,10 +142,11 @@ def _link_account(conflict: Conflict) -> None:
         rocketchat_user_id=account.account_id,
         username=account.username,
     )
+    return account.username
 
 
-def _link_channel(conflict: Conflict) -> None:
-    room = _remote_state().channels.get(conflict.remote_id)
+def _link_channel(conflict: Conflict, room_id: str, state: RemoteState) -> str:
+    room = state.channels.get(room_id)
     group = campus.group_row(conflict.moodle_group_id or 0)
     if room is None or group is None:
         raise ConfigurationError(gettext("The room or the group does not exist any more."))
@@ -110,8 +157,4 @@ def _link_channel(conflict: Conflict) -> None:
         name=room.name,
         topic=room.topic,
     )
-
-
-def _remote_state() -> RemoteState:
-    with connect(rocketchat_connection()) as remote:
-        return remote.read(known_counts={}, wanted_names=())
+    return room.name

@@ -25,6 +25,12 @@ class Places:
     def moodle_group(self, course: int, number: int) -> str:
         return self._moodle(f"group/members.php?group={number}") if course else ""
 
+    def edit_user(self, number: int) -> str:
+        return self._moodle(f"user/editadvanced.php?id={number}")
+
+    def edit_group(self, course: int, number: int) -> str:
+        return self._moodle(f"group/group.php?courseid={course}&id={number}") if course else ""
+
     def account(self, account_id: str) -> str:
         return self._rocketchat(f"admin/users/info/{quote(account_id)}")
 
@@ -39,9 +45,12 @@ class Places:
 
 
 def places() -> Places:
-    row = IntegrationSettings.load()
-    rocketchat = settings.ROCKETCHAT["url"] or row.rocketchat_url
-    return Places(row.moodle_url.rstrip("/"), rocketchat.rstrip("/"))
+    """Of the settings only the addresses are read, so that a secret that cannot be decrypted is
+    no matter.
+    """
+    rows = IntegrationSettings.objects.values_list("moodle_url", "rocketchat_url")
+    moodle, rocketchat = rows.first() or ("", "")
+    return Places(moodle.rstrip("/"), (settings.ROCKETCHAT["url"] or rocketchat).rstrip("/"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from django_q.models import Schedule
 
 from integration.models import (
     AccountLink,
+    AuditEntry,
     ChannelLink,
     IntegratedCourse,
     ManagedMembership,
@@ -60,6 +61,11 @@ def channels(rows: QuerySet[ChannelLink]) -> QuerySet[ChannelLink]:
 def runs(rows: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
     """Without what only the page of one run shows."""
     return rows.defer("skips", "conflicts", "requests", "hint", "scope")
+
+
+def audit(rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+    """Without what only the page of one entry shows: a channel's members may be thousands."""
+    return rows.defer("before", "after", "error")
 
 
 def _number(grouped: QuerySet[Any, Any]) -> Coalesce:

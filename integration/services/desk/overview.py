@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Count
 from django.utils import timezone
 
@@ -20,10 +21,11 @@ from integration.models import (
 )
 from integration.services import heartbeat
 from integration.services.connections import rocketchat_connection
-from integration.services.desk import history
+from integration.services.desk import failures, history
 from integration.services.errors import ConfigurationError
 
 DAYS = 14
+TOTALS = (1, 7, DAYS)  # days that are summed up
 LAST_RUNS = 6
 GOOD_RUN_MAX_AGE = timedelta(days=1)
 
@@ -33,6 +35,16 @@ class Day:
     """What the runs of one day did, by kind of change."""
 
     day: date
+    added: int
+    removed: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What the runs of the last days did; `days` 1 = today."""
+
+    days: int
     added: int
     removed: int
     failed: int
@@ -53,7 +65,8 @@ class Steps:
 
     @property
     def complete(self) -> bool:
-        return all(getattr(self, name) for name in self.__slots__)
+        """All but background sync: whether the worker runs is a state, and shown as one."""
+        return all(getattr(self, name) for name in self.__slots__ if name != "background")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +80,29 @@ class Overview:
     conflicts: int
     last_good: datetime | None
     worker: bool
+    worker_known: bool  # there has been one: that it is gone is worse than that there is none yet
+    failures: int
     running: SyncRun | None
     runs: list[SyncRun]
     days: list[Day]
     steps: Steps
     stale: bool = field(default=False)
+
+    @property
+    def just_now(self) -> bool:
+        return self.last_good is not None and timezone.now() - self.last_good < timedelta(minutes=1)
+
+    @property
+    def totals(self) -> list[Total]:
+        return [
+            Total(
+                number,
+                sum(day.added for day in self.days[-number:]),
+                sum(day.removed for day in self.days[-number:]),
+                sum(day.failed for day in self.days[-number:]),
+            )
+            for number in TOTALS
+        ]
 
     @property
     def has_changes(self) -> bool:
@@ -94,6 +125,8 @@ def overview() -> Overview:
         conflicts=open_conflicts(),
         last_good=last_good,
         worker=worker,
+        worker_known=heartbeat.age() is not None,
+        failures=failures.open_failures().total,
         running=next((run for run in runs if run.status in history.UNFINISHED), None),
         runs=runs,
         days=_days(),
@@ -141,7 +174,7 @@ def _steps(states: Counter[str], worker: bool) -> Steps:
 def _rocketchat_is_set() -> bool:
     try:
         connection = rocketchat_connection()
-    except ConfigurationError:
+    except (ConfigurationError, ImproperlyConfigured):  # the latter: a secret cannot be read
         return False
     credentials = connection.credentials
     return bool(connection.url and (credentials.token or credentials.password))
@@ -153,7 +186,8 @@ def _days() -> list[Day]:
     counts: dict[date, list[int]] = {
         first + timedelta(days=number): [0, 0, 0] for number in range(DAYS)
     }
-    rows = SyncRun.objects.filter(kind=SyncRun.Kind.APPLY, started_at__date__gte=first)
+    kinds = (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO)
+    rows = SyncRun.objects.filter(kind__in=kinds, parent=None, started_at__date__gte=first)
     for started, applied, failed in rows.values_list("started_at", "applied", "failed_count"):
         of_day = counts.get(timezone.localdate(started))
         if of_day is not None:

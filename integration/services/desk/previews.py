@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
 
 from integration.models import GroupRegexFilter
 from integration.services import naming, patterns
@@ -16,6 +17,7 @@ from integration.services.errors import ConfigurationError, PatternTimeout, Sync
 from integration.services.patterns import Pattern
 from integration.services.rocketchat import connect
 from integration.services.state import Course, Group, NameRules
+from integration.services.translation import local
 
 GROUPS = 20_000  # looked at
 SECONDS = 3.0  # spent on looking
@@ -75,7 +77,7 @@ def preview_patterns(text: str, kind: str, enabled: bool, replaces: int | None) 
     try:
         patterns.check(text)
     except ConfigurationError as error:
-        problem, hint = error.message, error.hint
+        problem, hint = local(error.message), local(error.hint)
     rows = [
         Pattern(row.pattern, row.kind == GroupRegexFilter.Kind.EXCLUDE)
         for row in GroupRegexFilter.objects.filter(enabled=True).exclude(pk=replaces or 0)
@@ -174,7 +176,7 @@ def _rules() -> tuple[NameRules, bool]:
     try:
         with connect(rocketchat_connection()) as remote:
             rules = remote.name_rules()
-    except SyncError:
+    except (SyncError, ImproperlyConfigured):  # the latter: a secret that cannot be read
         return NameRules(), True
     cache.set(RULES_KEY, rules, RULES_SECONDS)
     return rules, False

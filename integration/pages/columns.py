@@ -1,0 +1,135 @@
+"""Columns of the admin's lists, mixed into the ModelAdmins."""
+
+from typing import Any
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from integration.models import AuditEntry, Conflict, IntegratedCourse, PendingEnding, SyncRun
+from integration.pages import cells
+from integration.services.translation import local
+
+
+class CourseColumns:
+    """Of the integrated courses, as `lists.courses` gives them."""
+
+    @display(description=_("course"), ordering="shortname", header=True)
+    def name(self, row: IntegratedCourse) -> list[str]:
+        return [str(row), row.fullname]
+
+    @display(description=_("status"), ordering="status")
+    def state(self, row: IntegratedCourse) -> SafeString:
+        return cells.course_state(row)
+
+    @display(description=_("channels"), ordering="channel_number")
+    def channel_count(self, row: Any) -> int:
+        return row.channel_number or 0
+
+    @display(description=_("members"), ordering="member_number")
+    def member_count(self, row: Any) -> int:
+        return row.member_number or 0
+
+    @display(description=_("last run"), ordering="last_run")
+    def last(self, row: IntegratedCourse) -> SafeString | str:
+        return cells.run_link(row.last_run)
+
+    @display(description=_("background sync"), ordering="background_sync")
+    def background(self, row: IntegratedCourse) -> SafeString:
+        return cells.switch(row.background_sync)
+
+    @display(description=_("event sync"), ordering="event_sync")
+    def events(self, row: IntegratedCourse) -> SafeString:
+        return cells.switch(row.event_sync)
+
+    @display(description=_("next run"))
+    def next(self, row: IntegratedCourse) -> str:
+        return cells.next_run(row)
+
+
+class RunColumns:
+    """Of the runs."""
+
+    @display(description=_("run"), ordering="pk")
+    def number(self, row: SyncRun) -> int:
+        return row.pk
+
+    @display(description=_("kind"), ordering="kind")
+    def what(self, row: SyncRun) -> str:
+        return cells.what(row)
+
+    @display(description=_("status"), ordering="status", label=cells.RUN_LABELS)
+    def result(self, row: SyncRun) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+    @display(description=_("started"), ordering="started_at")
+    def started(self, row: SyncRun) -> SafeString:
+        return cells.when(row.started_at)
+
+    @display(description=_("duration"))
+    def took(self, row: SyncRun) -> SafeString:
+        return cells.on_one_line(cells.duration(row))
+
+    @display(description=_("changes"))
+    def changes(self, row: SyncRun) -> str:
+        return cells.changes(row)
+
+
+class ConflictColumns:
+    """Of the inbox."""
+
+    @display(description=_("in Moodle"), ordering="moodle_side")
+    def in_moodle(self, row: Conflict) -> str:
+        return local(row.moodle_side)
+
+    @display(description=_("in Rocket.Chat"), ordering="rocketchat_side")
+    def in_rocketchat(self, row: Conflict) -> str:
+        return local(row.rocketchat_side)
+
+    @display(description=_("last seen"), ordering="last_seen")
+    def seen(self, row: Conflict) -> SafeString:
+        return cells.when(row.last_seen)
+
+    @display(description=_("status"), ordering="status", label=cells.CONFLICT_LABELS)
+    def state(self, row: Conflict) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+
+class AuditColumns:
+    """Of the audit trail; the whole of an entry is on its own page."""
+
+    @display(description=_("when"), ordering="pk")
+    def when(self, row: AuditEntry) -> SafeString:
+        return cells.when(row.at)
+
+    @display(description=_("who"), ordering="actor")
+    def who(self, row: AuditEntry) -> str:
+        return row.actor or row.get_actor_kind_display()
+
+    @display(description=_("what"))
+    def what(self, row: AuditEntry) -> str:
+        return cells.shortened(row.subject, 110)
+
+    @display(description=_("result"), ordering="result", label=cells.AUDIT_LABELS)
+    def outcome(self, row: AuditEntry) -> tuple[str, str]:
+        return row.result, row.get_result_display()
+
+    @display(description=_("why"))
+    def why(self, row: AuditEntry) -> str:
+        return cells.shortened(row.reason, 80)
+
+
+class EndingColumns:
+    """Of what waits for its day."""
+
+    @display(description=_("what"), ordering="description")
+    def what(self, row: PendingEnding) -> str:
+        return local(row.description)
+
+    @display(description=_("why"), ordering="reason")
+    def why(self, row: PendingEnding) -> str:
+        return local(row.reason)
+
+    @display(description=_("due"), ordering="due")
+    def due_on(self, row: PendingEnding) -> str:
+        return cells.moment(row.due)

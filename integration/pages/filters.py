@@ -1,0 +1,31 @@
+"""Filters of the admin's lists that Unfold does not have."""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from unfold.contrib.filters.admin import RangeDateFilter
+
+
+class Days(RangeDateFilter):
+    """A time, chosen by days where the person is; both days count. Nonsense does not narrow."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        first, last = self._day("from"), self._day("to")
+        if first is not None:
+            queryset = queryset.filter(**{f"{self.parameter_name}__gte": first})
+        if last is not None:
+            after = last + timedelta(days=1)
+            queryset = queryset.filter(**{f"{self.parameter_name}__lt": after})
+        return queryset
+
+    def _day(self, end: str) -> datetime | None:
+        text = self.used_parameters.get(f"{self.parameter_name}_{end}") or ""
+        try:
+            day = parse_date(text)
+        except ValueError:
+            return None
+        return timezone.make_aware(datetime.combine(day, time())) if day else None
