@@ -122,7 +122,7 @@ class FakeLedger:
         ]
         for account in plan.settled.accounts:
             link = self.accounts[account.user_id]
-            self.accounts[account.user_id] = replace(link, deactivated=account.deactivated)
+            self.accounts[account.user_id] = link._replace(deactivated=account.deactivated)
         for channel in plan.settled.channels:
             self._channel(
                 channel.group_id, ended=channel.ended, name=channel.name, topic=channel.topic
@@ -185,7 +185,7 @@ class FakeLedger:
                 self._role(group_id, user_id, RoomRole.MEMBER)
             case Activate(user_id=user_id) | Deactivate(user_id=user_id):
                 asleep = isinstance(operation, Deactivate)
-                self.accounts[user_id] = replace(self.accounts[user_id], deactivated=asleep)
+                self.accounts[user_id] = self.accounts[user_id]._replace(deactivated=asleep)
             case UpdateAccount():
                 pass
             case _:

@@ -19,7 +19,7 @@ PLACE = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
 
 def text_of(quoted: str) -> str:
     found = re.findall(r'"((?:[^"\\]|\\.)*)"', quoted)
-    return "".join(found).replace('\\"', '"').replace("\\n", "\n")
+    return re.sub(r"\\(.)", lambda match: {"n": "\n"}.get(match[1], match[1]), "".join(found))
 
 
 def entries(language: str) -> list[tuple[str, str, list[str]]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from integration.services import naming
 from integration.services.errors import ConfigurationError, PatternTimeout
@@ -23,11 +24,11 @@ from integration.services.state import (
 )
 from integration.services.wording import said
 
+ENROLLED = said("has an active enrolment in an integrated course")  # said of nearly everybody
 MEMBERS_HIDDEN_FROM = 2  # mdl_groups.visibility: 2 own membership only, 3 nobody
 
 
-@dataclass(frozen=True, slots=True)
-class DesiredAccount:
+class DesiredAccount(NamedTuple):
     """One person.
 
     `wanted`: is to have an account; otherwise only one that exists matters. `usable`: Moodle itself
@@ -280,14 +281,14 @@ def _accounts(
         known = managed.accounts.get(user_id)
         active, reason = _activity(person, policy, standing, known, scope)
         accounts[user_id] = DesiredAccount(
-            user_id=user_id,
-            username=_username(person, rules, managed, is_free),
-            name=naming.display_name(person),
-            email=person.email.strip(),
-            active=active,
-            usable=user_id in standing.usable,
-            wanted=user_id in wanted,
-            reason=reason,
+            user_id,
+            known.username if known else _username(person, rules, is_free),
+            naming.display_name(person),
+            person.email.strip(),
+            active,
+            user_id in standing.usable,
+            user_id in wanted,
+            reason,
         )
     return accounts
 
@@ -302,12 +303,7 @@ def _enrolled_with_role(moodle: MoodleState, standing: Standing, scope: Scope) -
     }
 
 
-def _username(
-    person: Person, rules: NameRules, managed: Managed, is_free: Callable[[str], bool]
-) -> str:
-    known = managed.accounts.get(person.user_id)
-    if known:
-        return known.username
+def _username(person: Person, rules: NameRules, is_free: Callable[[str], bool]) -> str:
     return naming.unique(
         naming.username(person, rules),
         "user",
@@ -336,7 +332,7 @@ def _activity(
             said("has no active enrolment in any integrated course"),
         )
     if not policy.deactivates_without_role or person.user_id in standing.with_role:
-        return True, said("has an active enrolment in an integrated course")
+        return True, ENROLLED
     if scope.courses is None:
         return False, said("holds no included role in any integrated course")
     # Roles in the other courses were not read: the account stays as it is until a full pass.

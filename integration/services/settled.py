@@ -60,7 +60,7 @@ def _accounts(managed: Managed, remote: RemoteState) -> Iterator[ManagedAccount]
         if known is None or known.active is not link.deactivated:
             continue  # gone, or as noted
         if known.active or (Deactivate.kind, link.user_id) in managed.unfinished_changes:
-            yield replace(link, deactivated=not known.active)
+            yield link._replace(deactivated=not known.active)
 
 
 def _channels(managed: Managed, remote: RemoteState, scope: Scope) -> Iterator[ManagedChannel]:

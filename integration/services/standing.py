@@ -64,6 +64,7 @@ class Standing:
         self.roles = roles
         self._active: dict[int, frozenset[int]] = {}
         self._channel_roles: dict[int, dict[int, RoomRole]] = {}
+        self._why_member: dict[tuple[int, frozenset[str], tuple[int, ...]], str] = {}
 
     @cached_property
     def usable(self) -> frozenset[int]:
@@ -119,10 +120,10 @@ class Standing:
         """Effective members of the group who hold an included role: user id -> channel role."""
         course = self.moodle.courses[group.course_id]
         active, held = self.active_in(group.course_id), self._roles_in(course)
-        present = (u for u in self.moodle.group_members.get(group.group_id, ()) if u in active)
+        people = self.moodle.group_members.get(group.group_id, ())
         if self._everybodys is None:
-            return {user_id: held[user_id] for user_id in present if user_id in held}
-        roles = ((user_id, self.channel_role(course, user_id)) for user_id in present)
+            return {user: held[user] for user in people if user in active and user in held}
+        roles = ((user, self.channel_role(course, user)) for user in people if user in active)
         return {user_id: role for user_id, role in roles if role is not None}
 
     def _roles_in(self, course: Course) -> dict[int, RoomRole]:
@@ -136,24 +137,24 @@ class Standing:
     def why_member(self, group: Group, user_id: int) -> str:
         """ "member of group 'Group A'; active by manual enrolment; role student"."""
         course = self.moodle.courses[group.course_id]
-        methods = sorted(
-            {
-                row.method
-                for row in self._rows(group.course_id, user_id)
-                if is_active(row, self.moodle.read_at)
-            }
+        methods = {
+            row.method
+            for row in self._rows(group.course_id, user_id)
+            if is_active(row, self.moodle.read_at)
+        }
+        roles = tuple(
+            role_id for role_id in self.role_ids(course, user_id) if role_id in self.roles
         )
-        roles = [
-            self.moodle.role_names.get(role_id, str(role_id))
-            for role_id in self.role_ids(course, user_id)
-            if role_id in self.roles
-        ]
-        return said(
-            "member of group '{group}'; active by {methods} enrolment; role {roles}",
-            group=group.name,
-            methods=listed(methods),
-            roles=", ".join(roles),
-        )
+        alike = (group.group_id, frozenset(methods), roles)
+        found = self._why_member.get(alike)
+        if found is None:
+            found = self._why_member[alike] = said(
+                "member of group '{group}'; active by {methods} enrolment; role {roles}",
+                group=group.name,
+                methods=listed(sorted(methods)),
+                roles=", ".join(self.moodle.role_names.get(role, str(role)) for role in roles),
+            )
+        return found
 
     def why_not_member(self, group_id: int, user_id: int) -> str:
         """The first thing that keeps the person out of the group's channel, in words."""

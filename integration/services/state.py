@@ -208,8 +208,7 @@ class RemoteState:
 # --- What rcsync manages --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedAccount:
+class ManagedAccount(NamedTuple):
     """A stored pair of ids. `created`: rcsync made the account; `deactivated`: rcsync switched it
     off.
     """

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 MARK = "\x1f"  # between the parts of a stored sentence; no pattern and no name holds it
 Value = str | int
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Said(str):
@@ -21,10 +22,11 @@ class Said(str):
     `plural` is the pattern for several, "" where there is one pattern; `values["n"]` says how many.
     """
 
-    __slots__ = ("pattern", "plural", "values")
+    __slots__ = ("pattern", "plural", "stored", "values")
     pattern: str
     plural: str
     values: Mapping[str, Value]
+    stored: str  # "", or what `packed` made of it: many operations share a reason
 
     def __new__(
         cls, pattern: str, values: Mapping[str, Value] | None = None, plural: str = ""
@@ -32,7 +34,7 @@ class Said(str):
         values = values or {}
         chosen = plural if plural and values["n"] != 1 else pattern
         new = super().__new__(cls, chosen.format_map(values) if values else chosen)
-        new.pattern, new.plural, new.values = pattern, plural, values
+        new.pattern, new.plural, new.values, new.stored = pattern, plural, values, ""
         return new
 
     def __getnewargs__(self) -> tuple[str, Mapping[str, Value], str]:  # type: ignore[override]
@@ -64,8 +66,9 @@ def packed(text: str) -> str:
     """The text as it is stored: a plain one as it is, one that was said with what it is made of."""
     if not isinstance(text, Said):
         return text.replace(MARK, " ")
-    values = json.dumps(_parts(text.values), ensure_ascii=False, separators=(",", ":"))
-    return MARK.join((text.pattern, text.plural, values))
+    if not text.stored:
+        text.stored = MARK.join((text.pattern, text.plural, _encode(_parts(text.values))))
+    return text.stored
 
 
 def unpacked(text: str) -> str:
