@@ -16,8 +16,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 
+from integration.services.errors import ConfigurationError
 from integration.services.rocketchat.secret import Secret
-from integration.services.wording import packed, unpacked
+from integration.services.wording import packed, said, unpacked
 
 
 class SaidField(models.TextField):
@@ -54,6 +55,10 @@ def _every_text(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
+class UnreadableSecret(ConfigurationError, ImproperlyConfigured):
+    """A stored secret that none of the keys opens: a run ends with it, a page says it."""
+
+
 class SecretField(models.TextField):
     """Text in Python, a Fernet token in the database; "" stays "".
 
@@ -66,10 +71,13 @@ class SecretField(models.TextField):
         try:
             return Secret(_fernet().decrypt(value.encode()).decode())
         except InvalidToken:
-            raise ImproperlyConfigured(
-                f"The stored {self.verbose_name} cannot be decrypted: the key that encrypted it is "
-                "not in RCSYNC_SECRET_KEYS. Put the old key back, or empty the field and enter the "
-                "secret again."
+            raise UnreadableSecret(
+                said(
+                    "The stored {secret} cannot be decrypted: the key that encrypted it is not in "
+                    "RCSYNC_SECRET_KEYS.",
+                    secret=str(self.verbose_name),
+                ),
+                hint=said("Put the old key back, or empty the field and enter the secret again."),
             ) from None
 
     def get_prep_value(self, value: Any) -> Any:

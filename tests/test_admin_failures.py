@@ -12,6 +12,7 @@ from django.utils import timezone
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services import digest
 from integration.services.desk import failures
+from integration.services.failures import LOOK_BACK, open_failures
 from tests.admin_desk import *  # noqa: F403  # fixtures
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,7 +42,7 @@ def an_operation(run: SyncRun, group: int, status: str = "failed", **values: Any
 
 
 def listed() -> set[str]:
-    rows = failures.rows(failures.open_failures().keys)
+    rows = failures.rows(open_failures().keys)
     return set(rows.values_list("description", flat=True))
 
 
@@ -58,7 +59,7 @@ def test_what_failed_is_listed_until_it_was_done() -> None:
 def test_of_several_failures_of_the_same_the_latest_counts() -> None:
     an_operation(a_run(), 1)
     last = an_operation(a_run(), 1)
-    assert failures.open_failures().keys == (last.pk,)
+    assert open_failures().keys == (last.pk,)
 
 
 def test_a_later_run_that_went_well_there_repairs_what_it_did_not_meet() -> None:
@@ -82,7 +83,7 @@ def test_previews_and_what_is_long_ago_are_not_listed() -> None:
     an_operation(a_run(kind="preview"), 1)
     old = a_run()
     an_operation(old, 2)
-    long_ago = timezone.now() - digest.LOOK_BACK - timedelta(hours=1)
+    long_ago = timezone.now() - LOOK_BACK - timedelta(hours=1)
     SyncRun.objects.filter(pk=old.pk).update(started_at=long_ago)
     assert listed() == set()
 
@@ -95,8 +96,10 @@ def test_the_page_and_the_digest_name_the_same() -> None:
     an_operation(second, 1, "done", moodle_course_id=11)
     an_operation(second, 4, "skipped", moodle_course_id=11)
     a_run("done", courses=(12,))
-    assert set(failures.open_failures().keys) == {row.pk for row in digest.open_failures()}
-    assert len(failures.open_failures().keys) == 3
+    keys = open_failures().keys
+    assert len(keys) == 3
+    mail = digest.compose(list(SyncOperation.objects.filter(pk__in=keys)))
+    assert listed() == {line for line in mail.splitlines() if line and not line.startswith(" ")}
 
 
 def test_the_page_filters_by_kind_course_and_words(viewer: Client) -> None:

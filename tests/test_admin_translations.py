@@ -1,12 +1,15 @@
 """German, French and Spanish are complete, and the compiled files are those of the sources."""
 
+import ast
 import gettext
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-LOCALE = Path(__file__).resolve().parents[1] / "locale"
+ROOT = Path(__file__).resolve().parents[1]
+LOCALE = ROOT / "locale"
 LANGUAGES = ("de", "fr", "es")
 ENTRY = re.compile(
     r'^msgid (?P<id>"(?:.*"\n)*?.*")\n'
@@ -67,3 +70,38 @@ def test_the_compiled_file_says_what_the_source_says(language: str) -> None:
             assert compiled.ngettext(text, plural, 1) == parts[0]
         else:
             assert compiled.gettext(text) == parts[0]
+
+
+MARKED = {"said", "counted", "_", "gettext", "gettext_lazy", "gettext_noop", "ngettext"}
+
+
+def marked(path: Path) -> Iterator[str]:
+    """The texts that the file marks for translation."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+            text = node.args[0]
+            if node.func.id in MARKED and isinstance(text, ast.Constant):
+                yield str(text.value)
+
+
+def test_the_catalogues_hold_every_text_of_the_code() -> None:
+    """What is missing: `DEBUG=on ./rcsync makemessages`, translate, `./rcsync compilemessages`."""
+    known = {text for text, _plural, _parts in entries("de")}
+    code = [path for app in ("integration", "moodle") for path in (ROOT / app).rglob("*.py")]
+    missing = {text for path in code for text in marked(path)} - known - {""}
+    assert not missing
+
+
+@pytest.mark.parametrize("name", ["said", "counted"])
+def test_sentences_are_literals_that_can_be_collected(name: str) -> None:
+    code = [path for app in ("integration", "moodle") for path in (ROOT / app).rglob("*.py")]
+    wrong = [
+        f"{path.name}:{node.lineno}"
+        for path in code
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == name
+        and not isinstance(node.args[0], ast.Constant)
+    ]
+    assert not wrong

@@ -123,6 +123,7 @@ def test_a_plan_that_has_changed_since_is_refused_with_the_reason(
     html = undo(administrator, plan).content.decode()
     assert newest().status == "error"
     assert "has changed since it was shown" in html
+    assert IntegratedCourse.objects.filter(background_sync=True).count() == 2
     assert not all(room["archived"] for room in chosen.rooms())
     assert "undone by" not in page(administrator, done)  # a run that could not begin undid nothing
 

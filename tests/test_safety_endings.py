@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.utils.formats import date_format
 
 from integration.models import (
     AccountLink,
@@ -334,6 +335,6 @@ def test_why_names_what_waits_and_its_day(school: School) -> None:
     suspend(school, True)
     school.run()
     (sentence,) = why_person(1000).steps[-1].sentences
-    day = datetime.fromtimestamp(PendingEnding.objects.get().due, UTC)
-    assert f"On {day:%m/%d/%Y}: remove person1000 from" in sentence.text
+    day = date_format(datetime.fromtimestamp(PendingEnding.objects.get().due, UTC))
+    assert f"On {day}: remove person1000 from" in sentence.text
     assert sentence.text.endswith("(suspended in Moodle).")

@@ -118,11 +118,11 @@ def test_people_added_by_hand_survive_an_undo(settings: Any) -> None:
 
 def test_the_next_run_does_not_do_it_again_by_itself(school: School) -> None:
     run = change_much(school)
-    undoing.undo(run, ANNA, "a mistake")
+    school.carry_out(undoing.undo(run, ANNA, "a mistake"))
     assert not IntegratedCourse.objects.filter(background_sync=True).exists()
     assert AuditEntry.objects.filter(action="change_integratedcourse", actor="anna").count() == 2
     IntegratedCourse.objects.update(background_sync=True)
-    undoing.undo(run, ANNA, "a mistake", keep_syncing=True)
+    school.carry_out(undoing.undo(run, ANNA, "a mistake", keep_syncing=True))
     assert IntegratedCourse.objects.filter(background_sync=True).count() == 2
 
 

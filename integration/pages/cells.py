@@ -200,7 +200,8 @@ def what(run: SyncRun) -> str:
     text = f"{run.get_kind_display()} · {run.get_trigger_display()}"
     if run.undoes_id is None:
         return text
-    return f"{text} · {gettext('turns back run %(n)d') % {'n': run.undoes_id}}"
+    turned_back = gettext("turns back run %(n)d") % {"n": run.undoes_id}
+    return f"{text} · {turned_back}"
 
 
 def changes(run: SyncRun) -> str:

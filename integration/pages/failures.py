@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 from integration.pages import access
 from integration.services.desk import failures, history
-from integration.services.digest import LOOK_BACK
+from integration.services.failures import LOOK_BACK, open_failures
 from integration.services.operations import LABELS
 
 FILTERS = ("kind", "course", "search")
@@ -17,7 +17,7 @@ FILTERS = ("kind", "course", "search")
 @access.page(access.SEE_RUNS)
 def show(request: HttpRequest) -> HttpResponse:
     chosen = {name: request.GET.get(name, "") for name in FILTERS}
-    found = failures.open_failures()
+    found = open_failures()
     page = history.page_of(failures.rows(found.keys, **chosen), request.GET.get("page"))
     names = history.course_names(row.moodle_course_id for row in page.object_list)
     kinds = failures.kinds_in(found.keys)

@@ -9,48 +9,14 @@ from django.core.mail import send_mail
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from integration.models import IntegrationSettings, Notice, SyncOperation, SyncRun
+from integration.models import IntegrationSettings, Notice, SyncOperation
+from integration.services.failures import open_failures
 from integration.services.translation import local
 
 logger = logging.getLogger(__name__)
 
 TOPIC = "digest"
 SHOWN = 200
-LOOK_BACK = timedelta(days=7)
-BAD = (SyncOperation.Status.FAILED, SyncOperation.Status.SKIPPED)
-Key = tuple[str, int | None, int | None]
-
-
-def open_failures() -> list[SyncOperation]:
-    """Operations that failed and whose like no later run did, the latest of each, newest first.
-
-    A row says who (description), why (reason), what the server said (error, answer) and what to do
-    (hint).
-    """
-    rows = (
-        SyncOperation.objects.filter(
-            run__started_at__gt=timezone.now() - LOOK_BACK,
-            run__kind__in=[SyncRun.Kind.APPLY, SyncRun.Kind.UNDO],
-            status__in=[*BAD, SyncOperation.Status.DONE],
-        )
-        .order_by("-run_id", "position")
-        .defer("details")
-    )
-    latest: dict[Key, SyncOperation] = {}
-    for row in rows.iterator(2000):
-        latest.setdefault((row.kind, row.moodle_group_id, row.moodle_user_id), row)
-    return [row for row in latest.values() if row.status in BAD and not _is_past(row)]
-
-
-def _is_past(row: SyncOperation) -> bool:
-    """A later run of the same course had nothing to do there any more: it is repaired."""
-    later = SyncRun.objects.filter(
-        pk__gt=row.run_id, kind=SyncRun.Kind.APPLY, status=SyncRun.Status.DONE
-    )
-    return any(
-        courses is None or row.moodle_course_id in courses
-        for courses in (run.scope.get("courses") for run in later.only("scope")[:50])
-    )
 
 
 def compose(failures: Sequence[SyncOperation]) -> str:
@@ -81,7 +47,8 @@ def send_if_due(settings: IntegrationSettings) -> bool:
     addresses = settings.notify_emails.replace(",", " ").split()
     if settings.digest == "off" or not addresses:
         return False
-    failures = open_failures()
+    keys = open_failures().keys
+    failures = list(SyncOperation.objects.filter(pk__in=keys).defer("details").order_by("-pk"))
     mark = _mark(failures)
     row, _made = Notice.objects.get_or_create(topic=TOPIC)
     if not _is_due(row, settings.digest, mark, bool(failures)):

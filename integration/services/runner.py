@@ -8,13 +8,14 @@ from typing import Any, TypedDict, cast
 
 from integration.models import SyncRun
 from integration.services import heartbeat
+from integration.services.actor import Actor, acting
 from integration.services.connections import rocketchat_connection
 from integration.services.errors import Busy, SyncError
 from integration.services.importer import Importer, WithImport
 from integration.services.keeper import Keeper
 from integration.services.ledger import approvals, deadlocks, leases, pace, runs, server_facts
 from integration.services.ledger.claims import Claims, WithClaims
-from integration.services.ledger.deeds import deeds_of
+from integration.services.ledger.deeds import deeds_of, pause_courses
 from integration.services.ledger.journal import RunLedger
 from integration.services.ledger.managed import integrated_courses
 from integration.services.ledger.policy import gaps, load_policy
@@ -46,6 +47,7 @@ class Order:
     approves: int | None = None  # the run whose waiting operations a person let pass
     undoes: int | None = None  # the run to turn back
     chosen: tuple[int, ...] | None = None  # positions of its operations, None = all
+    pauses: bool = False  # take its courses out of the automatic sync, which would do it again
     reason: str = ""  # why it is turned back
     keep_plan: bool = False  # store the operations of a preview too, for people to look at
 
@@ -70,6 +72,7 @@ class Order:
             "approves_id": self.approves,
             "undoes_id": self.undoes,
             "chosen": None if self.chosen is None else list(self.chosen),
+            "pauses": self.pauses,
             "decision_reason": self.reason,
         }
 
@@ -88,6 +91,7 @@ def order_of(run: SyncRun) -> Order:
         approves=run.approves_id,
         undoes=run.undoes_id,
         chosen=None if run.chosen is None else tuple(run.chosen),
+        pauses=run.pauses,
         reason=run.decision_reason if run.undoes_id else "",
     )
 
@@ -268,6 +272,9 @@ class _ClaimingLedger(RunLedger):
         if self.manners is not None:
             self.manners.check(len(plan.operations) - len(held))
         super().planned(plan, held)
+        if self.run.pauses:
+            with acting(Actor("person", self.run.actor)):
+                pause_courses(self.scope)
         if self._importer is not None:
             waiting = {id(operation) for operation in held}
             going = [one for one in plan.operations if id(one) not in waiting]

@@ -1,15 +1,16 @@
 """Undo for the entry points: first the plan, then, with a reason, the same plan carried out."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from django.core.exceptions import PermissionDenied
 
 from integration.models import SyncRun
 from integration.services import audit
-from integration.services.actor import Actor, acting
+from integration.services.actor import Actor
 from integration.services.decisions import User
 from integration.services.errors import ConfigurationError
-from integration.services.ledger.deeds import check_undoable, pause_courses, scope_of_deeds
+from integration.services.ledger.deeds import check_undoable, scope_of_deeds
 from integration.services.runner import Order
 from integration.services.wording import said
 
@@ -32,16 +33,13 @@ def undo(
 ) -> Order:
     """The order that turns `run` back, for runner.execute.
 
-    The courses it touched are taken out of the automatic sync before, because the next run would
-    do the same again; `keep_syncing` leaves them in.
+    Unless `keep_syncing`, the courses it touched are taken out of the automatic sync as soon as
+    the plan is accepted, because the next run would do the same again.
     """
     order = _order(SyncRun.Kind.UNDO, run, user, reason, chosen, expect_digest)
     by = Actor("person", user.get_username())
     audit.record("undo", f"run {run.pk}", by=by, run_id=run.pk, reason=reason.strip())
-    if not keep_syncing:
-        with acting(by):
-            pause_courses(order.scope)
-    return order
+    return replace(order, pauses=not keep_syncing)
 
 
 def _order(

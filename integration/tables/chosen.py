@@ -134,4 +134,4 @@ class IntegratedCourse(models.Model):
         permissions = [("sync", "Can sync and preview courses")]
 
     def __str__(self) -> str:
-        return self.shortname or f"{_('Course')} {self.course_id}"
+        return self.shortname or " ".join((str(_("Course")), str(self.course_id)))

@@ -90,6 +90,8 @@ class SyncRun(models.Model):
         null=True, editable=False
     )  # positions of the operations to turn back, null = all
 
+    pauses = models.BooleanField(default=False)  # its courses leave the automatic sync
+
     # What is needed to work on it later, in another process.
     audit = models.BooleanField(_("reads every channel"), default=False)
     keep_plan = models.BooleanField(default=False)

@@ -21,8 +21,9 @@ from integration.models import (
 )
 from integration.services import heartbeat
 from integration.services.connections import rocketchat_connection
-from integration.services.desk import failures, history
+from integration.services.desk import history
 from integration.services.errors import ConfigurationError
+from integration.services.failures import open_failures
 
 DAYS = 14
 TOTALS = (1, 7, DAYS)  # days that are summed up
@@ -126,7 +127,7 @@ def overview() -> Overview:
         last_good=last_good,
         worker=worker,
         worker_known=heartbeat.age() is not None,
-        failures=failures.open_failures().total,
+        failures=open_failures().total,
         running=next((run for run in runs if run.status in history.UNFINISHED), None),
         runs=runs,
         days=_days(),

@@ -95,12 +95,14 @@ def _enrolment(world: World, row: Enrolment) -> Sentence:
         gettext("%(course)s: by the method %(method)s, from %(since)s, until %(until)s.") % values
     )
     if is_active(row, world.moodle.read_at):
-        return Sentence(f"{text} {gettext('Active.')}", "good")
+        return Sentence(" ".join((text, gettext("Active."))), "good")
     if row.method_status:
-        return Sentence(f"{text} {gettext('The method is switched off in the course.')}", "bad")
-    if row.status:
-        return Sentence(f"{text} {gettext('The enrolment is suspended.')}", "bad")
-    return Sentence(f"{text} {gettext('Today is outside these dates.')}", "bad")
+        because = gettext("The method is switched off in the course.")
+    elif row.status:
+        because = gettext("The enrolment is suspended.")
+    else:
+        because = gettext("Today is outside these dates.")
+    return Sentence(f"{text} {because}", "bad")
 
 
 def roles(world: World, user_id: int) -> list[Sentence]:
@@ -239,7 +241,8 @@ def course_sentence(world: World, course_id: int) -> Sentence:
     text = gettext("%(fullname)s (%(shortname)s) is integrated.") % values
     if course.visible:
         return Sentence(text, "good")
-    return Sentence(f"{text} {gettext('It is hidden in Moodle.')}")
+    hidden = gettext("It is hidden in Moodle.")
+    return Sentence(f"{text} {hidden}")
 
 
 def members(world: World, group: Group | None) -> list[tuple[int, str, str]]:
@@ -307,6 +310,4 @@ def _joins(operation: object, user_id: int) -> bool:
 def _day(seconds: int) -> str:
     if not seconds:
         return ""
-    return date_format(
-        timezone.localtime(datetime.fromtimestamp(seconds, UTC)), "SHORT_DATE_FORMAT"
-    )
+    return date_format(timezone.localtime(datetime.fromtimestamp(seconds, UTC)), "DATE_FORMAT")
