@@ -18,7 +18,7 @@ from django.db import models, transaction
 
 from integration.services.errors import ConfigurationError
 from integration.services.rocketchat.secret import Secret
-from integration.services.wording import packed, said, unpacked
+from integration.services.wording import packed, packed_to_search, said, unpacked
 
 
 class SaidField(models.TextField):
@@ -29,7 +29,7 @@ class SaidField(models.TextField):
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
-        return packed(value) if isinstance(value, str) else value
+        return packed_to_search(value) if isinstance(value, str) else value
 
 
 class SaidJSONField(models.JSONField):

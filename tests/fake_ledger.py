@@ -148,7 +148,7 @@ class FakeLedger:
             return
         undone = {about(row.operation) for row in self.rows if self._is_undone(row)}
         for row in self.rows:
-            known = about(row.operation) not in undone and self._concerns(row.operation)
+            known = about(row.operation) not in undone and self._settles(row.operation)
             if row.run < self.run and row.is_open and known:
                 row.in_doubt = False
                 row.status = "not_tried" if row.status == "started" else row.status
@@ -157,10 +157,12 @@ class FakeLedger:
         """What this run left undone may have been what would have settled an earlier one."""
         return row.run == self.run and row.status != "done"
 
-    def _concerns(self, operation: Operation) -> bool:
+    def _settles(self, operation: Operation) -> bool:
         course_id = course_of(operation)
         if course_id is None:
             return user_of(operation) in self.accounts
+        if isinstance(operation, AddMembers | CreateChannel):
+            return operation.group_id in self.plan.compared
         return self.scope.has_course(course_id)
 
     # ── Effects ───────────────────────────────────────────────────────────────────────────────────
@@ -289,10 +291,11 @@ class FakeLedger:
         return next(row for row in self.rows if row.run == self.run and row.operation is operation)
 
 
-def about(operation: Operation) -> tuple[int | None, int | None]:
-    """The channel, or the person where it is about an account."""
-    group_id = group_of(operation)
-    return group_id, (None if group_id else user_of(operation))
+def about(operation: Operation) -> tuple[object, ...]:
+    """What one operation may settle of another."""
+    if isinstance(operation, AddMembers | CreateChannel):
+        return "joining", operation.group_id
+    return operation.kind, group_of(operation), user_of(operation)
 
 
 def _joined(outcome: Outcome, operation: AddMembers | CreateChannel) -> list[int]:

@@ -59,6 +59,14 @@ class School:
                 world.subscribe(world.rooms[self.site.room_of(group_id)["id"]], user)
         return username
 
+    def by_hand_active(self, username: str, *, active: bool) -> None:
+        """An administrator of Rocket.Chat switches an account on or off."""
+        world = self.chat.application.world
+        with world.lock:
+            user = world.user_named(username)
+            assert user
+            user.active = active
+
     def leave(self, username: str, group_id: int) -> None:
         """Somebody leaves a channel without rcsync."""
         world = self.chat.application.world

@@ -33,7 +33,7 @@ from integration.services.plan import Plan
 from integration.services.report import Outcome, Result
 from integration.services.state import Managed, RoomRole
 from tests.builders import channel_link, link, managed
-from tests.fake_remote import FakeRemote
+from tests.fake_remote import BOT, FakeRemote
 
 ANNA, BEN = 7, 8
 
@@ -250,6 +250,21 @@ def test_what_is_forbidden_is_not_asked_for_again_and_again() -> None:
     assert skipped.error.endswith("create-user is missing")
     assert skipped.hint == "Grant it."
     assert results(applied)["create_channel"] == [Result.DONE]
+
+
+def test_what_is_forbidden_in_one_room_is_tried_in_the_others() -> None:
+    """In a room the bot may be an owner, in the next it may not."""
+    run, asked = Run(), []
+
+    def before(call: str) -> None:
+        asked.append(call)
+        if len(asked) <= 5:
+            raise PermissionMissing("not an owner here")
+
+    rooms = [run.chat.room_by_hand(f"Room {number}", creator=BOT).room_id for number in range(8)]
+    run.chat.before = before
+    applied = run(*(topic(room_id) for room_id in rooms), workers=1)
+    assert results(applied)["set_topic"] == [Result.FAILED] * 5 + [Result.DONE] * 3
 
 
 def test_what_was_allowed_once_is_asked_for_every_time() -> None:

@@ -214,7 +214,7 @@ def test_a_person_outside_the_scope_is_left_out() -> None:
     assert desired(state, scope=Scope(users=frozenset({BEN}))).accounts.keys() == {BEN}
 
 
-def activity(kind: Deactivation, state: MoodleState) -> tuple[bool, str]:
+def activity(kind: Deactivation, state: MoodleState) -> tuple[bool | None, str]:
     found = desired(state, policy(deactivation=kind), managed(link(ANNA))).accounts[ANNA]
     return found.active, found.reason
 
@@ -256,14 +256,15 @@ WATCHED = policy(accounts_kept=frozenset())
         (policy(), EVERYTHING, link(ANNA), True),
         (WATCHED, EVERYTHING, link(ANNA), False),
         (WATCHED, Scope(users=frozenset({ANNA})), link(ANNA), False),
-        (WATCHED, Scope(courses=frozenset({2})), link(ANNA), True),
-        (WATCHED, Scope(courses=frozenset({2})), link(ANNA, deactivated=True), False),
+        (WATCHED, Scope(courses=frozenset(), users=frozenset({ANNA})), link(ANNA), False),
+        (WATCHED, Scope(courses=frozenset({2})), link(ANNA), None),
+        (WATCHED, Scope(courses=frozenset({2})), link(ANNA, deactivated=True), None),
         (replace(WATCHED, deactivation=Deactivation.MOODLE_ACCOUNT), EVERYTHING, link(ANNA), True),
         (replace(WATCHED, roles={}), EVERYTHING, link(ANNA), True),
     ],
 )
 def test_losing_every_role_deactivates_only_where_wanted_and_where_all_roles_were_read(
-    rules: Policy, scope: Scope, known: ManagedAccount, active: bool
+    rules: Policy, scope: Scope, known: ManagedAccount, active: bool | None
 ) -> None:
     assert desired(NO_ROLE, rules, managed(known), scope).accounts[ANNA].active is active
 

@@ -1,7 +1,6 @@
 """One run at a time works on a course, and one account is made for a person, whatever dies."""
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +13,7 @@ import pytest
 from django.db import connections
 
 from integration.models import AccountClaim, AccountLink, IntegratedCourse, SyncRun
-from integration.services import runner
+from integration.services import heartbeat, runner
 from integration.services.ledger import claims, leases
 from tests.background import chat, moodle, order, site
 from tests.servers import MariaDB
@@ -158,7 +157,7 @@ def test_a_lease_that_ran_out_can_be_taken_and_not_renewed(monkeypatch: Any) -> 
 
 
 def a_run_of(process: int) -> SyncRun:
-    worker = "|".join(("cluster", socket.gethostname(), str(process), "x"))
+    worker = "|".join(("cluster", heartbeat.place(), str(process), "x"))
     return SyncRun.objects.create(kind="apply", trigger="admin", worker=worker)
 
 

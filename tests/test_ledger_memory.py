@@ -6,15 +6,26 @@ from typing import Any
 import pytest
 
 from demo.standin.faults import Fault
-from integration.models import AccountLink, ChannelLink, ManagedMembership, SyncOperation, SyncRun
+from integration.models import (
+    AccountLink,
+    ChannelLink,
+    GroupRegexFilter,
+    ManagedMembership,
+    SyncOperation,
+    SyncRun,
+)
 from integration.services import decisions
+from integration.services.errors import TransientError
 from integration.services.ledger.effects import Effects
 from integration.services.ledger.journal import RunLedger
 from integration.services.operations import AddMembers, CreateAccount, CreateChannel
 from integration.services.operator import Operator
 from integration.services.plan import Plan
 from integration.services.report import Outcome, Result
-from integration.services.rocketchat import retries
+from integration.services.rocketchat import invite, retries, writes
+from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat.reactions import NotSent
+from integration.services.rocketchat.writes import RocketChatWrites
 from integration.services.state import EVERYTHING, Managed, RoomRole
 from tests.school import School, a_school
 
@@ -84,7 +95,7 @@ def test_what_a_run_left_undone_settles_nothing_earlier_there(school: School, la
     ledger = RunLedger(
         SyncRun.objects.create(kind="apply", trigger="command"), EVERYTHING, lambda *_: None
     )
-    ledger.planned(Plan())
+    ledger.planned(Plan(compared=frozenset({101, 102})))
     an_operation(ledger.run, 0, moodle_group_id=101, moodle_course_id=10, status=later)
     an_operation(ledger.run, 1, kind="deactivate", moodle_user_id=STUDENT, status=later)
     ledger.close()
@@ -93,19 +104,107 @@ def test_what_a_run_left_undone_settles_nothing_earlier_there(school: School, la
     assert (same.in_doubt, other.in_doubt, user.status) == (True, False, "started")
 
 
-def test_a_run_that_hardly_did_anything_settles_nothing(school: School) -> None:
+def test_failures_of_another_kind_keep_nothing_in_doubt(school: School) -> None:
     earlier = SyncRun.objects.create(kind="apply", trigger="command")
     row = an_operation(earlier, 0, moodle_group_id=101, moodle_course_id=10, in_doubt=True)
     run = SyncRun.objects.create(kind="apply", trigger="command")
     ledger = RunLedger(run, EVERYTHING, lambda *_: None)
-    ledger.planned(Plan())
+    ledger.planned(Plan(compared=frozenset({101})))
     SyncOperation.objects.bulk_create(
-        SyncOperation(run=run, position=n, kind="add_members", status="not_tried")
-        for n in range(501)
+        SyncOperation(run=run, position=n, kind="update_account", moodle_user_id=n, status="failed")
+        for n in range(600)
     )
+    an_operation(run, 600, kind="rename_channel", moodle_group_id=101, moodle_course_id=10)
     ledger.close()
     row.refresh_from_db()
-    assert row.in_doubt
+    assert not row.in_doubt
+
+
+def newcomers(school: School, *people: int) -> None:
+    for user_id in people:
+        school.moodle.person(user_id)
+    school.moodle.enrol(10, people)
+    school.moodle.join(101, people)
+
+
+def assert_ours(school: School, *people: int) -> None:
+    """As soon as they leave in Moodle they leave the channel."""
+    school.moodle.leave(101, people)
+    school.run()
+    assert not {f"person{user_id}" for user_id in people} & school.members(101)
+
+
+def test_what_was_not_looked_at_stays_in_doubt(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lost answer, then a run without any pattern, then one with it again."""
+    newcomers(school, 2000)
+    invite = RocketChatWrites.add_members
+
+    def lost(*arguments: Any) -> int | None:
+        invite(*arguments)
+        raise TransientError("the answer was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RocketChatWrites, "add_members", lost)
+        assert school.run().status == Status.FAILED
+    GroupRegexFilter.objects.update(enabled=False)
+    school.run()
+    assert SyncOperation.objects.filter(in_doubt=True).count() == 1
+    GroupRegexFilter.objects.update(enabled=True)
+    school.run()
+    assert SyncOperation.objects.filter(in_doubt=True).count() == 0
+    assert_ours(school, 2000)
+
+
+def test_who_went_in_before_a_later_part_failed_is_ours(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newcomers(school, 2000, 2001, 2002, 2003)
+    post, calls = invite.Invitations._invited, []
+
+    def second_fails(*arguments: Any) -> int | None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise NotSent("the server restarts")
+        return post(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(invite, "CHUNK", 2)
+        patch.setattr(invite.Invitations, "_invited", second_fails)
+        assert school.run().status == Status.FAILED
+    assert SyncOperation.objects.get(kind=AddMembers.kind, status="failed").in_doubt
+    school.run()
+    assert_ours(school, 2000, 2001, 2002, 2003)
+
+
+def test_an_account_whose_making_could_not_be_checked_is_ours(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection breaks after users.create, and the look that follows gets none at all."""
+    newcomers(school, 2000)
+    post, get, down = RocketChat.post, RocketChat.get, []
+
+    def breaks(self: RocketChat, path: str, *arguments: Any, **options: Any) -> Any:
+        answer = post(self, path, *arguments, **options)
+        if path == "users.create":
+            down.append(True)
+            raise TransientError("the connection broke")
+        return answer
+
+    def refused(self: RocketChat, *arguments: Any, **options: Any) -> Any:
+        if down and down.pop():
+            raise NotSent("no connection")
+        return get(self, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writes, "SETTLE", 0)
+        patch.setattr(RocketChat, "post", breaks)
+        patch.setattr(RocketChat, "get", refused)
+        assert school.run().status == Status.FAILED
+    assert SyncOperation.objects.get(kind=CreateAccount.kind, status="failed").in_doubt
+    school.run()
+    assert AccountLink.objects.get(moodle_user_id=2000).created
 
 
 def test_an_account_that_was_never_asked_for_is_not_taken_for_ours(

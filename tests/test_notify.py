@@ -26,13 +26,14 @@ def addresses() -> None:
     settings.save()
 
 
-def ended(*statuses: str, message: str = "") -> None:
+def ended(*statuses: str, message: str = "", cancel_requested: bool = False) -> None:
     for status in statuses:
         SyncRun.objects.create(
             kind=SyncRun.Kind.APPLY,
             trigger=SyncRun.Trigger.SCHEDULE,
             status=status,
             message=message,
+            cancel_requested=cancel_requested,
             finished_at=timezone.now(),
         )
 
@@ -72,7 +73,7 @@ def test_one_good_run_among_bad_ones_is_no_alarm() -> None:
 
 
 def test_cancelled_and_superseded_runs_say_nothing() -> None:
-    ended(Status.STOPPED, Status.STOPPED, Status.STOPPED, message="Cancelled.")
+    ended(Status.STOPPED, Status.STOPPED, Status.STOPPED, cancel_requested=True)
     ended(Status.INTERRUPTED, Status.INTERRUPTED, Status.INTERRUPTED)
     SyncRun.objects.filter(status=Status.INTERRUPTED).update(superseded=True)
     assert notify.check() == []

@@ -21,7 +21,7 @@ from integration.services.errors import (
     SourceError,
     TransientError,
 )
-from integration.services.matching import is_protected
+from integration.services.matching import PROTECTED_ROLES, is_protected
 from integration.services.operations import (
     Archive,
     Deactivate,
@@ -350,7 +350,10 @@ class Truth:
                 )
                 assert missing_is_right, f"person {user_id} has no account"
                 continue
-            follows = link.created or line.policy.update_adopted_accounts
+            protected = account.username.lower() in line.policy.protected_usernames or (
+                set(account.roles) & PROTECTED_ROLES
+            )
+            follows = link.created or (line.policy.update_adopted_accounts and not protected)
             if wanted.usable and wanted.active and follows:
                 assert account.name == wanted.name
                 assert not wanted.email or account.email.lower() == wanted.email.lower()

@@ -194,6 +194,18 @@ def test_a_run_over_one_course_leaves_to_a_full_pass_who_may_hold_a_role_elsewhe
     assert school.run(scope=here).applied == {"activate": 1, "add_members": 1}
 
 
+def test_a_pass_in_parts_also_finds_who_lost_every_role(school: School) -> None:
+    school.set(deactivate_without_role=True)
+    lose_role(school, True)
+    linked = frozenset(AccountLink.objects.values_list("moodle_user_id", flat=True))
+    for course in (10, 11):
+        assert "deactivate" not in school.run(scope=Scope(courses=frozenset({course}))).applied
+    people = Scope(courses=frozenset(), users=linked)
+    assert school.run(scope=people).applied == {"deactivate": 1}
+    school.by_hand_active("person1000", active=True)
+    assert "deactivate" not in school.run(scope=Scope(courses=frozenset({10}))).applied
+
+
 # ── Grace ────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -10,8 +10,13 @@ from django.core.exceptions import PermissionDenied
 
 from integration.models import AuditEntry, IntegratedCourse, RemovalLimit, SyncOperation, SyncRun
 from integration.services import decisions, notify
+from integration.services.background import parts
 from integration.services.errors import ConfigurationError
+from integration.services.guard import _over
+from integration.services.ledger.approvals import was_rejected
 from integration.services.operator import Operator
+from integration.services.policy import Limit, Limits, Span, What
+from integration.services.state import Scope
 from tests.school import School, a_school
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
@@ -222,3 +227,35 @@ def test_force_passes_every_limit_on_purpose(school: School) -> None:
 
 def test_the_size_of_a_course_is_that_of_the_last_good_run(school: School) -> None:
     assert IntegratedCourse.objects.get(course_id=10).last_size == ["C10", 2, 10, 11, 11]
+
+
+def test_a_limit_without_any_number_limits_nothing() -> None:
+    limits = Limits(special={(What.ACCOUNTS, Span.DAY): Limit(None, None)})
+    assert list(_over(limits, What.ACCOUNTS, Span.DAY, 50, 1, "words")) == []
+
+
+def test_a_new_suspicion_is_told_although_something_else_was_rejected_before() -> None:
+    scope = {"courses": None, "users": None}
+    SyncRun.objects.create(kind="apply", trigger="schedule", status="refused", scope=scope)
+    suspicion = {"code": "source/members", "count": 99, "text": "-", "managed": 100}
+    columns: dict[str, Any] = {"kind": "apply", "trigger": "schedule", "scope": scope}
+    run = SyncRun.objects.create(status="quarantined", breaches=[suspicion], **columns)
+    assert not was_rejected(run)
+    SyncRun.objects.filter(pk=run.pk).update(status="refused")
+    again = SyncRun.objects.create(status="quarantined", breaches=[suspicion], **columns)
+    assert was_rejected(again)
+
+
+def test_a_pass_in_parts_is_approved_as_one(school: School) -> None:
+    parent = SyncRun.objects.create(kind="apply", trigger="schedule", worker="parts")
+    school.moodle.leave(101, range(1000, 1005))
+    school.set(limit_percent=10)
+    part = school.run(scope=Scope(courses=frozenset({10})))
+    assert part.status == SyncRun.Status.QUARANTINED
+    SyncRun.objects.filter(pk=part.pk).update(parent=parent)
+    parts.settle(parent.pk)
+    parent.refresh_from_db()
+    assert (parent.status, parent.held_count) == (SyncRun.Status.QUARANTINED, part.held_count)
+    run = school.carry_out(decisions.approve(parent, Operator(), "the group is empty now"))
+    assert run.status == SyncRun.Status.DONE
+    assert run.applied == {"remove_member": 5}

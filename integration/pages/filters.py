@@ -1,6 +1,6 @@
 """Filters of the admin's lists that Unfold does not have."""
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from typing import Any
 
 from django.db.models import QuerySet
@@ -18,14 +18,14 @@ class Days(RangeDateFilter):
         if first is not None:
             queryset = queryset.filter(**{f"{self.parameter_name}__gte": first})
         if last is not None:
-            after = last + timedelta(days=1)
-            queryset = queryset.filter(**{f"{self.parameter_name}__lt": after})
+            end = datetime.combine(last, time.max, last.tzinfo)
+            queryset = queryset.filter(**{f"{self.parameter_name}__lte": end})
         return queryset
 
     def _day(self, end: str) -> datetime | None:
         text = self.used_parameters.get(f"{self.parameter_name}_{end}") or ""
         try:
             day = parse_date(text)
-        except ValueError:
+            return timezone.make_aware(datetime.combine(day, time())) if day else None
+        except (ValueError, OverflowError):
             return None
-        return timezone.make_aware(datetime.combine(day, time())) if day else None

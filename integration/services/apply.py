@@ -57,6 +57,8 @@ T = TypeVar("T")
 GIVE_UP_AFTER = 10  # transient failures in a row: the server is down, trying on would only hurt it
 BATCH_PER_WORKER = 16  # operations handed out ahead of the workers
 GIVE_UP_KIND_AFTER = 3  # operations of a kind that lack a permission, before one ever worked
+SITE_WIDE = (CreateAccount, UpdateAccount, Activate, Deactivate, CreateChannel)
+"""What takes a permission of the site. In rooms the bot may have a right here and not there."""
 STORE_EVERY = 0.5  # seconds; so long an outcome may wait to be stored with others
 
 
@@ -214,7 +216,8 @@ class _Run:
     def _hopeless(self, operation: Operation) -> Outcome | None:
         """Whatever lacks a permission every time is not asked for hundreds of times more."""
         errors = self.forbidden[operation.kind]
-        if len(errors) < GIVE_UP_KIND_AFTER or operation.kind in self.allowed:
+        tried_enough = len(errors) >= GIVE_UP_KIND_AFTER and operation.kind not in self.allowed
+        if not (tried_enough and isinstance(operation, SITE_WIDE)):
             return None
         why = said("Not tried, because this failed {n} times before.", n=len(errors))
         error = joined(" ", (why, errors[0].message))
@@ -391,5 +394,5 @@ def _failed(operation: Operation, error: RocketChatError) -> Outcome:
         status=error.status,
         code=error.code,
         answer=error.answer,
-        in_doubt=isinstance(error, TransientError) and error.may_have_happened,
+        in_doubt=error.may_have_happened,
     )

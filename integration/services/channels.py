@@ -89,6 +89,7 @@ class _ChannelPlanner:
 
     def _create(self, wanted: DesiredChannel) -> None:
         members = self.members.joinable(wanted)
+        self.result.compared.append(wanted.group_id)
         self.result.operations.append(
             CreateChannel(
                 wanted.group_id,

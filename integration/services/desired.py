@@ -14,7 +14,6 @@ from integration.services.state import (
     Ending,
     Group,
     Managed,
-    ManagedAccount,
     ManagedChannel,
     MoodleState,
     NameRules,
@@ -33,14 +32,14 @@ class DesiredAccount(NamedTuple):
 
     `wanted`: is to have an account; otherwise only one that exists matters. `usable`: Moodle itself
     would let the person in; only then the account follows Moodle's data and may be woken. `active`
-    False = is to be deactivated.
+    False = is to be deactivated, None = is left as it is.
     """
 
     user_id: int
     username: str  # for a new account; an account that exists keeps its own
     name: str
     email: str  # as in Moodle, "" when Moodle has none
-    active: bool
+    active: bool | None
     usable: bool
     wanted: bool
     reason: str  # why active or not
@@ -279,7 +278,7 @@ def _accounts(
         if not scope.has_user(user_id):
             continue
         known = managed.accounts.get(user_id)
-        active, reason = _activity(person, policy, standing, known, scope)
+        active, reason = _activity(person, policy, standing, scope)
         accounts[user_id] = DesiredAccount(
             user_id,
             known.username if known else _username(person, rules, is_free),
@@ -318,10 +317,12 @@ def _activity(
     person: Person,
     policy: Policy,
     standing: Standing,
-    known: ManagedAccount | None,
     scope: Scope,
-) -> tuple[bool, str]:
-    """Whether the account is to be active, over ALL integrated courses, and why."""
+) -> tuple[bool | None, str]:
+    """Whether the account is to be active, over ALL integrated courses, and why.
+
+    None where that takes a look at courses that were not read.
+    """
     if reason := unusable_because(person):
         cause = Cause.DELETED if person.deleted else Cause.SUSPENDED
         kept = policy.deactivation is Deactivation.NEVER or cause in policy.accounts_kept
@@ -333,11 +334,9 @@ def _activity(
         )
     if not policy.deactivates_without_role or person.user_id in standing.with_role:
         return True, ENROLLED
-    if scope.courses is None:
+    if scope.reads_every_role:
         return False, said("holds no included role in any integrated course")
-    # Roles in the other courses were not read: the account stays as it is until a full pass.
-    asleep = known is not None and known.deactivated
-    return not asleep, said("may hold an included role in another course")
+    return None, said("may hold an included role in another course")
 
 
 def _endings(

@@ -53,7 +53,11 @@ class RocketChatError(SyncError):
     `endpoint` is the method and path below /api/v1 ("POST groups.invite"), `status` the HTTP status
     (0 when no answer came), `code` the server's errorType or the text in its last brackets,
     `answer` the server's own words, shortened. None of them ever holds a secret.
+
+    `may_have_happened`: the call, or an earlier part or attempt of it, may have had its effect.
     """
+
+    may_have_happened = False
 
     def __init__(
         self,
@@ -75,7 +79,7 @@ class RocketChatError(SyncError):
 class TransientError(RocketChatError):
     """The same call may work later: time-outs, 429, 5xx, dropped connections.
 
-    `may_have_happened`: the effect is unknown; False where the server never acted on the call.
+    The effect is unknown, but for the few kinds where the server never acted on the call.
     """
 
     may_have_happened = True

@@ -6,8 +6,9 @@ A fixed number of queries, however much failed.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from integration.models import SyncOperation, SyncRun
@@ -29,42 +30,40 @@ class OpenFailures:
 def open_failures() -> OpenFailures:
     """Operations that failed and whose like no later run did, the latest of each."""
     latest: dict[Key, tuple[int, int, int | None]] = {}
-    bad = _tried(BAD).values_list(
-        "kind", "moodle_group_id", "moodle_user_id", "pk", "run_id", "moodle_course_id"
-    )
-    for kind, group, user, pk, run, course in bad.iterator(2000):
-        latest.setdefault((kind, group, user), (pk, run, course))
+    bad = _latest(BAD).annotate(row=Max("pk"), course=Max("moodle_course_id"))
+    for kind, group, user, run, pk, course in bad.iterator(2000):
+        latest[kind, group, user] = (pk, run, course)
     if not latest:
         return OpenFailures((), 0)
     first = min(run for _pk, run, _course in latest.values())
     done = _done_since(first, {kind for kind, _group, _user in latest})
     looked = _looked_since(first)
-    keys = [
-        pk
-        for key, (pk, run, course) in latest.items()
-        if done.get(key, 0) <= run and _last_look(looked, course) <= run
-    ]
+    keys = sorted(
+        (
+            pk
+            for key, (pk, run, course) in latest.items()
+            if done.get(key, 0) <= run and _last_look(looked, course) <= run
+        ),
+        reverse=True,
+    )
     return OpenFailures(tuple(keys[:MOST]), len(keys))
 
 
-def _tried(statuses: Iterable[str]) -> QuerySet[SyncOperation]:
-    """What runs that write did lately and ended so, the newest first."""
-    return SyncOperation.objects.filter(
+def _latest(statuses: Iterable[str]) -> "QuerySet[SyncOperation, Any]":
+    """(kind, group, user, the last run) of what runs that write tried lately and ended so."""
+    rows = SyncOperation.objects.filter(
         status__in=list(statuses),
         run__kind__in=[SyncRun.Kind.APPLY, SyncRun.Kind.UNDO],
         run__started_at__gt=timezone.now() - LOOK_BACK,
-    ).order_by("-run_id", "position")
+    )
+    key = ("kind", "moodle_group_id", "moodle_user_id")
+    return rows.order_by().values_list(*key).annotate(last=Max("run_id"))
 
 
 def _done_since(first: int, kinds: Iterable[str]) -> dict[Key, int]:
     """The last run that did it, for everything of these kinds that was done from `first` on."""
-    done: dict[Key, int] = {}
-    found = _tried([SyncOperation.Status.DONE]).filter(run_id__gt=first, kind__in=list(kinds))
-    for kind, group, user, run in found.values_list(
-        "kind", "moodle_group_id", "moodle_user_id", "run_id"
-    ).iterator(2000):
-        done.setdefault((kind, group, user), run)
-    return done
+    done = _latest([SyncOperation.Status.DONE]).filter(run_id__gt=first, kind__in=list(kinds))
+    return {(kind, group, user): run for kind, group, user, run in done.iterator(2000)}
 
 
 def _looked_since(first: int) -> Mapping[int | None, int]:

@@ -44,5 +44,6 @@ class Gathering(Generic[T]):
             self._enough.wait(seconds)
         while not self._futures:
             self._enough.wait(seconds)
+            self._enough.clear()  # one that was set late is for what was taken in before
         ready = min(most, len(self._futures))
         return [self._futures.popleft().result() for _ in range(ready)]

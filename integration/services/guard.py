@@ -209,6 +209,8 @@ def _over(
     limits: Limits, what: What, span: Span, count: int, total: int, words: str, code: str = ""
 ) -> Iterator[Breach]:
     limit = limits.of(what, span)
+    if limit.percent is None and limit.absolute is None:
+        return
     percent = limit.percent if limit.percent is not None else 100
     too_much = limit.absolute is not None and count > limit.absolute
     if count >= limits.from_count and count * 100 > total * percent:

@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from django.db.models import Max
 from django.utils import timezone
@@ -30,13 +31,22 @@ def new_cluster_name() -> str:
 
 def process_name() -> str:
     """Names one piece of work of this process: cluster, host, process id, something unique."""
-    return f"{cluster_name()}|{socket.gethostname()}|{os.getpid()}|{secrets.token_hex(4)}"
+    return f"{cluster_name()}|{place()}|{os.getpid()}|{secrets.token_hex(4)}"
+
+
+def place() -> str:
+    """Where process ids mean the same: this machine, and this container on it."""
+    try:
+        space = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        space = 0
+    return f"{socket.gethostname()}/{space}"
 
 
 def process_is_gone(worker: str) -> bool:
     """Whether the process that `process_name` named ran on this machine and has ended."""
     parts = worker.split("|")
-    if len(parts) != 4 or parts[1] != socket.gethostname() or not parts[2].isdigit():
+    if len(parts) != 4 or parts[1] != place() or not parts[2].isdigit():
         return False
     try:
         os.kill(int(parts[2]), 0)

@@ -105,11 +105,12 @@ class _Matcher:
 
     def _linked(self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount) -> None:
         self.result.account_ids[account.user_id] = known.account_id
-        if not account.active:
+        if account.active is False:
             self._put_to_sleep(account, link, known)
         elif account.usable:
-            self._wake(account, link, known)
-            if link.created or self.policy.update_adopted_accounts:
+            if account.active:
+                self._wake(account, link, known)
+            if link.created or self._may_change_adopted(known):
                 self._update(account, known)
 
     def _wake(self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount) -> None:
@@ -141,6 +142,11 @@ class _Matcher:
             self.result.operations.append(
                 Deactivate(account.user_id, known.account_id, known.username, account.reason)
             )
+
+    def _may_change_adopted(self, known: RemoteAccount) -> bool:
+        """Never an administrator's: whoever sets the address of an account can take it over."""
+        protected = is_protected(known, self.remote.bot_id, self.policy)
+        return self.policy.update_adopted_accounts and not protected
 
     def _update(self, account: DesiredAccount, known: RemoteAccount) -> None:
         name = account.name if account.name != known.name else None
@@ -212,7 +218,7 @@ class _Matcher:
         )
         if not holder.active:
             self._inactive(account, holder)
-        if made_by_us or self.policy.update_adopted_accounts:
+        if made_by_us or self._may_change_adopted(holder):
             self._update(account, holder)
 
     def _create(self, account: DesiredAccount) -> None:

@@ -71,6 +71,7 @@ class Channels:
     skips: list[Skip] = field(default_factory=list)
     observed: list[Observed] = field(default_factory=list)
     vanished: list[int] = field(default_factory=list)
+    compared: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,8 @@ class MemberPlanner:
         `all_ours`: whoever should be in it was put there by us.
         """
         look = self._look(wanted, room)
+        if look.listed is not None or all_ours:
+            self.result.compared.append(wanted.group_id)
         new = {user: role for user, role in look.should.items() if user not in look.present}
         if self.policy.respect_leavers:
             new = {user: role for user, role in new.items() if user not in look.rows}

@@ -61,7 +61,9 @@ class MoodleReader:
             group_members=_only(people, members),
             people=people,
             enrolments=_by_course(row for row in enrolments if row.user_id in people),
-            roles=self._roles_held(looked_at, scope),
+            roles=self._roles_held(
+                courses.values() if scope.reads_every_role else looked_at, scope
+            ),
             role_names=self._rows.role_names(),
             default_role_id=site.default_role,
         )

@@ -19,7 +19,6 @@ from integration.services import digest
 from integration.services.condition import last_good
 from integration.services.connections import rocketchat_connection
 from integration.services.errors import SyncError
-from integration.services.keeper import CANCELLED
 from integration.services.ledger.approvals import was_rejected
 from integration.services.rocketchat import connect
 from integration.services.translation import local
@@ -64,7 +63,7 @@ def _runs(settings: IntegrationSettings) -> State:
         parent=None,
         superseded=False,
         status__in=[*BAD, SyncRun.Status.DONE],
-    ).exclude(status=SyncRun.Status.STOPPED, message__startswith=CANCELLED.rstrip("."))
+    ).exclude(status=SyncRun.Status.STOPPED, cancel_requested=True)
     last = list(ended.order_by("-finished_at", "-pk")[: settings.notify_after_failures])
     failed = [run for run in last if run.status in BAD]
     if not failed or len(failed) < len(last):

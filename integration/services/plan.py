@@ -42,6 +42,7 @@ class Plan:
     vanished_accounts: tuple[int, ...] = ()
     vanished_channels: tuple[int, ...] = ()
     settled: Settled = field(default_factory=Settled)
+    compared: frozenset[int] = frozenset()  # groups of whose channel every member was compared
 
     @cached_property
     def digest(self) -> str:
@@ -79,6 +80,7 @@ def make_plan(
         vanished_accounts=tuple(sorted(matching.vanished)),
         vanished_channels=tuple(channels.vanished),
         settled=settled,
+        compared=frozenset(channels.compared),
     )
 
 

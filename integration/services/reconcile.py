@@ -194,5 +194,9 @@ def _read_remote(
         for group_id, channel in desired.channels.items()
         if group_id not in managed.channels
     }
-    rooms = {channel.room_id: channel.users_count for channel in in_scope.values()}
+    unsure = {group_id for group_id, _ in managed.unfinished_members}  # to be looked into
+    rooms = {
+        channel.room_id: None if group_id in unsure else channel.users_count
+        for group_id, channel in in_scope.items()
+    }
     return remote.read(known_counts=rooms, wanted_names=wanted, audit=tuple(rooms) if audit else ())

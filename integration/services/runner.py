@@ -272,7 +272,7 @@ class _ClaimingLedger(RunLedger):
         if self.manners is not None:
             self.manners.check(len(plan.operations) - len(held))
         super().planned(plan, held)
-        if self.run.pauses:
+        if self.run.pauses and plan.operations:
             with acting(Actor("person", self.run.actor)):
                 pause_courses(self.scope)
         if self._importer is not None:

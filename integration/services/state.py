@@ -38,6 +38,13 @@ class Scope:
     courses: frozenset[int] | None = None
     users: frozenset[int] | None = None
 
+    @property
+    def reads_every_role(self) -> bool:
+        """Whether everybody's roles in all integrated courses are read: by a run over all courses,
+        and by one for people that touches no course.
+        """
+        return self.courses is None or (self.users is not None and not self.courses)
+
     def has_course(self, course_id: int) -> bool:
         return self.courses is None or course_id in self.courses
 

@@ -60,7 +60,7 @@ def _order(
     return Order(
         kind=kind,
         trigger=SyncRun.Trigger.ADMIN,
-        scope=scope_of_deeds(run),
+        scope=scope_of_deeds(run, chosen),
         actor=user.get_username(),
         expect_digest=expect_digest,
         keep_plan=True,

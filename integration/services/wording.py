@@ -54,12 +54,16 @@ def counted(one: str, several: str, n: int, /, **values: Value) -> Said:
 def joined(separator: str, parts: Iterable[str]) -> str:
     """The parts with `separator` between them, each to be said in another language by itself."""
     values = {f"part{number}": part for number, part in enumerate(parts)}
-    return Said(separator.join(f"{{{name}}}" for name in values), values) if values else ""
+    if len(values) < 2:
+        return values.get("part0", "")
+    return Said(separator.join(f"{{{name}}}" for name in values), values)
 
 
 def listed(parts: Iterable[str]) -> str:
     """ "a and b"."""
-    return reduce(lambda first, last: said("{first} and {last}", first=first, last=last), parts)
+    both = lambda first, last: said("{first} and {last}", first=first, last=last)  # noqa: E731
+    some = list(parts)
+    return reduce(both, some) if some else ""
 
 
 def packed(text: str) -> str:
@@ -67,15 +71,22 @@ def packed(text: str) -> str:
     if not isinstance(text, Said):
         return text.replace(MARK, " ")
     if not text.stored:
-        text.stored = MARK.join((text.pattern, text.plural, _encode(_parts(text.values))))
+        text.stored = MARK.join(("", text.pattern, text.plural, _encode(_parts(text.values))))
     return text.stored
 
 
+def packed_to_search(text: str) -> str:
+    """The same, with the English text before it, so that the database finds what people read."""
+    if not isinstance(text, Said):
+        return packed(text)
+    return text.replace(MARK, " ") + packed(text)
+
+
 def unpacked(text: str) -> str:
-    """What `packed` was given."""
-    if text.count(MARK) < 2:
+    """What `packed` or `packed_to_search` was given."""
+    if text.count(MARK) < 3:
         return text
-    pattern, plural, values = text.split(MARK, 2)
+    _english, pattern, plural, values = text.split(MARK, 3)
     return _whole([pattern, plural, json.loads(values)])
 
 

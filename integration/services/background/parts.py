@@ -77,6 +77,8 @@ def settle(parent_id: int) -> None:
         status=status,
         applied=_sum(part.applied for part in everything),
         **_counts(everything),
+        held_count=sum(part.held_count for part in parts),
+        breaches=[breach for part in parts for breach in part.breaches],
         conflict_count=sum(part.conflict_count for part in everything),
         requests={"total": requests.total(), "by_endpoint": dict(requests)},
         message=joined("\n", dict.fromkeys(part.message for part in parts if part.message)),

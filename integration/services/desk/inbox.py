@@ -61,18 +61,18 @@ def link(conflict: Conflict, remote_id: str = "") -> None:
     """
     if not remote_id and not can_link(conflict):
         raise ConfigurationError(gettext("There is nothing on the other side to link to."))
-    if remote_id:
-        chosen, state = candidates.look(conflict, remote_id)
-        if chosen.problem:
-            raise ConfigurationError(f"{chosen.title}: {chosen.problem}.")
-    else:
-        state = candidates.remote_state()
+    if conflict.status == Conflict.Status.SOLVED:
+        raise ConfigurationError(gettext("This conflict is solved already."))
+    remote_id = remote_id or conflict.remote_id
+    chosen, state = candidates.look(conflict, remote_id)
+    if chosen.problem:
+        raise ConfigurationError(f"{chosen.title}: {chosen.problem}.")
     make = _link_account if conflict.moodle_user_id is not None else _link_channel
     try:
         with transaction.atomic():
-            name = make(conflict, remote_id or conflict.remote_id, state)
+            name = make(conflict, remote_id, state)
             _close(conflict, Conflict.Status.SOLVED)
-            after = {"linked_to": remote_id or conflict.remote_id, "name": name}
+            after = {"linked_to": remote_id, "name": name}
             _tell("link_conflict", conflict, after)
     except IntegrityError:
         raise ConfigurationError(

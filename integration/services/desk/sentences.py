@@ -183,7 +183,7 @@ def remote_account(world: World, user_id: int) -> list[Sentence]:
         elif not account.active:
             sentences.append(Sentence(gettext("The account is deactivated in Rocket.Chat."), "bad"))
     wanted = world.desired.accounts.get(user_id)
-    if wanted:
+    if wanted and wanted.active is not None:
         text = (
             gettext("Is to be active: %(reason)s.")
             if wanted.active

@@ -1,5 +1,9 @@
 """What a person let pass of a run that waited."""
 
+from collections import Counter
+
+from django.db.models import Q
+
 from integration.models import SyncOperation, SyncRun
 from integration.services.quarantine import Approval
 
@@ -11,11 +15,10 @@ def approval_of(run_id: int | None) -> Approval:
         run = SyncRun.objects.filter(pk=run_id, status=SyncRun.Status.APPROVED).first()
     if run is None:
         return Approval()
-    held = run.operations.filter(status=SyncOperation.Status.HELD)
-    return Approval(
-        frozenset(_name(row) for row in held.iterator(2000)),
-        {breach["code"]: breach["count"] for breach in run.breaches},
-    )
+    limits: Counter[str] = Counter()
+    for part in (run, *run.parts.all()):
+        limits.update({breach["code"]: breach["count"] for breach in part.breaches})
+    return Approval(frozenset(_held(run)), dict(limits))
 
 
 def _name(row: SyncOperation) -> str:
@@ -37,8 +40,13 @@ def was_rejected(run: SyncRun) -> bool:
     )
     if before is None or before.scope != run.scope:
         return False
-    return _held(run) <= _held(before)
+    known = {breach["code"]: breach["count"] for breach in before.breaches}
+    worse = any(breach["count"] > known.get(breach["code"], -1) for breach in run.breaches)
+    return not worse and _held(run) <= _held(before)
 
 
 def _held(run: SyncRun) -> set[str]:
-    return {_name(row) for row in run.operations.filter(status=SyncOperation.Status.HELD)}
+    """Of the run and of its parts."""
+    whose = Q(run=run) | Q(run__parent=run)
+    rows = SyncOperation.objects.filter(whose, status=SyncOperation.Status.HELD)
+    return {_name(row) for row in rows.iterator(2000)}

@@ -24,7 +24,7 @@ from integration.services.ports import Remote, Writes
 from integration.services.state import Managed, RemoteAccount
 from integration.services.wording import said
 
-SECONDS = 300  # longer than any single request with its retries; a dead run's are taken away sooner
+SECONDS = 3600  # longer than a batch under a slow rate limit; a dead run's are taken away sooner
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.1
 

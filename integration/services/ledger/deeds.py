@@ -20,11 +20,16 @@ def deeds_of(run_id: int, chosen: Collection[int] | None = None) -> list[Deed]:
     ]
 
 
-def scope_of_deeds(run: SyncRun) -> Scope:
-    """The courses that the run changed something in; all where it changed accounts only."""
+def scope_of_deeds(run: SyncRun, chosen: Collection[int] | None = None) -> Scope:
+    """The courses that the run changed something in; all where it changed accounts only.
+
+    `chosen` are positions of the operations that are meant, None = all.
+    """
+    done = SyncOperation.objects.filter(run=run, status=SyncOperation.Status.DONE)
+    if chosen is not None:
+        done = done.filter(position__in=chosen)
     touched = (
-        SyncOperation.objects.filter(run=run, status=SyncOperation.Status.DONE)
-        .exclude(moodle_course_id=None)
+        done.exclude(moodle_course_id=None)
         .order_by()
         .values_list("moodle_course_id", flat=True)
         .distinct()

@@ -12,7 +12,7 @@ from integration.models import AccountLink, SyncOperation, SyncRun
 from integration.services import audit
 from integration.services.ledger.bulk import insert
 from integration.services.ledger.effects import Effects
-from integration.services.ledger.managed import integrated_courses, load_managed
+from integration.services.ledger.managed import JOINING, integrated_courses, load_managed
 from integration.services.operations import Operation, course_of, describe, group_of, user_of
 from integration.services.plan import Plan
 from integration.services.report import Outcome, Result
@@ -102,24 +102,42 @@ class RunLedger:
             self._effects.store_observed(self._plan.observed)
             if not self._looked or self.scope.users is not None:
                 return
-            channels = Q(moodle_group_id__isnull=False)
-            if self.scope.courses is not None:
-                channels &= Q(moodle_course_id__in=self.scope.courses)
-            linked = AccountLink.objects.values("moodle_user_id")
-            accounts = Q(moodle_group_id__isnull=True, moodle_user_id__in=linked)
-            # What this run left undone may have been what would have settled an earlier one.
-            undone = self.run.operations.exclude(status=SyncOperation.Status.DONE)
-            ids = list(undone.values_list("moodle_group_id", "moodle_user_id")[:501])
-            if len(ids) > 500:
-                return  # a run that hardly did anything settles nothing
-            channels &= ~Q(moodle_group_id__in=[group for group, _ in ids if group])
-            accounts &= ~Q(moodle_user_id__in=[user for group, user in ids if user and not group])
-            earlier = SyncOperation.objects.filter(channels | accounts, run_id__lt=self.run.pk)
-            earlier.filter(in_doubt=True).update(in_doubt=False)
-            earlier.filter(status=SyncOperation.Status.STARTED).update(
+            self._settle_earlier()
+
+    def _settle_earlier(self) -> None:
+        """What this run looked at, and did where there was anything to do, is in doubt no more."""
+        earlier = SyncOperation.objects.filter(run_id__lt=self.run.pk)
+        open_rows = list(
+            earlier.filter(Q(in_doubt=True) | Q(status=SyncOperation.Status.STARTED)).values_list(
+                "pk", "kind", "moodle_group_id", "moodle_user_id", "moodle_course_id"
+            )
+        )
+        if not open_rows:
+            return
+        left = self.run.operations.exclude(status=SyncOperation.Status.DONE)
+        columns = left.values_list("kind", "moodle_group_id", "moodle_user_id")
+        undone = {_subject(*row) for row in columns.iterator(2000)}
+        linked = set(AccountLink.objects.values_list("moodle_user_id", flat=True))
+        settled = [
+            pk
+            for pk, kind, group_id, user_id, course_id in open_rows
+            if _subject(kind, group_id, user_id) not in undone
+            and (
+                user_id in linked if group_id is None else self._compared(kind, group_id, course_id)
+            )
+        ]
+        for start in range(0, len(settled), 500):
+            rows = SyncOperation.objects.filter(pk__in=settled[start : start + 500])
+            rows.filter(in_doubt=True).update(in_doubt=False)
+            rows.filter(status=SyncOperation.Status.STARTED).update(
                 status=SyncOperation.Status.NOT_TRIED,
                 error=said("The run was cut off here; a later run looked and settled it."),
             )
+
+    def _compared(self, kind: str, group_id: int, course_id: int | None) -> bool:
+        if kind in JOINING:
+            return group_id in self._plan.compared
+        return course_id is not None and self.scope.has_course(course_id)
 
     def _store_results(self, outcomes: Sequence[Outcome], now: Any) -> None:
         plain = [outcome.operation for outcome in outcomes if _is_plain(outcome)]
@@ -163,6 +181,13 @@ def details_of(operation: Operation) -> dict[str, Any]:
             for joiner in joiners
         ]
     return details
+
+
+def _subject(kind: str, group_id: int | None, user_id: int | None) -> tuple[object, ...]:
+    """What an operation is about, so that one may settle another."""
+    if kind in JOINING:
+        return "joining", group_id
+    return kind, group_id, user_id
 
 
 def _is_plain(outcome: Outcome) -> bool:

@@ -115,8 +115,10 @@ class RocketChat:
         while True:
             try:
                 return self._authenticated(request)
-            except TransientError as error:
+            except RocketChatError as error:
                 unknown = error.may_have_happened = unknown or error.may_have_happened
+                if not isinstance(error, TransientError):
+                    raise
                 pause = patience.pause_after(error, reached=self._reached)
                 if pause is None:
                     raise

@@ -7,6 +7,7 @@ from integration.services.rocketchat.answers import number
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import Features
 from integration.services.rocketchat.members import kind_of
+from integration.services.rocketchat.reactions import in_doubt
 
 CHUNK = 200  # the server handles each person of a list by several queries
 LONG = 20  # from so many on it may take its time
@@ -28,23 +29,26 @@ class Invitations:
         """
         kind, count = kind_of(private), None
         for start in range(0, len(names), CHUNK):
-            chunk = names[start : start + CHUNK]
-            if len(chunk) > 1 and self._features.invites_lists(kind):
-                try:
-                    count = self._invited(kind, {"roomId": room_id, f"{key}s": list(chunk)})
-                    continue
-                except RocketChatError as error:
-                    if not self._features.refuses_lists(kind, error):
-                        raise
-            count = self._one_by_one(kind, room_id, key, chunk)
+            with in_doubt(unknown=start > 0):  # those before are in
+                count = self._some(kind, room_id, key, names[start : start + CHUNK])
         return count
+
+    def _some(self, kind: str, room_id: str, key: str, names: Sequence[str]) -> int | None:
+        if len(names) > 1 and self._features.invites_lists(kind):
+            try:
+                return self._invited(kind, {"roomId": room_id, f"{key}s": list(names)})
+            except RocketChatError as error:
+                if not self._features.refuses_lists(kind, error):
+                    raise
+        return self._one_by_one(kind, room_id, key, names)
 
     def _one_by_one(self, kind: str, room_id: str, key: str, names: Sequence[str]) -> int | None:
         """Like the list form: accounts that are gone are passed over, unless there is no other."""
         count, gone = None, 0
-        for name in names:
+        for number_before, name in enumerate(names):
             try:
-                count = self._invited(kind, {"roomId": room_id, key: name})
+                with in_doubt(unknown=number_before > gone):  # somebody is in already
+                    count = self._invited(kind, {"roomId": room_id, key: name})
             except NotFound as error:
                 gone += 1
                 if gone == len(names) or error.code not in NO_SUCH_PERSON:

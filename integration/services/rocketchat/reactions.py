@@ -1,6 +1,10 @@
 """Finer kinds of errors, for the client itself; outside, each counts as what it derives from."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from integration.services.errors import (
+    RocketChatError,
     SecondFactorRequired,
     TransientError,
     UnexpectedAnswer,
@@ -27,3 +31,13 @@ class SecondFactorAsked(SecondFactorRequired):
     """The server asks for a second factor; `password_helps`: the account's password would do."""
 
     password_helps = False
+
+
+@contextmanager
+def in_doubt(unknown: bool = True) -> Iterator[None]:
+    """What fails here says nothing about an earlier part of the same call: that may have worked."""
+    try:
+        yield
+    except RocketChatError as error:
+        error.may_have_happened |= unknown
+        raise

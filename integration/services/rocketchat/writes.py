@@ -27,7 +27,7 @@ from integration.services.rocketchat.look import (
     created_channel,
 )
 from integration.services.rocketchat.members import kind_of
-from integration.services.rocketchat.reactions import NotSent, RateLimited
+from integration.services.rocketchat.reactions import NotSent, RateLimited, in_doubt
 from integration.services.rocketchat.rows import COURSE_MARK, GROUP_MARK, account, channel
 from integration.services.rocketchat.secret import Secret
 from integration.services.state import RemoteAccount, RemoteChannel, RoomRole
@@ -64,6 +64,13 @@ class RocketChatWrites:
             raise
         except TransientError as unknown:
             _log_unknown(unknown)
+        with in_doubt():
+            return self._account_after_all(body, username, email)
+
+    def _account_after_all(
+        self, body: dict[str, object], username: str, email: str
+    ) -> RemoteAccount:
+        """The account that an earlier attempt made, else a new one."""
         self._client.pause(SETTLE)
         if found := created_account(self._client, username, email):
             return found
@@ -72,9 +79,6 @@ class RocketChatWrites:
         except NameTaken:  # the first attempt may have come through in the meantime
             if found := created_account(self._client, username, email):
                 return found
-            raise
-        except TransientError as error:
-            error.may_have_happened = True  # the first attempt, whatever became of this one
             raise
 
     def _created_account(self, body: dict[str, object]) -> RemoteAccount:
@@ -135,7 +139,8 @@ class RocketChatWrites:
             raise
         except TransientError as unknown:
             _log_unknown(unknown)
-            made = self._channel_after_all(kind, body, name, group_id)
+            with in_doubt():
+                made = self._channel_after_all(kind, body, name, group_id)
             rest = members if made.users_count <= len(members) else []
         return self._completed(made, rest, topic)
 
@@ -151,9 +156,6 @@ class RocketChatWrites:
         except NameTaken:  # the first attempt may have come through in the meantime
             if found := created_channel(self._client, name, group_id):
                 return found
-            raise
-        except TransientError as error:
-            error.may_have_happened = True  # the first attempt, whatever became of this one
             raise
 
     def _created_channel(self, kind: str, body: dict[str, object]) -> RemoteChannel:
