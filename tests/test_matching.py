@@ -276,6 +276,18 @@ def test_an_account_follows_in_the_same_run_in_which_it_is_adopted() -> None:
     assert [one.name for one in operations(plan, UpdateAccount)] == ["Person Miller"]
 
 
+@pytest.mark.parametrize("linked_before", [True, False])
+def test_an_adopted_administrators_account_is_never_changed(linked_before: bool) -> None:
+    """Whoever sets the address of an account can take it over by a new password."""
+    plan = plan_for(
+        anna(lastname="Miller"),
+        remote=remote(account("a7", roles=("user", "admin"))),
+        managed=managed(*([link(ANNA, created=False)] if linked_before else [])),
+        policy=policy(update_adopted_accounts=True),
+    )
+    assert operations(plan, UpdateAccount) == []
+
+
 def test_an_address_that_another_account_has_is_a_conflict_and_the_name_still_follows() -> None:
     state = anna(email="taken@x.y", lastname="Miller")
     plan = plan_for(
