@@ -272,20 +272,25 @@ def _accounts(
     if policy.accounts_for is AccountsFor.ENROLLED:
         wanted |= _enrolled_with_role(moodle, standing, scope)
     is_free = _free(rules, (account.username for account in managed.accounts.values()))
+    usable, plainly_active = standing.usable, standing.active_somewhere
+    if policy.deactivates_without_role:
+        plainly_active &= standing.with_role
+    concerned = wanted | (managed.accounts.keys() & moodle.people.keys())
     accounts: dict[int, DesiredAccount] = {}
-    for user_id in sorted(wanted | (managed.accounts.keys() & moodle.people.keys())):
+    for user_id in sorted(concerned if scope.users is None else concerned & scope.users):
         person = moodle.people[user_id]
-        if not scope.has_user(user_id):
-            continue
         known = managed.accounts.get(user_id)
-        active, reason = _activity(person, policy, standing, scope)
+        active: bool | None = True
+        reason: str = ENROLLED
+        if user_id not in plainly_active:
+            active, reason = _activity(person, policy, standing, scope)
         accounts[user_id] = DesiredAccount(
             user_id,
             known.username if known else _username(person, rules, is_free),
             naming.display_name(person),
             person.email.strip(),
             active,
-            user_id in standing.usable,
+            user_id in usable,
             user_id in wanted,
             reason,
         )
@@ -319,7 +324,7 @@ def _activity(
     standing: Standing,
     scope: Scope,
 ) -> tuple[bool | None, str]:
-    """Whether the account is to be active, over ALL integrated courses, and why.
+    """Whether the account of somebody who does not plainly count anywhere is to be active, and why.
 
     None where that takes a look at courses that were not read.
     """
@@ -332,8 +337,6 @@ def _activity(
             policy.deactivation is not Deactivation.ENROLMENT,
             said("has no active enrolment in any integrated course"),
         )
-    if not policy.deactivates_without_role or person.user_id in standing.with_role:
-        return True, ENROLLED
     if scope.reads_every_role:
         return False, said("holds no included role in any integrated course")
     return None, said("may hold an included role in another course")

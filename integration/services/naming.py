@@ -142,6 +142,7 @@ def _slug(text: str, pattern: str, limit: int) -> str:
     return slug if allowed.fullmatch(slug) else ""
 
 
+@lru_cache(maxsize=4096)
 def _spelled(character: str, allowed: re.Pattern[str], between: str) -> str:
     """The character itself, or in small letters, or spelled out in Latin ones; `between` when none
     is allowed.
