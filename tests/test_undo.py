@@ -153,3 +153,13 @@ def test_protected_accounts_are_not_touched_by_an_undo(school: School) -> None:
 def test_an_order_to_undo_survives_the_queue(school: School) -> None:
     order = undoing.undo(change_much(school), ANNA, "later", chosen=[0, 1])
     assert runner.order_of(SyncRun(**order.columns())) == order
+
+
+def test_who_is_put_back_gets_the_room_role_back(school: School) -> None:
+    school.moodle.join(101, [1050])
+    school.run()
+    school.moodle.leave(101, [1050])
+    removed = school.run()
+    assert removed.applied == {"remove_member": 1}
+    back = school.carry_out(undoing.undo(removed, ANNA, "a mistake"))
+    assert back.applied == {"add_members": 1, "set_room_role": 1}

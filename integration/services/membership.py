@@ -269,6 +269,7 @@ class MemberPlanner:
                     account.account_id,
                     account.username,
                     why,
+                    row.role,
                 )
             )
 

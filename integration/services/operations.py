@@ -153,6 +153,8 @@ class AddMembers:
 
 @dataclass(frozen=True, slots=True)
 class RemoveMember:
+    """`role` is the room role that rcsync gave, which goes with the membership."""
+
     kind: ClassVar[str] = "remove_member"
     group_id: int
     course_id: int
@@ -163,6 +165,7 @@ class RemoveMember:
     account_id: str
     username: str
     reason: str
+    role: RoomRole = RoomRole.MEMBER
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,10 @@ class _Back:
         ):
             joiner = Joiner(deed.user_id, self.reason, account.username)
             self.operations.append(AddMembers(*ids, (joiner,), self.reason))
+            role = RoomRole(deed.details.get("role", RoomRole.MEMBER))
+            if role is not RoomRole.MEMBER:
+                member = (deed.user_id, account.username)
+                self.operations.append(SetRoomRole(*ids, *member, role, self.reason))
 
     def _account(self, user_id: int) -> RemoteAccount | None:
         """The person's account, unless it is protected."""

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.fields import SaidField
 from integration.services.conflicts import ConflictKind
+from integration.services.translation import local
 from integration.tables.choices import choices
 
 
@@ -63,4 +64,4 @@ class Conflict(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.moodle_side}"
+        return f"{self.get_kind_display()}: {local(self.moodle_side)}"

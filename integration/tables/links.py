@@ -75,8 +75,12 @@ class ManagedMembership(models.Model):
     there.
     """
 
-    channel = models.ForeignKey(ChannelLink, models.CASCADE, related_name="memberships")
-    account = models.ForeignKey(AccountLink, models.CASCADE, related_name="memberships")
+    channel = models.ForeignKey(
+        ChannelLink, models.CASCADE, related_name="memberships", verbose_name=_("channel")
+    )
+    account = models.ForeignKey(
+        AccountLink, models.CASCADE, related_name="memberships", verbose_name=_("account")
+    )
     room_role = models.CharField(
         _("role in the channel"), max_length=10, choices=ROOM_ROLES, default=RoomRole.MEMBER
     )

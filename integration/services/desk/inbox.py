@@ -125,7 +125,7 @@ def _close(conflict: Conflict, status: str) -> None:
 def _tell(action: str, conflict: Conflict, after: dict[str, str]) -> None:
     audit.record(
         action,
-        str(conflict),
+        f"{conflict.kind}: {conflict.moodle_side}",  # the trail is in English
         moodle_user_id=conflict.moodle_user_id,
         moodle_group_id=conflict.moodle_group_id,
         before={"in_rocketchat": conflict.rocketchat_side} if conflict.rocketchat_side else {},

@@ -12,7 +12,7 @@ from integration.models import AccountLink, ChannelLink
 from integration.services.desired import Desired, choose
 from integration.services.endings import Waiting
 from integration.services.errors import PatternTimeout
-from integration.services.operations import Operation, describe, group_of, user_of
+from integration.services.operations import ROLES, Operation, describe, group_of, user_of
 from integration.services.plan import Plan
 from integration.services.policy import Policy
 from integration.services.standing import Standing, is_active, unusable_because
@@ -23,6 +23,7 @@ from integration.services.state import (
     MoodleState,
     Person,
     RemoteState,
+    RoomRole,
 )
 from integration.services.translation import in_words, local
 
@@ -118,7 +119,7 @@ def roles(world: World, user_id: int) -> list[Sentence]:
                 "course": course.shortname,
                 "role": world.moodle.role_names.get(role, str(role)),
                 "where": _where(course.context_ids, context),
-                "room_role": world.policy.roles.get(role, ""),
+                "room_role": local(ROLES[world.policy.roles.get(role, RoomRole.MEMBER)]),
             }
             if role in world.policy.roles:
                 text = gettext("%(course)s: %(role)s, %(where)s. Included, as %(room_role)s.")

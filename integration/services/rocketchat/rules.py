@@ -131,7 +131,11 @@ _ENDPOINT = Rule(
         "Compare the server's version with the supported ones (3.11 to 8.8), and check its address."
     ),
 )
-_OTHER = Rule(RocketChatError, said("Rocket.Chat refuses the call"), "")
+_OTHER = Rule(
+    RocketChatError,
+    said("Rocket.Chat refuses the call"),
+    said("Its answer says why; repair that, and the next sync tries again."),
+)
 
 RULES: Mapping[str, Rule] = {
     "unauthorized": _PERMISSION,
