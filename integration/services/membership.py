@@ -88,6 +88,11 @@ class _Look:
     should: dict[int, RoomRole]
     cut_off: frozenset[int]
 
+    @property
+    def is_as_wanted(self) -> bool:
+        """Whether the ledger has just those who should be in it, with just these roles."""
+        return {user: row.role for user, row in self.rows.items()} == self.should
+
 
 class MemberPlanner:
     """Plans the members of channels, one channel a call, into `result`."""
@@ -142,6 +147,8 @@ class MemberPlanner:
         look = self._look(wanted, room)
         if look.listed is not None or all_ours:
             self.result.compared.append(wanted.group_id)
+        elif not look.cut_off and look.is_as_wanted:
+            return  # by its count and by the ledger: so it is with nearly every channel
         new = {user: role for user, role in look.should.items() if user not in look.present}
         if self.policy.respect_leavers:
             new = {user: role for user, role in new.items() if user not in look.rows}
