@@ -208,7 +208,7 @@ class Changes:
     def __init__(self, rng: random.Random) -> None:
         from django.db import connections
 
-        from demo.sample_moodle.office import Office
+        from demo.sample_moodle.registrar import Office
 
         self.rng = rng
         self.connection = connections["moodle"]

@@ -249,7 +249,7 @@ class Soak:
     def _members_wrong(self, state: dict[str, Any], rooms: list[dict[str, Any]]) -> list[str]:
         from django.db import connections
 
-        from demo.sample_moodle.truth import effective_members
+        from demo.sample_moodle.expected_members import effective_members
         from demo.standin import ADMIN_USERNAME
         from integration.models import AccountLink, Conflict, IncludedRole
         from moodle.models import Group

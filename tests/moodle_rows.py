@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from demo.sample_moodle.builder import World
+from demo.sample_moodle.expected_members import effective_members
 from demo.sample_moodle.records import Records
 from demo.sample_moodle.tables import create_tables, insert, one_transaction, reset_sequences
-from demo.sample_moodle.truth import effective_members
-from demo.sample_moodle.world import World
 from integration.services.moodle_reader import MoodleReader
 from integration.services.state import EVERYTHING, MoodleState, Scope
 from moodle.models import TABLES, MoodleTable

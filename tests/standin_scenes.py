@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from demo.standin import ADMIN_ID, StandIn, people
+from demo.standin import ADMIN_ID, StandIn
 from demo.standin.constants import LONG_AGO
-from demo.standin.records import Room, User
+from demo.standin.rules import people
+from demo.standin.state.records import Room, User
 from tests.standin_client import Answer, Client
 from tests.standin_tape import Case, ids_by_username
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from demo.standin.call import Reply, Request
+from demo.standin.web.call import Reply, Request
 from integration.models import AccountLink, SyncRun
 from integration.services import runner
 from integration.services.connections import rocketchat_connection

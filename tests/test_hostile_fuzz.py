@@ -17,7 +17,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from demo.standin.call import Reply, Request
+from demo.standin.web.call import Reply, Request
 from integration.models import SyncRun
 from integration.services.events import door
 from integration.services.rocketchat import client as rocketchat_client

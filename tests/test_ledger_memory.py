@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from demo.standin.faults import Fault
+from demo.standin.web.faults import Fault
 from integration.models import (
     AccountLink,
     ChannelLink,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, transaction
 
-from demo.sample_moodle.world import World
+from demo.sample_moodle.builder import World
 from integration.services.errors import ConfigurationError, SourceError, SyncError
 from moodle.diagnosis import explain
 from moodle.models import TABLES

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo.sample_moodle.world import DAY, World
+from demo.sample_moodle.builder import DAY, World
 from integration.services.errors import SourceError
 from integration.services.moodle_reader import MoodleReader
 from integration.services.moodle_rows import MoodleRows

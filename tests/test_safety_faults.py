@@ -18,9 +18,9 @@ import pytest
 from django.db import connections
 
 from demo.standin import StandIn
-from demo.standin.call import Reply, Request
-from demo.standin.faults import Fault
-from demo.standin.storage import dump, load
+from demo.standin.state.storage import dump, load
+from demo.standin.web.call import Reply, Request
+from demo.standin.web.faults import Fault
 from integration.models import (
     AccountLink,
     ChannelLink,

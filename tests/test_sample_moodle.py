@@ -10,9 +10,9 @@ import pytest
 from anyascii import anyascii
 
 from demo.sample_moodle import create_sample_moodle
+from demo.sample_moodle.builder import DAY
 from demo.sample_moodle.changes import random_change
 from demo.sample_moodle.scale import create_scaled_moodle
-from demo.sample_moodle.world import DAY
 from integration.services.standing import Standing
 from integration.services.state import MoodleState, RoomRole
 from moodle.models import TABLES

@@ -173,7 +173,7 @@ def test_a_redirect_to_another_host_gets_no_credentials(settings: Any) -> None:
         reply = school.chat.application.reply
 
         def redirect(request: Any) -> Any:
-            from demo.standin.call import Reply
+            from demo.standin.web.call import Reply
 
             return Reply(302, b"", headers=(("Location", f"{thief.url}{request.path}"),))
 

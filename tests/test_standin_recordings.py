@@ -12,7 +12,7 @@ import pytest
 
 from demo.standin import StandIn
 from demo.standin.application import ROUTES
-from demo.standin.routing import split_tail
+from demo.standin.routes.routing import split_tail
 from tests.servers import require_shared
 from tests.standin_client import Answer
 from tests.standin_scenes import BEFORE, Stage

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from demo.standin import ADMIN_ID, ADMIN_PASSWORD, ADMIN_TOKEN_WITH_2FA, StandIn
-from demo.standin.clock import sha256
+from demo.standin.state.clock import sha256
 from tests.standin_client import Client, create_user, person, refusal
 
 

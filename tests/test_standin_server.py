@@ -19,8 +19,8 @@ from django.core.management import load_command_class
 from demo.standin import ADMIN_ID, ADMIN_PASSWORD, ADMIN_USERNAME, StandIn
 from demo.standin.application import ROUTES
 from demo.standin.dialects import dialect_like
-from demo.standin.routing import Route
-from demo.standin.storage import UnreadableState, dump, load, load_file, save_file
+from demo.standin.routes.routing import Route
+from demo.standin.state.storage import UnreadableState, dump, load, load_file, save_file
 from tests.standin_client import Client
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -7,10 +7,10 @@ and what has not begun stay so.
 import random
 from pathlib import Path
 
-from demo.sample_moodle.campus import Campus
-from demo.sample_moodle.oddities import add_oddities
+from demo.sample_moodle.builder import World
+from demo.sample_moodle.edge_cases import add_oddities
 from demo.sample_moodle.tables import create_tables, writable
-from demo.sample_moodle.world import World
+from demo.sample_moodle.university import Campus
 
 __all__ = ["create_sample_moodle", "writable"]
 

@@ -11,9 +11,9 @@ from itertools import islice
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from demo.sample_moodle.office import Office
 from demo.sample_moodle.people import newcomers
 from demo.sample_moodle.records import Row
+from demo.sample_moodle.registrar import Office
 from demo.sample_moodle.tables import one_transaction
 from moodle.models import (
     Context,

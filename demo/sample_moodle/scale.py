@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from demo.sample_moodle.builder import DAY, World
 from demo.sample_moodle.tables import create_tables, insert, one_transaction, reset_sequences
-from demo.sample_moodle.world import DAY, World
 from moodle.models import (
     Context,
     Course,

@@ -8,41 +8,41 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from demo.standin import (
-    routes_import,
-    routes_members,
-    routes_method,
-    routes_room_lists,
-    routes_rooms,
-    routes_session,
-    routes_site,
-    routes_users,
-    two_factor,
-)
-from demo.standin.call import Call, Reply, Request
 from demo.standin.dialects import login_required, permission_missing, wrong_method
 from demo.standin.errors import ApiError
-from demo.standin.faults import PAGE, Died, Faults, Hangup, suffer
-from demo.standin.limits import RateLimiter
-from demo.standin.routes_site import PAGE_OF_THE_APP
-from demo.standin.routing import Answer, Route, Routes, split_tail
-from demo.standin.schema import check
-from demo.standin.schemas import schema_for
+from demo.standin.routes import (
+    bulk_import,
+    members,
+    method,
+    room_lists,
+    rooms,
+    session,
+    site,
+    users,
+)
+from demo.standin.routes.routing import Answer, Route, Routes, split_tail
+from demo.standin.routes.schemas import schema_for
+from demo.standin.routes.site import PAGE_OF_THE_APP
+from demo.standin.rules import two_factor
+from demo.standin.state.world import World
 from demo.standin.stats import Stats
-from demo.standin.world import World
+from demo.standin.web.call import Call, Reply, Request
+from demo.standin.web.faults import PAGE, Died, Faults, Hangup, suffer
+from demo.standin.web.rate_limit import RateLimiter
+from demo.standin.web.schema import check
 
 logger = logging.getLogger(__name__)
 PREFIX = "/api/v1/"
 
 ROUTES = Routes.of(
-    routes_session.routes,
-    routes_site.routes,
-    routes_users.routes,
-    routes_rooms.routes,
-    routes_room_lists.routes,
-    routes_members.routes,
-    routes_method.routes,
-    routes_import.routes,
+    session.routes,
+    site.routes,
+    users.routes,
+    rooms.routes,
+    room_lists.routes,
+    members.routes,
+    method.routes,
+    bulk_import.routes,
 )
 
 

@@ -9,12 +9,12 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from demo.standin import storage
 from demo.standin.constants import ADMIN_PASSWORD, ADMIN_USERNAME
 from demo.standin.dialects import DIALECTS, dialect_like
-from demo.standin.fresh import fresh_world
 from demo.standin.server import StandIn
-from demo.standin.world import World
+from demo.standin.state import storage
+from demo.standin.state.fresh import fresh_world
+from demo.standin.state.world import World
 
 SAVE_EVERY = 1.0  # seconds
 

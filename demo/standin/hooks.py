@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 from demo.standin.application import Application
-from demo.standin.call import Reply, Request
-from demo.standin.faults import Fault
-from demo.standin.records import Room, User
-from demo.standin.views import emails
-from demo.standin.world import World
+from demo.standin.rules.documents import emails
+from demo.standin.state.records import Room, User
+from demo.standin.state.world import World
+from demo.standin.web.call import Reply, Request
+from demo.standin.web.faults import Fault
 
 PREFIX = "/_standin/"
 

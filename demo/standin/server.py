@@ -8,12 +8,12 @@ from typing import Any, Self
 
 from demo.standin import hooks
 from demo.standin.application import Application
-from demo.standin.call import Reply, Request
 from demo.standin.dialects import dialect_like
-from demo.standin.faults import Fault
-from demo.standin.fresh import fresh_world
-from demo.standin.wire import WebServer
-from demo.standin.world import World
+from demo.standin.state.fresh import fresh_world
+from demo.standin.state.world import World
+from demo.standin.web.call import Reply, Request
+from demo.standin.web.faults import Fault
+from demo.standin.web.wire import WebServer
 
 
 class StandIn:

@@ -11,9 +11,9 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from demo import playground
+from demo import demo_site
+from demo.check_result import mistakes
 from demo.standin import StandIn
-from demo.verdict import mistakes
 from integration.management.printing import RunPrinter
 from integration.models import IntegratedCourse, SyncRun
 from integration.services import runner
@@ -41,8 +41,8 @@ class Command(BaseCommand):
                 f"Port {options['port']} is in use. Choose another: ./rcsync demo --port 8001"
             )
         self._step("Preparing the sample Moodle and rcsync's own tables")
-        playground.prepare(fresh=options["fresh"])
-        with playground.chat_server() as chat:
+        demo_site.prepare(fresh=options["fresh"])
+        with demo_site.chat_server() as chat:
             self.stdout.write(f"  Stand-in Rocket.Chat {chat.world.dialect.version} at {chat.url}")
             self._sync()
             problems = self._judge(chat)
@@ -88,7 +88,7 @@ class Command(BaseCommand):
         return problems
 
     def _serve(self, port: int) -> None:
-        username, password = playground.administrator()
+        username, password = demo_site.administrator()
         self._step("The admin")
         self.stdout.write(
             f"  http://127.0.0.1:{port}/   user {username}, password {password}\n"

@@ -1,0 +1,156 @@
+"""Who is in a room: invite, kick, members, roles (contract, 2.3)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from demo.standin.errors import ApiError, failure
+from demo.standin.routes.routing import Answer, Routes
+from demo.standin.rules import documents, membership
+from demo.standin.rules.rooms import CHANNELS, GROUPS, Kind, may_see
+from demo.standin.rules.targets import (
+    any_room,
+    invited_users,
+    one_user,
+    room_of,
+    room_to_invite_into,
+    user_to_kick,
+)
+from demo.standin.state.records import Room, Subscription
+from demo.standin.web import paging
+from demo.standin.web.call import Call, to_json
+
+routes = Routes()
+RANKS = {"owner": 0, "leader": 1, "moderator": 2}
+
+
+@routes.add_for_both("POST", "invite")
+def invite(call: Call, *, kind: Kind) -> Answer:
+    """Lets people in."""
+    room = room_to_invite_into(call, kind)
+    membership.add(call.world, call.caller, room, invited_users(call, kind))
+    return _shown(call, kind, room)
+
+
+@routes.add_for_both("POST", "kick")
+def kick(call: Call, *, kind: Kind) -> Answer:
+    """Puts one person out; newer servers do so in archived groups too."""
+    archived_too = kind is GROUPS and call.dialect.at_least(4, 0)
+    room = room_of(call, kind, archived_too=archived_too)
+    membership.kick(call.world, call.caller, room, user_to_kick(call))
+    return _shown_if_public(call, kind, room)
+
+
+@routes.add_for_both("POST", "leave")
+def leave(call: Call, *, kind: Kind) -> Answer:
+    """The caller goes."""
+    room = room_of(call, kind)
+    membership.leave(call.world, call.caller, room)
+    return _shown_if_public(call, kind, room)
+
+
+def _shown(call: Call, kind: Kind, room: Room) -> dict[str, Any]:
+    return {kind.singular: documents.room_document(call.world, room)}
+
+
+def _shown_if_public(call: Call, kind: Kind, room: Room) -> dict[str, Any]:
+    return _shown(call, kind, room) if kind is CHANNELS else {}
+
+
+@routes.add_for_both("GET", "members")
+def members(call: Call, *, kind: Kind) -> Answer:
+    """The people in a room by username; those of an archived group are not told."""
+    room = room_of(call, kind, archived_too=kind is CHANNELS)
+    return paging.page(
+        call,
+        "members",
+        _listed(call, room),
+        lambda entry: to_json(documents.member(call.world, entry)),
+    )
+
+
+@routes.add_for_both("GET", "roles")
+def roles(call: Call, *, kind: Kind) -> Answer:
+    """The people with a role in a room."""
+    room = room_of(call, kind, archived_too=True)
+    entries = [entry for entry in _by_username(room) if entry.roles]
+    return {"roles": [documents.subscription_roles(entry) for entry in entries]}
+
+
+@routes.add_for_both("GET", "moderators")
+def moderators(call: Call, *, kind: Kind) -> Answer:
+    """The moderators of a room."""
+    room = room_of(call, kind, archived_too=True)
+    entries = [entry for entry in _by_username(room) if "moderator" in entry.roles]
+    return {"moderators": [documents.subscriber(entry) for entry in entries]}
+
+
+def _add_role(call: Call, *, kind: Kind, role: str) -> Answer:
+    room = room_of(call, kind)
+    membership.add_role(call.world, call.caller, room, one_user(call), role)
+    return {}
+
+
+def _remove_role(call: Call, *, kind: Kind, role: str) -> Answer:
+    room = room_of(call, kind)
+    membership.remove_role(call.world, call.caller, room, one_user(call), role)
+    return {}
+
+
+for _role in ("moderator", "owner", "leader"):
+    routes.add_for_both("POST", f"add{_role.capitalize()}")(partial(_add_role, role=_role))
+    routes.add_for_both("POST", f"remove{_role.capitalize()}")(partial(_remove_role, role=_role))
+
+
+def _by_username(room: Room) -> list[Subscription]:
+    return sorted(room.members.values(), key=lambda entry: entry.username)
+
+
+def _listed(call: Call, room: Room) -> list[Subscription]:
+    """Members as lists show them: without the deactivated ones, from some version on."""
+    wanted = call.parameter("filter").lower()
+    users = call.world.users
+    hides = call.dialect.hides_deactivated_members
+    return [
+        entry
+        for entry in _by_username(room)
+        if (users[entry.user_id].active or not hides)
+        and (wanted in entry.username.lower() or wanted in users[entry.user_id].name.lower())
+    ]
+
+
+@routes.add("GET", "rooms.membersOrderedByRole", since=(7, 3))
+def members_ordered_by_role(call: Call) -> Answer:
+    """Members with their roles in the room; owners first."""
+    room = _visible_room(call)
+    entries = sorted(_listed(call, room), key=_rank)
+    return paging.page(
+        call, "members", entries, lambda entry: to_json(_member_with_roles(call, entry))
+    )
+
+
+def _visible_room(call: Call) -> Room:
+    """Without access this endpoint says 404, not 400 (contract, 2.3)."""
+    try:
+        room = any_room(call)
+    except ApiError:
+        raise failure("Resource not found", status=404) from None
+    if not may_see(call.world, call.caller, room):
+        raise failure("Resource not found", status=404)
+    return room
+
+
+def _rank(entry: Subscription) -> tuple[int, str]:
+    return min((RANKS.get(role, 9) for role in entry.roles), default=9), entry.username
+
+
+def _member_with_roles(call: Call, entry: Subscription) -> dict[str, Any]:
+    return documents.member(call.world, entry) | {"roles": list(entry.roles)}
+
+
+@routes.add("GET", "rooms.isMember", since=(7, 0))
+def is_member(call: Call) -> Answer:
+    """Whether one person is in a room."""
+    room, user = _visible_room(call), one_user(call)
+    return {"isMember": user.id in room.members}

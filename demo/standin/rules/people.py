@@ -1,0 +1,239 @@
+"""The rules for accounts: creating, updating, (de)activating (contract, 2.1)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from demo.standin.errors import ApiError, action_not_allowed, failure, meteor
+from demo.standin.rules import names
+from demo.standin.state.clock import sha256
+from demo.standin.state.records import Room, User
+from demo.standin.state.world import World
+
+BAD_NAME = re.compile(r"[<>\\/]|%(?![0-9A-Fa-f]{2})")
+
+
+def create(world: World, caller: User, data: dict[str, Any]) -> User:
+    """`users.create`, after the schema. The password policy is not enforced here."""
+    if not world.allowed(caller, "create-user"):
+        raise action_not_allowed("Adding user", "insertOrUpdateUser", "Adding_user")
+    _check_new_account(world, caller, data)
+    user = _store_new_account(world, data)
+    if data.get("joinDefaultChannels", True):
+        join_default_channels(world, user)
+    if data.get("active") is False:
+        user.active = False
+    return user
+
+
+def _check_new_account(world: World, caller: User, data: dict[str, Any]) -> None:
+    if BAD_NAME.search(data["name"]):
+        raise failure("Name contains invalid characters")
+    _check_roles(world, caller, data.get("roles", []))
+    _require(data, "name", "Name")
+    _require(data, "username", "Username")
+    names.check_username_characters(world, data["username"])
+    if not data["password"] and not data.get("setRandomPassword"):
+        raise _missing("Password")
+    names.check_username_is_free(world, data["username"])
+    names.check_email_form(data["email"])
+    if world.user_with_email(data["email"]):
+        raise names.in_use(data["email"])
+
+
+def _require(data: dict[str, Any], key: str, label: str) -> None:
+    if not str(data[key]).strip():
+        raise _missing(label)
+
+
+def _missing(label: str) -> ApiError:
+    return meteor(
+        "error-the-field-is-required",
+        f"The field {label} is required",
+        method="insertOrUpdateUser",
+        field=label,
+    )
+
+
+def _check_roles(world: World, caller: User, roles: list[str]) -> None:
+    if any(role not in world.roles for role in roles):
+        word = "id" if world.dialect.at_least(4, 0) else "name"
+        raise meteor(
+            "error-action-not-allowed",
+            f"The field Roles consist invalid role {word}",
+            method="insertOrUpdateUser",
+            action="Assign_role",
+        )
+    if "admin" in roles and not world.allowed(caller, "assign-admin-role"):
+        raise action_not_allowed("Assigning admin", "insertOrUpdateUser", "Assign_admin")
+
+
+def _store_new_account(world: World, data: dict[str, Any]) -> User:
+    default_roles = world.settings["Accounts_Registration_Users_Default_Roles"].split(",")
+    change = data.get("requirePasswordChange") or data.get("setRandomPassword")
+    opted_in = world.settings["Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In"]
+    return world.add_user(
+        data["username"].strip(),
+        name=data["name"],
+        email=data["email"].strip(),
+        password=data["password"] or world.ids.text(20),
+        roles=data.get("roles") or default_roles,
+        verified=bool(data.get("verified")),
+        active=not world.settings["Accounts_ManuallyApproveNewUsers"],
+        bio=data.get("bio", ""),
+        nickname=data.get("nickname", ""),
+        require_password_change=True if change else None,
+        email_two_factor=opted_in,
+        custom_fields=_known_custom_fields(world, data.get("customFields", {})),
+    )
+
+
+def _known_custom_fields(world: World, fields: dict[str, Any]) -> dict[str, Any]:
+    """Keys the site does not define are dropped in silence."""
+    defined = world.settings["Accounts_CustomFields"]
+    return {key: value for key, value in fields.items() if f'"{key}"' in defined}
+
+
+def join_default_channels(world: World, user: User) -> None:
+    """New people join the default channels unless the caller says otherwise."""
+    for room in [room for room in world.rooms.values() if room.default]:
+        world.subscribe(room, user)
+        world.system_message(room)
+
+
+def update(world: World, caller: User, user_id: str, data: dict[str, Any]) -> User:
+    """`users.update`, after schema and second factor.
+
+    Newer servers erase a bio or nickname that is omitted.
+    """
+    if not world.allowed(caller, "edit-other-user-info"):
+        raise action_not_allowed("Editing user", "insertOrUpdateUser", "Editing_user")
+    user = world.users.get(user_id)
+    if user is None:
+        missing = "'roles' of null" if world.dialect.at_least(4, 0) else "'username' of undefined"
+        raise failure(f"Cannot read property {missing}")
+    data = _only_allowed(world, caller, data)
+    _update_identity(world, user, data)
+    _update_profile(world, user, data)
+    if "active" in data:
+        set_active(world, user, active=data["active"], relinquish=False)
+    world.touch_user(user)
+    return user
+
+
+def _only_allowed(world: World, caller: User, data: dict[str, Any]) -> dict[str, Any]:
+    """Roles need a right of their own; so does a password, which is dropped in silence."""
+    _check_roles(world, caller, data.get("roles", []))
+    if "roles" in data and not world.allowed(caller, "assign-roles"):
+        raise action_not_allowed("Assigning roles", "insertOrUpdateUser", "Assign_role")
+    if world.allowed(caller, "edit-other-user-password"):
+        return data
+    return {key: value for key, value in data.items() if key != "password"}
+
+
+def _update_identity(world: World, user: User, data: dict[str, Any]) -> None:
+    username = data.get("username", user.username)
+    if username != user.username:
+        names.check_username_characters(world, username)
+        if world.user_named(username) not in (None, user) or names.is_reserved(world, username):
+            raise meteor(
+                "error-could-not-save-identity",
+                "Could not save user identity",
+                method="saveUser",
+            )
+    email = data.get("email", user.email)
+    if email.lower() != user.email.lower():
+        names.check_email_form(email)
+        if world.user_with_email(email):
+            raise names.in_use(email, function="_setEmail")
+    if username != user.username:
+        world.rename_user(user, username)
+    if email != user.email:
+        world.set_email(user, email, verified=bool(data.get("verified")))
+
+
+def _update_profile(world: World, user: User, data: dict[str, Any]) -> None:
+    user.name = data.get("name", user.name)
+    user.roles = list(data.get("roles", user.roles))
+    user.verified = data.get("verified", user.verified)
+    if data.get("password"):
+        user.password_digest = sha256(data["password"])
+    if "requirePasswordChange" in data:
+        user.require_password_change = data["requirePasswordChange"]
+    erases = world.dialect.at_least(4, 0)
+    user.bio = data.get("bio", "" if erases else user.bio)
+    user.nickname = data.get("nickname", "" if erases else user.nickname)
+    user.custom_fields |= _known_custom_fields(world, data.get("customFields", {}))
+
+
+def set_active(world: World, user: User, *, active: bool, relinquish: bool) -> None:
+    """Activates or deactivates; a deactivated account keeps its rooms and loses its tokens.
+
+    Raises:
+        ApiError: it is the last active administrator, or `user-last-owner` somewhere.
+    """
+    if not active:
+        _check_last_admin(world, user)
+        _leave_ownerships(world, user, relinquish=relinquish)
+        world.drop_tokens(user)
+    user.active = active
+    world.touch_user(user)
+
+
+def _check_last_admin(world: World, user: User) -> None:
+    if "admin" not in user.roles or not world.dialect.protects_last_active_admin:
+        return
+    others = (u for u in world.users.values() if u is not user and u.active)
+    if not any("admin" in other.roles for other in others):
+        raise action_not_allowed(
+            "Leaving the app without an active admin", "removeUserFromRole", "Remove_last_admin"
+        )
+
+
+def _leave_ownerships(world: World, user: User, *, relinquish: bool) -> None:
+    to_remove, to_hand_over = sole_ownerships(world, user)
+    if (to_remove or to_hand_over) and not relinquish:
+        raise meteor(
+            "user-last-owner",
+            shouldBeRemoved=[room.name for room in to_remove],
+            shouldChangeOwner=[room.name for room in to_hand_over],
+        )
+    for room in to_hand_over:
+        heir = _heir(world, room, user)
+        if heir is not None:
+            room.members[heir.id].roles.append("owner")
+        room.members[user.id].roles.remove("owner")
+    for room in to_remove:
+        world.remove_room(room)
+
+
+def sole_ownerships(world: World, user: User) -> tuple[list[Room], list[Room]]:
+    """Rooms that would be deleted, and rooms that would get another owner, without this person.
+
+    A private room nobody active would be left in is deleted, also when the person is a plain
+    member and the only one (contract, 2.1).
+    """
+    to_remove, to_hand_over = [], []
+    for room_id, entry in user.subscriptions.items():
+        room = world.rooms[room_id]
+        if "owner" in entry.roles and owners(room) == [user.id]:
+            if _heir(world, room, user):
+                to_hand_over.append(room)
+            elif room.t != "c":
+                to_remove.append(room)
+        elif room.t != "c" and list(room.members) == [user.id]:
+            to_remove.append(room)
+    return to_remove, to_hand_over
+
+
+def owners(room: Room) -> list[str]:
+    """The ids of a room's owners."""
+    return [user_id for user_id, entry in room.members.items() if "owner" in entry.roles]
+
+
+def _heir(world: World, room: Room, leaving: User) -> User | None:
+    """The active member who has been in the room longest."""
+    entries = sorted(room.members.values(), key=lambda entry: entry.serial)
+    people = (world.users[entry.user_id] for entry in entries)
+    return next((user for user in people if user is not leaving and user.active), None)

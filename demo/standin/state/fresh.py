@@ -1,0 +1,71 @@
+"""A new server: its settings and permissions, its first accounts and its first channel."""
+
+from __future__ import annotations
+
+from demo.standin.constants import (
+    ADMIN_EMAIL,
+    ADMIN_ID,
+    ADMIN_PASSWORD,
+    ADMIN_TOKEN,
+    ADMIN_TOKEN_WITH_2FA,
+    ADMIN_USERNAME,
+    CAT_ID,
+    GENERAL_ID,
+    LONG_AGO,
+)
+from demo.standin.dialects import Dialect
+from demo.standin.state import defaults
+from demo.standin.state.world import World
+
+
+def fresh_world(dialect: Dialect) -> World:
+    """The administrator with two access tokens, rocket.cat and the channel "general"."""
+    world = World(dialect)
+    fill_settings(world)
+    _add_first_accounts(world)
+    world.changes = 0
+    return world
+
+
+def fill_settings(world: World) -> None:
+    """Puts the settings and permissions of a new server in place."""
+    dialect = world.dialect
+    patterns = (dialect.name_pattern_setting, dialect.user_name_pattern_setting)
+    public = defaults.PUBLIC_SETTINGS | dict.fromkeys(patterns, defaults.NAME_PATTERN)
+    permissions = defaults.PERMISSIONS
+    if dialect.at_least(6, 5):
+        public |= defaults.LATER_PUBLIC_SETTINGS
+        permissions = permissions | defaults.LATER_PERMISSIONS
+    world.settings = public | defaults.PRIVATE_SETTINGS
+    world.public_settings = set(public)
+    world.permissions = {name: list(roles) for name, roles in permissions.items()}
+
+
+def _add_first_accounts(world: World) -> None:
+    admin = world.add_user(
+        ADMIN_USERNAME,
+        id=ADMIN_ID,
+        name="rcsync bot",
+        email=ADMIN_EMAIL,
+        password=ADMIN_PASSWORD,
+        roles=("admin",),
+        created_at=LONG_AGO,
+        made_by_api=False,
+    )
+    cat = world.add_user(
+        CAT_ID, id=CAT_ID, name="Rocket.Cat", roles=("bot",), type="bot", made_by_api=False
+    )
+    world.add_room(
+        "general",
+        cat,
+        "c",
+        id=GENERAL_ID,
+        fname=None,
+        ro=None,
+        default=True,
+        custom_fields=None,
+        system_messages=None,
+        extra={"usernames": []},
+    )
+    world.add_token(admin, ADMIN_TOKEN, name="rcsync", bypass_two_factor=True)
+    world.add_token(admin, ADMIN_TOKEN_WITH_2FA, name="rcsync-2fa")
