@@ -24,6 +24,7 @@ from django.db import connections  # noqa: E402
 from benchmarks import changes  # noqa: E402
 from benchmarks.measure import Meter, peak_megabytes  # noqa: E402
 from demo.sample_moodle.scale import create_scaled_moodle  # noqa: E402
+from integration.domain.state import EVERYTHING, RoomRole, Scope  # noqa: E402
 from integration.models import (  # noqa: E402
     AccountLink,
     GroupRegexFilter,
@@ -32,8 +33,7 @@ from integration.models import (  # noqa: E402
     IntegrationSettings,
     SyncRun,
 )
-from integration.services import runner  # noqa: E402
-from integration.services.state import EVERYTHING, RoomRole, Scope  # noqa: E402
+from integration.services.runs import runner  # noqa: E402
 from moodle.models import Course  # noqa: E402
 
 Result = dict[str, Any]

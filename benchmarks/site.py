@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.standin import ADMIN_ID, ADMIN_TOKEN
-from tests.servers import running_mariadb
+from tests.support.servers import running_mariadb
 
 ROOT = Path(__file__).resolve().parent.parent
 PHASE_SECONDS = 1800  # a phase that takes longer is stopped

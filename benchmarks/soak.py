@@ -47,7 +47,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rcsync-soak-")))
         own = f"sqlite:///{folder}/own.sqlite3"
         if options.database == "mariadb":
-            from tests.servers import running_mariadb
+            from tests.support.servers import running_mariadb
 
             server = stack.enter_context(running_mariadb())
             own = server.url(server.create_database())
@@ -127,7 +127,7 @@ class Soak:
             IntegratedCourse,
             IntegrationSettings,
         )
-        from integration.services.moodle_reader import MoodleReader
+        from integration.services.moodle.reader import MoodleReader
 
         create_sample_moodle(self.moodle, int(time.time()))
         call_command("migrate", verbosity=0)

@@ -25,7 +25,7 @@ from integration.models import (
     IntegratedCourse,
     IntegrationSettings,
 )
-from integration.services.moodle_reader import MoodleReader
+from integration.services.moodle.reader import MoodleReader
 
 FOLDER = settings.VAR_DIR / "demo"
 MOODLE = FOLDER / "moodle.sqlite3"

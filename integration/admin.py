@@ -37,7 +37,7 @@ from integration.models import (
 )
 from integration.pages import access, cells, columns, conflicts, courses, filters, links, runs
 from integration.pages.setting_groups import SETTING_GROUPS
-from integration.services.desk import lists, secrets
+from integration.services.admin import lists, secrets
 
 admin.site.index_template = "integration/start.html"
 admin.site.enable_nav_sidebar = True

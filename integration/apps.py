@@ -12,13 +12,9 @@ class IntegrationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from integration import (
-            checks,  # noqa: F401  # registers itself
-            throttle,  # noqa: F401  # its receivers listen to logins
-            watch,
-        )
+        from integration.services.ledger import settings_audit
 
-        watch.start()
+        settings_audit.start()
 
         post_save.connect(
             settings_saved,

@@ -8,9 +8,9 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from integration.services.connections import rocketchat_connection
-from integration.services.errors import ConfigurationError, SyncError
-from integration.services.moodle_reader import MoodleReader
+from integration.domain.errors import ConfigurationError, SyncError
+from integration.services.moodle.reader import MoodleReader
+from integration.services.runs.configured_connection import rocketchat_connection
 
 
 @register("rcsync")

@@ -16,9 +16,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 
-from integration.services.errors import ConfigurationError
-from integration.services.rocketchat.secret import Secret
-from integration.services.wording import packed, packed_to_search, said, unpacked
+from integration.domain.errors import ConfigurationError
+from integration.domain.messages import packed, packed_to_search, said, unpacked
+from integration.domain.secret import Secret
 
 
 class SaidField(models.TextField):

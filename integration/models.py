@@ -5,11 +5,11 @@ as the rule. Each purpose has its module in `integration.tables`.
 """
 
 from integration.tables.background import AccountClaim, EventCursor, Notice, PushedEvent, WorkerBeat
-from integration.tables.chosen import GroupRegexFilter, IncludedRole, IntegratedCourse
 from integration.tables.conflicts import Conflict
 from integration.tables.links import AccountLink, ChannelLink, ManagedMembership
 from integration.tables.runs import SyncOperation, SyncRun, SyncRunCourse
 from integration.tables.safety import AuditEntry, FailedLogin, PendingEnding, RemovalLimit
+from integration.tables.selection import GroupRegexFilter, IncludedRole, IntegratedCourse
 from integration.tables.site_settings import IntegrationSettings
 
 __all__ = [

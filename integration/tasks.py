@@ -1,9 +1,9 @@
 """django-q2's entry points: ids in, one line out. The module's names are stored in schedules."""
 
-from integration.services import heartbeat
-from integration.services.background import passes
+from integration.services.background import jobs
 from integration.services.background import sweep as sweeping
 from integration.services.background import work as working
+from integration.services.ledger import heartbeat
 
 
 def work(run_id: int) -> str:
@@ -22,14 +22,14 @@ def sweep() -> str:
 
 
 def full_pass() -> str:
-    run = passes.full_pass()
+    run = jobs.full_pass()
     return "nothing to start" if run is None else f"run {run.pk}"
 
 
 def audit() -> str:
-    run = passes.full_pass(audit=True)
+    run = jobs.full_pass(audit=True)
     return "nothing to start" if run is None else f"run {run.pk}"
 
 
 def prune() -> str:
-    return f"{passes.prune()} old runs deleted"
+    return f"{jobs.prune()} old runs deleted"

@@ -2,8 +2,8 @@
 
 from django.urls import path, register_converter
 
-from integration import health
 from integration.pages import conflicts, courses, failures, runs, setup, undo, why
+from integration.web import health
 
 
 class Subject:

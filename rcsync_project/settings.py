@@ -109,7 +109,7 @@ if env.bool("BEHIND_PROXY", default=False):
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SAMESITE = "Lax"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "integration.reporting.ExceptionFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "integration.web.error_pages.ExceptionFilter"
 SESSION_COOKIE_AGE = 12 * 60 * 60  # a working day: whoever is signed in can change every channel
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -154,12 +154,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "integration.pages.zone.PersonsZone",
+    "integration.web.time_zone.PersonsZone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "integration.middleware.ContentSecurityPolicy",
-    "integration.middleware.WhoDidIt",
-    "integration.throttle.LoginThrottle",
+    "integration.web.middleware.ContentSecurityPolicy",
+    "integration.web.middleware.WhoDidIt",
+    "integration.web.login_throttle.LoginThrottle",
 ]
 
 ROOT_URLCONF = "rcsync_project.urls"
@@ -301,7 +301,7 @@ UNFOLD = {
     "BORDER_RADIUS": "8px",
     "STYLES": [lambda _request: static("integration/pages.css")],
     "SCRIPTS": [lambda _request: static("integration/zone.js")],
-    "DASHBOARD_CALLBACK": "integration.pages.start.dashboard",
+    "DASHBOARD_CALLBACK": "integration.pages.dashboard.dashboard",
     "SIDEBAR": {
         "show_search": False,
         "navigation": "integration.pages.navigation.sidebar",

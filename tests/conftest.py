@@ -1,4 +1,4 @@
-"""Fixtures for infrastructure. Values to test with are made by `tests.builders`."""
+"""Fixtures for infrastructure. Values to test with are made by `tests.support.builders`."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tests import servers
+from tests.support import servers
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
+from integration.domain.operations import LABELS, Operation, describe, joiners_of
 from integration.models import SyncRun
-from integration.services import apply, runner
-from integration.services.operations import LABELS, Operation, describe, joiners_of
-from integration.services.report import RunReport
-from integration.services.runner import Finished
+from integration.services.runs import runner
+from integration.services.runs.runner import Finished
+from integration.services.sync import apply
+from integration.services.sync.report import RunReport
 
 SHOWN = 40  # lines for each kind of operation; the admin and --json show all of them
 NAMES = 8  # of people who are put into one channel

@@ -3,8 +3,8 @@
 import django.core.validators
 import django.db.models.deletion
 import integration.fields
-import integration.services.policy
-import integration.services.state
+import integration.domain.policy
+import integration.domain.state
 import integration.tables.choices
 from django.db import migrations, models
 
@@ -509,7 +509,7 @@ class Migration(migrations.Migration):
                             ("moderator", "Moderator"),
                             ("owner", "Owner"),
                         ],
-                        default=integration.services.state.RoomRole["MEMBER"],
+                        default=integration.domain.state.RoomRole["MEMBER"],
                         max_length=10,
                         verbose_name="role in the channel",
                     ),
@@ -870,7 +870,7 @@ class Migration(migrations.Migration):
                             ("channel_members", "People who are in at least one channel"),
                             ("enrolled", "Everybody enrolled with an included role"),
                         ],
-                        default=integration.services.policy.AccountsFor["CHANNEL_MEMBERS"],
+                        default=integration.domain.policy.AccountsFor["CHANNEL_MEMBERS"],
                         max_length=20,
                         verbose_name="accounts for",
                     ),
@@ -882,7 +882,7 @@ class Migration(migrations.Migration):
                             ("create", "Create them"),
                             ("link_only", "Do not create any (LDAP or single sign-on does)"),
                         ],
-                        default=integration.services.policy.MissingAccounts["CREATE"],
+                        default=integration.domain.policy.MissingAccounts["CREATE"],
                         max_length=20,
                         verbose_name="missing accounts",
                     ),
@@ -906,7 +906,7 @@ class Migration(migrations.Migration):
                                 "Also when no integrated course has an active enrolment of the person",
                             ),
                         ],
-                        default=integration.services.policy.Deactivation["ENROLMENT"],
+                        default=integration.domain.policy.Deactivation["ENROLMENT"],
                         help_text="Only accounts that rcsync created. It reactivates what it deactivated as soon as the reason is gone.",
                         max_length=20,
                         verbose_name="deactivate accounts",
@@ -944,7 +944,7 @@ class Migration(migrations.Migration):
                             ("read_only", "Make it read-only"),
                             ("archive", "Archive it"),
                         ],
-                        default=integration.services.state.Ending["ARCHIVE"],
+                        default=integration.domain.state.Ending["ARCHIVE"],
                         max_length=10,
                         verbose_name="group deleted",
                     ),
@@ -957,7 +957,7 @@ class Migration(migrations.Migration):
                             ("read_only", "Make it read-only"),
                             ("archive", "Archive it"),
                         ],
-                        default=integration.services.state.Ending["KEEP"],
+                        default=integration.domain.state.Ending["KEEP"],
                         max_length=10,
                         verbose_name="pattern no longer matches",
                     ),
@@ -985,7 +985,7 @@ class Migration(migrations.Migration):
                             ("read_only", "Make it read-only"),
                             ("archive", "Archive it"),
                         ],
-                        default=integration.services.state.Ending["ARCHIVE"],
+                        default=integration.domain.state.Ending["ARCHIVE"],
                         max_length=10,
                         verbose_name="course deleted",
                     ),
@@ -1028,7 +1028,7 @@ class Migration(migrations.Migration):
                             ("read_only", "Make it read-only"),
                             ("archive", "Archive it"),
                         ],
-                        default=integration.services.state.Ending["KEEP"],
+                        default=integration.domain.state.Ending["KEEP"],
                         max_length=10,
                         verbose_name="course no longer integrated",
                     ),
@@ -1499,7 +1499,7 @@ class Migration(migrations.Migration):
                             ("moderator", "Moderator"),
                             ("owner", "Owner"),
                         ],
-                        default=integration.services.state.RoomRole["MEMBER"],
+                        default=integration.domain.state.RoomRole["MEMBER"],
                         max_length=10,
                         verbose_name="role in the channel",
                     ),

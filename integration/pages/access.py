@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from integration.services.desk import secrets
+from integration.services.admin import secrets
 
 SYNC = "integration.sync"
 SEE_RUNS = "integration.view_syncrun"

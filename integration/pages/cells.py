@@ -13,9 +13,9 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 
+from integration.domain.operations import LABELS
 from integration.forms import described
 from integration.models import AuditEntry, Conflict, IntegratedCourse, IntegrationSettings, SyncRun
-from integration.services.operations import LABELS
 
 Status = SyncRun.Status
 Groups = Sequence[tuple[Any, dict[str, Any]]]

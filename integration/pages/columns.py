@@ -8,7 +8,7 @@ from unfold.decorators import display
 
 from integration.models import AuditEntry, Conflict, IntegratedCourse, PendingEnding, SyncRun
 from integration.pages import cells
-from integration.services.translation import local
+from integration.translation import local
 
 
 class CourseColumns:

@@ -11,12 +11,12 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from integration.domain.errors import ConfigurationError, SyncError
 from integration.models import Conflict
 from integration.pages import access, runs
-from integration.services.desk import candidates, links, start
-from integration.services.desk import inbox as desk
-from integration.services.errors import ConfigurationError, SyncError
-from integration.services.translation import in_words
+from integration.services.admin import conflicts as desk
+from integration.services.admin import link_targets, links, start_run
+from integration.translation import in_words
 
 LONGEST = 200  # characters of a search
 
@@ -95,9 +95,9 @@ def choose(request: HttpRequest, conflict_id: int) -> HttpResponse:
     found, chosen, problem = None, None, ""
     try:
         if remote_id:
-            chosen, _state = candidates.look(conflict, remote_id)
+            chosen, _state = link_targets.look(conflict, remote_id)
         elif words:
-            found = candidates.search(conflict, words)
+            found = link_targets.search(conflict, words)
     except SyncError as error:
         problem = in_words(error)
     context = access.context(
@@ -162,7 +162,7 @@ def retry(request: HttpRequest, conflict_id: int) -> HttpResponse:
     except SyncError as error:
         messages.error(request, in_words(error))
         return redirect("admin:integration_conflict_change", conflict_id)
-    run = start.start_run(order, here=True)
+    run = start_run.start_run(order, here=True)
     runs.tell(request, run)
     if desk.settle_after_retry(conflict, run):
         messages.success(request, gettext("The conflict is solved."))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.models import IntegratedCourse, SyncRun
 from integration.pages import access, runs
-from integration.services.desk import links, start
+from integration.services.admin import links, start_run
 
 Courses = QuerySet[IntegratedCourse]
 
@@ -95,12 +95,12 @@ def sync_everything(request: HttpRequest) -> HttpResponse:
     if not IntegratedCourse.objects.exists():
         messages.warning(request, gettext("No course is integrated yet."))
         return redirect("rcsync:courses")
-    return runs.begin(request, start.order_for(kind, access.who(request)))
+    return runs.begin(request, start_run.order_for(kind, access.who(request)))
 
 
 def _run(request: HttpRequest, rows: Courses, kind: str) -> HttpResponse:
     ids = rows.order_by().values_list("course_id", flat=True)
-    return runs.begin(request, start.order_for(kind, access.who(request), courses=ids))
+    return runs.begin(request, start_run.order_for(kind, access.who(request), courses=ids))
 
 
 def _tell(request: HttpRequest, number: int) -> None:

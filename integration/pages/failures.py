@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
+from integration.domain.operations import LABELS
 from integration.pages import access
-from integration.services.desk import failures, history
-from integration.services.failures import LOOK_BACK, open_failures
-from integration.services.operations import LABELS
+from integration.services.admin import failures, runs
+from integration.services.monitoring.failures import LOOK_BACK, open_failures
 
 FILTERS = ("kind", "course", "search")
 
@@ -18,8 +18,8 @@ FILTERS = ("kind", "course", "search")
 def show(request: HttpRequest) -> HttpResponse:
     chosen = {name: request.GET.get(name, "") for name in FILTERS}
     found = open_failures()
-    page = history.page_of(failures.rows(found.keys, **chosen), request.GET.get("page"))
-    names = history.course_names(row.moodle_course_id for row in page.object_list)
+    page = runs.page_of(failures.rows(found.keys, **chosen), request.GET.get("page"))
+    names = runs.course_names(row.moodle_course_id for row in page.object_list)
     kinds = failures.kinds_in(found.keys)
     context = access.context(
         request,

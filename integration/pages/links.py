@@ -16,7 +16,7 @@ from unfold.decorators import display
 
 from integration.models import AccountLink, ChannelLink
 from integration.pages import access, cells
-from integration.services.desk import links
+from integration.services.admin import links
 
 
 class _Linked:

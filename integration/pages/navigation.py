@@ -8,7 +8,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from integration.pages import access
-from integration.services.desk import overview
+from integration.services.admin import dashboard
 
 
 def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ def _conflicts() -> dict[str, Any]:
         "admin:integration_conflict_changelist",
         "integration.view_conflict",
     )
-    number = overview.open_conflicts()
+    number = dashboard.open_conflicts()
     return {**item, "badge": number} if number else item
 
 

@@ -15,15 +15,15 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from integration.domain.errors import SyncError
+from integration.domain.operations import LABELS
 from integration.models import AuditEntry, SyncOperation, SyncRun
 from integration.pages import access, cells
-from integration.services import decisions, undoing
-from integration.services.desk import exports, history, secrets, start, undone
-from integration.services.errors import SyncError
-from integration.services.exports import export_audit as export_audit_trail
-from integration.services.operations import LABELS
-from integration.services.runner import Order
-from integration.services.translation import in_words, local
+from integration.services.admin import exports, runs, secrets, start_run, undone
+from integration.services.admin.audit_exports import export_audit as export_audit_trail
+from integration.services.runs import approval, undo_orders
+from integration.services.runs.runner import Order
+from integration.translation import in_words, local
 
 FILTERS = ("kind", "status", "course", "search")
 
@@ -32,7 +32,7 @@ def begin(request: HttpRequest, order: Order, *, here: bool = False) -> HttpResp
     """Start a run, say what came of it, and show it."""
     if problem := secrets.problem():
         return access.unusable(request, problem)
-    run = start.start_run(order, here=here)
+    run = start_run.start_run(order, here=here)
     tell(request, run)
     return redirect(address(run))
 
@@ -42,7 +42,7 @@ def look_at_undo(
 ) -> HttpResponse:
     """The plan that turns `run` back, of the chosen positions (None = all). Nothing is written."""
     try:
-        order = undoing.look(run, request.user, chosen=chosen)
+        order = undo_orders.look(run, request.user, chosen=chosen)
     except SyncError as error:
         messages.error(request, in_words(error))
         return redirect(address(run))
@@ -58,7 +58,7 @@ def tell(request: HttpRequest, run: SyncRun) -> None:
     link = format_html(
         '<a class="rc-link" href="{}">{}</a>', address(run), _("Run %(n)d") % {"n": run.pk}
     )
-    if run.status in history.UNFINISHED:
+    if run.status in runs.UNFINISHED:
         messages.info(request, format_html(_("{} is under way."), link))
     elif run.status == SyncRun.Status.PLANNED:
         messages.info(
@@ -95,8 +95,8 @@ def show(request: HttpRequest, run_id: str) -> HttpResponseBase:
 def _show(request: HttpRequest, run_id: str) -> HttpResponse:
     run = get_object_or_404(SyncRun.objects.select_related("undoes"), pk=run_id)
     chosen = {name: request.GET.get(name, "") for name in FILTERS}
-    page = history.page_of(history.operations(run, **chosen), request.GET.get("page"))
-    names = history.course_names(row.moodle_course_id for row in page.object_list)
+    page = runs.page_of(runs.operations(run, **chosen), request.GET.get("page"))
+    names = runs.course_names(row.moodle_course_id for row in page.object_list)
     rows = [(row, names.get(row.moodle_course_id or 0, "")) for row in page.object_list]
     context = access.context(
         request,
@@ -104,26 +104,26 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         opts=SyncRun._meta,
         original=run,
         run=run,
-        progress=history.progress(run),
-        kinds=history.by_kind(run),
+        progress=runs.progress(run),
+        kinds=runs.by_kind(run),
         rows=rows,
         page=page,
         chosen=chosen,
         filtered=any(chosen.values()),
         query=_query(chosen),
-        courses=history.courses_in(run),
+        courses=runs.courses_in(run),
         statuses=_statuses(run),
-        open_ends=history.open_ends(run) if run.kind == SyncRun.Kind.APPLY else 0,
+        open_ends=runs.open_ends(run) if run.kind == SyncRun.Kind.APPLY else 0,
         can_apply=_can_apply(run),
         labels=LABELS,
         tone=cells.tone_of(run),
-        parts=history.parts(run),
+        parts=runs.parts(run),
         may_approve=request.user.has_perm(access.APPROVE),
         duration=cells.duration(run),
         writes=run.kind in (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO),
         ties=undone.ties(run),
         **_undo(request, run),
-        **history.latest_preview_choices(run),
+        **runs.latest_preview_choices(run),
     )
     return TemplateResponse(request, "integration/run.html", context)
 
@@ -146,7 +146,7 @@ def _undo(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
 def progress(_request: HttpRequest, run_id: int) -> JsonResponse:
     """What the live page asks for every second."""
     run = get_object_or_404(SyncRun, pk=run_id)
-    now = history.progress(run)
+    now = runs.progress(run)
     return JsonResponse(
         {
             "status": now.status,
@@ -168,11 +168,11 @@ def progress(_request: HttpRequest, run_id: int) -> JsonResponse:
 
 @access.change(access.SYNC)
 def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
-    if history.give_up(run_id):
+    if runs.give_up(run_id):
         messages.info(
             request, _("The run had died; it is closed now. Sync again: it goes on from there.")
         )
-    elif history.request_cancel(run_id):
+    elif runs.request_cancel(run_id):
         messages.info(request, _("The run stops as soon as what is under way now is finished."))
     else:
         messages.info(request, _("The run had already ended."))
@@ -185,7 +185,7 @@ def retry(request: HttpRequest, run_id: int) -> HttpResponse:
     if run.undoes_id is not None:
         messages.error(request, _("A sync would do again what was undone: undo the run once more."))
         return redirect(address(run))
-    return begin(request, start.order_to_retry(run, access.who(request)))
+    return begin(request, start_run.order_to_retry(run, access.who(request)))
 
 
 @access.change(access.SYNC)
@@ -194,7 +194,7 @@ def again(request: HttpRequest, run_id: int) -> HttpResponse:
     run = get_object_or_404(SyncRun.objects.select_related("undoes"), pk=run_id)
     if run.undoes is not None:
         return look_at_undo(request, run.undoes, run.chosen)
-    return begin(request, start.order_again(run, access.who(request)))
+    return begin(request, start_run.order_again(run, access.who(request)))
 
 
 @access.change(access.SYNC)
@@ -204,7 +204,7 @@ def apply(request: HttpRequest, run_id: int) -> HttpResponse:
     if not _can_apply(plan):
         messages.error(request, _("This run is not a plan that can be applied."))
         return redirect(address(plan))
-    order = start.order_to_apply(plan, access.who(request), force="force" in request.POST)
+    order = start_run.order_to_apply(plan, access.who(request), force="force" in request.POST)
     return begin(request, order)
 
 
@@ -215,8 +215,8 @@ def decide(request: HttpRequest, run_id: int) -> HttpResponse:
     reason = request.POST.get("reason", "")
     try:
         if request.POST.get("decision") == "approve":
-            return begin(request, decisions.approve(run, request.user, reason))
-        decisions.reject(run, request.user, reason)
+            return begin(request, approval.approve(run, request.user, reason))
+        approval.reject(run, request.user, reason)
     except SyncError as error:
         messages.error(request, in_words(error))
     else:
@@ -239,7 +239,7 @@ def export(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
     """Every operation that the filters let through, as CSV."""
     run = get_object_or_404(SyncRun, pk=run_id)
     chosen = {name: request.GET.get(name, "") for name in FILTERS}
-    rows = history.operations(run, **chosen).iterator(2000)
+    rows = runs.operations(run, **chosen).iterator(2000)
     lines = exports.operations_as_csv(rows, exports.course_names_of(run.pk))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="rcsync-run-{run.pk}.csv"'
@@ -252,7 +252,7 @@ def _can_apply(run: SyncRun) -> bool:
 
 
 def _statuses(run: SyncRun) -> list[tuple[str, Any, int]]:
-    counts = history.statuses_in(run)
+    counts = runs.statuses_in(run)
     return [
         (s.value, s.label, counts[s.value]) for s in SyncOperation.Status if counts.get(s.value)
     ]

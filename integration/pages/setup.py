@@ -8,12 +8,13 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 
+from integration.domain.errors import SyncError
+from integration.domain.state import RoomRole
 from integration.pages import access
-from integration.services.desk import campus, checks, previews, secrets
-from integration.services.errors import SyncError
-from integration.services.state import RoomRole
-from integration.services.translation import in_words
+from integration.services.admin import moodle_search, previews, secrets
+from integration.services.monitoring import checks
 from integration.tables.choices import ROOM_ROLES
+from integration.translation import in_words
 
 LONGEST = 300  # characters of a pattern or a template that are looked at
 
@@ -50,7 +51,7 @@ def roles(request: HttpRequest) -> HttpResponse:
         return _save_roles(request)
     choices, problem = [], ""
     try:
-        choices = campus.role_choices()
+        choices = moodle_search.role_choices()
     except SyncError as error:
         problem = in_words(error)
     context = access.context(
@@ -75,7 +76,7 @@ def _save_roles(request: HttpRequest) -> HttpResponse:
         if text.isdecimal():
             chosen[int(text)] = room_role if room_role in known else RoomRole.MEMBER
     try:
-        campus.include_roles(chosen)
+        moodle_search.include_roles(chosen)
     except SyncError as error:
         messages.error(request, in_words(error))
         return redirect("rcsync:roles")
@@ -99,8 +100,10 @@ def add_courses(request: HttpRequest) -> HttpResponse:
     category = request.GET.get("category", "")
     found, categories, problem = [], [], ""
     try:
-        categories = campus.categories()
-        found = campus.course_choices(search, int(category) if category.isdecimal() else None)
+        categories = moodle_search.categories()
+        found = moodle_search.course_choices(
+            search, int(category) if category.isdecimal() else None
+        )
     except SyncError as error:
         problem = in_words(error)
     context = access.context(
@@ -111,7 +114,7 @@ def add_courses(request: HttpRequest) -> HttpResponse:
         search=search,
         category=category,
         problem=problem,
-        limited=len(found) >= campus.FOUND,
+        limited=len(found) >= moodle_search.FOUND,
         new=sum(not choice.integrated for choice in found),
     )
     return TemplateResponse(request, "integration/add_courses.html", context)
@@ -121,10 +124,10 @@ def _add(request: HttpRequest) -> HttpResponse:
     category = request.POST.get("whole_category", "")
     try:
         if category.isdecimal():
-            number = campus.integrate_category(int(category))
+            number = moodle_search.integrate_category(int(category))
         else:
             ids = [int(text) for text in request.POST.getlist("course") if text.isdecimal()]
-            number = campus.integrate(ids)
+            number = moodle_search.integrate(ids)
     except SyncError as error:
         messages.error(request, in_words(error))
         return redirect("rcsync:courses")

@@ -5,12 +5,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
+from integration.domain.errors import SyncError
 from integration.models import SyncRun
 from integration.pages import access, runs
-from integration.services import undoing
-from integration.services.desk import undone
-from integration.services.errors import SyncError
-from integration.services.translation import in_words
+from integration.services.admin import undone
+from integration.services.runs import undo_orders
+from integration.translation import in_words
 
 
 @access.change(access.UNDO)
@@ -35,7 +35,7 @@ def carry_out(request: HttpRequest, run_id: int) -> HttpResponse:
         return redirect(runs.address(plan))
     keep = "keep_syncing" in request.POST
     try:
-        order = undoing.undo(
+        order = undo_orders.undo(
             plan.undoes,
             request.user,
             request.POST.get("reason", ""),

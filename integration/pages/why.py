@@ -4,11 +4,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
+from integration.domain.errors import SyncError
 from integration.models import SyncRun
 from integration.pages import access, runs
-from integration.services.desk import campus, links, start, why
-from integration.services.errors import SyncError
-from integration.services.translation import in_words
+from integration.services.admin import links, moodle_search, start_run, why
+from integration.translation import in_words
 
 ANSWERS = {"person": why.why_person, "channel": why.why_channel}
 
@@ -18,7 +18,7 @@ def search(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("search", "").strip()
     found, problem = [], ""
     try:
-        found = campus.search_people_and_channels(text)
+        found = moodle_search.search_people_and_channels(text)
     except SyncError as error:
         problem = in_words(error)
     context = access.context(request, gettext("Why?"), search=text, found=found, problem=problem)
@@ -50,7 +50,7 @@ def sync_one(request: HttpRequest, kind: str, number: int) -> HttpResponse:
     who = access.who(request)
     if kind == "person":
         return runs.begin(
-            request, start.order_for(SyncRun.Kind.APPLY, who, users=[number]), here=True
+            request, start_run.order_for(SyncRun.Kind.APPLY, who, users=[number]), here=True
         )
     courses = [int(text) for text in request.POST.getlist("course") if text.isdecimal()]
-    return runs.begin(request, start.order_for(SyncRun.Kind.APPLY, who, courses=courses))
+    return runs.begin(request, start_run.order_for(SyncRun.Kind.APPLY, who, courses=courses))

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
-from integration.services.state import Ending, RoomRole
+from integration.domain.state import Ending, RoomRole
 
 
 def check_cron(text: str) -> None:

@@ -4,10 +4,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from integration.domain.conflicts import ConflictKind
 from integration.fields import SaidField
-from integration.services.conflicts import ConflictKind
-from integration.services.translation import local
 from integration.tables.choices import choices
+from integration.translation import local
 
 
 class Conflict(models.Model):

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from integration.services.state import RoomRole
+from integration.domain.state import RoomRole
 from integration.tables.choices import ENDINGS, ROOM_ROLES
 
 

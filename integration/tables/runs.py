@@ -3,9 +3,9 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from integration.domain.operations import LABELS
 from integration.fields import SaidField, SaidJSONField
-from integration.services.operations import LABELS
-from integration.services.report import Result
+from integration.services.sync.report import Result
 
 
 class SyncRun(models.Model):

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integration.fields import SaidField
-from integration.watch import WatchedQuerySet
+from integration.services.ledger.settings_audit import WatchedQuerySet
 
 
 class AppendOnly(models.QuerySet):

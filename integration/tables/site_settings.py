@@ -6,14 +6,14 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from integration.tables.operation import (
+from integration.services.ledger.settings_audit import WatchedQuerySet
+from integration.tables.settings import (
     BackgroundSettings,
     ConnectionSettings,
     NotificationSettings,
     SafetySettings,
 )
-from integration.tables.policies import AccountSettings, ChannelSettings, EndingSettings
-from integration.watch import WatchedQuerySet
+from integration.tables.settings_policy import AccountSettings, ChannelSettings, EndingSettings
 
 
 class IntegrationSettings(
@@ -30,7 +30,7 @@ class IntegrationSettings(
     # Always 1, and not counted up by the database: MariaDB takes no constraint on such a column.
     id = models.PositiveSmallIntegerField(primary_key=True, editable=False)
 
-    server_facts = models.JSONField(default=dict, editable=False)  # services/facts.py
+    server_facts = models.JSONField(default=dict, editable=False)  # domain/server_facts.py
 
     objects = WatchedQuerySet.as_manager()
 

@@ -2,7 +2,7 @@
 
 from django import template
 
-from integration.services import translation
+from integration import translation
 
 register = template.Library()
 

@@ -16,7 +16,7 @@ from demo.check_result import mistakes
 from demo.standin import StandIn
 from integration.management.printing import RunPrinter
 from integration.models import IntegratedCourse, SyncRun
-from integration.services import runner
+from integration.services.runs import runner
 
 WRONG = 1
 SHOWN = 4  # lines of the plan for each kind of operation

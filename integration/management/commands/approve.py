@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from integration.domain.errors import SyncError
+from integration.management.operator import Operator
 from integration.management.printing import told_once
 from integration.models import SyncRun
-from integration.services import decisions, runner
-from integration.services.errors import SyncError
-from integration.services.operator import Operator
+from integration.services.runs import approval, runner
 
 
 class Command(BaseCommand):
@@ -43,10 +43,10 @@ class Command(BaseCommand):
         if run is None:
             raise CommandError(f"There is no run {number}.", returncode=2)
         if reject:
-            decisions.reject(run, Operator(), reason)
+            approval.reject(run, Operator(), reason)
             self.stdout.write(f"Run {number} is rejected.")
             return
-        order = decisions.approve(run, Operator(), reason, trigger=SyncRun.Trigger.COMMAND)
+        order = approval.approve(run, Operator(), reason, trigger=SyncRun.Trigger.COMMAND)
         with told_once():
             done = runner.execute(order).run
         self.stdout.write(f"Run {done.pk}: {done.get_status_display()}. {done.message} {done.hint}")

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from integration.services import audit
-from integration.services.exports import export_audit
+from integration.services.admin.audit_exports import export_audit
+from integration.services.ledger import audit_trail
 
 
 class Command(BaseCommand):
@@ -25,10 +25,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["prune"]:
-            self.stdout.write(f"{audit.prune()} entries deleted.")
+            self.stdout.write(f"{audit_trail.prune()} entries deleted.")
             return
         days = options["days"]
         since = datetime.now(UTC) - timedelta(days=days) if days is not None else None
         wanted = {name: options[name] for name in ("run", "user", "group", "course")}
-        for line in export_audit(audit.entries(since=since, **wanted), options["format"]):
+        for line in export_audit(audit_trail.entries(since=since, **wanted), options["format"]):
             self.stdout.write(line, ending="")

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from integration.services.checkup import check_everything
-from integration.services.state import Check, CheckStatus
+from integration.domain.state import Check, CheckStatus
+from integration.services.monitoring.diagnostics import check_everything
 
 ALL_WELL, SOMETHING_FAILED = 0, 1
 

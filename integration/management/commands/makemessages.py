@@ -1,7 +1,7 @@
-"""`makemessages` that also finds the sentences of `integration/services/wording.py`.
+"""`makemessages` that also finds the sentences of `integration/domain/messages.py`.
 
 Without arguments it brings the catalogues of all languages up to date; what is new is left empty,
-and tests/test_admin_translations.py says so.
+and tests/admin/test_translations.py says so.
 """
 
 from typing import Any

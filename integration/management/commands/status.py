@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from integration.services.condition import Condition, condition
+from integration.services.monitoring.status import Condition, condition
 
 NOT_READY = 1
 

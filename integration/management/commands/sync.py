@@ -8,14 +8,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from integration.domain.errors import ConfigurationError, SyncError
+from integration.domain.operations import Operation, describe, joiners_of
+from integration.domain.state import Scope
 from integration.management.printing import RunPrinter, told_once
 from integration.models import AccountLink, IntegratedCourse, SyncRun
-from integration.services import runner
 from integration.services.background.sweep import bury_the_dead
-from integration.services.errors import ConfigurationError, SyncError
-from integration.services.moodle_reader import MoodleReader
-from integration.services.operations import Operation, describe, joiners_of
-from integration.services.state import Scope
+from integration.services.moodle.reader import MoodleReader
+from integration.services.runs import runner
 
 CLEAN, FAILURES, CANNOT_RUN, REFUSED = 0, 1, 2, 3
 EXIT_CODES = {

@@ -5,12 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from integration.domain.errors import SyncError
+from integration.domain.operations import describe
+from integration.management.operator import Operator
 from integration.management.printing import told_once
 from integration.models import SyncRun
-from integration.services import runner, undoing
-from integration.services.errors import SyncError
-from integration.services.operations import describe
-from integration.services.operator import Operator
+from integration.services.runs import runner, undo_orders
 
 
 class Command(BaseCommand):
@@ -58,8 +58,8 @@ class Command(BaseCommand):
         self, run: SyncRun, chosen: list[int] | None, options: dict[str, Any]
     ) -> runner.Order:
         if not options["apply"]:
-            return undoing.look(run, Operator(), chosen=chosen)
-        return undoing.undo(
+            return undo_orders.look(run, Operator(), chosen=chosen)
+        return undo_orders.undo(
             run,
             Operator(),
             options["reason"],

@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from integration.checks import startup_problems
-from integration.services import heartbeat
-from integration.services.background.supervisor import BEAT_SECONDS, Supervisor
+from integration.services.ledger import heartbeat
+from integration.services.worker.supervisor import BEAT_SECONDS, Supervisor
 
 CANNOT_RUN = 2
 WAIT_SECONDS = 5.0

@@ -10,14 +10,14 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
+from integration.domain.messages import said
+from integration.domain.state import Scope
 from integration.models import IntegratedCourse, SyncRun
 from integration.services.background import parts, queue
 from integration.services.ledger import claims, leases
 from integration.services.ledger.managed import integrated_courses
 from integration.services.ledger.runs import scope_of
-from integration.services.runner import order_of
-from integration.services.state import Scope
-from integration.services.wording import said
+from integration.services.runs.runner import order_of
 
 logger = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from integration.domain.messages import joined
+from integration.domain.state import Scope
 from integration.models import Conflict, SyncRun
-from integration.services import heartbeat
 from integration.services.background import queue
+from integration.services.ledger import heartbeat
 from integration.services.ledger.runs import LINKED
-from integration.services.runner import Order
-from integration.services.state import Scope
-from integration.services.wording import joined
+from integration.services.runs.runner import Order
 
 SMALLEST = 20  # courses; every part reads the lists of accounts and rooms once more
 PARTS_PER_CLUSTER = 2

@@ -9,11 +9,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from integration.domain.messages import said
 from integration.models import SyncRun
-from integration.services import heartbeat
+from integration.services.ledger import heartbeat
 from integration.services.ledger.runs import scope_as_json
-from integration.services.runner import Order
-from integration.services.wording import said
+from integration.services.runs.runner import Order
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,8 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 
 from integration.models import AccountClaim, PushedEvent, SyncRun
-from integration.services import heartbeat
 from integration.services.background import crashes, parts, queue
-from integration.services.ledger import leases
+from integration.services.ledger import heartbeat, leases
 
 logger = logging.getLogger(__name__)
 

@@ -4,15 +4,16 @@ import logging
 
 from django.conf import settings
 
+from integration.domain.errors import Busy
+from integration.domain.messages import said
+from integration.domain.state import Scope
 from integration.models import SyncRun
-from integration.services import heartbeat, runner
 from integration.services.background import crashes, parts, queue
-from integration.services.errors import Busy
-from integration.services.keeper import OUT_OF_TIME
-from integration.services.report import RunReport
-from integration.services.runner import Finished, Order
-from integration.services.state import Scope
-from integration.services.wording import said
+from integration.services.ledger import heartbeat
+from integration.services.runs import runner
+from integration.services.runs.lease_renewal import OUT_OF_TIME
+from integration.services.runs.runner import Finished, Order
+from integration.services.sync.report import RunReport
 
 logger = logging.getLogger(__name__)
 

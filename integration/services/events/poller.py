@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 from django.db import close_old_connections, connections, transaction
 
+from integration.domain.errors import SyncError
+from integration.domain.messages import joined, said
+from integration.domain.state import Scope
 from integration.models import EventCursor, IntegrationSettings, SyncRun
 from integration.services.background import queue
-from integration.services.errors import SyncError
-from integration.services.events import clock, cursor, gaps, log, watermarks
+from integration.services.events import cursor, enrolment_dates, gaps, moodle_log, watermarks
 from integration.services.events.hints import Hint, hint_of
 from integration.services.events.scopes import event_courses, scopes_of
-from integration.services.runner import Order
-from integration.services.state import Scope
-from integration.services.wording import joined, said
-from moodle.reading import read_whole
+from integration.services.moodle.connection import read_whole
+from integration.services.runs.runner import Order
 
 logger = logging.getLogger(__name__)
 
@@ -88,16 +88,16 @@ def _look(at: EventCursor, courses: frozenset[int], now: int) -> list[Scope]:
 
 
 def _by_log(at: EventCursor, courses: frozenset[int], now: int) -> set[Hint]:
-    if not log.is_on():
+    if not moodle_log.is_on():
         at.problem, at.last_id, at.gaps = LOG_IS_OFF, None, []
         return _by_watermark(at, courses, now)
     at.problem, at.watermark = "", None
-    low, high = log.ends()
+    low, high = moodle_log.ends()
     if at.last_id is None or high < at.last_id or _slept_too_long(at, low, now):
         at.last_id, at.gaps = high, []
         return {Hint()}  # what happened before is not known: look at everything once
-    late = log.late([(first, last, since) for first, last, since in at.gaps])
-    rows = late + log.after(at.last_id)
+    late = moodle_log.late([(first, last, since) for first, last, since in at.gaps])
+    rows = late + moodle_log.after(at.last_id)
     numbers = [row.row_id for row in rows]
     at.gaps = [list(gap) for gap in gaps.after(map(tuple, at.gaps), at.last_id, numbers, now)]
     at.last_id = max([at.last_id, *numbers])
@@ -125,6 +125,6 @@ def _by_clock(at: EventCursor, courses: frozenset[int], now: int) -> frozenset[H
     due = at.next_turn is not None and now > at.next_turn
     if at.clock is not None and not due and now - at.clock < CLOCK_SECONDS:
         return frozenset()
-    found = clock.turns(courses, now if at.clock is None else at.clock, now)
+    found = enrolment_dates.turns(courses, now if at.clock is None else at.clock, now)
     at.clock, at.next_turn = now, found.following
     return found.hints

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterable
 
+from integration.domain.state import Scope
 from integration.models import AccountLink, IntegratedCourse, ManagedMembership
 from integration.services.events.hints import Hint
-from integration.services.state import Scope
 from moodle.models import Enrol, UserEnrolment
 from moodle.router import MOODLE
 

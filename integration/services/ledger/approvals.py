@@ -5,7 +5,7 @@ from collections import Counter
 from django.db.models import Q
 
 from integration.models import SyncOperation, SyncRun
-from integration.services.quarantine import Approval
+from integration.services.sync.quarantine import Approval
 
 
 def approval_of(run_id: int | None) -> Approval:

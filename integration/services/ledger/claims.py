@@ -14,15 +14,14 @@ from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
 
+from integration.domain.errors import Busy
+from integration.domain.messages import said
+from integration.domain.operations import CreateAccount, Operation
+from integration.domain.state import Managed, RemoteAccount
 from integration.models import AccountClaim, AccountLink
-from integration.services import heartbeat
-from integration.services.errors import Busy
-from integration.services.ledger import deadlocks
+from integration.services.ledger import heartbeat, retry
 from integration.services.ledger.bulk import insert_missing
-from integration.services.operations import CreateAccount, Operation
-from integration.services.ports import Remote, Writes
-from integration.services.state import Managed, RemoteAccount
-from integration.services.wording import said
+from integration.services.sync.ports import Remote, Writes
 
 SECONDS = 3600  # longer than a batch under a slow rate limit; a dead run's are taken away sooner
 WAIT_SECONDS = 60.0
@@ -50,7 +49,7 @@ class Claims:
         people = {o.username: o.user_id for o in operations if isinstance(o, CreateAccount)}
         if people:
             self._user_of.update(people)
-            deadlocks.repeated(lambda: self._claim(set(people.values())))
+            retry.repeated(lambda: self._claim(set(people.values())))
 
     def holds(self, user_id: int) -> bool:
         """Whether the account of this person is ours to make."""
@@ -104,7 +103,7 @@ class Claims:
         try:
             while time.monotonic() < deadline:
                 _drop_of_the_dead(user_id)
-                deadlocks.repeated(lambda: self._claim({user_id}))
+                retry.repeated(lambda: self._claim({user_id}))
                 if user_id in self._ours or user_id in self._made:
                     return
                 time.sleep(LOOK_SECONDS)

@@ -6,10 +6,7 @@ from typing import Any, TypeVar, assert_never
 
 from django.db.models import F, Q, QuerySet
 
-from integration.models import AccountLink, ChannelLink, ManagedMembership
-from integration.services.ledger import bulk
-from integration.services.membership import Observed
-from integration.services.operations import (
+from integration.domain.operations import (
     Activate,
     AddMembers,
     AdoptAccount,
@@ -28,9 +25,12 @@ from integration.services.operations import (
     UnsetRoomRole,
     UpdateAccount,
 )
-from integration.services.report import Outcome
-from integration.services.settled import Settled
-from integration.services.state import Ending, Managed, RoomRole
+from integration.domain.state import Ending, Managed, RoomRole
+from integration.models import AccountLink, ChannelLink, ManagedMembership
+from integration.services.ledger import bulk
+from integration.services.sync.members import Observed
+from integration.services.sync.refresh import Settled
+from integration.services.sync.report import Outcome
 
 Kind = TypeVar("Kind", bound=Operation)
 ACCOUNT = ("moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated")

@@ -8,16 +8,16 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from integration.domain.messages import said
+from integration.domain.operations import Operation, course_of, describe, group_of, user_of
+from integration.domain.state import Managed, Scope
 from integration.models import AccountLink, SyncOperation, SyncRun
-from integration.services import audit
+from integration.services.ledger import audit_trail
 from integration.services.ledger.bulk import insert
 from integration.services.ledger.effects import Effects
 from integration.services.ledger.managed import JOINING, integrated_courses, load_managed
-from integration.services.operations import Operation, course_of, describe, group_of, user_of
-from integration.services.plan import Plan
-from integration.services.report import Outcome, Result
-from integration.services.state import Managed, Scope
-from integration.services.wording import said
+from integration.services.sync.plan import Plan
+from integration.services.sync.report import Outcome, Result
 
 _COLUMNS = frozenset({"user_id", "group_id", "course_id", "reason", "joiners"})
 ROW = (
@@ -86,7 +86,7 @@ class RunLedger:
             self._effects.store([o for o in outcomes if o.result is Result.DONE])
             self._effects.doubt([o for o in outcomes if o.result is Result.FAILED])
             self._store_results(outcomes, now)
-            audit.record_outcomes(self.run, outcomes)
+            audit_trail.record_outcomes(self.run, outcomes)
             SyncRun.objects.filter(pk=self.run.pk).update(
                 alive_at=now, done_count=F("done_count") + len(outcomes)
             )

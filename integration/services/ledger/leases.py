@@ -8,8 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from integration.models import IntegratedCourse, SyncRun
-from integration.services import heartbeat
-from integration.services.ledger import deadlocks
+from integration.services.ledger import heartbeat, retry
 
 SECONDS = 120  # without renewal for so long, the process that held the lease is taken for dead
 
@@ -27,7 +26,7 @@ def acquire(owner: str, course_ids: Collection[int]) -> list[str]:
     `course_ids` are Moodle's. Taken in the order of the primary key, so that two runs cannot wait
     for each other.
     """
-    return deadlocks.repeated(lambda: _acquire(owner, course_ids))
+    return retry.repeated(lambda: _acquire(owner, course_ids))
 
 
 def _acquire(owner: str, course_ids: Collection[int]) -> list[str]:

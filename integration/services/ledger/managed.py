@@ -6,16 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count, Q
 
-from integration.models import (
-    AccountLink,
-    ChannelLink,
-    IntegratedCourse,
-    ManagedMembership,
-    SyncOperation,
-)
-from integration.services.ledger import safekeeping
-from integration.services.ledger.bulk import rows_of
-from integration.services.operations import (
+from integration.domain.operations import (
     AddMembers,
     Archive,
     CreateAccount,
@@ -25,7 +16,7 @@ from integration.services.operations import (
     SetReadOnly,
     SetTopic,
 )
-from integration.services.state import (
+from integration.domain.state import (
     Ending,
     Managed,
     ManagedAccount,
@@ -34,6 +25,15 @@ from integration.services.state import (
     RoomRole,
     Scope,
 )
+from integration.models import (
+    AccountLink,
+    ChannelLink,
+    IntegratedCourse,
+    ManagedMembership,
+    SyncOperation,
+)
+from integration.services.ledger import safety
+from integration.services.ledger.bulk import rows_of
 
 NO_RUN = 0  # no row has this key: every unfinished operation counts
 _ROLES = {role.value: role for role in RoomRole}
@@ -53,9 +53,9 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
         channels=channels,
         members=_members(scope, account_keys, channel_keys),
         ours_in=_ours_in_courses(),
-        sizes=safekeeping.known_sizes(),
-        pending=safekeeping.pending_since(),
-        removed_lately=safekeeping.removed_lately(),
+        sizes=safety.known_sizes(),
+        pending=safety.pending_since(),
+        removed_lately=safety.removed_lately(),
         unfinished_accounts=frozenset(
             row.user_id for row in unfinished if row.kind == CreateAccount.kind and row.user_id
         ),

@@ -2,15 +2,10 @@
 
 from collections.abc import Mapping
 
-from integration.models import (
-    GroupRegexFilter,
-    IncludedRole,
-    IntegrationSettings,
-    RemovalLimit,
-)
-from integration.services.errors import ConfigurationError
-from integration.services.patterns import Pattern
-from integration.services.policy import (
+from integration.domain.errors import ConfigurationError
+from integration.domain.messages import joined, said
+from integration.domain.patterns import Pattern
+from integration.domain.policy import (
     AccountsFor,
     Cause,
     Deactivation,
@@ -21,8 +16,13 @@ from integration.services.policy import (
     Span,
     What,
 )
-from integration.services.state import Ending, RoomRole
-from integration.services.wording import joined, said
+from integration.domain.state import Ending, RoomRole
+from integration.models import (
+    GroupRegexFilter,
+    IncludedRole,
+    IntegrationSettings,
+    RemovalLimit,
+)
 
 
 def load_policy(role_names: Mapping[int, str]) -> Policy:

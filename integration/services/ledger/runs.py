@@ -8,15 +8,15 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from integration.domain import conflicts
+from integration.domain.errors import Busy, SyncError
+from integration.domain.messages import joined, said
+from integration.domain.operations import course_of
+from integration.domain.state import Course, Scope
 from integration.models import AccountLink, Conflict, IntegratedCourse, SyncRun, SyncRunCourse
-from integration.services import conflicts
-from integration.services.errors import Busy, SyncError
-from integration.services.guard import Breach
-from integration.services.ledger import safekeeping
-from integration.services.operations import course_of
-from integration.services.report import Result, RunReport, RunStatus
-from integration.services.state import Course, Scope
-from integration.services.wording import joined, said
+from integration.services.ledger import safety
+from integration.services.sync.guard import Breach
+from integration.services.sync.report import Result, RunReport, RunStatus
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def finish(
             _store_conflicts(report.plan.conflicts, scope)
         if run.kind == SyncRun.Kind.APPLY:
             _store_courses(run, report, scope)
-            safekeeping.store(run, report, scope)
+            safety.store(run, report, scope)
 
 
 def fail(run: SyncRun, error: SyncError, scope: Scope) -> None:

@@ -2,8 +2,8 @@
 
 import time
 
+from integration.domain.server_facts import ServerFacts
 from integration.models import IntegrationSettings
-from integration.services.facts import ServerFacts
 
 
 def recall(url: str) -> ServerFacts | None:

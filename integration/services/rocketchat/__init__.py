@@ -1,4 +1,4 @@
-"""The Rocket.Chat boundary: REST in, values of `integration.services.state` out.
+"""The Rocket.Chat boundary: REST in, values of `integration.domain.state` out.
 
     with connect(Connection(url, Credentials(user_id=..., token=...))) as remote:
         state = remote.read(known_counts={}, wanted_names=())
@@ -10,7 +10,7 @@ Nothing in here imports Django; everything that can be configured arrives in a `
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.connection import Connection, Credentials
 from integration.services.rocketchat.doctor import check_rocketchat
-from integration.services.rocketchat.factory import RocketChatRemote, connect
+from integration.services.rocketchat.remote import RocketChatRemote, connect
 
 __all__ = [
     "Connection",

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from integration.services.errors import RocketChatError
+from integration.domain.errors import RocketChatError
+from integration.domain.messages import joined, said
+from integration.domain.state import Check, CheckStatus
 from integration.services.rocketchat.answers import Json, flag, objects, text, texts
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import Version
 from integration.services.rocketchat.permissions import WHERE, grant
-from integration.services.state import Check, CheckStatus
-from integration.services.wording import joined, said
 
 OK, WARNING, FAILED = CheckStatus.OK, CheckStatus.WARNING, CheckStatus.FAILED
 BYPASS = "api-bypass-rate-limit"

@@ -7,9 +7,9 @@ import html
 import re
 from collections.abc import Iterable, Mapping
 
-from integration.services.errors import UnexpectedAnswer
-from integration.services.rocketchat.secret import without
-from integration.services.wording import said
+from integration.domain.errors import UnexpectedAnswer
+from integration.domain.messages import said
+from integration.domain.secret import without
 
 Json = Mapping[str, object]
 LONGEST_ID = 255

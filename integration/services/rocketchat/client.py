@@ -14,22 +14,22 @@ from typing import Self
 
 from requests.auth import AuthBase
 
-from integration.services.errors import (
+from integration.domain.errors import (
     AuthenticationError,
     RocketChatError,
     SecondFactorRequired,
     SyncError,
     TransientError,
 )
+from integration.domain.secret import Secret
 from integration.services.rocketchat.answers import Json
 from integration.services.rocketchat.connection import Connection
+from integration.services.rocketchat.errors import no_json, refused
 from integration.services.rocketchat.limiter import Limiter, shared_limiter
-from integration.services.rocketchat.login import Identity, Session, WithSecondFactor
 from integration.services.rocketchat.reactions import SecondFactorAsked
 from integration.services.rocketchat.retries import Patience
-from integration.services.rocketchat.secret import Secret
+from integration.services.rocketchat.session import Identity, Session, WithSecondFactor
 from integration.services.rocketchat.stats import Stats
-from integration.services.rocketchat.translate import no_json, refused
 from integration.services.rocketchat.transport import Answer, NoAuth, Request, Transport
 
 logger = logging.getLogger(__name__)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from integration.services.errors import ConfigurationError
-from integration.services.rocketchat.secret import Secret
-from integration.services.wording import said
+from integration.domain.errors import ConfigurationError
+from integration.domain.messages import said
+from integration.domain.secret import Secret
 
 MEGABYTE = 1024 * 1024
 HEADER_VALUE = re.compile(r"[!-~]+")

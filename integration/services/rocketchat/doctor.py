@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from integration.services.errors import SyncError
+from integration.domain.errors import SyncError
+from integration.domain.messages import said
+from integration.domain.state import Check
 from integration.services.rocketchat.access import (
     FAILED,
     OK,
@@ -15,15 +17,13 @@ from integration.services.rocketchat.answers import Json, text, texts
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import Features, Version
 from integration.services.rocketchat.permissions import grant
-from integration.services.rocketchat.settings import (
+from integration.services.rocketchat.public_settings import (
     CHANNEL_NAMES,
     NAMES,
     USERNAMES,
     PublicSettings,
     compiles,
 )
-from integration.services.state import Check
-from integration.services.wording import said
 
 OLDEST: Version = (3, 11)
 NEWEST: Version = (8, 8)

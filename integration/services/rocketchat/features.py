@@ -6,8 +6,8 @@ Remembered per client. The versions are those of the server's changelog.
 import re
 import threading
 
-from integration.services.errors import RocketChatError, UnexpectedAnswer
-from integration.services.facts import ServerFacts
+from integration.domain.errors import RocketChatError, UnexpectedAnswer
+from integration.domain.server_facts import ServerFacts
 from integration.services.rocketchat.answers import text
 from integration.services.rocketchat.client import RocketChat
 

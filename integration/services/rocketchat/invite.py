@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from integration.services.errors import NotFound, RocketChatError
+from integration.domain.errors import NotFound, RocketChatError
 from integration.services.rocketchat.answers import number
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import Features

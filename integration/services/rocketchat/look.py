@@ -1,17 +1,12 @@
 """After a create whose outcome is unknown: is the thing there, and is it ours?"""
 
-from integration.services.errors import (
-    NameTaken,
-    NotFound,
-    PermissionMissing,
-    RocketChatError,
-)
+from integration.domain.errors import NameTaken, NotFound, PermissionMissing, RocketChatError
+from integration.domain.messages import said
+from integration.domain.state import RemoteAccount, RemoteChannel
 from integration.services.rocketchat.answers import Json, inner, objects
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.permissions import grant
 from integration.services.rocketchat.rows import account, channel, mark
-from integration.services.state import RemoteAccount, RemoteChannel
-from integration.services.wording import said
 
 SETTLE = 1.0  # seconds; the server may still be at it when our time runs out
 

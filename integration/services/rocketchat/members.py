@@ -4,18 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from integration.services.errors import (
-    AuthenticationError,
-    RocketChatError,
-    TransientError,
-)
+from integration.domain.errors import AuthenticationError, RocketChatError, TransientError
+from integration.domain.state import RemoteChannel, RoomRole
 from integration.services.rocketchat.answers import Json, objects, texts
 from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat.errors import unknown_endpoint
 from integration.services.rocketchat.features import MEMBERS_BY_ROLE, Features
 from integration.services.rocketchat.paging import Listing, read_all
 from integration.services.rocketchat.rows import room_roles, row_id, strongest
-from integration.services.rocketchat.translate import unknown_endpoint
-from integration.services.state import RemoteChannel, RoomRole
 
 BY_ROLE = "rooms.membersOrderedByRole"
 Roles = Mapping[str, RoomRole]

@@ -8,12 +8,12 @@ comes back, and a wish for more is cut down silently. So: go on by what was rece
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-from integration.services.errors import TransientError, UnexpectedAnswer
+from integration.domain.errors import TransientError, UnexpectedAnswer
+from integration.domain.messages import said
 from integration.services.rocketchat.answers import Json, number, objects, wrong
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import Features
 from integration.services.rocketchat.reactions import AnswerTooLarge
-from integration.services.wording import said
 
 Row = TypeVar("Row")
 

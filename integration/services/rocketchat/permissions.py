@@ -6,7 +6,7 @@ makes, carries the permissions of a room.
 
 import re
 
-from integration.services.wording import counted, said
+from integration.domain.messages import counted, said
 
 WHERE = said("in Rocket.Chat under Administration > Workspace > Permissions")
 OWN_ROOM = said("or make the bot an owner of that channel")

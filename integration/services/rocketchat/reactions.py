@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from integration.services.errors import (
+from integration.domain.errors import (
     RocketChatError,
     SecondFactorRequired,
     TransientError,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from integration.services.errors import TransientError, UnexpectedAnswer
+from integration.domain.errors import TransientError, UnexpectedAnswer
 from integration.services.rocketchat.reactions import AnswerTooLarge, NotSent, RateLimited
 
 ATTEMPTS = 4

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from sys import intern
 
+from integration.domain.state import ROLE_STRENGTH, RemoteAccount, RemoteChannel, RoomRole
 from integration.services.rocketchat.answers import (
     Json,
     flag,
@@ -14,7 +15,6 @@ from integration.services.rocketchat.answers import (
     text,
     texts,
 )
-from integration.services.state import ROLE_STRENGTH, RemoteAccount, RemoteChannel, RoomRole
 
 COURSE_MARK = "moodle_course"
 GROUP_MARK = "moodle_group"

@@ -5,15 +5,18 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from integration.services.errors import (
+from integration.domain.errors import (
     AuthenticationError,
     PermissionMissing,
     RocketChatError,
     TransientError,
 )
-from integration.services.facts import ServerFacts
+from integration.domain.messages import said
+from integration.domain.server_facts import ServerFacts
+from integration.domain.state import NameRules, RemoteAccount, RemoteChannel, RemoteState
 from integration.services.rocketchat.answers import inner
 from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat.errors import unknown_endpoint
 from integration.services.rocketchat.features import (
     LIST_BY_STATUS,
     TOPIC_AT_CREATION,
@@ -23,11 +26,8 @@ from integration.services.rocketchat.members import MemberReader
 from integration.services.rocketchat.paging import Listing, read_all
 from integration.services.rocketchat.parallel import in_parallel
 from integration.services.rocketchat.permissions import grant
+from integration.services.rocketchat.public_settings import PublicSettings
 from integration.services.rocketchat.rows import account, channel, mark, row_id
-from integration.services.rocketchat.settings import PublicSettings
-from integration.services.rocketchat.translate import unknown_endpoint
-from integration.services.state import NameRules, RemoteAccount, RemoteChannel, RemoteState
-from integration.services.wording import said
 
 logger = logging.getLogger(__name__)
 USERS = "users.list"

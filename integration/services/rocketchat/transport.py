@@ -15,11 +15,11 @@ from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 from requests.utils import default_headers, get_environ_proxies
 
-from integration.services.errors import ConfigurationError, RocketChatError, TransientError
+from integration.domain.errors import ConfigurationError, RocketChatError, TransientError
+from integration.domain.messages import said
 from integration.services.rocketchat.answers import words
 from integration.services.rocketchat.connection import MEGABYTE, Connection
 from integration.services.rocketchat.reactions import AnswerTooLarge, NotSent
-from integration.services.wording import said
 
 PIECE = 64 * 1024
 TOTAL_FACTOR = 3  # a whole exchange may take this many read time-outs, however the bytes trickle

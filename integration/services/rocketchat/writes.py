@@ -9,13 +9,16 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from integration.services.errors import (
+from integration.domain.errors import (
     AlreadyDone,
     NameTaken,
     NotFound,
     RocketChatError,
     TransientError,
 )
+from integration.domain.messages import said
+from integration.domain.secret import Secret
+from integration.domain.state import RemoteAccount, RemoteChannel, RoomRole
 from integration.services.rocketchat.answers import inner, wrong
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import Features
@@ -29,9 +32,6 @@ from integration.services.rocketchat.look import (
 from integration.services.rocketchat.members import kind_of
 from integration.services.rocketchat.reactions import NotSent, RateLimited, in_doubt
 from integration.services.rocketchat.rows import COURSE_MARK, GROUP_MARK, account, channel
-from integration.services.rocketchat.secret import Secret
-from integration.services.state import RemoteAccount, RemoteChannel, RoomRole
-from integration.services.wording import said
 
 logger = logging.getLogger(__name__)
 CREATE_CHUNK = 1000

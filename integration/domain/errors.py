@@ -1,0 +1,113 @@
+"""Exceptions, named by the reaction they want.
+
+Every message is for an administrator: it names the cause and the place; `hint` names the next step.
+"""
+
+from integration.domain.messages import joined
+
+
+class SyncError(Exception):
+    """Base of everything raised on purpose. `hint` says what to do next, in one sentence."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+    @property
+    def text(self) -> str:
+        """What happened, and what to do next."""
+        return joined(" ", filter(None, (self.message, self.hint)))
+
+
+class ConfigurationError(SyncError):
+    """The run cannot start: somebody has to change a setting first."""
+
+
+class Busy(SyncError):
+    """Another run is at work on the same courses: try again later."""
+
+
+class SourceError(SyncError):
+    """Moodle was not read completely and without error: plan nothing, remove nothing."""
+
+
+class UnsafePlan(SyncError):
+    """The plan would take away more than the limits allow: a person has to decide."""
+
+
+class StalePlan(SyncError):
+    """What was reviewed is not what would be done now: look at the plan again."""
+
+
+class PatternTimeout(SyncError):
+    """A group pattern ran out of time on one name: undecided, which is neither yes nor no."""
+
+
+class RocketChatError(SyncError):
+    """Rocket.Chat refused one call: record it and go on with the next operation.
+
+    `endpoint` is the method and path below /api/v1 ("POST groups.invite"), `status` the HTTP status
+    (0 when no answer came), `code` the server's errorType or the text in its last brackets,
+    `answer` the server's own words, shortened. None of them ever holds a secret.
+
+    `may_have_happened`: the call, or an earlier part or attempt of it, may have had its effect.
+    """
+
+    may_have_happened = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        endpoint: str = "",
+        status: int = 0,
+        code: str = "",
+        answer: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.endpoint = endpoint
+        self.status = status
+        self.code = code
+        self.answer = answer
+
+
+class TransientError(RocketChatError):
+    """The same call may work later: time-outs, 429, 5xx, dropped connections.
+
+    The effect is unknown, but for the few kinds where the server never acted on the call.
+    """
+
+    may_have_happened = True
+
+
+class UnexpectedAnswer(TransientError):
+    """An answer that is not what the API promises: HTML, broken JSON, a missing or lying field."""
+
+
+class PermissionMissing(RocketChatError):
+    """The bot account lacks a permission: an administrator of Rocket.Chat has to grant it."""
+
+
+class NameTaken(RocketChatError):
+    """A username, e-mail address or room name already belongs to somebody else: ask a person."""
+
+
+class NotFound(RocketChatError):
+    """The account or room is gone, or the bot can no longer see it."""
+
+
+class AlreadyDone(RocketChatError):
+    """The server is already in the state that was asked for: count it as done."""
+
+
+class AuthenticationError(RocketChatError):
+    """Our credentials are refused: stop the run, every further call would fail the same way."""
+
+
+class SecondFactorRequired(AuthenticationError):
+    """The server wants a second factor that we cannot give: stop and say which setting helps."""

@@ -1,0 +1,202 @@
+"""The start page: state at a glance, what is missing, what changed lately. A handful of queries."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Count
+from django.utils import timezone
+
+from integration.domain.errors import ConfigurationError
+from integration.models import (
+    AccountLink,
+    ChannelLink,
+    Conflict,
+    GroupRegexFilter,
+    IncludedRole,
+    IntegratedCourse,
+    SyncRun,
+)
+from integration.services.admin.runs import GIVING, TAKING_AWAY, UNFINISHED
+from integration.services.ledger import heartbeat
+from integration.services.monitoring.failures import open_failures
+from integration.services.runs.configured_connection import rocketchat_connection
+
+DAYS = 14
+TOTALS = (1, 7, DAYS)  # days that are summed up
+LAST_RUNS = 6
+GOOD_RUN_MAX_AGE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the runs of one day did, by kind of change."""
+
+    day: date
+    added: int
+    removed: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What the runs of the last days did; `days` 1 = today."""
+
+    days: int
+    added: int
+    removed: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What has been set up. Each is a fact that can be looked up, not a box somebody ticked."""
+
+    moodle: bool
+    rocketchat: bool
+    roles: bool
+    patterns: bool
+    courses: bool
+    previewed: bool
+    synced: bool
+    background: bool
+
+    @property
+    def complete(self) -> bool:
+        """All but background sync: whether the worker runs is a state, and shown as one."""
+        return all(getattr(self, name) for name in self.__slots__ if name != "background")
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    courses: int
+    in_step: int
+    failing: int
+    waiting: int
+    channels: int
+    accounts: int
+    conflicts: int
+    last_good: datetime | None
+    worker: bool
+    worker_known: bool  # there has been one: that it is gone is worse than that there is none yet
+    failures: int
+    running: SyncRun | None
+    runs: list[SyncRun]
+    days: list[Day]
+    steps: Steps
+    stale: bool = field(default=False)
+
+    @property
+    def just_now(self) -> bool:
+        return self.last_good is not None and timezone.now() - self.last_good < timedelta(minutes=1)
+
+    @property
+    def totals(self) -> list[Total]:
+        return [
+            Total(
+                number,
+                sum(day.added for day in self.days[-number:]),
+                sum(day.removed for day in self.days[-number:]),
+                sum(day.failed for day in self.days[-number:]),
+            )
+            for number in TOTALS
+        ]
+
+    @property
+    def has_changes(self) -> bool:
+        return any(day.added or day.removed or day.failed for day in self.days)
+
+
+def overview() -> Overview:
+    states = _course_states()
+    runs = list(SyncRun.objects.all()[:LAST_RUNS])
+    last_good = _last_good()
+    worker = worker_alive()
+    steps = _steps(states, worker)
+    return Overview(
+        courses=sum(states.values()),
+        in_step=states[IntegratedCourse.Status.IN_STEP],
+        failing=states[IntegratedCourse.Status.FAILING],
+        waiting=states[IntegratedCourse.Status.NEVER],
+        channels=ChannelLink.objects.count(),
+        accounts=AccountLink.objects.count(),
+        conflicts=open_conflicts(),
+        last_good=last_good,
+        worker=worker,
+        worker_known=heartbeat.age() is not None,
+        failures=open_failures().total,
+        running=next((run for run in runs if run.status in UNFINISHED), None),
+        runs=runs,
+        days=_days(),
+        steps=steps,
+        stale=last_good is None or timezone.now() - last_good > GOOD_RUN_MAX_AGE,
+    )
+
+
+def open_conflicts() -> int:
+    return Conflict.objects.filter(status=Conflict.Status.OPEN).count()
+
+
+def worker_alive() -> bool:
+    """Whether a background worker shows signs of life."""
+    return heartbeat.worker_alive()
+
+
+def _course_states() -> Counter[str]:
+    rows = IntegratedCourse.objects.order_by().values_list("status").annotate(number=Count("pk"))
+    return Counter(dict(rows))
+
+
+def _last_good() -> datetime | None:
+    good = SyncRun.objects.filter(kind=SyncRun.Kind.APPLY, status=SyncRun.Status.DONE)
+    return good.values_list("finished_at", flat=True).first()
+
+
+def _steps(states: Counter[str], worker: bool) -> Steps:
+    runs = SyncRun.objects.exclude(status__in=(SyncRun.Status.ERROR, *UNFINISHED))
+    kinds = set(runs.order_by().values_list("kind", flat=True).distinct())
+    return Steps(
+        moodle=bool(settings.MOODLE_CONFIGURED),
+        rocketchat=_rocketchat_is_set(),
+        roles=IncludedRole.objects.filter(enabled=True).exists(),
+        patterns=GroupRegexFilter.objects.filter(
+            enabled=True, kind=GroupRegexFilter.Kind.INCLUDE
+        ).exists(),
+        courses=bool(sum(states.values())),
+        previewed=bool(kinds),
+        synced=SyncRun.Kind.APPLY in kinds,
+        background=worker and IntegratedCourse.objects.filter(background_sync=True).exists(),
+    )
+
+
+def _rocketchat_is_set() -> bool:
+    try:
+        connection = rocketchat_connection()
+    except (ConfigurationError, ImproperlyConfigured):  # the latter: a secret cannot be read
+        return False
+    credentials = connection.credentials
+    return bool(connection.url and (credentials.token or credentials.password))
+
+
+def _days() -> list[Day]:
+    today = timezone.localdate()
+    first = today - timedelta(days=DAYS - 1)
+    counts: dict[date, list[int]] = {
+        first + timedelta(days=number): [0, 0, 0] for number in range(DAYS)
+    }
+    kinds = (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO)
+    rows = SyncRun.objects.filter(kind__in=kinds, parent=None, started_at__date__gte=first)
+    for started, applied, failed in rows.values_list("started_at", "applied", "failed_count"):
+        of_day = counts.get(timezone.localdate(started))
+        if of_day is not None:
+            of_day[0] += _sum(applied, GIVING)
+            of_day[1] += _sum(applied, TAKING_AWAY)
+            of_day[2] += failed
+    return [Day(day, *numbers) for day, numbers in sorted(counts.items())]
+
+
+def _sum(applied: dict[str, Any], kinds: tuple[str, ...]) -> int:
+    return sum(int(applied.get(kind, 0)) for kind in kinds)

@@ -1,0 +1,69 @@
+"""A plan or a run as CSV. Cells that a spreadsheet would take for a formula are made harmless."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from integration.domain.operations import LABELS
+from integration.models import SyncOperation
+from integration.services.admin.cells import harmless
+from integration.services.admin.runs import course_names
+
+
+class _Echo:
+    """A file that hands back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def operations_as_csv(rows: Iterable[SyncOperation], courses: dict[int, str]) -> Iterator[str]:
+    """Line by line, the heading first."""
+    writer = csv.writer(_Echo())
+    heading = (
+        gettext("No."),
+        gettext("Operation"),
+        gettext("What"),
+        gettext("Why"),
+        gettext("Course"),
+        gettext("Result"),
+        gettext("Error"),
+        gettext("Next step"),
+        gettext("Rocket.Chat's answer"),
+        gettext("Finished"),
+    )
+    yield "\N{BYTE ORDER MARK}" + writer.writerow(heading)
+    # Looked up once: Django's get_..._display takes most of the time of a long export.
+    kinds = {kind: gettext(label) for kind, label in LABELS.items()}
+    results = {status.value: str(status.label) for status in SyncOperation.Status}
+    for row in rows:
+        cells = _cells(row, courses, kinds, results)
+        yield writer.writerow([harmless(cell) for cell in cells])
+
+
+def course_names_of(run_id: int) -> dict[int, str]:
+    ids = (
+        SyncOperation.objects.filter(run_id=run_id)
+        .order_by()
+        .values_list("moodle_course_id", flat=True)
+        .distinct()
+    )
+    return course_names(ids)
+
+
+def _cells(
+    row: SyncOperation, courses: dict[int, str], kinds: dict[str, str], results: dict[str, str]
+) -> Iterator[Any]:
+    yield row.position + 1
+    yield kinds.get(row.kind, row.kind)
+    yield row.description
+    yield row.reason
+    yield courses.get(row.moodle_course_id or 0, "")
+    yield results.get(row.status, row.status)
+    yield row.error
+    yield row.hint
+    yield row.answer
+    yield timezone.localtime(row.finished_at).isoformat(" ", "seconds") if row.finished_at else ""

@@ -1,0 +1,183 @@
+"""What a pattern or a name template would do, before it is saved."""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
+
+from integration.domain import patterns
+from integration.domain.errors import ConfigurationError, PatternTimeout, SyncError
+from integration.domain.patterns import Pattern
+from integration.domain.state import Course, Group, NameRules
+from integration.models import GroupRegexFilter
+from integration.services.admin import moodle_search
+from integration.services.rocketchat import connect
+from integration.services.runs.configured_connection import rocketchat_connection
+from integration.services.sync import names
+from integration.services.sync.desired import MEMBERS_HIDDEN_FROM
+from integration.translation import local
+
+GROUPS = 20_000  # looked at
+SECONDS = 3.0  # spent on looking
+SHOWN = 150
+RULES_KEY = "rcsync-name-rules"
+RULES_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One group and what the patterns say of it.
+
+    `by` is the pattern that decides, "" when none matches.
+
+    `verdict` is "yes", "no", "undecided" or "hidden" (Moodle hides the member list).
+    """
+
+    course: str
+    group: str
+    verdict: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatternPreview:
+    """`problem` says what is wrong with the pattern at hand; the rest is what the others say
+    then.
+    """
+
+    problem: str
+    hint: str
+    matched: int
+    total: int
+    rows: tuple[Judged, ...]
+    more: bool  # not every group was looked at, or not every one is listed
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    course: str
+    group: str
+    name: str
+    collides: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NamePreview:
+    examples: tuple[Named, ...]
+    collisions: tuple[Named, ...]
+    total: int
+    guessed: bool  # Rocket.Chat could not be asked for its rules
+
+
+def preview_patterns(text: str, kind: str, enabled: bool, replaces: int | None) -> PatternPreview:
+    """The saved patterns with this one in place of the row `replaces` (None: as a new one)."""
+    problem = hint = ""
+    try:
+        patterns.check(text)
+    except ConfigurationError as error:
+        problem, hint = local(error.message), local(error.hint)
+    rows = [
+        Pattern(row.pattern, row.kind == GroupRegexFilter.Kind.EXCLUDE)
+        for row in GroupRegexFilter.objects.filter(enabled=True).exclude(pk=replaces or 0)
+    ]
+    if enabled and not problem:
+        rows.append(Pattern(text, kind == GroupRegexFilter.Kind.EXCLUDE))
+    judged, more = _judge(rows)
+    yes = sum(row.verdict == "yes" for row in judged)
+    return PatternPreview(
+        problem, hint, yes, len(judged), tuple(_both_kinds(judged)), more or len(judged) > SHOWN
+    )
+
+
+def _judge(rows: Sequence[Pattern]) -> tuple[list[Judged], bool]:
+    groups, more = moodle_search.groups_of_integrated(GROUPS)
+    until = time.monotonic() + SECONDS
+    judged: list[Judged] = []
+    for group, course in groups:
+        if time.monotonic() > until:
+            return judged, True
+        judged.append(Judged(course.shortname, group.name, *_verdict(group, rows)))
+    return judged, more
+
+
+def _verdict(group: Group, rows: Sequence[Pattern]) -> tuple[str, str]:
+    try:
+        decision = patterns.decide(group.name, rows)
+    except PatternTimeout:
+        return "undecided", ""
+    if decision.chosen and group.visibility >= MEMBERS_HIDDEN_FROM:
+        return "hidden", decision.by.text if decision.by else ""
+    return ("yes" if decision.chosen else "no"), decision.by.text if decision.by else ""
+
+
+def _both_kinds(judged: Sequence[Judged]) -> list[Judged]:
+    """Those that get a channel first; a list short enough to look at, with room for the others
+    too.
+    """
+    yes = [row for row in judged if row.verdict == "yes"]
+    others = [row for row in judged if row.verdict != "yes"]
+    room = max(SHOWN // 2, SHOWN - len(others))
+    return yes[:room] + others[: SHOWN - min(room, len(yes))]
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def preview_names(template: str) -> NamePreview:
+    """What the groups that the saved patterns choose would be called."""
+    groups, _more = moodle_search.groups_of_integrated(GROUPS)
+    chosen_by = [
+        Pattern(row.pattern, row.kind == GroupRegexFilter.Kind.EXCLUDE)
+        for row in GroupRegexFilter.objects.filter(enabled=True)
+    ]
+    chosen = [pair for pair in groups if _verdict(pair[0], chosen_by)[0] == "yes"] or groups
+    rules, guessed = _rules()
+    by_name: dict[str, list[tuple[Group, Course, str]]] = defaultdict(list)
+    for group, course in chosen:
+        name = names.channel_name(names.render(template, course, group), rules)
+        by_name[name.casefold()].append((group, course, name))
+    collisions = [row for rows in by_name.values() if len(rows) > 1 for row in _numbered(rows)]
+    alone = [row for rows in by_name.values() if len(rows) == 1 for row in _numbered(rows)]
+    return NamePreview(
+        tuple(_spread([*alone, *collisions], 5)), tuple(collisions[:SHOWN]), len(chosen), guessed
+    )
+
+
+def _numbered(rows: Sequence[tuple[Group, Course, str]]) -> list[Named]:
+    """The first one keeps the name, the others get the id of their group behind it."""
+    used: set[str] = set()
+
+    def is_free(name: str) -> bool:
+        return name.casefold() not in used and not used.add(name.casefold())  # type: ignore[func-returns-value]
+
+    return [
+        Named(
+            course.shortname,
+            group.name,
+            names.unique(name, "group", group.group_id, is_free, names.MAX_CHANNEL_NAME),
+            len(rows) > 1,
+        )
+        for group, course, name in rows
+    ]
+
+
+def _spread(rows: list[Named], number: int) -> list[Named]:
+    """A few rows from all over the list, because neighbours look alike."""
+    step = max(1, len(rows) // number)
+    return rows[::step][:number]
+
+
+def _rules() -> tuple[NameRules, bool]:
+    rules = cache.get(RULES_KEY)
+    if isinstance(rules, NameRules):
+        return rules, False
+    try:
+        with connect(rocketchat_connection()) as remote:
+            rules = remote.name_rules()
+    except (SyncError, ImproperlyConfigured):  # the latter: a secret that cannot be read
+        return NameRules(), True
+    cache.set(RULES_KEY, rules, RULES_SECONDS)
+    return rules, False

@@ -1,0 +1,208 @@
+"""Runs and their operations, as the pages show them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from integration.domain.operations import LABELS
+from integration.models import IntegratedCourse, SyncOperation, SyncRun
+
+PER_PAGE = 100
+MOST_COURSES = 200
+UNFINISHED = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
+STALE_AFTER = timedelta(minutes=5)  # without a sign of life, a run is taken for interrupted
+
+TAKING_AWAY = ("remove_member", "unset_room_role", "archive", "deactivate")
+GIVING = (
+    "create_account",
+    "create_channel",
+    "add_members",
+    "activate",
+    "unarchive",
+    "set_room_role",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. `eta` and `rate` (operations a second) are None until there is something
+    to go by.
+    """
+
+    status: str
+    label: str
+    running: bool
+    stale: bool
+    cancelling: bool
+    done: int
+    total: int
+    failed: int
+    seconds: int
+    rate: float | None
+    eta: int | None
+
+    @property
+    def phase(self) -> str:
+        """What the run is busy with."""
+        if self.status == SyncRun.Status.QUEUED:
+            return gettext("Waiting for a worker")
+        if self.total:
+            return gettext("Carrying out the plan")
+        return gettext("Reading Moodle and Rocket.Chat, making the plan")
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.done // self.total if self.total else 0
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """One kind of operation in a run: how many were planned, done and failed."""
+
+    kind: str
+    planned: int
+    done: int
+    failed: int
+    takes_away: bool
+
+
+def progress(run: SyncRun) -> Progress:
+    """One query, whatever the size of the run."""
+    running = run.status in UNFINISHED
+    total = sum(run.planned.values())
+    seconds = int(((run.finished_at or timezone.now()) - run.started_at).total_seconds())
+    failed = run.failed_count
+    if running and run.done_count:
+        failed = SyncOperation.objects.filter(run=run, status=SyncOperation.Status.FAILED).count()
+    rate = run.done_count / seconds if running and run.done_count and seconds else None
+    return Progress(
+        status=run.status,
+        label=str(run.get_status_display()),
+        running=running,
+        stale=run.status == SyncRun.Status.RUNNING and timezone.now() - run.alive_at > STALE_AFTER,
+        cancelling=running and run.cancel_requested,
+        done=run.done_count,
+        total=total,
+        failed=failed,
+        seconds=seconds,
+        rate=rate,
+        eta=int((total - run.done_count) / rate) if rate else None,
+    )
+
+
+def by_kind(run: SyncRun) -> list[KindCount]:
+    """Planned against done, kind by kind, in the order in which they are carried out."""
+    failed = dict(
+        SyncOperation.objects.filter(run=run, status=SyncOperation.Status.FAILED)
+        .order_by()
+        .values_list("kind")
+        .annotate(number=Count("pk"))
+    )
+    return [
+        KindCount(
+            kind,
+            run.planned.get(kind, 0),
+            run.applied.get(kind, 0),
+            failed.get(kind, 0),
+            kind in TAKING_AWAY,
+        )
+        for kind in LABELS
+        if run.planned.get(kind) or run.applied.get(kind)
+    ]
+
+
+def operations(
+    run: SyncRun, *, kind: str = "", status: str = "", course: str = "", search: str = ""
+) -> QuerySet[SyncOperation]:
+    """The operations of a run, narrowed by what a person chose; empty strings do not narrow."""
+    rows = SyncOperation.objects.filter(run=run).order_by("position")
+    if kind:
+        rows = rows.filter(kind=kind)
+    if status:
+        rows = rows.filter(status=status)
+    if course.isdecimal():
+        rows = rows.filter(moodle_course_id=int(course))
+    if search:
+        rows = rows.filter(
+            Q(description__icontains=search)
+            | Q(reason__icontains=search)
+            | Q(error__icontains=search)
+        )
+    return rows
+
+
+def page_of(rows: QuerySet[SyncOperation], number: str | None) -> Page[SyncOperation]:
+    return Paginator(rows, PER_PAGE).get_page(number)
+
+
+def courses_in(run: SyncRun) -> list[tuple[int, str]]:
+    """(Moodle course id, name) of every course that has operations in the run.
+
+    None of them when they are too many to choose from a list.
+    """
+    ids = (
+        SyncOperation.objects.filter(run=run, moodle_course_id__isnull=False)
+        .order_by()
+        .values_list("moodle_course_id", flat=True)
+        .distinct()
+    )
+    found = list(ids[: MOST_COURSES + 1])
+    if len(found) > MOST_COURSES:
+        return []
+    return sorted(course_names(found).items(), key=lambda item: item[1].casefold())
+
+
+def course_names(course_ids: Iterable[int | None]) -> dict[int, str]:
+    wanted = {number for number in course_ids if number is not None}
+    names = {
+        row.course_id: str(row) for row in IntegratedCourse.objects.filter(course_id__in=wanted)
+    }
+    return {number: names.get(number, str(number)) for number in wanted}
+
+
+def statuses_in(run: SyncRun) -> Mapping[str, int]:
+    return dict(
+        SyncOperation.objects.filter(run=run)
+        .order_by()
+        .values_list("status")
+        .annotate(number=Count("pk"))
+    )
+
+
+def open_ends(run: SyncRun) -> int:
+    """Operations that failed or were not tried: what a retry is about."""
+    done = (SyncOperation.Status.DONE, SyncOperation.Status.PLANNED, SyncOperation.Status.STARTED)
+    return SyncOperation.objects.filter(run=run).exclude(status__in=done).count()
+
+
+def parts(run: SyncRun) -> list[SyncRun]:
+    """The runs that a large one was cut into, so that several workers share it."""
+    return list(run.parts.order_by("pk")[:100])
+
+
+def request_cancel(run_id: int) -> bool:
+    """Ask the run to stop after what it is doing now. False when it has ended already."""
+    running = SyncRun.objects.filter(pk=run_id, status__in=UNFINISHED)
+    return bool(running.update(cancel_requested=True))
+
+
+def give_up(run_id: int) -> bool:
+    """Close the row of a run whose process died; what was under way is settled by the next run."""
+    dead = SyncRun.objects.filter(
+        pk=run_id, status=SyncRun.Status.RUNNING, alive_at__lt=timezone.now() - STALE_AFTER
+    )
+    return bool(dead.update(status=SyncRun.Status.INTERRUPTED, finished_at=timezone.now()))
+
+
+def latest_preview_choices(run: SyncRun) -> dict[str, Any]:
+    """The later run that applied this plan, if there is one."""
+    later = SyncRun.objects.filter(
+        pk__gt=run.pk, kind=SyncRun.Kind.APPLY, digest=run.digest, status=SyncRun.Status.DONE
+    )
+    return {"applied_by": later.order_by("pk").first() if run.digest else None}

@@ -1,0 +1,143 @@
+"""Why somebody is, or is not, in a channel: the whole chain from Moodle to the next operation.
+
+Reads what a run for this person or course would read, plans it, and writes nothing.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+from django.utils.translation import gettext
+
+from integration.domain.errors import SourceError, SyncError
+from integration.domain.policy import Policy
+from integration.domain.state import NameRules, Scope
+from integration.models import ChannelLink
+from integration.services.admin import moodle_search, why_steps
+from integration.services.admin.why_steps import Sentence, World
+from integration.services.ledger.managed import LookOnly
+from integration.services.ledger.policy import load_policy
+from integration.services.moodle.reader import MoodleReader
+from integration.services.rocketchat import connect
+from integration.services.runs.configured_connection import rocketchat_connection
+from integration.services.sync.desired import desire
+from integration.services.sync.ports import Remote
+from integration.services.sync.reconcile import compare, concerned
+from integration.translation import in_words
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One station of the chain with its sentences."""
+
+    title: str
+    sentences: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The answer: `verdict` first, then the chain. `members` is filled for a channel: (Moodle id,
+    name, why).
+    """
+
+    title: str
+    verdict: Sentence
+    steps: tuple[Step, ...]
+    courses: tuple[int, ...]
+    members: tuple[tuple[int, str, str], ...] = ()
+    problem: str = ""
+
+
+def why_person(user_id: int) -> Reason:
+    """SyncError where Moodle cannot be read or does not know the person."""
+    world = _look(Scope(users=frozenset({user_id})))
+    person = world.moodle.people.get(user_id)
+    if person is None:
+        raise SourceError(
+            gettext("Moodle has no person with the id %(id)s.") % {"id": user_id},
+            hint=gettext("Search by name, username or e-mail address."),
+        )
+    steps = [
+        Step(gettext("Moodle account"), (why_steps.account_sentence(person),)),
+        Step(
+            gettext("Enrolments in integrated courses"), tuple(why_steps.enrolments(world, user_id))
+        ),
+        Step(gettext("Roles"), tuple(why_steps.roles(world, user_id))),
+        Step(gettext("Groups and patterns"), tuple(why_steps.groups(world, user_id))),
+        Step(gettext("Rocket.Chat account"), tuple(why_steps.remote_account(world, user_id))),
+        Step(gettext("Channels now"), tuple(why_steps.channels_now(user_id))),
+        Step(gettext("Next sync"), tuple(why_steps.next_steps(world, user_id=user_id))),
+    ]
+    wanted = [c.name for c in world.desired.channels.values() if user_id in c.members]
+    courses = sorted({c.course_id for c in world.desired.channels.values() if user_id in c.members})
+    return Reason(
+        person.name, why_steps.verdict(wanted), tuple(steps), tuple(courses), problem=world.problem
+    )
+
+
+def why_channel(group_id: int) -> Reason:
+    """SyncError where Moodle cannot be read or there is neither such a group nor a channel for
+    it.
+    """
+    link = ChannelLink.objects.filter(moodle_group_id=group_id).first()
+    row = moodle_search.group_row(group_id)
+    if row is None and link is None:
+        raise SourceError(
+            gettext("Moodle has no group with the id %(id)s.") % {"id": group_id},
+            hint=gettext("Search by the name of the group."),
+        )
+    course_id = row[0] if row else link.moodle_course_id  # type: ignore[union-attr]
+    world = _look(Scope(courses=frozenset({course_id})))
+    group = world.moodle.groups.get(group_id)
+    steps = [
+        Step(gettext("Course"), (why_steps.course_sentence(world, course_id),)),
+        Step(gettext("Group and patterns"), (why_steps.pattern_sentence(world, group),)),
+        Step(gettext("Channel now"), tuple(why_steps.channel_now(world, link))),
+        Step(gettext("Next sync"), tuple(why_steps.next_steps(world, group_id=group_id))),
+    ]
+    wanted = world.desired.channels.get(group_id)
+    if wanted:
+        verdict = Sentence(
+            gettext("This group is to have the channel %(name)s with %(count)s people.")
+            % {"name": wanted.name, "count": len(wanted.members)},
+            "good",
+        )
+    else:
+        verdict = Sentence(gettext("This group is not to have a channel."), "warn")
+    title = group.name if group else (link.name if link else row[1] if row else str(group_id))
+    return Reason(
+        title,
+        verdict,
+        tuple(steps),
+        (course_id,),
+        tuple(why_steps.members(world, group)),
+        world.problem,
+    )
+
+
+# --- looking --------------------------------------------------------------------------------------
+
+
+def _look(scope: Scope) -> World:
+    """What a run of this scope would see and do; as far as that goes without Rocket.Chat."""
+    source = MoodleReader()
+    policy = load_policy(source.roles())
+    try:
+        with connect(rocketchat_connection()) as client:
+            seen = compare(scope, policy, source, cast(Remote, client), LookOnly())
+    except SourceError:
+        raise
+    except SyncError as error:
+        return _moodle_only(scope, policy, source, problem=in_words(error))
+    return World(
+        seen.moodle, policy, seen.managed, seen.desired, seen.remote, seen.plan, seen.waiting
+    )
+
+
+def _moodle_only(scope: Scope, policy: Policy, source: MoodleReader, problem: str) -> World:
+    records = LookOnly()
+    managed = records.managed(scope)
+    moodle = source.read(
+        scope, integrated=records.integrated(), linked_users=concerned(managed, scope)
+    )
+    desired = desire(moodle, policy, NameRules(), managed, scope)
+    return World(moodle, policy, managed, desired, problem=problem)

@@ -1,0 +1,314 @@
+"""The chain of "Why?" in words: one function for each of its stations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+
+from integration.domain.errors import PatternTimeout
+from integration.domain.operations import ROLES, Operation, describe, group_of, user_of
+from integration.domain.policy import Policy
+from integration.domain.state import (
+    Enrolment,
+    Group,
+    Managed,
+    MoodleState,
+    Person,
+    RemoteState,
+    RoomRole,
+)
+from integration.models import AccountLink, ChannelLink
+from integration.services.sync.desired import Desired, choose
+from integration.services.sync.eligibility import Standing, is_active, unusable_because
+from integration.services.sync.grace import Waiting
+from integration.services.sync.plan import Plan
+from integration.translation import in_words, local
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One link of the chain. `mood` is good, bad, warn or plain."""
+
+    text: str
+    mood: str = "plain"
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that one look gathered. `remote` and `plan` are None where Rocket.Chat did not
+    answer.
+    """
+
+    moodle: MoodleState
+    policy: Policy
+    managed: Managed
+    desired: Desired
+    remote: RemoteState | None = None
+    plan: Plan | None = None
+    waiting: tuple[Waiting, ...] = ()
+    problem: str = ""
+    standing: Standing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.standing = self.desired.standing
+
+
+def verdict(channels: Sequence[str]) -> Sentence:
+    if not channels:
+        return Sentence(gettext("Is to be in no channel."), "warn")
+    return Sentence(
+        gettext("Is to be in: %(channels)s.") % {"channels": ", ".join(sorted(channels))}, "good"
+    )
+
+
+def account_sentence(person: Person) -> Sentence:
+    reason = local(unusable_because(person))
+    values = {"username": person.username, "email": person.email or "—", "reason": reason}
+    if reason:
+        text = gettext("Username %(username)s, e-mail %(email)s. Does not count: %(reason)s.")
+        return Sentence(text % values, "bad")
+    return Sentence(
+        gettext("Username %(username)s, e-mail %(email)s. The account works.") % values, "good"
+    )
+
+
+def enrolments(world: World, user_id: int) -> list[Sentence]:
+    found = [
+        _enrolment(world, row)
+        for _course, rows in sorted(world.moodle.enrolments.items())
+        for row in rows.get(user_id, ())
+    ]
+    return found or [Sentence(gettext("Not enrolled in any integrated course."), "bad")]
+
+
+def _enrolment(world: World, row: Enrolment) -> Sentence:
+    course = world.moodle.courses.get(row.course_id)
+    values = {
+        "course": course.shortname if course else row.course_id,
+        "method": row.method,
+        "since": _day(row.timestart) or gettext("the beginning"),
+        "until": _day(row.timeend) or gettext("for ever"),
+    }
+    text = (
+        gettext("%(course)s: by the method %(method)s, from %(since)s, until %(until)s.") % values
+    )
+    if is_active(row, world.moodle.read_at):
+        return Sentence(" ".join((text, gettext("Active."))), "good")
+    if row.method_status:
+        because = gettext("The method is switched off in the course.")
+    elif row.status:
+        because = gettext("The enrolment is suspended.")
+    else:
+        because = gettext("Today is outside these dates.")
+    return Sentence(f"{text} {because}", "bad")
+
+
+def roles(world: World, user_id: int) -> list[Sentence]:
+    sentences = []
+    for course in world.moodle.courses.values():
+        held = {
+            role: context
+            for context in course.context_ids
+            for role in world.moodle.roles.get(context, {}).get(user_id, ())
+        }
+        for role, context in held.items():
+            values = {
+                "course": course.shortname,
+                "role": world.moodle.role_names.get(role, str(role)),
+                "where": _where(course.context_ids, context),
+                "room_role": local(ROLES[world.policy.roles.get(role, RoomRole.MEMBER)]),
+            }
+            if role in world.policy.roles:
+                text = gettext("%(course)s: %(role)s, %(where)s. Included, as %(room_role)s.")
+                sentences.append(Sentence(text % values, "good"))
+            else:
+                text = gettext("%(course)s: %(role)s, %(where)s. Not among the included roles.")
+                sentences.append(Sentence(text % values))
+    return sentences or [Sentence(gettext("Holds no role in any integrated course."), "bad")]
+
+
+def _where(contexts: Sequence[int], context: int) -> str:
+    if contexts and context == contexts[-1]:
+        return gettext("given in the course")
+    if contexts and context == contexts[0]:
+        return gettext("given for the whole site")
+    return gettext("given in a category above the course")
+
+
+def groups(world: World, user_id: int) -> list[Sentence]:
+    sentences = []
+    for group_id, users in sorted(world.moodle.group_members.items()):
+        group = world.moodle.groups[group_id]
+        if user_id not in users:
+            continue
+        sentences.append(pattern_sentence(world, group))
+        if (
+            group_id in world.desired.channels
+            and user_id not in world.desired.channels[group_id].members
+        ):
+            reason = local(world.standing.why_not_member(group_id, user_id))
+            text = gettext("Yet not a member of this channel: %(reason)s.") % {"reason": reason}
+            sentences.append(Sentence(text, "bad"))
+    return sentences or [Sentence(gettext("Member of no group in an integrated course."), "bad")]
+
+
+def pattern_sentence(world: World, group: Group | None) -> Sentence:
+    if group is None:
+        return Sentence(gettext("The group does not exist in Moodle any more."), "bad")
+    course = world.moodle.courses[group.course_id]
+    try:
+        chosen, reason = choose(group, world.policy)
+    except PatternTimeout as error:
+        return Sentence(in_words(error), "bad")
+    values = {"group": group.name, "course": course.shortname, "reason": local(reason)}
+    text = gettext("Group “%(group)s” of %(course)s: %(reason)s.") % values
+    return Sentence(text, "good" if chosen else "bad")
+
+
+def remote_account(world: World, user_id: int) -> list[Sentence]:
+    link = AccountLink.objects.filter(moodle_user_id=user_id).first()
+    if link is None:
+        return [Sentence(gettext("Not linked to a Rocket.Chat account yet."))]
+    made = gettext("made by rcsync") if link.created else gettext("existed before, adopted")
+    values = {"username": link.username, "made": made}
+    sentences = [Sentence(gettext("Linked to %(username)s (%(made)s).") % values, "good")]
+    if world.remote is not None:
+        account = world.remote.accounts.get(link.rocketchat_user_id)
+        if account is None:
+            sentences.append(
+                Sentence(gettext("Rocket.Chat does not have this account any more."), "bad")
+            )
+        elif not account.active:
+            sentences.append(Sentence(gettext("The account is deactivated in Rocket.Chat."), "bad"))
+    wanted = world.desired.accounts.get(user_id)
+    if wanted and wanted.active is not None:
+        text = (
+            gettext("Is to be active: %(reason)s.")
+            if wanted.active
+            else gettext("Is not to be active: %(reason)s.")
+        )
+        sentences.append(
+            Sentence(text % {"reason": local(wanted.reason)}, "good" if wanted.active else "bad")
+        )
+    return sentences
+
+
+def channels_now(user_id: int) -> list[Sentence]:
+    link = AccountLink.objects.filter(moodle_user_id=user_id).first()
+    if link is None:
+        return [Sentence(gettext("In no channel that rcsync knows."))]
+    rows = link.memberships.select_related("channel").order_by("channel__name")
+    found = [
+        Sentence(
+            (
+                gettext("%(channel)s, put there by rcsync.")
+                if row.ours
+                else gettext("%(channel)s, added by hand: rcsync never removes them there.")
+            )
+            % {"channel": row.channel.name}
+        )
+        for row in rows
+    ]
+    return found or [Sentence(gettext("In no channel that rcsync knows."))]
+
+
+def channel_now(world: World, link: ChannelLink | None) -> list[Sentence]:
+    if link is None:
+        return [Sentence(gettext("There is no channel yet."))]
+    count = link.memberships.count()
+    sentences = [
+        Sentence(
+            gettext("%(name)s, with %(count)s people whom rcsync knows.")
+            % {"name": link.name, "count": count}
+        )
+    ]
+    if link.ended:
+        sentences.append(Sentence(str(link.get_ended_display()), "bad"))
+    if world.remote is not None and link.room_id not in world.remote.channels:
+        sentences.append(Sentence(gettext("Rocket.Chat does not have this room any more."), "bad"))
+    return sentences
+
+
+def course_sentence(world: World, course_id: int) -> Sentence:
+    course = world.moodle.courses.get(course_id)
+    if course_id not in world.moodle.integrated:
+        return Sentence(gettext("The course is not among the integrated ones."), "bad")
+    if course is None:
+        return Sentence(gettext("The course does not exist in Moodle any more."), "bad")
+    values = {"fullname": course.fullname, "shortname": course.shortname}
+    text = gettext("%(fullname)s (%(shortname)s) is integrated.") % values
+    if course.visible:
+        return Sentence(text, "good")
+    hidden = gettext("It is hidden in Moodle.")
+    return Sentence(f"{text} {hidden}")
+
+
+def members(world: World, group: Group | None) -> list[tuple[int, str, str]]:
+    if group is None:
+        return []
+    wanted = world.desired.channels.get(group.group_id)
+    rows = []
+    for user_id in world.moodle.group_members.get(group.group_id, ()):
+        person = world.moodle.people.get(user_id)
+        inside = wanted is not None and user_id in wanted.members
+        why = (
+            world.standing.why_member(group, user_id)
+            if inside
+            else world.standing.why_not_member(group.group_id, user_id)
+        )
+        sign = "✓" if inside else "✗"
+        rows.append((user_id, person.name if person else str(user_id), f"{sign} {local(why)}"))
+    return sorted(rows, key=lambda row: row[1].casefold())
+
+
+def next_steps(
+    world: World, *, user_id: int | None = None, group_id: int | None = None
+) -> list[Sentence]:
+    if world.plan is None:
+        return [
+            Sentence(gettext("Cannot be said: %(problem)s") % {"problem": world.problem}, "bad")
+        ]
+    found = [
+        Sentence(f"{local(describe(o))} ({local(o.reason)})")
+        for o in world.plan.operations
+        if _is_about(o, user_id, group_id)
+    ]
+    found += [_waits(one) for one in world.waiting if _is_about(one.operation, user_id, group_id)]
+    found += [
+        Sentence(f"{local(c.moodle_side)}: {local(c.rocketchat_side)}. {local(c.advice)}", "bad")
+        for c in world.plan.conflicts
+        if (user_id is not None and c.user_id == user_id)
+        or (group_id is not None and c.group_id == group_id)
+    ]
+    if user_id is not None:
+        found += [Sentence(f"{local(s.subject)}: {local(s.reason)}") for s in world.plan.skips]
+    return found or [Sentence(gettext("Nothing to do: as it should be."), "good")]
+
+
+def _is_about(operation: Operation, user_id: int | None, group_id: int | None) -> bool:
+    if group_id is not None:
+        return group_of(operation) == group_id
+    return user_id is not None and (user_of(operation) == user_id or _joins(operation, user_id))
+
+
+def _waits(one: Waiting) -> Sentence:
+    """What is done when its days of grace are over."""
+    values = {
+        "what": local(describe(one.operation)),
+        "reason": local(one.operation.reason),
+        "day": _day(one.due),
+    }
+    return Sentence(gettext("On %(day)s: %(what)s (%(reason)s).") % values, "warn")
+
+
+def _joins(operation: object, user_id: int) -> bool:
+    return any(joiner.user_id == user_id for joiner in getattr(operation, "joiners", ()))
+
+
+def _day(seconds: int) -> str:
+    if not seconds:
+        return ""
+    return date_format(timezone.localtime(datetime.fromtimestamp(seconds, UTC)), "DATE_FORMAT")

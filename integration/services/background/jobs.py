@@ -1,0 +1,55 @@
+"""What the schedules start: the full pass, the audit, and the pruning of old history."""
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from integration.models import IntegratedCourse, IntegrationSettings, SyncRun
+from integration.services.background import parts
+from integration.services.ledger import audit_trail
+from integration.services.runs.runner import Order
+
+BATCH = 50
+OPEN = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
+KEPT = (*OPEN, SyncRun.Status.QUARANTINED)  # something still waits there
+
+
+def full_pass(*, audit: bool = False) -> SyncRun | None:
+    """Queue a look at every course with background sync, and at those that are pending.
+
+    None when there is no such course, or an earlier pass is not done yet: it does what is left.
+    """
+    wanted = Q(background_sync=True) | Q(pending_sync=True)
+    courses = set(IntegratedCourse.objects.filter(wanted).values_list("course_id", flat=True))
+    if not courses or _unfinished():
+        return None
+    whole = len(courses) == IntegratedCourse.objects.count()
+    order = Order(SyncRun.Kind.APPLY, SyncRun.Trigger.SCHEDULE, audit=audit)
+    return parts.start(order, courses, whole=whole)
+
+
+def _unfinished() -> bool:
+    return SyncRun.objects.filter(
+        trigger=SyncRun.Trigger.SCHEDULE, status__in=OPEN, parent=None
+    ).exists()
+
+
+def prune() -> int:
+    """Delete runs older than the settings say, with their operations. The last good one stays.
+
+    The audit trail has a retention of its own.
+    """
+    audit_trail.prune()
+    days = IntegrationSettings.load().history_days
+    if days is None:
+        return 0
+    old = SyncRun.objects.filter(
+        parent=None, finished_at__lt=timezone.now() - timedelta(days=days)
+    ).exclude(status__in=KEPT)
+    good = SyncRun.objects.filter(kind=SyncRun.Kind.APPLY, status=SyncRun.Status.DONE)
+    last_good = good.order_by("-finished_at").values_list("pk", flat=True).first()
+    keys = [key for key in old.order_by("pk").values_list("pk", flat=True) if key != last_good]
+    for start in range(0, len(keys), BATCH):
+        SyncRun.objects.filter(pk__in=keys[start : start + BATCH]).delete()
+    return len(keys)

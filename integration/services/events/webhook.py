@@ -1,0 +1,96 @@
+"""The second door: a site that can push says where to look again. Nothing else is believed.
+
+A call is signed: X-Rcsync-Signature is the hex HMAC-SHA256, by the shared secret, of the value of
+X-Rcsync-Timestamp (unix seconds), a dot, and the body. The body is {"courses": [3], "users": [7]}.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from integration.models import PushedEvent, SyncRun
+from integration.services.background import queue
+from integration.services.events.hints import Hint
+from integration.services.events.scopes import event_courses, scopes_of
+from integration.services.moodle.connection import read_whole
+from integration.services.runs.runner import Order
+
+WINDOW_SECONDS = 300
+MOST_BYTES = 16 * 1024
+MOST_PER_MINUTE = 60
+MOST_IDS = 500
+
+
+class Refused(Exception):
+    """Not let in. `status` is the HTTP status."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    text = timestamp.encode("utf-8", "replace") + b"." + body
+    return hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
+
+
+def accept(secret: str, timestamp: str, given: str, body: bytes) -> list[SyncRun]:
+    """The runs that look again, or Refused. Courses without event sync are passed over silently."""
+    if len(body) > MOST_BYTES:
+        raise Refused(413, "too large")
+    if not hmac.compare_digest(signature(secret, timestamp, body).encode(), given.encode()):
+        raise Refused(403, "the signature is wrong")
+    if not _is_fresh(timestamp):
+        raise Refused(403, "the timestamp is too far from now")
+    hints = _hints(body)
+    _remember(given)
+    courses = event_courses()
+    scopes = read_whole(lambda: scopes_of(hints, courses))
+    return [
+        queue.enqueue(Order(SyncRun.Kind.APPLY, SyncRun.Trigger.EVENT, scope)) for scope in scopes
+    ]
+
+
+def _is_fresh(timestamp: str) -> bool:
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 13):
+        return False
+    return abs(timezone.now().timestamp() - int(timestamp)) <= WINDOW_SECONDS
+
+
+def _remember(given: str) -> None:
+    minute = timezone.now() - timedelta(minutes=1)
+    if PushedEvent.objects.filter(received_at__gte=minute).count() >= MOST_PER_MINUTE:
+        raise Refused(429, "too many calls")
+    try:
+        with transaction.atomic():
+            PushedEvent.objects.create(signature=given)
+    except IntegrityError:
+        raise Refused(409, "this call was made before") from None
+
+
+def _hints(body: bytes) -> set[Hint]:
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):  # brackets in brackets in brackets
+        raise Refused(400, "not JSON") from None
+    if not isinstance(told, dict) or not told.keys() <= {"courses", "users"}:
+        raise Refused(400, "not an object with courses and users")
+    courses, users = (_ids(told.get(key, [])) for key in ("courses", "users"))
+    return {Hint(course_id=number) for number in courses} | {
+        Hint(user_id=number) for number in users
+    }
+
+
+def _ids(values: object) -> Iterable[int]:
+    if not isinstance(values, list) or len(values) > MOST_IDS:
+        raise Refused(400, "not a short list of numbers")
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**62:
+            raise Refused(400, "not a short list of numbers")
+    return values

@@ -1,0 +1,61 @@
+"""What a run did, for turning it back; and what that needs of our tables."""
+
+from collections.abc import Collection
+
+from integration.domain.errors import ConfigurationError
+from integration.domain.messages import said
+from integration.domain.state import Scope
+from integration.models import IntegratedCourse, SyncOperation, SyncRun
+from integration.services.sync.undo import Deed
+
+
+def deeds_of(run_id: int, chosen: Collection[int] | None = None) -> list[Deed]:
+    """The operations of the run that were done, the last one first; `chosen` are positions."""
+    done = SyncOperation.objects.filter(run_id=run_id, status=SyncOperation.Status.DONE)
+    if chosen is not None:
+        done = done.filter(position__in=chosen)
+    return [
+        Deed(row.kind, row.moodle_group_id, row.moodle_user_id, row.description, row.details)
+        for row in done.order_by("-position").iterator(2000)
+    ]
+
+
+def scope_of_deeds(run: SyncRun, chosen: Collection[int] | None = None) -> Scope:
+    """The courses that the run changed something in; all where it changed accounts only.
+
+    `chosen` are positions of the operations that are meant, None = all.
+    """
+    done = SyncOperation.objects.filter(run=run, status=SyncOperation.Status.DONE)
+    if chosen is not None:
+        done = done.filter(position__in=chosen)
+    touched = (
+        done.exclude(moodle_course_id=None)
+        .order_by()
+        .values_list("moodle_course_id", flat=True)
+        .distinct()
+    )
+    courses = frozenset(course for course in touched if course is not None)
+    return Scope(courses=courses or None)
+
+
+def check_undoable(run: SyncRun) -> None:
+    if run.kind not in (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO):
+        raise ConfigurationError(
+            said("Run {run} wrote nothing, so there is nothing to undo.", run=run.pk)
+        )
+    if run.status in (SyncRun.Status.RUNNING, SyncRun.Status.QUEUED):
+        raise ConfigurationError(
+            said("Run {run} is not over yet.", run=run.pk), hint=said("Wait, or cancel it first.")
+        )
+
+
+def pause_courses(scope: Scope) -> list[IntegratedCourse]:
+    """Take the courses out of the automatic sync, which would do again what is turned back."""
+    rows = IntegratedCourse.objects.all()
+    if scope.courses is not None:
+        rows = rows.filter(course_id__in=scope.courses)
+    paused = [row for row in rows if row.background_sync or row.event_sync]
+    for row in paused:
+        row.background_sync = row.event_sync = False
+        row.save(update_fields=["background_sync", "event_sync"])
+    return paused

@@ -1,0 +1,166 @@
+"""Changes of settings, patterns, roles, courses, limits and people with access go into the audit
+trail.
+
+Every way of writing is watched: save, delete, and the queryset's update, bulk_create and
+bulk_update. Secrets appear as set or not set, never as what they are.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import models
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+
+from integration.fields import SecretField
+
+WATCHED: dict[str, tuple[str, ...]] = {  # model -> what is not the administrator's decision
+    "integration.IntegrationSettings": ("id", "server_facts"),
+    "integration.GroupRegexFilter": ("id",),
+    "integration.IncludedRole": ("id",),
+    "integration.RemovalLimit": ("id",),
+    "integration.IntegratedCourse": (
+        "id",
+        "shortname",
+        "fullname",
+        "status",
+        "last_run",
+        "last_success",
+        "last_size",
+        "pending_sync",
+        "lease_owner",
+        "lease_expires",
+        "lease_token",
+    ),
+}
+USER_FIELDS = ("username", "email", "is_active", "is_staff", "is_superuser")
+HIDDEN = "(set)"
+
+
+def start() -> None:
+    """Listen. Called once, when the apps are ready."""
+    from django.apps import apps
+
+    for label in WATCHED:
+        _watch(apps.get_model(label))
+    user = get_user_model()
+    _watch(user)
+    for relation in (user.groups.through, user.user_permissions.through):
+        m2m_changed.connect(_rights_changed, sender=relation, dispatch_uid=f"audit-{relation}")
+
+
+def _watch(model: type[models.Model]) -> None:
+    uid = f"audit-{model._meta.label}"
+    pre_save.connect(_remember, sender=model, dispatch_uid=uid)
+    post_save.connect(_saved, sender=model, dispatch_uid=uid)
+    post_delete.connect(_deleted, sender=model, dispatch_uid=uid)
+
+
+def facts(row: models.Model) -> dict[str, Any]:
+    """What the administrator decided in this row, as it may be shown."""
+    return {
+        field.name: _shown(field, field.value_from_object(row))
+        for field in row._meta.concrete_fields
+        if is_watched(type(row), field.name)
+    }
+
+
+def is_watched(model: type[models.Model], field: str) -> bool:
+    left_out = WATCHED.get(model._meta.label)
+    return field in USER_FIELDS if left_out is None else field not in left_out
+
+
+def _shown(field: Any, value: Any) -> Any:
+    if isinstance(field, SecretField):
+        return HIDDEN if value else ""
+    return value if isinstance(value, bool | int | str | float | None) else str(value)
+
+
+def _remember(instance: models.Model, **_: Any) -> None:
+    rows = type(instance)._base_manager.filter(pk=instance.pk)
+    before = rows.first() if instance.pk else None
+    vars(instance)["_audit_before"] = before
+
+
+def _saved(instance: models.Model, raw: bool, **_: Any) -> None:
+    before = vars(instance).pop("_audit_before", None)
+    if raw:
+        return
+    if before is None:
+        note("create", instance, {}, facts(instance))
+        return
+    old, new = facts(before), facts(instance)
+    changed = [name for name in new if old[name] != new[name]]
+    changed += _changed_secrets(before, instance)
+    if changed:
+        note(
+            "change",
+            instance,
+            {name: old[name] for name in changed},
+            {name: _after(old, new, name) for name in changed},
+        )
+
+
+def _changed_secrets(before: models.Model, after: models.Model) -> list[str]:
+    """Both set, and not the same: told, without telling either."""
+    return [
+        field.name
+        for field in after._meta.concrete_fields
+        if isinstance(field, SecretField)
+        and getattr(before, field.name)
+        and getattr(after, field.name)
+        and getattr(before, field.name) != getattr(after, field.name)
+    ]
+
+
+def _after(old: dict[str, Any], new: dict[str, Any], name: str) -> Any:
+    return "(changed)" if old[name] == new[name] == HIDDEN else new[name]
+
+
+def _deleted(instance: models.Model, **_: Any) -> None:
+    note("delete", instance, facts(instance), {})
+
+
+def _rights_changed(
+    sender: Any, instance: models.Model, action: str, pk_set: Iterable[int] | None, **_: Any
+) -> None:
+    if action in ("post_add", "post_remove", "post_clear") and isinstance(
+        instance, get_user_model()
+    ):
+        kind = "groups" if "groups" in sender._meta.model_name else "permissions"
+        note("change", instance, {}, {f"{kind} {action[5:]}": sorted(pk_set or ())})
+
+
+def note(verb: str, row: models.Model, before: dict[str, Any], after: dict[str, Any]) -> None:
+    from integration.services.ledger import audit_trail
+
+    name = f"{row._meta.verbose_name} {row}"
+    audit_trail.record(f"{verb}_{row._meta.model_name}"[:40], name, before=before, after=after)
+
+
+class WatchedQuerySet(models.QuerySet[Any]):
+    """Tells the audit trail of changes that save no single row; bulk_update goes through update."""
+
+    def update(self, **kwargs: Any) -> int:
+        watched = {name for name in kwargs if is_watched(self.model, name)}
+        rows: list[Any] = list(self.all()) if watched else []
+        changed = super().update(**kwargs)
+        self._tell(rows)
+        return changed
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        made = super().bulk_create(objs, *args, **kwargs)
+        for row in made:
+            note("create", row, {}, facts(row))
+        return made
+
+    def _tell(self, rows: Iterable[models.Model]) -> None:
+        """What became of `rows`, which are as they were before."""
+        now = self.model._base_manager.in_bulk([row.pk for row in rows])
+        for before in rows:
+            after = now.get(before.pk)
+            if after is not None:
+                vars(after)["_audit_before"] = before
+                _saved(after, raw=False)

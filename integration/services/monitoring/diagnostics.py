@@ -1,0 +1,78 @@
+"""The doctor: every check of Moodle, of Rocket.Chat and of our own tables, for the command and the
+admin.
+"""
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import DatabaseError
+
+from integration.domain.errors import SyncError
+from integration.domain.messages import said
+from integration.domain.state import Check, CheckStatus
+from integration.models import IntegratedCourse, IntegrationSettings
+from integration.services.ledger.policy import lacks, load_policy
+from integration.services.moodle.doctor import check_moodle
+from integration.services.moodle.reader import MoodleReader
+from integration.services.rocketchat import RocketChat, check_rocketchat
+from integration.services.runs.configured_connection import rocketchat_connection
+
+
+def check_everything() -> list[Check]:
+    """Never raises: what cannot be looked at is a failed check."""
+    own = check_own_tables()
+    if any(check.status is CheckStatus.FAILED for check in own):
+        return own
+    return [*own, *check_moodle(), *check_chat(), *check_choices()]
+
+
+def check_own_tables() -> list[Check]:
+    """Our own database answers, and its tables are those of this version."""
+    name = said("rcsync's tables")
+    try:
+        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        return [
+            Check(
+                name,
+                CheckStatus.FAILED,
+                said("rcsync's own database does not answer: {error}", error=str(error)),
+                said("Check DATABASE_URL and that the database server runs."),
+            )
+        ]
+    if missing:
+        found = said("{count} changes of the tables are missing", count=len(missing))
+        return [Check(name, CheckStatus.FAILED, found, said("Run ./rcsync migrate"))]
+    return [Check(name, CheckStatus.OK, said("up to date")), _secrets()]
+
+
+def check_chat() -> list[Check]:
+    """Rocket.Chat, with the connection that the settings name."""
+    try:
+        with RocketChat(rocketchat_connection()) as client:
+            return check_rocketchat(client)
+    except SyncError as error:
+        return [Check("Rocket.Chat", CheckStatus.FAILED, error.message, error.hint)]
+
+
+def check_choices() -> list[Check]:
+    """What the administrator has to choose before anything can be synced."""
+    name = said("Choices")
+    try:
+        missing = lacks(load_policy(MoodleReader().roles()))
+    except SyncError as error:
+        return [Check(name, CheckStatus.FAILED, error.message, error.hint)]
+    if not IntegratedCourse.objects.exists():
+        found, fix = said("No course is integrated."), said("Add one under Integrated courses.")
+        missing.append((found, fix))
+    if not missing:
+        return [Check(name, CheckStatus.OK, said("patterns, roles and courses are chosen"))]
+    return [Check(name, CheckStatus.WARNING, found, fix) for found, fix in missing]
+
+
+def _secrets() -> Check:
+    try:
+        IntegrationSettings.load()
+    except Exception as error:  # noqa: BLE001  # whatever it is, the administrator has to see it
+        return Check(said("Stored secrets"), CheckStatus.FAILED, str(error))
+    return Check(said("Stored secrets"), CheckStatus.OK, said("readable"))

@@ -1,0 +1,186 @@
+"""How rcsync is doing, in one value: for `status`, the health pages and the notifications."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import Error, connection
+from django.db.models import Count, Max, Min
+from django.utils import timezone
+
+from integration.domain.errors import SyncError
+from integration.models import (
+    AccountLink,
+    ChannelLink,
+    Conflict,
+    EventCursor,
+    IntegratedCourse,
+    IntegrationSettings,
+    SyncRun,
+)
+from integration.services.ledger import heartbeat
+from integration.services.moodle.reader import MoodleReader
+from integration.services.rocketchat import connect
+from integration.services.runs.configured_connection import rocketchat_connection
+
+KEPT_SECONDS = (
+    15.0  # a health page that is asked every second does not ask the servers every second
+)
+BEAT_LIMIT = heartbeat.FRESH.total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that has to work. `problem` is for administrators only; "" = it works."""
+
+    name: str
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.problem
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """From our own tables. Ages are seconds, None = never."""
+
+    clusters: tuple[str, ...] = ()
+    heartbeat_age: float | None = None
+    last_good_age: float | None = None
+    queued: int = 0
+    running: int = 0
+    oldest_queued_age: float | None = None
+    courses: int = 0
+    courses_failing: int = 0
+    courses_pending: int = 0
+    channels: int = 0
+    accounts: int = 0
+    conflicts: int = 0
+    runs: dict[str, int] = field(default_factory=dict)  # by status, in what the history keeps
+    event_age: float | None = None  # since the last look at Moodle's events
+    event_problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    parts: tuple[Part, ...]
+    numbers: Numbers
+    warnings: tuple[str, ...]
+
+    @property
+    def ready(self) -> bool:
+        return all(part.ok for part in self.parts)
+
+
+def condition() -> Condition:
+    """Never raises: what cannot be asked is a part that does not work."""
+    database = _database()
+    if not database.ok:
+        return Condition((database,), Numbers(), ())
+    found = numbers()
+    worker = Part("worker", _worker_problem(found))
+    parts = (database, _kept("moodle", _moodle), _kept("rocketchat", _rocketchat), worker)
+    return Condition(parts, found, tuple(_warnings(found)))
+
+
+def numbers() -> Numbers:
+    """A handful of small queries."""
+    now = timezone.now()
+    runs = dict(SyncRun.objects.order_by().values_list("status").annotate(number=Count("pk")))
+    waiting = SyncRun.objects.filter(status=SyncRun.Status.QUEUED)
+    courses = IntegratedCourse.objects.all()
+    cursor = EventCursor.objects.filter(pk=1).first()
+    return Numbers(
+        clusters=tuple(heartbeat.live_clusters()),
+        heartbeat_age=heartbeat.age(),
+        last_good_age=_age(now, last_good()),
+        queued=runs.get(SyncRun.Status.QUEUED, 0),
+        running=runs.get(SyncRun.Status.RUNNING, 0),
+        oldest_queued_age=_age(now, waiting.aggregate(oldest=Min("started_at"))["oldest"]),
+        courses=courses.count(),
+        courses_failing=courses.filter(status=IntegratedCourse.Status.FAILING).count(),
+        courses_pending=courses.filter(pending_sync=True).count(),
+        channels=ChannelLink.objects.count(),
+        accounts=AccountLink.objects.count(),
+        conflicts=Conflict.objects.filter(status=Conflict.Status.OPEN).count(),
+        runs=runs,
+        event_age=_age(now, cursor.polled_at if cursor else None),
+        event_problem=cursor.problem if cursor else "",
+    )
+
+
+def last_good() -> datetime | None:
+    """When something last went entirely well. Event runs that found nothing to do leave no row."""
+    good = SyncRun.objects.filter(kind=SyncRun.Kind.APPLY, status=SyncRun.Status.DONE)
+    run = good.aggregate(last=Max("finished_at"))["last"]
+    course = IntegratedCourse.objects.aggregate(last=Max("last_success"))["last"]
+    return max((moment for moment in (run, course) if moment), default=None)
+
+
+def _age(now: datetime, moment: datetime | None) -> float | None:
+    return None if moment is None else max(0.0, (now - moment).total_seconds())
+
+
+def _database() -> Part:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as error:
+        return Part("database", str(error) or type(error).__name__)
+    return Part("database")
+
+
+def _moodle() -> str:
+    try:
+        MoodleReader().roles()
+    except SyncError as error:
+        return str(error)
+    return ""
+
+
+def _rocketchat() -> str:
+    """Reachable, and an API. Whether it lets us in, the runs tell."""
+    try:
+        with connect(rocketchat_connection()) as remote:
+            remote.client.get("/api/info")
+    except SyncError as error:
+        return str(error)
+    return ""
+
+
+_answers: dict[str, tuple[float, str]] = {}
+
+
+def _kept(name: str, ask: Callable[[], str]) -> Part:
+    known = _answers.get(name)
+    if known is None or time.monotonic() - known[0] > KEPT_SECONDS:
+        known = _answers[name] = (time.monotonic(), ask())
+    return Part(name, known[1])
+
+
+def forget() -> None:
+    """Ask the servers again."""
+    _answers.clear()
+
+
+def _worker_problem(found: Numbers) -> str:
+    if found.clusters:
+        return ""
+    if found.heartbeat_age is None:
+        return "No worker has shown a sign of life. Start one: ./rcsync worker"
+    return f"The last sign of life of a worker is {found.heartbeat_age:.0f} seconds old."
+
+
+def _warnings(found: Numbers) -> list[str]:
+    warnings = []
+    hours = IntegrationSettings.load().notify_after_hours
+    limit = timedelta(hours=hours).total_seconds() if hours else None
+    if limit is not None and (found.last_good_age or 0) > limit:
+        warnings.append(f"Nothing has gone entirely well for more than {hours} hours.")
+    if found.event_problem:
+        warnings.append(f"Events: {found.event_problem}")
+    if found.courses_failing:
+        warnings.append(f"{found.courses_failing} courses are failing.")
+    return warnings

@@ -1,0 +1,215 @@
+"""Is Moodle as rcsync needs it? One line per question, each with its repair."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
+
+from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from integration.domain.errors import SyncError
+from integration.domain.messages import said
+from integration.domain.state import Check, CheckStatus
+from integration.services.moodle import server
+from integration.services.moodle.connection import open_connection
+from integration.services.moodle.errors import explain, grant
+from moodle.models import (
+    TABLES,
+    Config,
+    Course,
+    Group,
+    GroupMember,
+    LogEntry,
+    PluginConfig,
+    User,
+    table,
+)
+from moodle.router import MOODLE
+
+OLDEST = 2023042400  # Moodle 4.2, the first with mdl_groups.visibility
+CLOCK_SECONDS = 120
+
+
+class Finding(NamedTuple):
+    """The answer to one question."""
+
+    status: CheckStatus
+    found: str
+    fix: str = ""
+
+
+Question = Callable[[BaseDatabaseWrapper], Finding]
+
+
+def check_moodle(clock: Callable[[], float] = time.time, alias: str = MOODLE) -> list[Check]:
+    """Every check, in the order in which things have to be put right. Never raises SyncError."""
+    try:
+        connection = open_connection(alias)
+    except SyncError as error:
+        return [Check(said("Moodle's database"), CheckStatus.FAILED, error.message, error.hint)]
+    return list(_checks(connection, clock))
+
+
+def _checks(connection: BaseDatabaseWrapper, clock: Callable[[], float]) -> Iterator[Check]:
+    """Until one fails: those behind it would only say the same in other words."""
+    clocks: Question = partial(_clocks, clock=clock)
+    for name, question in {**QUESTIONS, said("Moodle's clock"): clocks}.items():
+        try:
+            finding = question(connection)
+        except Error as error:
+            cause = explain(error, connection)
+            finding = Finding(CheckStatus.FAILED, cause.message, cause.hint)
+        yield Check(name, *finding)
+        if finding.status is CheckStatus.FAILED:
+            return
+
+
+def _reachable(connection: BaseDatabaseWrapper) -> Finding:
+    return Finding(CheckStatus.OK, server.description(connection))
+
+
+def _tables(connection: BaseDatabaseWrapper) -> Finding:
+    """Every table that rcsync reads, with every column."""
+    for model in TABLES:
+        list(model._default_manager.using(connection.alias).all()[:1])
+    found = said(
+        "all {count} tables, with the prefix '{prefix}'", count=len(TABLES), prefix=table("")
+    )
+    return Finding(CheckStatus.OK, found)
+
+
+def _version(connection: BaseDatabaseWrapper) -> Finding:
+    rows = Config.objects.using(connection.alias).filter(name__in=("version", "release"))
+    settings = dict(rows.values_list("name", "value"))
+    number = settings.get("version", "").split(".")[0]
+    if not number.isdigit():
+        return Finding(
+            CheckStatus.FAILED,
+            said("{table} holds no version", table=Config._meta.db_table),
+            said("Restore Moodle's database completely, or correct MOODLE_DATABASE_URL."),
+        )
+    found = settings.get("release") or number
+    if int(number) < OLDEST:
+        fix = said("rcsync is made for Moodle 4.2 and newer: upgrade Moodle.")
+        return Finding(CheckStatus.WARNING, found, fix)
+    return Finding(CheckStatus.OK, found)
+
+
+def _content(connection: BaseDatabaseWrapper) -> Finding:
+    people, courses, groups, memberships = (
+        model._default_manager.using(connection.alias).count()
+        for model in (User, Course, Group, GroupMember)
+    )
+    if not people or not courses:
+        return Finding(
+            CheckStatus.FAILED,
+            said(
+                "{people} accounts and {courses} courses, which no Moodle in use has",
+                people=people,
+                courses=courses,
+            ),
+            said(
+                "Check MOODLE_DATABASE_URL and MOODLE_DB_PREFIX, or restore the database "
+                "completely."
+            ),
+        )
+    return Finding(
+        CheckStatus.OK,
+        said(
+            "{people} accounts, {courses} courses, {groups} groups, {memberships} memberships",
+            people=people,
+            courses=courses - 1,
+            groups=groups,
+            memberships=memberships,
+        ),
+    )
+
+
+def _session(connection: BaseDatabaseWrapper) -> Finding:
+    refusal = server.refusal_to_write(connection)
+    if refusal:
+        return Finding(CheckStatus.OK, said("a write was refused: {words}", words=refusal))
+    return Finding(
+        CheckStatus.FAILED,
+        said("the session would let rcsync write to Moodle's database"),
+        said(
+            "Set MOODLE_DATABASE_URL, which opens read-only sessions, and not "
+            "RCSYNC_MOODLE_TESTING."
+        ),
+    )
+
+
+def _account(connection: BaseDatabaseWrapper) -> Finding:
+    if connection.vendor == "sqlite":
+        return Finding(CheckStatus.OK, said("a file, which has no accounts"))
+    rights = server.write_rights(connection)
+    if not rights:
+        return Finding(CheckStatus.OK, said("may only read"))
+    return Finding(
+        CheckStatus.WARNING,
+        said(
+            "the account could write, if the session let it: {rights}",
+            rights="; ".join(rights[:3]),
+        ),
+        said(
+            "Make an account for rcsync alone and give it this right only: {statement}",
+            statement=grant(connection, "rcsync"),
+        ),
+    )
+
+
+def _characters(connection: BaseDatabaseWrapper) -> Finding:
+    found = server.encoding(connection)
+    if found in server.FULL_UNICODE:
+        return Finding(CheckStatus.OK, found)
+    return Finding(
+        CheckStatus.WARNING,
+        said("{encoding}, which has no room for emoji and some scripts", encoding=found),
+        said("Convert the database with Moodle's admin/cli/mysql_collation.php."),
+    )
+
+
+def _log(connection: BaseDatabaseWrapper) -> Finding:
+    rows = PluginConfig.objects.using(connection.alias)
+    stores = rows.filter(plugin="tool_log", name="enabled_stores").values_list("value", flat=True)
+    if "logstore_standard" not in ",".join(stores).split(","):
+        return Finding(
+            CheckStatus.WARNING,
+            said(
+                "the standard log is off, so changes are found by the schedule only, not by events"
+            ),
+            said("Switch on 'Standard log' in Moodle under Plugins, Logging, Manage log stores."),
+        )
+    entries = LogEntry.objects.using(connection.alias).order_by("-id")
+    newest = entries.values_list("timecreated", flat=True).first()
+    if newest is None:
+        return Finding(CheckStatus.OK, said("on, and empty"))
+    when = datetime.fromtimestamp(newest, UTC)
+    found = said("on, its newest entry is of {time} UTC", time=f"{when:%Y-%m-%d %H:%M}")
+    return Finding(CheckStatus.OK, found)
+
+
+def _clocks(connection: BaseDatabaseWrapper, clock: Callable[[], float]) -> Finding:
+    ahead = server.seconds(connection) - clock()
+    distance = f"{abs(ahead):.0f}"
+    found = said("the database's clock is {seconds} s behind ours", seconds=distance)
+    if ahead > 0:
+        found = said("the database's clock is {seconds} s ahead of ours", seconds=distance)
+    if abs(ahead) <= CLOCK_SECONDS:
+        return Finding(CheckStatus.OK, found)
+    fix = said("Set both clocks by NTP: enrolments begin and end by rcsync's clock.")
+    return Finding(CheckStatus.WARNING, found, fix)
+
+
+QUESTIONS: dict[str, Question] = {
+    said("Moodle's database"): _reachable,
+    said("Moodle's tables"): _tables,
+    said("Moodle's version"): _version,
+    said("Moodle's content"): _content,
+    said("Moodle's session"): _session,
+    said("Moodle's account"): _account,
+    said("Moodle's characters"): _characters,
+    said("Moodle's log"): _log,
+}

@@ -1,0 +1,218 @@
+"""Moodle, read only: one complete reading of a scope in a handful of queries.
+
+How many queries there are does not depend on the number of courses, groups or people, but for the
+pages of the rows themselves. Nothing is decided here: who counts is for `standing` to say.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from integration.domain.errors import SourceError
+from integration.domain.messages import said
+from integration.domain.state import Course, Enrolment, MoodleState, Scope
+from integration.services.moodle.connection import read_whole
+from integration.services.moodle.paging import PAGE_SIZE
+from integration.services.moodle.rows import SITE, MoodleRows
+from integration.services.sync.collector import garbage_collector_paused
+from moodle.models import Context, User
+from moodle.models import Course as CourseRow
+from moodle.router import MOODLE
+
+
+class MoodleReader:
+    """Implements ports.Source, and the small look-ups of pages and commands."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        *,
+        alias: str = MOODLE,
+        page_size: int = PAGE_SIZE,
+    ) -> None:
+        self._clock = clock
+        self._alias = alias
+        self._rows = MoodleRows(alias, page_size)
+
+    def read(
+        self, scope: Scope, *, integrated: Collection[int], linked_users: Collection[int]
+    ) -> MoodleState:
+        """See ports.Source. With `scope.users`, members, people and roles are only theirs."""
+        courses, linked = frozenset(integrated), frozenset(linked_users)
+        with garbage_collector_paused():
+            return read_whole(lambda: self._read(scope, courses, linked), self._alias)
+
+    def _read(
+        self, scope: Scope, integrated: frozenset[int], linked: frozenset[int]
+    ) -> MoodleState:
+        read_at = int(self._clock())
+        site = self._rows.site()
+        courses = self._rows.courses(integrated)
+        looked_at = [course for course in courses.values() if scope.has_course(course.course_id)]
+        _require_contexts(looked_at)
+        groups = self._rows.groups(course.course_id for course in looked_at)
+        members = _collected(groups, self._rows.memberships(groups, scope.users))
+        concerned, enrolments = self._enrolments(scope, courses, linked.union(*members.values()))
+        people = self._rows.people(concerned, site.guest)
+        return MoodleState(
+            read_at=read_at,
+            integrated=integrated,
+            courses=courses,
+            groups=groups,
+            group_members=_only(people, members),
+            people=people,
+            enrolments=_by_course(row for row in enrolments if row.user_id in people),
+            roles=self._roles_held(
+                courses.values() if scope.reads_every_role else looked_at, scope
+            ),
+            role_names=self._rows.role_names(),
+            default_role_id=site.default_role,
+        )
+
+    def _enrolments(
+        self, scope: Scope, courses: Collection[int], known: frozenset[int]
+    ) -> tuple[Collection[int], list[Enrolment]]:
+        """Whom the scope concerns, and their enrolments in all these courses.
+
+        `known` are the members of the scope's groups and the linked people. Where the scope is
+        narrow, the rows are looked up by person: most of the others' would be of no use.
+        """
+        methods = self._rows.methods(courses)
+        if scope.users is not None:
+            return scope.users, list(self._rows.enrolments_of(scope.users, methods))
+        here = {
+            number: method
+            for number, method in methods.items()
+            if scope.has_course(method.course_id)
+        }
+        enrolments = list(self._rows.enrolments_by(here))
+        concerned = known.union(row.user_id for row in enrolments)
+        if scope.courses is not None:
+            enrolments = list(self._rows.enrolments_of(concerned, methods))
+        return concerned, enrolments
+
+    def _roles_held(
+        self, courses: Iterable[Course], scope: Scope
+    ) -> dict[int, dict[int, tuple[int, ...]]]:
+        """Roles in the contexts of the courses: context id -> user id -> role ids, each once."""
+        held: dict[int, dict[int, tuple[int, ...]]] = {
+            context: {} for course in courses for context in course.context_ids
+        }
+        alone: dict[int, tuple[int, ...]] = {}  # one tuple for the many who hold just this role
+        for context, user_id, role in self._rows.assignments(held, scope.users):
+            of_context = held[context]
+            roles = of_context.get(user_id)
+            if roles is None:
+                of_context[user_id] = alone.setdefault(role, (role,))
+            elif role not in roles:
+                of_context[user_id] = (*roles, role)
+        return held
+
+    # --- look-ups ---------------------------------------------------------------------------------
+
+    def roles(self) -> Mapping[int, str]:
+        """Every role of the site: id -> short name, in Moodle's order."""
+        return read_whole(self._rows.role_names, self._alias)
+
+    def categories(self) -> Mapping[int, str]:
+        """Every category: id -> its name after those of its parents ("Science / Year 1")."""
+        rows = read_whole(self._rows.categories, self._alias)
+        names = {category: name for category, name, _ in rows}
+        return {
+            category: " / ".join(names[parent] for parent in path if parent in names)
+            for category, _, path in rows
+        }
+
+    def find_courses(
+        self, search: str = "", *, category: int | None = None, limit: int = 50
+    ) -> tuple[Course, ...]:
+        """The first courses, by id, with every word of `search` in a name or number, in any case.
+
+        With `category`: only courses in it or below it.
+        """
+        words = search.casefold().split()
+        return read_whole(lambda: self._find_courses(words, category, limit), self._alias)
+
+    def resolve_course(self, text: str) -> int | None:
+        """The course with this id, else with exactly this short name; None if there is none."""
+        return read_whole(lambda: self._resolve_course(text.strip()), self._alias)
+
+    def resolve_user(self, text: str) -> int | None:
+        """The person with this id, else with exactly this user name (at this site, not by MNet)."""
+        return read_whole(lambda: self._resolve_user(text.strip()), self._alias)
+
+    def _find_courses(
+        self, words: list[str], category: int | None, limit: int
+    ) -> tuple[Course, ...]:
+        inside = {number for number, _, path in self._rows.categories() if category in path}
+        found: list[int] = []
+        columns = ("category", "shortname", "fullname", "idnumber")
+        for course_id, its_category, *names in self._rows.pager.all(CourseRow, *columns):
+            text = "\n".join(names).casefold()
+            here = its_category != SITE and (category is None or its_category in inside)
+            if len(found) < limit and here and all(word in text for word in words):
+                found.append(course_id)
+        return tuple(self._rows.courses(found).values())
+
+    def _resolve_course(self, text: str) -> int | None:
+        courses = CourseRow.objects.using(self._alias).exclude(category=SITE)
+        if _is_id(text) and courses.filter(id=int(text)).exists():
+            return int(text)
+        alike = courses.filter(shortname=text).order_by("id").values_list("id", "shortname")
+        return next((number for number, shortname in alike if shortname == text), None)
+
+    def _resolve_user(self, text: str) -> int | None:
+        users = User.objects.using(self._alias)
+        if _is_id(text) and users.filter(id=int(text)).exists():
+            return int(text)
+        here = users.filter(mnethostid=self._rows.site().mnet_host, username=text)
+        alike = here.order_by("id").values_list("id", "username")
+        return next((number for number, username in alike if username == text), None)
+
+
+def _require_contexts(courses: Iterable[Course]) -> None:
+    """Without its context nobody would seem to hold a role in a course: all would leave it."""
+    for course in courses:
+        if not course.context_ids:
+            raise SourceError(
+                said(
+                    "Course {id} ({course}) has no path in {table}, so nobody's roles in it can be "
+                    "known.",
+                    id=course.course_id,
+                    course=course.shortname,
+                    table=Context._meta.db_table,
+                ),
+                hint=said(
+                    "Let Moodle's cron run (its task 'Cleanup contexts' builds missing paths), or "
+                    "take the course out of the integrated ones."
+                ),
+            )
+
+
+def _collected(groups: Iterable[int], rows: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
+    members: dict[int, list[int]] = {group_id: [] for group_id in groups}
+    for group_id, user_id in rows:
+        members[group_id].append(user_id)
+    return members
+
+
+def _only(
+    people: Collection[int], members: Mapping[int, Iterable[int]]
+) -> dict[int, tuple[int, ...]]:
+    """Without ids that have no row in mdl_user: nothing can be said about them."""
+    return {
+        group_id: tuple(user_id for user_id in user_ids if user_id in people)
+        for group_id, user_ids in members.items()
+    }
+
+
+def _by_course(rows: Iterable[Enrolment]) -> dict[int, dict[int, tuple[Enrolment, ...]]]:
+    found: dict[int, dict[int, tuple[Enrolment, ...]]] = {}
+    for row in rows:
+        of_course = found.setdefault(row.course_id, {})
+        others = of_course.get(row.user_id)
+        of_course[row.user_id] = (row,) if others is None else (*others, row)
+    return found
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19

@@ -1,0 +1,210 @@
+"""Moodle's rows as our values, table by table. Wants to be called inside `read_whole`."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from integration.domain.errors import SourceError
+from integration.domain.messages import said
+from integration.domain.state import Course, Enrolment, Group, Person
+from integration.services.moodle.paging import Pager
+from moodle.models import (
+    Config,
+    Context,
+    CourseCategory,
+    Enrol,
+    GroupMember,
+    MoodleTable,
+    Role,
+    RoleAssignment,
+    User,
+    UserEnrolment,
+)
+from moodle.models import Course as CourseRow
+from moodle.models import Group as GroupRow
+
+SITE = 0  # the category of the one course that is the site's front page
+COURSE_COLUMNS = ("category", "shortname", "fullname", "visible", "enddate")
+NAMES = ("username", "email", "firstname", "lastname", "auth")
+FLAGS = ("confirmed", "suspended", "deleted")
+
+
+class Site(NamedTuple):
+    """What mdl_config says about the whole site."""
+
+    guest: int
+    default_role: int | None  # held by everybody, without a row
+    mnet_host: int  # the host of the site's own people
+
+
+class Method(NamedTuple):
+    """A row of mdl_enrol: one way into one course."""
+
+    course_id: int
+    name: str
+    status: int
+
+
+class MoodleRows:
+    """Reads tables through one pager. Ids that have no row are left out of the answers."""
+
+    def __init__(self, alias: str, page_size: int) -> None:
+        self.alias = alias
+        self.pager = Pager(alias, page_size)
+
+    def site(self) -> Site:
+        """The site's settings. SourceError when this is not, or not yet, a whole Moodle."""
+        names = ("version", "siteguest", "defaultuserroleid", "mnet_localhost_id")
+        rows = Config.objects.using(self.alias).filter(name__in=names)
+        settings = dict(rows.values_list("name", "value"))
+        if "version" not in settings:
+            raise not_whole(
+                said("{table} does not say Moodle's version", table=Config._meta.db_table)
+            )
+        self._require(User, said("rows"))
+        self._require(CourseRow, said("the course that is the site itself"), category=SITE)
+        return Site(
+            guest=_number(settings.get("siteguest")),
+            default_role=_number(settings.get("defaultuserroleid")) or None,
+            mnet_host=_number(settings.get("mnet_localhost_id")),
+        )
+
+    def _require(self, model: type[MoodleTable], what: str, **row: int) -> None:
+        if not model._default_manager.using(self.alias).filter(**row).exists():
+            raise not_whole(said("{table} lacks {what}", table=model._meta.db_table, what=what))
+
+    # --- courses and groups -----------------------------------------------------------------------
+
+    def courses(self, course_ids: Collection[int]) -> dict[int, Course]:
+        """The courses by id, with the contexts in the path of their own."""
+        contexts = self.pager.by_key(
+            Context, "instanceid", course_ids, "path", contextlevel=Context.COURSE
+        )
+        paths = {course_id: ids_in(path) for course_id, path in contexts}
+        rows = list(self.pager.by_id(CourseRow, course_ids, *COURSE_COLUMNS))
+        categories = self.pager.by_id(CourseCategory, {row[1] for row in rows}, "visible")
+        hidden = {category for category, visible in categories if not visible}
+        return {
+            course_id: Course(
+                course_id=course_id,
+                shortname=shortname,
+                fullname=fullname,
+                visible=bool(visible),
+                category_visible=category not in hidden,
+                enddate=enddate,
+                context_ids=paths.get(course_id, ()),
+            )
+            for course_id, category, shortname, fullname, visible, enddate in rows
+        }
+
+    def categories(self) -> list[tuple[int, str, tuple[int, ...]]]:
+        """Every category: id, name, the ids in its path."""
+        rows = self.pager.all(CourseCategory, "name", "path")
+        return [(category, name, ids_in(path)) for category, name, path in rows]
+
+    def groups(self, course_ids: Iterable[int]) -> dict[int, Group]:
+        rows = self.pager.by_key(GroupRow, "courseid", course_ids, "id", "name", "visibility")
+        return {
+            group_id: Group(group_id, course_id, name, visibility)
+            for course_id, group_id, name, visibility in rows
+        }
+
+    def memberships(
+        self, groups: Collection[int], users: Collection[int] | None
+    ) -> Iterator[tuple[int, int]]:
+        """(group id, user id) of everybody in these groups, or of these users only."""
+        if users is None:
+            yield from self.pager.by_key(GroupMember, "groupid", groups, "userid")
+        else:
+            for user_id, group_id in self.pager.by_key(GroupMember, "userid", users, "groupid"):
+                if group_id in groups:
+                    yield group_id, user_id
+
+    # --- people and enrolments --------------------------------------------------------------------
+
+    def people(self, user_ids: Collection[int], guest: int) -> dict[int, Person]:
+        rows = self.pager.by_id(User, user_ids, *NAMES, *FLAGS)
+        return {row[0]: _person(row, guest) for row in rows}
+
+    def methods(self, course_ids: Collection[int]) -> dict[int, Method]:
+        """Every enrolment method of the courses, by its id."""
+        rows = self.pager.by_key(Enrol, "courseid", course_ids, "id", "enrol", "status")
+        return {number: Method(course, name, status) for course, number, name, status in rows}
+
+    def enrolments_by(self, methods: Mapping[int, Method]) -> Iterator[Enrolment]:
+        """Everybody's enrolments by these methods."""
+        for number, user_id, status, start, end in self.pager.by_key(
+            UserEnrolment, "enrolid", methods, "userid", "status", "timestart", "timeend"
+        ):
+            course_id, name, on = methods[number]
+            yield Enrolment(course_id, user_id, name, status, on, start, end)
+
+    def enrolments_of(
+        self, user_ids: Collection[int], methods: Mapping[int, Method]
+    ) -> Iterator[Enrolment]:
+        """These people's enrolments by these methods."""
+        for user_id, number, status, start, end in self.pager.by_key(
+            UserEnrolment, "userid", user_ids, "enrolid", "status", "timestart", "timeend"
+        ):
+            if number in methods:
+                course_id, name, on = methods[number]
+                yield Enrolment(course_id, user_id, name, status, on, start, end)
+
+    # --- roles ------------------------------------------------------------------------------------
+
+    def role_names(self) -> dict[int, str]:
+        """Every role's short name by its id, in Moodle's order."""
+        rows = Role.objects.using(self.alias).order_by("sortorder", "id")
+        names = dict(rows.values_list("id", "shortname"))
+        if not names:
+            raise not_whole(
+                said("{table} lacks {what}", table=Role._meta.db_table, what=said("rows"))
+            )
+        return names
+
+    def assignments(
+        self, contexts: Collection[int], users: Collection[int] | None
+    ) -> Iterator[tuple[int, int, int]]:
+        """(context id, user id, role id) of everybody in these contexts, or of these users only."""
+        if users is None:
+            yield from self.pager.by_key(RoleAssignment, "contextid", contexts, "userid", "roleid")
+        else:
+            for user_id, context, role in self.pager.by_key(
+                RoleAssignment, "userid", users, "contextid", "roleid"
+            ):
+                if context in contexts:
+                    yield context, user_id, role
+
+
+def ids_in(path: str | None) -> tuple[int, ...]:
+    """The ids in a path such as /1/11/12, from the top; none where Moodle has not built it yet."""
+    return tuple(int(part) for part in (path or "").split("/") if part)
+
+
+def not_whole(finding: str) -> SourceError:
+    return SourceError(
+        said("This is not a whole Moodle: {finding}.", finding=finding),
+        hint=said(
+            "Check that MOODLE_DATABASE_URL and MOODLE_DB_PREFIX name the right database, and "
+            "that it was restored completely."
+        ),
+    )
+
+
+def _person(row: tuple[Any, ...], guest: int) -> Person:
+    user_id, username, email, first, last, auth, confirmed, suspended, deleted = row
+    return Person(
+        user_id,
+        username,
+        email,
+        first,
+        last,
+        auth,
+        bool(confirmed),
+        bool(suspended),
+        bool(deleted),
+        user_id == guest,
+    )
+
+
+def _number(value: str | None) -> int:
+    return int(value) if value and value.strip().isdigit() else 0

@@ -1,0 +1,108 @@
+"""What can be asked of a database server, in each engine's own words. Only the doctor needs it."""
+
+import importlib
+import re
+from importlib import metadata
+from typing import Any
+
+from django.db import Error, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from integration.domain.messages import said
+from moodle.models import TABLES, User
+
+WRITE_RIGHTS = {"ALL", "ALTER", "CREATE", "DELETE", "DROP", "INSERT", "TRUNCATE", "UPDATE"}
+CLOCKS = {
+    "mysql": "SELECT UNIX_TIMESTAMP(NOW(6))",
+    "postgresql": "SELECT EXTRACT(EPOCH FROM clock_timestamp())",
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400",
+}
+VERSIONS = {
+    "mysql": "SELECT VERSION()",
+    "postgresql": "SHOW server_version",
+    "sqlite": "SELECT sqlite_version()",
+}
+ENCODINGS = {
+    "mysql": "SELECT CHARACTER_SET_NAME FROM information_schema.COLUMNS WHERE "
+    "TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND COLUMN_NAME = 'firstname'",
+    "postgresql": "SHOW server_encoding",
+    "sqlite": "PRAGMA encoding",
+}
+FULL_UNICODE = {"utf8mb4", "UTF8", "UTF-8", "UTF-16le", "UTF-16be"}
+
+
+def description(connection: BaseDatabaseWrapper) -> str:
+    """ "MariaDB 10.11.19 through mysqlclient 2.3.1" """
+    version = str(_value(connection, VERSIONS[connection.vendor]))
+    name = "MariaDB" if "mariadb" in version.lower() else connection.display_name
+    number = re.match(r"[\d.]*", version)
+    server = f"{name} {number[0] if number else version}"
+    return said("{server} through {driver}", server=server, driver=driver(connection))
+
+
+def driver(connection: BaseDatabaseWrapper) -> str:
+    """The Python package that talks to the server, with its version."""
+    if connection.vendor == "sqlite":
+        return said("Python's sqlite3")
+    package = "psycopg"
+    if connection.vendor == "mysql":
+        module: Any = importlib.import_module("MySQLdb")  # PyMySQL can stand in under this name
+        package = "PyMySQL" if module.__file__.split("/")[-2] == "pymysql" else "mysqlclient"
+    return f"{package} {metadata.version(package)}"
+
+
+def seconds(connection: BaseDatabaseWrapper) -> float:
+    """The server's clock, in unix seconds."""
+    return float(_value(connection, CLOCKS[connection.vendor]))
+
+
+def encoding(connection: BaseDatabaseWrapper) -> str:
+    """How names are stored."""
+    of_table = [User._meta.db_table] if connection.vendor == "mysql" else None
+    return str(_value(connection, ENCODINGS[connection.vendor], of_table))
+
+
+def refusal_to_write(connection: BaseDatabaseWrapper) -> str:
+    """What the session answers to a statement that would write; "" where it lets it pass.
+
+    The statement can change nothing: no row fits its condition, and it is rolled back.
+    """
+    table = connection.ops.quote_name(User._meta.db_table)
+    try:
+        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {table} SET deleted = deleted WHERE 1 = 0")  # noqa: S608
+            transaction.set_rollback(True, using=connection.alias)
+    except Error as error:
+        return str(error.args[-1])
+    return ""
+
+
+def write_rights(connection: BaseDatabaseWrapper) -> list[str]:
+    """What the account could change in Moodle's database if the session let it."""
+    if connection.vendor == "postgresql":
+        sql = "SELECT has_table_privilege(%s, 'INSERT, UPDATE, DELETE, TRUNCATE')"
+        names = [model._meta.db_table for model in TABLES]
+        return [name for name in names if _value(connection, sql, [name])]
+    if connection.vendor == "mysql":
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW GRANTS")
+            grants = [str(row[0]) for row in cursor.fetchall()]
+        return [grant for grant in grants if _may_write(grant, connection.settings_dict["NAME"])]
+    return []
+
+
+def _may_write(grant: str, database: str) -> bool:
+    """Whether a line of SHOW GRANTS gives a right to change something in the database."""
+    found = re.match(r"GRANT (?P<rights>.+?) ON (?P<where>.+?)\.\S+ TO ", grant)
+    if found is None:  # a role: its rights have lines of their own
+        return False
+    where = found["where"].strip("`").replace("\\_", "_")
+    rights = {right.split()[0] for right in found["rights"].split(", ")}
+    return bool(rights & WRITE_RIGHTS) and (where in ("*", database) or "%" in where)
+
+
+def _value(connection: BaseDatabaseWrapper, sql: str, values: list[str] | None = None) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        row = cursor.fetchone()
+    return row[0] if row else None

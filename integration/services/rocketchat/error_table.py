@@ -1,0 +1,224 @@
+"""The table: the server's code, or its words where it gives none, and our reaction to it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from integration.domain.errors import (
+    AlreadyDone,
+    NameTaken,
+    NotFound,
+    PermissionMissing,
+    RocketChatError,
+    UnexpectedAnswer,
+)
+from integration.domain.messages import said
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The kind of error, the beginning of its message, and the next step."""
+
+    kind: type[RocketChatError]
+    lead: str
+    hint: str = ""
+
+
+_PERMISSION = Rule(PermissionMissing, said("The Rocket.Chat bot lacks a permission"))
+_IN_USE = Rule(
+    NameTaken,
+    said("The username or e-mail address is already in use in Rocket.Chat"),
+    said("Link the existing account to the person, or rename one of the two."),
+)
+_RESERVED = Rule(
+    NameTaken, said("Rocket.Chat reserves this username"), said("Give the person another username.")
+)
+_ROOM_NAME = Rule(
+    NameTaken,
+    said("A channel, team or person in Rocket.Chat already has this name"),
+    said("Link the existing channel to the group, or rename one of the two."),
+)
+_ARCHIVED_NAME = Rule(
+    NameTaken,
+    said("An archived channel in Rocket.Chat already has this name"),
+    said("Unarchive and link that channel, or rename it."),
+)
+_NO_ROOM = Rule(
+    NotFound,
+    said("The channel does not exist in Rocket.Chat, or the bot is no longer in it"),
+    said("If the channel still exists, add the bot to it again."),
+)
+_NO_USER = Rule(
+    NotFound,
+    said("The account does not exist in Rocket.Chat any more"),
+    said("Run the sync again to see it anew."),
+)
+_DONE = Rule(AlreadyDone, said("It is already so"))
+_NOT_A_MEMBER = Rule(
+    NotFound,
+    said("The person is not in the channel"),
+    said("Run the sync again to see its members anew."),
+)
+_ARCHIVED = Rule(
+    RocketChatError,
+    said("The channel is archived"),
+    said("Unarchive it in Rocket.Chat, or let it be."),
+)
+_LAST_OWNER = Rule(
+    RocketChatError,
+    said("The channel would be left without an owner"),
+    said("Make somebody else an owner of it first."),
+)
+_OWNER_OF = Rule(
+    RocketChatError,
+    said("The account is the last owner (or only member) of channels"),
+    said(
+        "Make somebody else an owner of them (or add the bot) in Rocket.Chat, then run the sync "
+        "again."
+    ),
+)
+_LAST_ADMIN = Rule(
+    RocketChatError,
+    said("Rocket.Chat would be left without an administrator"),
+    said("Make another account an administrator first."),
+)
+_SEATS = Rule(
+    RocketChatError,
+    said("The Rocket.Chat licence has no seat left"),
+    said("Deactivate accounts nobody uses, or extend the licence."),
+)
+_CHANNEL_PATTERN = Rule(
+    RocketChatError,
+    said("Rocket.Chat does not accept this channel name"),
+    said(
+        "Change the naming template, or the setting UTF8_Channel_Names_Validation of Rocket.Chat."
+    ),
+)
+_USERNAME_PATTERN = Rule(
+    RocketChatError,
+    said("Rocket.Chat does not accept this username"),
+    said("Change the username, or the setting UTF8_User_Names_Validation of Rocket.Chat."),
+)
+_EMAIL = Rule(
+    RocketChatError,
+    said("Rocket.Chat does not accept this e-mail address"),
+    said("Correct it in Moodle."),
+)
+_DOMAIN = Rule(
+    RocketChatError,
+    said("Rocket.Chat does not accept e-mail addresses of this domain"),
+    said("Look at Accounts > Registration > allowed and blocked domains in Rocket.Chat."),
+)
+_PERSON_NAME = Rule(
+    RocketChatError,
+    said("Rocket.Chat does not accept this person's name"),
+    said("Take out the characters < > \\ / in Moodle."),
+)
+_BANNED = Rule(
+    RocketChatError,
+    said("The person is banned from the channel"),
+    said("Lift the ban in Rocket.Chat, or remove them in Moodle."),
+)
+_CONTRACT = Rule(
+    RocketChatError,
+    said("Rocket.Chat does not understand the request"),
+    said("Compare the server's version with the supported ones (3.11 to 8.8) and report this."),
+)
+_ENDPOINT = Rule(
+    UnexpectedAnswer,
+    said("The server does not know this call"),
+    said(
+        "Compare the server's version with the supported ones (3.11 to 8.8), and check its address."
+    ),
+)
+_OTHER = Rule(
+    RocketChatError,
+    said("Rocket.Chat refuses the call"),
+    said("Its answer says why; repair that, and the next sync tries again."),
+)
+
+RULES: Mapping[str, Rule] = {
+    "unauthorized": _PERMISSION,
+    "forbidden": _PERMISSION,
+    "not-allowed": _PERMISSION,
+    "error-unauthorized": _PERMISSION,
+    "error-not-authorized": _PERMISSION,
+    "error-not-allowed": _PERMISSION,
+    "error-action-not-allowed": _PERMISSION,
+    "error-field-unavailable": _IN_USE,
+    "error-could-not-save-identity": _IN_USE,
+    "error-blocked-username": _RESERVED,
+    "error-duplicate-channel-name": _ROOM_NAME,
+    "error-duplicate-handle": _ROOM_NAME,
+    "error-archived-duplicate-name": _ARCHIVED_NAME,
+    "error-room-not-found": _NO_ROOM,
+    "error-invalid-room": _NO_ROOM,
+    "error-invalid-user": _NO_USER,
+    "error-user-not-found": _NO_USER,
+    "error-empty-invite-list": _NO_USER,
+    "invalid-user-invite-list": _NO_USER,
+    "error-user-already-owner": _DONE,
+    "error-user-already-moderator": _DONE,
+    "error-user-already-leader": _DONE,
+    "error-user-not-owner": _DONE,
+    "error-user-not-moderator": _DONE,
+    "error-user-not-leader": _DONE,
+    "error-user-not-in-room": _NOT_A_MEMBER,
+    "error-room-archived": _ARCHIVED,
+    "error-you-are-last-owner": _LAST_OWNER,
+    "error-remove-last-owner": _LAST_OWNER,
+    "user-last-owner": _OWNER_OF,
+    "error-license-user-limit-reached": _SEATS,
+    "error-invalid-room-name": _CHANNEL_PATTERN,
+    "error-input-is-not-a-valid-field": _USERNAME_PATTERN,
+    "error-invalid-email": _EMAIL,
+    "error-invalid-domain": _DOMAIN,
+    "error-email-domain-blacklisted": _DOMAIN,
+    "error-user-is-banned": _BANNED,
+    "invalid-params": _CONTRACT,
+    "error-invalid-params": _CONTRACT,
+    "error-user-param-not-provided": _CONTRACT,
+    "error-users-params-not-provided": _CONTRACT,
+}
+
+BY_ENDPOINT: tuple[tuple[str, str, Rule], ...] = (
+    (r"\.kick$", "error-user-not-in-room", _DONE),
+    (r"\.remove(Owner|Moderator|Leader)$", "error-user-not-in-room", _DONE),
+)
+"""Where a code means something else than in general."""
+
+BY_WORDS: tuple[tuple[str, str, Rule], ...] = (
+    (r" users\.", r"^User not found", _NO_USER),
+    (r" users\.update$", r"^Cannot read propert", _NO_USER),  # an unknown id, up to 6.x
+    (r"", r"the same as what it would be (changed|renamed) to", _DONE),
+    (r"\.unarchive$", r"is not archived$", _DONE),
+    (r" users\.", r"^Name contains invalid characters", _PERSON_NAME),
+    (r"", r"endpoint (does not exist|not found)", _ENDPOINT),
+    (r" rooms\.", r"^Resource not found", _NO_ROOM),
+    (r"", r"^Match error|^Param |^Body param ", _CONTRACT),
+)
+"""Endpoint and words of answers without a code."""
+
+_ACTIONS: Mapping[str, Rule] = {
+    "Remove_last_admin": _LAST_ADMIN,
+    "Assign_role": Rule(
+        RocketChatError,
+        said("Rocket.Chat does not accept the role of new accounts"),
+        said("Look at the setting Accounts_Registration_Users_Default_Roles of Rocket.Chat."),
+    ),
+}
+"""`details.action` of an error-action-not-allowed that is no question of permissions."""
+
+
+def rule_for(endpoint: str, status: int, code: str, said: str, action: str) -> Rule:
+    if action in _ACTIONS:
+        return _ACTIONS[action]
+    for pattern, for_code, rule in BY_ENDPOINT:
+        if code == for_code and re.search(pattern, endpoint):
+            return rule
+    if code in RULES:
+        return RULES[code]
+    for pattern, phrase, rule in BY_WORDS:
+        if re.search(pattern, endpoint) and re.search(phrase, said):
+            return rule
+    return _PERMISSION if status == 403 else _ENDPOINT if status == 405 else _OTHER

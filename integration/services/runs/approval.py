@@ -1,0 +1,81 @@
+"""Approve or reject what waits. Each needs a permission and a reason, and both are in the audit
+trail.
+"""
+
+from typing import Any, Protocol
+
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+
+from integration.domain.actor import Actor
+from integration.domain.errors import ConfigurationError
+from integration.domain.messages import said
+from integration.models import SyncRun
+from integration.services.ledger import audit_trail, runs
+from integration.services.runs.runner import Order
+
+PERMISSION = "integration.approve_removals"
+
+
+class User(Protocol):
+    """A user of the admin."""
+
+    def get_username(self) -> str: ...
+
+    def has_perm(self, perm: str) -> bool: ...
+
+
+def approve(
+    run: SyncRun, user: User, reason: str, *, trigger: str = SyncRun.Trigger.ADMIN
+) -> Order:
+    """Let what waits in `run` pass. The answer is the order that carries it out, for
+    runner.execute.
+
+    The new run reads everything again: what is not due any more is left alone, and a removal that
+    nobody approved counts against the limits as ever.
+    """
+    _decide(run, user, reason, SyncRun.Status.APPROVED, "approve")
+    return Order(
+        kind=SyncRun.Kind.APPLY,
+        trigger=trigger,
+        scope=runs.scope_of(run),
+        actor=user.get_username(),
+        approves=run.pk,
+    )
+
+
+def reject(run: SyncRun, user: User, reason: str) -> None:
+    """What waits in `run` is not done. A later run that finds the same waits again, without a
+    message.
+    """
+    _decide(run, user, reason, SyncRun.Status.REFUSED, "reject")
+
+
+def _decide(run: SyncRun, user: User, reason: str, status: str, action: str) -> None:
+    if not user.has_perm(PERMISSION):
+        raise PermissionDenied(said("This needs the permission to approve removals."))
+    if not reason.strip():
+        raise ConfigurationError(
+            said("A decision needs a reason."), hint=said("Say in a sentence why.")
+        )
+    columns: dict[str, Any] = {
+        "status": status,
+        "decided_by": user.get_username(),
+        "decided_at": timezone.now(),
+        "decision_reason": reason.strip(),
+    }
+    waiting = SyncRun.objects.filter(pk=run.pk, status=SyncRun.Status.QUARANTINED)
+    if not waiting.update(**columns):
+        raise ConfigurationError(
+            said("Run {run} does not wait for a decision (any more).", run=run.pk),
+            hint=said("Look at the latest run."),
+        )
+    run.refresh_from_db()
+    audit_trail.record(
+        action,
+        f"{run.held_count} operations of run {run.pk}",
+        by=Actor("person", user.get_username()),
+        run_id=run.pk,
+        after={"limits": [breach["text"] for breach in run.breaches]},
+        reason=reason.strip(),
+    )

@@ -1,0 +1,117 @@
+"""What a plan will cost: requests and time, for people to look at before it starts. Pure."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from integration.domain.messages import counted, said
+from integration.domain.operations import (
+    AddMembers,
+    AdoptAccount,
+    AdoptChannel,
+    CreateAccount,
+    CreateChannel,
+    Operation,
+    UpdateAccount,
+)
+from integration.services.runs.bulk_accounts import is_worth
+
+INVITE_CHUNK, CREATE_CHUNK, IMPORT_CHUNK = 200, 1000, 500
+IMPORT_CALLS = 5  # status, new, run, clear, and the list of accounts once more
+IMPORT_LOOKS = 5  # how far it is
+# Links are only stored; an account is looked at first, because the call erases what is not sent.
+PER_KIND = {AdoptAccount.kind: 0, AdoptChannel.kind: 0, UpdateAccount.kind: 2}
+USUAL_SECONDS = 0.1  # for one answer, where no run has measured it yet
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast we may and can go. `seconds` is the usual time of one answer.
+
+    `calls_per_minute` is the server's limit for each kind of call, None where our account is
+    exempt.
+    """
+
+    connections: int = 8
+    seconds: float = USUAL_SECONDS
+    max_rps: float | None = None
+    calls_per_minute: int | None = None
+
+    def time_for(self, requests: int, most_of_a_kind: int) -> float:
+        """Seconds: the slowest of the limits counts."""
+        times = [math.ceil(requests / self.connections) * self.seconds]
+        if self.max_rps:
+            times.append(requests / self.max_rps)
+        if self.calls_per_minute:
+            times.append(60.0 * (math.ceil(most_of_a_kind / self.calls_per_minute) - 1))
+        return max(times)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The cost of a plan one by one, and with the bulk import where that is worth offering."""
+
+    cost: Cost
+    by_import: Cost | None = None
+
+
+def estimate(operations: Iterable[Operation], pace: Pace) -> Estimate:
+    """The writes only: reading both sides is done when a plan is shown."""
+    requests: Counter[str] = Counter()
+    for operation in operations:
+        requests[operation.kind] += _requests(operation)
+    return _estimate(requests, pace)
+
+
+def estimate_counts(counts: Mapping[str, int], pace: Pace) -> Estimate:
+    """The same from the number of operations by kind, as a stored run has them.
+
+    A little too low where a channel gets more people than one call takes.
+    """
+    requests = Counter({kind: count * PER_KIND.get(kind, 1) for kind, count in counts.items()})
+    return _estimate(requests, pace)
+
+
+def _estimate(requests: "Counter[str]", pace: Pace) -> Estimate:
+    accounts = requests[CreateAccount.kind]
+    cost = _cost(requests, pace)
+    if not is_worth(accounts):
+        return Estimate(cost)
+    requests[CreateAccount.kind] = 0
+    requests["import"] = IMPORT_CALLS + IMPORT_LOOKS + math.ceil(accounts / IMPORT_CHUNK)
+    return Estimate(cost, _cost(requests, pace))
+
+
+def in_words(cost: Cost) -> str:
+    """ "11,867 requests, about 5 minutes" """
+    count = f"{cost.requests:,}"
+    requests = counted("{count} request", "{count} requests", cost.requests, count=count)
+    if cost.seconds < 60:
+        return said("{requests}, less than a minute", requests=requests)
+    minutes = math.ceil(cost.seconds / 60)
+    if minutes < 120:
+        return said("{requests}, about {minutes} minutes", requests=requests, minutes=minutes)
+    hours = math.ceil(minutes / 60)
+    return said("{requests}, about {hours} hours", requests=requests, hours=hours)
+
+
+def _requests(operation: Operation) -> int:
+    match operation:
+        case AddMembers(joiners=joiners):
+            return max(1, math.ceil(len(joiners) / INVITE_CHUNK))
+        case CreateChannel(joiners=joiners):
+            return 1 + math.ceil(max(0, len(joiners) - CREATE_CHUNK) / INVITE_CHUNK)
+        case _:
+            return PER_KIND.get(operation.kind, 1)
+
+
+def _cost(requests: "Counter[str]", pace: Pace) -> Cost:
+    total = requests.total()
+    return Cost(total, pace.time_for(total, max(requests.values(), default=0)))

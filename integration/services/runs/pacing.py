@@ -1,0 +1,94 @@
+"""How fast we go: the settings for it, and what earlier runs measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import time
+
+from django.db.models import F
+from django.utils import timezone
+
+from integration.domain.messages import said
+from integration.models import IntegrationSettings, SyncRun
+from integration.services.runs.estimate import (
+    USUAL_SECONDS,
+    Estimate,
+    Pace,
+    estimate,
+    estimate_counts,
+    in_words,
+)
+from integration.services.runs.manners import QuietHours
+from integration.services.sync.plan import Plan
+
+PEOPLES = frozenset({SyncRun.Trigger.ADMIN, SyncRun.Trigger.COMMAND})  # somebody waits for it
+TELLING = 100  # requests; fewer say little about the server
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How one run behaves towards a server that people are working on."""
+
+    bulk_import: bool
+    quiet: QuietHours
+    waits: bool  # nobody is waiting for the run, so it can
+
+    def check(
+        self, changes: int, now: Callable[[], time] = lambda: timezone.localtime().time()
+    ) -> None:
+        """Postponed when the run is big and this is not the hour for it."""
+        if self.waits:
+            self.quiet.check(changes, now())
+
+
+def manners_of(run: SyncRun) -> Manners:
+    row = IntegrationSettings.load()
+    quiet = QuietHours(row.big_run, row.quiet_from, row.quiet_until)
+    return Manners(row.bulk_import, quiet, run.trigger not in PEOPLES)
+
+
+def estimate_of(plan: Plan) -> Estimate:
+    """What the plan will cost at the settings as they are, by what earlier runs took."""
+    return estimate(plan.operations, _pace(IntegrationSettings.load()))
+
+
+def estimate_of_run(run: SyncRun) -> Estimate:
+    """The same for a stored preview, from what it planned."""
+    return estimate_counts(run.planned, _pace(IntegrationSettings.load()))
+
+
+def remarks(plan: Plan) -> list[str]:
+    """What a person should know before a big run starts: its cost, and a cheaper way."""
+    row = IntegrationSettings.load()
+    found = estimate(plan.operations, _pace(row))
+    if row.bulk_import and found.by_import:
+        cost = in_words(found.by_import)
+        return [said("Carrying this out takes {cost}, accounts made in bulk.", cost=cost)]
+    if found.by_import:
+        return [
+            said(
+                "Carrying this out takes {cost}. With the bulk import of accounts, which the "
+                "settings offer, it would be {cheaper}.",
+                cost=in_words(found.cost),
+                cheaper=in_words(found.by_import),
+            )
+        ]
+    if len(plan.operations) >= row.big_run:
+        return [said("Carrying this out takes {cost}.", cost=in_words(found.cost))]
+    return []
+
+
+def _pace(row: IntegrationSettings) -> Pace:
+    usual = seconds_per_request(row.max_connections)
+    return Pace(row.max_connections, usual, row.max_requests_per_second)
+
+
+def seconds_per_request(connections: int) -> float:
+    """The time of one answer in the last run that says much about it; a usual one without any."""
+    ended = SyncRun.objects.filter(
+        kind=SyncRun.Kind.APPLY, finished_at__isnull=False, requests__total__gte=TELLING
+    )
+    row = ended.order_by("-pk").values_list("requests", F("finished_at") - F("started_at")).first()
+    if row is None:
+        return USUAL_SECONDS
+    requests, took = row
+    return float(took.total_seconds() * connections / requests["total"])

@@ -1,0 +1,308 @@
+"""Wiring for the entry points: one run from the settings to its stored report."""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict, cast
+
+from integration.domain.actor import Actor, acting
+from integration.domain.errors import Busy, SyncError
+from integration.domain.messages import said
+from integration.domain.operations import Operation
+from integration.domain.state import EVERYTHING, Managed, MoodleState, Scope
+from integration.models import SyncRun
+from integration.services.ledger import approvals, heartbeat, leases, retry, runs, server_facts
+from integration.services.ledger.claims import Claims, WithClaims
+from integration.services.ledger.journal import RunLedger
+from integration.services.ledger.managed import integrated_courses
+from integration.services.ledger.past_runs import deeds_of, pause_courses
+from integration.services.ledger.policy import gaps, load_policy
+from integration.services.moodle.reader import MoodleReader
+from integration.services.rocketchat import RocketChatRemote, connect
+from integration.services.runs import pacing
+from integration.services.runs.bulk_accounts import Importer, WithImport
+from integration.services.runs.configured_connection import rocketchat_connection
+from integration.services.runs.lease_renewal import Keeper
+from integration.services.sync.plan import Plan
+from integration.services.sync.ports import Remote
+from integration.services.sync.reconcile import reconcile
+from integration.services.sync.report import Outcome, RunReport
+from integration.services.sync.undo import turn_back
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one run is to do. `kind` and `trigger`: values of SyncRun.Kind and SyncRun.Trigger."""
+
+    kind: str
+    trigger: str
+    scope: Scope = EVERYTHING
+    actor: str = ""
+    audit: bool = False  # read the members of every channel
+    force: bool = False
+    expect_digest: str = ""
+    approves: int | None = None  # the run whose waiting operations a person let pass
+    undoes: int | None = None  # the run to turn back
+    chosen: tuple[int, ...] | None = None  # positions of its operations, None = all
+    pauses: bool = False  # take its courses out of the automatic sync, which would do it again
+    reason: str = ""  # why it is turned back
+    keep_plan: bool = False  # store the operations of a preview too, for people to look at
+
+    @property
+    def writes(self) -> bool:
+        return self.kind in (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO)
+
+    def with_scope(self, scope: Scope) -> "Order":
+        return replace(self, scope=scope)
+
+    def columns(self) -> dict[str, Any]:
+        """The order as columns of a run's row, from which `order_of` makes it again."""
+        return {
+            "kind": self.kind,
+            "trigger": self.trigger,
+            "actor": self.actor[:150],
+            "scope": runs.scope_as_json(self.scope),
+            "audit": self.audit,
+            "forced": self.force,
+            "expect_digest": self.expect_digest,
+            "keep_plan": self.keep_plan,
+            "approves_id": self.approves,
+            "undoes_id": self.undoes,
+            "chosen": None if self.chosen is None else list(self.chosen),
+            "pauses": self.pauses,
+            "decision_reason": self.reason,
+        }
+
+
+def order_of(run: SyncRun) -> Order:
+    """The order that the run was made from."""
+    return Order(
+        kind=run.kind,
+        trigger=run.trigger,
+        scope=runs.scope_of(run),
+        actor=run.actor,
+        audit=run.audit,
+        force=run.forced,
+        expect_digest=run.expect_digest,
+        keep_plan=run.keep_plan,
+        approves=run.approves_id,
+        undoes=run.undoes_id,
+        chosen=None if run.chosen is None else tuple(run.chosen),
+        pauses=run.pauses,
+        reason=run.decision_reason if run.undoes_id else "",
+    )
+
+
+class Common(TypedDict):
+    """What a sync and an undo take alike."""
+
+    remote: Remote
+    ledger: RunLedger
+    dry_run: bool
+    expect_digest: str
+    workers: int
+    should_stop: Callable[[], str]
+
+
+@dataclass(slots=True)
+class Finished:
+    """A run that has ended. `report` is None when it could not do its work; `run` says why."""
+
+    run: SyncRun
+    report: RunReport | None
+    seconds: float
+    notes: list[str] = field(default_factory=list)
+
+
+def begin(order: Order) -> SyncRun:
+    """The run's row, for whoever has to know its number before `execute` does the work."""
+    return runs.begin(worker=heartbeat.process_name(), **order.columns())
+
+
+def execute(
+    order: Order,
+    on_progress: Callable[[int, int], None] = lambda *_counts: None,
+    run: SyncRun | None = None,
+    *,
+    seconds: float | None = None,
+) -> Finished:
+    """Carry out one run. Never raises SyncError, but for Busy where the run came from the queue.
+
+    What went wrong is in the run's row. After `seconds` it hands out no more work and ends as
+    stopped.
+    """
+    started = time.monotonic()
+    run = run or begin(order)
+    finished = Finished(run, None, 0.0)
+    try:
+        _execute(order, run, finished, on_progress, seconds)
+    except SyncError as error:
+        if isinstance(error, Busy) and run.attempts:
+            raise
+        logger.warning("run=%d could not run: %s", run.pk, error)
+        runs.fail(run, error, order.scope)
+    except BaseException:
+        if not run.attempts:  # one from the queue is tried again, or given up, by whoever took it
+            runs.fail(run, UNEXPECTED, order.scope)
+        raise
+    finished.seconds = time.monotonic() - started
+    logger.info(
+        "run=%d kind=%s trigger=%s status=%s seconds=%.1f",
+        run.pk,
+        run.kind,
+        run.trigger,
+        run.status,
+        finished.seconds,
+    )
+    return finished
+
+
+UNEXPECTED = SyncError(
+    said("The run ended by an unexpected error."),
+    hint=said("The log holds the details; please report it."),
+)
+
+
+def _execute(
+    order: Order,
+    run: SyncRun,
+    finished: Finished,
+    on_progress: Callable[[int, int], None],
+    seconds: float | None,
+) -> None:
+    source = _NamingReader()
+    claims = Claims(run.worker)
+    ledger = _ClaimingLedger(run, order.scope, on_progress, claims)
+    if order.writes:
+        ledger.manners = pacing.manners_of(run)
+    owner = leases.owner_of(run)
+    courses = _lease(owner, order.scope) if order.writes else set()
+    try:
+        policy = load_policy(source.roles())
+        finished.notes = gaps(policy)
+        connection = rocketchat_connection()
+        known = server_facts.recall(connection.url)
+        with Keeper(run, owner, courses, seconds) as keeper, connect(connection, known) as remote:
+            common = Common(
+                remote=cast(Remote, WithClaims(cast(Remote, ledger.prepared(remote)), claims)),
+                ledger=ledger,
+                dry_run=not order.writes,
+                expect_digest=order.expect_digest,
+                workers=connection.max_connections,
+                should_stop=keeper.why_stop if order.writes else lambda: "",
+            )
+            if order.undoes is not None:
+                deeds = deeds_of(order.undoes, order.chosen)
+                why = said("undo of run {run}", run=order.undoes)
+                report = turn_back(order.scope, policy, deeds, reason=why, **common)
+            else:
+                report = reconcile(
+                    order.scope,
+                    policy,
+                    source,
+                    audit=order.audit,
+                    force=order.force,
+                    approval=approvals.approval_of(order.approves),
+                    **common,
+                )
+            server_facts.remember(None if report.failed else remote.facts(time.time()))
+        if not order.writes:
+            finished.notes += pacing.remarks(report.plan)
+        requests = {"total": remote.stats.total, "by_endpoint": dict(remote.stats.by_endpoint)}
+        if not order.writes and order.keep_plan:
+            ledger.planned(report.plan)
+        if order.undoes is None and (report.outcomes or order.writes):
+            ledger.close()
+        runs.name_courses(source.courses)
+        retry.repeated(lambda: runs.finish(run, report, order.scope, requests, finished.notes))
+        finished.report = report
+    finally:
+        claims.release()
+        leases.release(owner)
+
+
+def _lease(owner: str, scope: Scope) -> set[int]:
+    courses = integrated_courses()
+    if scope.courses is not None:
+        courses &= scope.courses
+    busy = leases.acquire(owner, courses)
+    if busy and leases.take_from_the_dead(courses):
+        busy = leases.acquire(owner, courses)
+    if busy:
+        raise Busy(
+            said(
+                "Another run is working on {courses}.",
+                courses=", ".join(busy[:5]) + (" …" if len(busy) > 5 else ""),
+            ),
+            hint=said(
+                "Wait until it is done, or cancel it. After a crash its claim ends by itself "
+                "within {seconds} seconds.",
+                seconds=leases.SECONDS,
+            ),
+        )
+    return courses
+
+
+class _ClaimingLedger(RunLedger):
+    """Claims the people whose accounts are about to be made."""
+
+    def __init__(
+        self,
+        run: SyncRun,
+        scope: Scope,
+        on_progress: Callable[[int, int], None],
+        claims: Claims,
+    ) -> None:
+        super().__init__(run, scope, on_progress)
+        self._claims = claims
+        self._importer: Importer | None = None
+        self.manners: pacing.Manners | None = None  # None: nothing will be written
+
+    def prepared(self, remote: RocketChatRemote) -> object:
+        """The same server, with accounts made in bulk where the settings say so."""
+        if self.manners is None or not self.manners.bulk_import:
+            return remote
+        self._importer = Importer(remote.bulk_import, self.starting)
+        return WithImport(remote, self._importer)
+
+    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
+        if self.manners is not None:
+            self.manners.check(len(plan.operations) - len(held))
+        super().planned(plan, held)
+        if self.run.pauses and plan.operations:
+            with acting(Actor("person", self.run.actor)):
+                pause_courses(self.scope)
+        if self._importer is not None:
+            waiting = {id(operation) for operation in held}
+            going = [one for one in plan.operations if id(one) not in waiting]
+            self._importer.run(going, self._claims.holds)
+
+    def managed(self, scope: Scope) -> Managed:
+        managed = super().managed(scope)
+        self._claims.learn(managed)
+        return managed
+
+    def starting(self, operations: Sequence[Operation]) -> None:
+        self._claims.take(operations)
+        super().starting(operations)
+
+    def finished(self, outcomes: Sequence[Outcome]) -> None:
+        store = super().finished
+        retry.repeated(lambda: store(outcomes), self._effects.forget_keys)
+        self._claims.settle([outcome.operation for outcome in outcomes])
+
+
+class _NamingReader(MoodleReader):
+    """Remembers the courses of the reading, whose names the admin shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.courses: dict[int, Any] = {}
+
+    def read(self, *args: Any, **kwargs: Any) -> MoodleState:
+        moodle = super().read(*args, **kwargs)
+        self.courses = dict(moodle.courses)
+        return moodle

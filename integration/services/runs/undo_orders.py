@@ -1,0 +1,70 @@
+"""Undo for the entry points: first the plan, then, with a reason, the same plan carried out."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from django.core.exceptions import PermissionDenied
+
+from integration.domain.actor import Actor
+from integration.domain.errors import ConfigurationError
+from integration.domain.messages import said
+from integration.models import SyncRun
+from integration.services.ledger import audit_trail
+from integration.services.ledger.past_runs import check_undoable, scope_of_deeds
+from integration.services.runs.approval import User
+from integration.services.runs.runner import Order
+
+PERMISSION = "integration.undo"
+
+
+def look(run: SyncRun, user: User, *, chosen: Collection[int] | None = None) -> Order:
+    """The order of a preview: runner.execute makes the plan, whose digest `undo` takes."""
+    return _order(SyncRun.Kind.PREVIEW, run, user, "preview", chosen)
+
+
+def undo(
+    run: SyncRun,
+    user: User,
+    reason: str,
+    *,
+    chosen: Collection[int] | None = None,
+    expect_digest: str = "",
+    keep_syncing: bool = False,
+) -> Order:
+    """The order that turns `run` back, for runner.execute.
+
+    Unless `keep_syncing`, the courses it touched are taken out of the automatic sync as soon as
+    the plan is accepted, because the next run would do the same again.
+    """
+    order = _order(SyncRun.Kind.UNDO, run, user, reason, chosen, expect_digest)
+    by = Actor("person", user.get_username())
+    audit_trail.record("undo", f"run {run.pk}", by=by, run_id=run.pk, reason=reason.strip())
+    return replace(order, pauses=not keep_syncing)
+
+
+def _order(
+    kind: str,
+    run: SyncRun,
+    user: User,
+    reason: str,
+    chosen: Collection[int] | None,
+    expect_digest: str = "",
+) -> Order:
+    if not user.has_perm(PERMISSION):
+        raise PermissionDenied(said("This needs the permission to undo runs."))
+    if not reason.strip():
+        raise ConfigurationError(
+            said("An undo needs a reason."), hint=said("Say in a sentence why.")
+        )
+    check_undoable(run)
+    return Order(
+        kind=kind,
+        trigger=SyncRun.Trigger.ADMIN,
+        scope=scope_of_deeds(run, chosen),
+        actor=user.get_username(),
+        expect_digest=expect_digest,
+        keep_plan=True,
+        undoes=run.pk,
+        chosen=None if chosen is None else tuple(sorted(chosen)),
+        reason=reason.strip(),
+    )

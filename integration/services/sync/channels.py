@@ -1,0 +1,250 @@
+"""What happens to the channels themselves: made, taken over, renamed, ended, brought back. Pure."""
+
+from collections import defaultdict
+
+from integration.domain.conflicts import Conflict, ConflictKind, Skip
+from integration.domain.messages import said
+from integration.domain.operations import (
+    AdoptChannel,
+    Archive,
+    CreateChannel,
+    RenameChannel,
+    SetReadOnly,
+    SetTopic,
+    Unarchive,
+)
+from integration.domain.policy import Policy
+from integration.domain.state import (
+    Ending,
+    Managed,
+    ManagedChannel,
+    RemoteChannel,
+    RemoteState,
+    Scope,
+)
+from integration.services.sync.accounts import Matching
+from integration.services.sync.desired import Desired, DesiredChannel, DesiredEnding
+from integration.services.sync.members import Channels, MemberPlanner, Worlds
+
+
+def plan_channels(
+    desired: Desired,
+    remote: RemoteState,
+    managed: Managed,
+    policy: Policy,
+    matching: Matching,
+    scope: Scope,
+) -> Channels:
+    """Operations for every desired channel and every ending, in order of the Moodle group id."""
+    planner = _ChannelPlanner(Worlds(desired, remote, managed, policy, matching, scope))
+    for group_id in sorted(desired.channels):
+        planner.channel(desired.channels[group_id])
+    for group_id in sorted(desired.endings):
+        planner.ending(managed.channels[group_id], desired.endings[group_id])
+    for group_id, reason in sorted(desired.undecided.items()):
+        planner.result.skips.append(Skip(said("group {id}", id=group_id), reason))
+    return planner.result
+
+
+class _ChannelPlanner:
+    def __init__(self, worlds: Worlds) -> None:
+        self.moodle = worlds.desired.standing.moodle
+        self.remote = worlds.remote
+        self.managed = worlds.managed
+        self.policy = worlds.policy
+        self.one_person = worlds.scope.users is not None
+        self.scope = worlds.scope
+        self.result = Channels()
+        self.members = MemberPlanner(worlds, self.result)
+        self.linked_rooms = {channel.room_id for channel in worlds.managed.channels.values()}
+        self.by_name: dict[str, list[RemoteChannel]] = defaultdict(list)
+        for _, room in sorted(worlds.remote.channels.items()):
+            self.by_name[room.name.casefold()].append(room)
+
+    def channel(self, wanted: DesiredChannel) -> None:
+        link = self.managed.channels.get(wanted.group_id)
+        room = self.remote.channels.get(link.room_id) if link else None
+        if link and room:
+            self._existing(wanted, link, room, all_ours=False)
+            return
+        if link:
+            self.result.vanished.append(wanted.group_id)
+        if not self.one_person:
+            self._missing(wanted)
+        elif any(self.scope.has_user(user_id) for user_id in wanted.members):
+            self._leave_to_course(wanted, said("the channel does not exist: sync the course once"))
+
+    # --- a channel has to be found or made --------------------------------------------------------
+
+    def _missing(self, wanted: DesiredChannel) -> None:
+        same_name = self.by_name.get(wanted.name.casefold(), [])
+        for room in same_name:
+            if self._may_adopt(room, wanted):
+                self._adopt(wanted, room)
+                return
+        if same_name:
+            self._name_taken(wanted, same_name[0])
+        else:
+            self._create(wanted)
+
+    def _create(self, wanted: DesiredChannel) -> None:
+        members = self.members.joinable(wanted)
+        self.result.compared.append(wanted.group_id)
+        self.result.operations.append(
+            CreateChannel(
+                wanted.group_id,
+                wanted.course_id,
+                wanted.name,
+                wanted.topic,
+                self.policy.private_channels,
+                self.members.joiners(wanted.group_id, members),
+                self._why(wanted),
+            )
+        )
+        self.members.give_roles(wanted, None, self.policy.private_channels, members)
+
+    def _may_adopt(self, room: RemoteChannel, wanted: DesiredChannel) -> bool:
+        if room.room_id in self.linked_rooms:
+            return False
+        if room.creator_id != self.remote.bot_id or room.archived:
+            return False
+        return room.moodle_group == wanted.group_id or (
+            self.policy.adopt_channels and room.moodle_group is None
+        )
+
+    def _adopt(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
+        ours = room.moodle_group == wanted.group_id
+        self.linked_rooms.add(room.room_id)
+        reason = (
+            said("made by an earlier run that was cut off")
+            if ours
+            else said("has the wanted name and was created by our account")
+        )
+        ids = (wanted.group_id, wanted.course_id)
+        self.result.operations.append(
+            AdoptChannel(*ids, wanted.name, room.room_id, ours, reason, room.topic)
+        )
+        link = ManagedChannel(*ids, room.room_id, room.name, room.topic, None)
+        self._existing(wanted, link, room, all_ours=True)
+
+    # --- a channel exists -------------------------------------------------------------------------
+
+    def _existing(
+        self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel, *, all_ours: bool
+    ) -> None:
+        if room.archived and link.ended is not Ending.ARCHIVE:
+            self._skip(wanted, said("the channel was archived in Rocket.Chat by somebody else"))
+            return
+        if room.archived and self.one_person:
+            self._leave_to_course(wanted, said("the channel is archived: sync the course once"))
+            return
+        if not self.one_person:
+            self._bring_back(wanted, link, room)
+            self._name(wanted, link, room)
+            self._topic(wanted, link, room)
+        self.members.existing(wanted, link, room, all_ours=all_ours, why=self._why(wanted))
+
+    def _bring_back(
+        self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel
+    ) -> None:
+        ids = (wanted.group_id, wanted.course_id, wanted.name, room.room_id)
+        if room.archived:
+            self.result.operations.append(Unarchive(*ids, self._why(wanted)))
+        if room.read_only and link.ended is Ending.READ_ONLY:
+            self.result.operations.append(SetReadOnly(*ids, False, self._why(wanted)))
+
+    def _name(self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel) -> None:
+        """A name that the server has and we have not stored is sent once more: that stores it."""
+        if not self.policy.follow_renames or wanted.name == room.name == link.name:
+            return
+        others = [
+            other
+            for other in self.by_name.get(wanted.name.casefold(), [])
+            if other.room_id != room.room_id
+        ]
+        if others:
+            self._name_taken(wanted, others[0])
+            return
+        self.result.operations.append(
+            RenameChannel(
+                wanted.group_id,
+                wanted.course_id,
+                wanted.name,
+                room.name,
+                room.room_id,
+                said("the name follows Moodle"),
+            )
+        )
+
+    def _topic(self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel) -> None:
+        """Follows Moodle; one that was changed by hand stays until Moodle's changes."""
+        if wanted.topic in ("", link.topic, room.topic):
+            return
+        self.result.operations.append(
+            SetTopic(
+                wanted.group_id,
+                wanted.course_id,
+                wanted.name,
+                room.room_id,
+                wanted.topic,
+                room.topic,
+                said("the topic follows Moodle"),
+            )
+        )
+
+    # --- endings ----------------------------------------------------------------------------------
+
+    def ending(self, link: ManagedChannel, end: DesiredEnding) -> None:
+        room = self.remote.channels.get(link.room_id)
+        if room is None or self.one_person:
+            return
+        ids = (link.group_id, link.course_id, link.name, link.room_id)
+        if end.ending is Ending.KEEP:
+            self.result.skips.append(
+                Skip(link.name, said("{reason}: left as it is", reason=end.reason), link.course_id)
+            )
+        elif end.ending is Ending.ARCHIVE and not room.archived:
+            if room.read_only and link.ended is Ending.READ_ONLY:
+                # Archived instead: else the channel would come back read-only one day.
+                self.result.operations.append(SetReadOnly(*ids, False, end.reason))
+            self.result.operations.append(Archive(*ids, end.reason))
+        elif end.ending is Ending.READ_ONLY and not room.read_only and not room.archived:
+            self.result.operations.append(SetReadOnly(*ids, True, end.reason))
+
+    # --- small things -----------------------------------------------------------------------------
+
+    def _why(self, wanted: DesiredChannel) -> str:
+        course = self.moodle.courses[wanted.course_id]
+        group = self.moodle.groups[wanted.group_id]
+        return said(
+            "group '{group}' of course {course} is to have a channel",
+            group=group.name,
+            course=course.shortname,
+        )
+
+    def _skip(self, wanted: DesiredChannel, reason: str) -> None:
+        self.result.skips.append(Skip(wanted.name, reason, wanted.course_id))
+
+    def _leave_to_course(self, wanted: DesiredChannel, reason: str) -> None:
+        self.result.skips.append(Skip(wanted.name, reason, wanted.course_id, needs_course=True))
+
+    def _name_taken(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
+        whose = (
+            said("belongs to another group")
+            if room.room_id in self.linked_rooms
+            else said("is not managed by rcsync")
+        )
+        people = room.users_count
+        self.result.conflicts.append(
+            Conflict(
+                ConflictKind.CHANNEL_NAME_TAKEN,
+                None,
+                wanted.group_id,
+                said("{why} named {name}", why=self._why(wanted), name=wanted.name),
+                said("a room of that name exists ({n} members) and {whose}", n=people, whose=whose),
+                room.room_id,
+                said(
+                    "Link the group to that room, rename the room, or change the naming template."
+                ),
+            )
+        )

@@ -1,0 +1,369 @@
+"""What should be true in Rocket.Chat: Moodle's state seen through the policy. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from integration.domain.errors import ConfigurationError, PatternTimeout
+from integration.domain.messages import said
+from integration.domain.patterns import Decision, decide
+from integration.domain.policy import AccountsFor, Cause, Deactivation, Policy
+from integration.domain.state import (
+    Course,
+    Ending,
+    Group,
+    Managed,
+    ManagedChannel,
+    MoodleState,
+    NameRules,
+    Person,
+    RoomRole,
+    Scope,
+)
+from integration.services.sync import names
+from integration.services.sync.eligibility import Standing, unusable_because
+
+ENROLLED = said("has an active enrolment in an integrated course")  # said of nearly everybody
+MEMBERS_HIDDEN_FROM = 2  # mdl_groups.visibility: 2 own membership only, 3 nobody
+
+
+class DesiredAccount(NamedTuple):
+    """One person.
+
+    `wanted`: is to have an account; otherwise only one that exists matters. `usable`: Moodle itself
+    would let the person in; only then the account follows Moodle's data and may be woken. `active`
+    False = is to be deactivated, None = is left as it is.
+    """
+
+    user_id: int
+    username: str  # for a new account; an account that exists keeps its own
+    name: str
+    email: str  # as in Moodle, "" when Moodle has none
+    active: bool | None
+    usable: bool
+    wanted: bool
+    reason: str  # why active or not
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredChannel:
+    """One group and who is to be in its channel: Moodle user id -> channel role."""
+
+    group_id: int
+    course_id: int
+    name: str
+    topic: str
+    members: Mapping[int, RoomRole]
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredEnding:
+    """A managed channel whose reason to exist is gone."""
+
+    ending: Ending
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What should be true.
+
+    Channels in none of the three mappings are not rcsync's business now. `undecided` are groups of
+    which it could not be found out whether they match: they stay as they are.
+    """
+
+    accounts: Mapping[int, DesiredAccount]
+    channels: Mapping[int, DesiredChannel]
+    endings: Mapping[int, DesiredEnding]
+    undecided: Mapping[int, str]
+    standing: Standing
+
+
+def desire(
+    moodle: MoodleState, policy: Policy, rules: NameRules, managed: Managed, scope: Scope
+) -> Desired:
+    """The desired state of the scope.
+
+    ConfigurationError when an included role does not exist in Moodle.
+    """
+    _check_roles(moodle, policy)
+    standing = Standing(moodle, policy.roles)
+    chosen, unchosen, undecided = _choose(moodle, policy, scope)
+    names = _channel_names(chosen, moodle, policy, rules, managed)
+    channels = {
+        group.group_id: DesiredChannel(
+            group.group_id,
+            group.course_id,
+            names[group.group_id],
+            _topic(group, moodle, policy) if rules.topic_at_creation else "",
+            standing.members(group),
+        )
+        for group in chosen
+    }
+    if not policy.empty_channels:
+        channels = {
+            group_id: channel
+            for group_id, channel in channels.items()
+            if channel.members or group_id in managed.channels
+        }
+    return Desired(
+        accounts=_accounts(channels.values(), moodle, policy, rules, managed, standing, scope),
+        channels=channels,
+        endings=_endings(moodle, policy, managed, scope, unchosen, channels, undecided),
+        undecided=undecided,
+        standing=standing,
+    )
+
+
+def choose(group: Group, policy: Policy) -> tuple[bool, str]:
+    """Whether the group gets a channel, and why or why not.
+
+    PatternTimeout when that is undecided.
+    """
+    if group.visibility >= MEMBERS_HIDDEN_FROM and not policy.hidden_member_lists:
+        return False, said(
+            "Moodle hides the member list of this group, and a channel would show it"
+        )
+    decision = decide(group.name, policy.patterns)
+    return decision.chosen, _decision_in_words(decision)
+
+
+def _decision_in_words(decision: Decision) -> str:
+    if decision.by is None:
+        return said("no include pattern matches the name")
+    if decision.by.exclude:
+        return said("matches the exclude pattern {pattern}", pattern=decision.by.text)
+    return said("matches the include pattern {pattern}", pattern=decision.by.text)
+
+
+def _check_roles(moodle: MoodleState, policy: Policy) -> None:
+    unknown = sorted(role_id for role_id in policy.roles if role_id not in moodle.role_names)
+    if unknown:
+        raise ConfigurationError(
+            said(
+                "Moodle has no role with the id {id}, which is among the included roles.",
+                id=", ".join(map(str, unknown)),
+            ),
+            hint=said("Remove it under Included roles or switch it off. Nothing was changed."),
+        )
+
+
+def _choose(
+    moodle: MoodleState, policy: Policy, scope: Scope
+) -> tuple[list[Group], dict[int, DesiredEnding], dict[int, str]]:
+    chosen: list[Group] = []
+    unchosen: dict[int, DesiredEnding] = {}
+    undecided: dict[int, str] = {}
+    missing = _nothing_chosen_because(policy)
+    for group in sorted(moodle.groups.values(), key=lambda group: group.group_id):
+        if not scope.has_course(group.course_id):
+            continue
+        course = moodle.courses[group.course_id]
+        if ended := _course_ending(course, moodle.read_at, policy):
+            unchosen[group.group_id] = ended
+            continue
+        if missing:
+            unchosen[group.group_id] = DesiredEnding(Ending.KEEP, missing)
+            continue
+        try:
+            is_chosen, reason = choose(group, policy)
+        except PatternTimeout as error:
+            undecided[group.group_id] = error.text
+            continue
+        if is_chosen:
+            chosen.append(group)
+        else:
+            unchosen[group.group_id] = DesiredEnding(policy.on_pattern_unmatched, reason)
+    return chosen, unchosen, undecided
+
+
+def _nothing_chosen_because(policy: Policy) -> str:
+    """What a policy without a choice lacks, "" when it has one. Nobody chose to empty channels."""
+    if not policy.roles:
+        return said("no role is included")
+    if all(pattern.exclude for pattern in policy.patterns):
+        return said("there is no include pattern")
+    return ""
+
+
+def _course_ending(course: Course, now: int, policy: Policy) -> DesiredEnding | None:
+    """What the course itself does to all of its channels; the first that applies."""
+    cases = (
+        (not course.visible, policy.on_course_hidden, said("the course is hidden")),
+        (
+            not course.category_visible,
+            policy.on_category_hidden,
+            said("the course category is hidden"),
+        ),
+        (0 < course.enddate < now, policy.on_course_ended, said("the course has ended")),
+    )
+    for applies, ending, reason in cases:
+        if applies and ending is not None:
+            return DesiredEnding(ending, reason)
+    return None
+
+
+def _channel_names(
+    groups: Iterable[Group],
+    moodle: MoodleState,
+    policy: Policy,
+    rules: NameRules,
+    managed: Managed,
+) -> dict[int, str]:
+    """A name for each group. Names once given stay while what they were made of stays the same."""
+    limit, separator = names.MAX_CHANNEL_NAME, names.channel_separator(rules)
+    chosen: dict[int, str] = {}
+    bases: dict[int, str] = {}
+    for group in groups:
+        title = names.render(policy.name_template, moodle.courses[group.course_id], group)
+        base, number = names.channel_name(title, rules), group.group_id
+        known = managed.channels.get(number)
+        if known and (
+            not policy.follow_renames
+            or names.belongs_to(known.name, base, "group", number, limit, separator)
+        ):
+            chosen[number] = known.name
+        else:
+            bases[number] = base
+    is_free = _free(rules, (channel.name for channel in managed.channels.values()))
+    for number, base in bases.items():
+        free = _or_own(managed.channels.get(number), is_free)
+        chosen[number] = names.unique(base, "group", number, free, limit, separator)
+    return chosen
+
+
+def _or_own(known: ManagedChannel | None, is_free: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Free, or the channel's own name in another case."""
+    if known is None:
+        return is_free
+    own = known.name.casefold()
+    return lambda name: name.casefold() == own or is_free(name)
+
+
+def _free(rules: NameRules, taken: Iterable[str]) -> Callable[[str], bool]:
+    """A test that also takes the name: what it called free is taken from then on, in any case."""
+    used = {name.casefold() for name in taken} | {name.casefold() for name in rules.reserved}
+
+    def is_free(name: str) -> bool:
+        folded = name.casefold()
+        if folded in used:
+            return False
+        used.add(folded)
+        return True
+
+    return is_free
+
+
+def _topic(group: Group, moodle: MoodleState, policy: Policy) -> str:
+    course = moodle.courses[group.course_id]
+    return names.display_text(names.render(policy.topic_template, course, group), 250)
+
+
+def _accounts(
+    channels: Iterable[DesiredChannel],
+    moodle: MoodleState,
+    policy: Policy,
+    rules: NameRules,
+    managed: Managed,
+    standing: Standing,
+    scope: Scope,
+) -> dict[int, DesiredAccount]:
+    wanted = {user_id for channel in channels for user_id in channel.members}
+    if policy.accounts_for is AccountsFor.ENROLLED:
+        wanted |= _enrolled_with_role(moodle, standing, scope)
+    is_free = _free(rules, (account.username for account in managed.accounts.values()))
+    usable, plainly_active = standing.usable, standing.active_somewhere
+    if policy.deactivates_without_role:
+        plainly_active &= standing.with_role
+    concerned = wanted | (managed.accounts.keys() & moodle.people.keys())
+    accounts: dict[int, DesiredAccount] = {}
+    for user_id in sorted(concerned if scope.users is None else concerned & scope.users):
+        person = moodle.people[user_id]
+        known = managed.accounts.get(user_id)
+        active: bool | None = True
+        reason: str = ENROLLED
+        if user_id not in plainly_active:
+            active, reason = _activity(person, policy, standing, scope)
+        accounts[user_id] = DesiredAccount(
+            user_id,
+            known.username if known else _username(person, rules, is_free),
+            names.display_name(person),
+            person.email.strip(),
+            active,
+            user_id in usable,
+            user_id in wanted,
+            reason,
+        )
+    return accounts
+
+
+def _enrolled_with_role(moodle: MoodleState, standing: Standing, scope: Scope) -> set[int]:
+    return {
+        user_id
+        for course in moodle.courses.values()
+        if scope.has_course(course.course_id)
+        for user_id in standing.active_in(course.course_id)
+        if standing.channel_role(course, user_id) is not None
+    }
+
+
+def _username(person: Person, rules: NameRules, is_free: Callable[[str], bool]) -> str:
+    return names.unique(
+        names.username(person, rules),
+        "user",
+        person.user_id,
+        is_free,
+        names.MAX_USERNAME,
+        names.separator_of(rules.username_pattern),
+    )
+
+
+def _activity(
+    person: Person,
+    policy: Policy,
+    standing: Standing,
+    scope: Scope,
+) -> tuple[bool | None, str]:
+    """Whether the account of somebody who does not plainly count anywhere is to be active, and why.
+
+    None where that takes a look at courses that were not read.
+    """
+    if reason := unusable_because(person):
+        cause = Cause.DELETED if person.deleted else Cause.SUSPENDED
+        kept = policy.deactivation is Deactivation.NEVER or cause in policy.accounts_kept
+        return kept, reason
+    if person.user_id not in standing.active_somewhere:
+        return (
+            policy.deactivation is not Deactivation.ENROLMENT,
+            said("has no active enrolment in any integrated course"),
+        )
+    if scope.reads_every_role:
+        return False, said("holds no included role in any integrated course")
+    return None, said("may hold an included role in another course")
+
+
+def _endings(
+    moodle: MoodleState,
+    policy: Policy,
+    managed: Managed,
+    scope: Scope,
+    unchosen: Mapping[int, DesiredEnding],
+    channels: Mapping[int, DesiredChannel],
+    undecided: Mapping[int, str],
+) -> dict[int, DesiredEnding]:
+    endings: dict[int, DesiredEnding] = {}
+    for group_id, channel in sorted(managed.channels.items()):
+        if group_id in channels or group_id in undecided or not scope.has_course(channel.course_id):
+            continue
+        endings[group_id] = unchosen.get(group_id) or _gone(channel, moodle, policy)
+    return endings
+
+
+def _gone(channel: ManagedChannel, moodle: MoodleState, policy: Policy) -> DesiredEnding:
+    if channel.course_id not in moodle.integrated:
+        return DesiredEnding(
+            policy.on_course_removed, said("the course is not integrated any more")
+        )
+    if channel.course_id not in moodle.courses:
+        return DesiredEnding(policy.on_course_deleted, said("the course was deleted in Moodle"))
+    return DesiredEnding(policy.on_group_deleted, said("the group was deleted in Moodle"))

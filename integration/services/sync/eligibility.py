@@ -1,0 +1,260 @@
+"""Who counts in a course, and the same in words. Pure; the rules are Moodle's own
+(get_enrolled_users with onlyactive) plus the account checks that Moodle leaves to the caller.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+
+from integration.domain.messages import joined, listed, said
+from integration.domain.policy import Cause
+from integration.domain.state import (
+    ROLE_STRENGTH,
+    Course,
+    Enrolment,
+    Group,
+    MoodleState,
+    Person,
+    RoomRole,
+)
+
+ACTIVE = 0  # mdl_user_enrolments.status and mdl_enrol.status are upside down: 0 is on
+_NO_ROWS: tuple[Enrolment, ...] = ()
+
+
+def is_active(row: Enrolment, now: int) -> bool:
+    """Whether this one enrolment counts now (mdl_user_enrolments and mdl_enrol)."""
+    return (
+        row.status == ACTIVE
+        and row.method_status == ACTIVE
+        and row.timestart < now
+        and (row.timeend == 0 or row.timeend > now)
+    )
+
+
+def _any_active(rows: Iterable[Enrolment], now: int) -> bool:
+    for row in rows:  # noqa: SIM110  # any() over a generator takes twice as long
+        if is_active(row, now):
+            return True
+    return False
+
+
+def unusable_because(person: Person) -> str:
+    """Why Moodle itself would not let the person in, "" when it would (mdl_user)."""
+    if person.deleted:
+        return said("deleted in Moodle")
+    if person.suspended:
+        return said("suspended in Moodle")
+    if not person.confirmed:
+        return said("not confirmed in Moodle")
+    if person.auth == "nologin":
+        return said("may not log in to Moodle (authentication 'nologin')")
+    return said("the guest user") if person.guest else ""
+
+
+class Standing:
+    """Everybody's standing, from one reading of Moodle and the included roles.
+
+    `roles` maps included Moodle role ids to channel roles. The sets of a course are computed once,
+    on demand.
+    """
+
+    def __init__(self, moodle: MoodleState, roles: Mapping[int, RoomRole]) -> None:
+        self.moodle = moodle
+        self.roles = roles
+        self._active: dict[int, frozenset[int]] = {}
+        self._channel_roles: dict[int, dict[int, RoomRole]] = {}
+        self._why_member: dict[tuple[int, frozenset[str], tuple[int, ...]], str] = {}
+
+    @cached_property
+    def usable(self) -> frozenset[int]:
+        """People whose Moodle account works."""
+        return frozenset(
+            person.user_id for person in self.moodle.people.values() if not unusable_because(person)
+        )
+
+    @cached_property
+    def active_somewhere(self) -> frozenset[int]:
+        """Usable people with an active enrolment in any integrated course."""
+        everyone: set[int] = set()
+        for course_id in self.moodle.integrated:
+            everyone |= self.active_in(course_id)
+        return frozenset(everyone)
+
+    @cached_property
+    def with_role(self) -> frozenset[int]:
+        """Usable people with an active enrolment and an included role in a course that was read."""
+        return frozenset(
+            user_id
+            for course in self.moodle.courses.values()
+            for user_id in self.active_in(course.course_id)
+            if self.channel_role(course, user_id) is not None
+        )
+
+    def active_in(self, course_id: int) -> frozenset[int]:
+        """Usable people with at least one active enrolment in the course, by whatever method."""
+        found = self._active.get(course_id)
+        if found is None:
+            now, usable = self.moodle.read_at, self.usable
+            found = frozenset(
+                user_id
+                for user_id, rows in self.moodle.enrolments.get(course_id, {}).items()
+                if user_id in usable and _any_active(rows, now)
+            )
+            self._active[course_id] = found
+        return found
+
+    @cached_property
+    def _everybodys(self) -> RoomRole | None:
+        """The channel role of the default role, which everybody holds."""
+        return self.roles.get(self.moodle.default_role_id or 0)
+
+    def channel_role(self, course: Course, user_id: int) -> RoomRole | None:
+        """The strongest channel role of the person's included roles in the course, None without
+        any.
+        """
+        held = (self._roles_in(course).get(user_id), self._everybodys)
+        return max((role for role in held if role is not None), key=_strength, default=None)
+
+    def members(self, group: Group) -> dict[int, RoomRole]:
+        """Effective members of the group who hold an included role: user id -> channel role."""
+        course = self.moodle.courses[group.course_id]
+        active, held = self.active_in(group.course_id), self._roles_in(course)
+        people = self.moodle.group_members.get(group.group_id, ())
+        if self._everybodys is None:
+            return {user: held[user] for user in people if user in active and user in held}
+        roles = ((user, self.channel_role(course, user)) for user in people if user in active)
+        return {user_id: role for user_id, role in roles if role is not None}
+
+    def _roles_in(self, course: Course) -> dict[int, RoomRole]:
+        found = self._channel_roles.get(course.course_id)
+        if found is None:
+            found = self._channel_roles[course.course_id] = self._roles_of(course)
+        return found
+
+    # --- in words ---------------------------------------------------------------------------------
+
+    def why_member(self, group: Group, user_id: int) -> str:
+        """ "member of group 'Group A'; active by manual enrolment; role student"."""
+        course = self.moodle.courses[group.course_id]
+        methods = {
+            row.method
+            for row in self._rows(group.course_id, user_id)
+            if is_active(row, self.moodle.read_at)
+        }
+        roles = tuple(
+            role_id for role_id in self.role_ids(course, user_id) if role_id in self.roles
+        )
+        alike = (group.group_id, frozenset(methods), roles)
+        found = self._why_member.get(alike)
+        if found is None:
+            found = self._why_member[alike] = said(
+                "member of group '{group}'; active by {methods} enrolment; role {roles}",
+                group=group.name,
+                methods=listed(sorted(methods)),
+                roles=", ".join(self.moodle.role_names.get(role, str(role)) for role in roles),
+            )
+        return found
+
+    def why_not_member(self, group_id: int, user_id: int) -> str:
+        """The first thing that keeps the person out of the group's channel, in words."""
+        person = self.moodle.people.get(user_id)
+        group = self.moodle.groups.get(group_id)
+        if person is None:
+            return said("not found in Moodle")
+        if reason := unusable_because(person):
+            return reason
+        if group is None:
+            return said("the group does not exist any more")
+        if user_id not in self.moodle.group_members.get(group_id, ()):
+            return self._why_not_in(group, user_id)
+        if user_id not in self.active_in(group.course_id):
+            return self.why_not_active(group.course_id, user_id)
+        held = [
+            self.moodle.role_names.get(role_id, str(role_id))
+            for role_id in self.role_ids(self.moodle.courses[group.course_id], user_id)
+        ]
+        has = ", ".join(held) or said("none")
+        return said("holds no included role (has: {roles})", roles=has)
+
+    def cause(self, group_id: int, user_id: int) -> Cause | None:
+        """Why somebody who is still in the group does not count; None for who left it, or is
+        unknown.
+        """
+        person = self.moodle.people.get(user_id)
+        group = self.moodle.groups.get(group_id)
+        if person is None or group is None:
+            return None
+        if person.deleted:
+            return Cause.DELETED
+        if unusable_because(person):
+            return Cause.SUSPENDED
+        if not self._rows(group.course_id, user_id):
+            return Cause.UNENROLLED  # Moodle takes such a person out of the groups as well
+        if user_id not in self.moodle.group_members.get(group_id, ()):
+            return None
+        return Cause.ROLE_LOST if user_id in self.active_in(group.course_id) else Cause.UNENROLLED
+
+    def why_not_active(self, course_id: int, user_id: int) -> str:
+        """Why none of the person's enrolments in the course counts now."""
+        rows = self._rows(course_id, user_id)
+        if not rows:
+            return said("not enrolled in the course any more")
+        return joined("; ", sorted({_why_not(row, self.moodle.read_at) for row in rows}))
+
+    def role_ids(self, course: Course, user_id: int) -> tuple[int, ...]:
+        """Every role of the person in the course, its categories and the site, the default role
+        last.
+        """
+        found: dict[int, None] = {}
+        for context_id in course.context_ids:
+            held = self.moodle.roles.get(context_id, {}).get(user_id, ())
+            found.update(dict.fromkeys(sorted(held)))
+        if self.moodle.default_role_id is not None:
+            found[self.moodle.default_role_id] = None
+        return tuple(found)
+
+    def _roles_of(self, course: Course) -> dict[int, RoomRole]:
+        strongest: dict[int, RoomRole] = {}
+        for context_id in course.context_ids:
+            for user_id, role_ids in self.moodle.roles.get(context_id, {}).items():
+                for role_id in role_ids:
+                    role = self.roles.get(role_id)
+                    if role is None:
+                        continue
+                    known = strongest.get(user_id)
+                    if known is None or _strength(role) > _strength(known):
+                        strongest[user_id] = role
+        return strongest
+
+    def _rows(self, course_id: int, user_id: int) -> tuple[Enrolment, ...]:
+        return self.moodle.enrolments.get(course_id, {}).get(user_id, _NO_ROWS)
+
+    def _why_not_in(self, group: Group, user_id: int) -> str:
+        left = said("no longer in group '{group}'", group=group.name)
+        if user_id in self.active_in(group.course_id):
+            return left
+        return joined("; ", [left, self.why_not_active(group.course_id, user_id)])
+
+
+def _strength(role: RoomRole) -> int:
+    return ROLE_STRENGTH[role]
+
+
+def _why_not(row: Enrolment, now: int) -> str:
+    if row.method_status != ACTIVE:
+        return said("the enrolment method '{method}' is switched off", method=row.method)
+    if row.status != ACTIVE:
+        return said("the {method} enrolment is suspended", method=row.method)
+    if row.timestart >= now:
+        begin = _day(row.timestart)
+        return said("the {method} enrolment begins on {day}", method=row.method, day=begin)
+    return said("the {method} enrolment ended on {day}", method=row.method, day=_day(row.timeend))
+
+
+def _day(seconds: int) -> str:
+    """The date; the bare number where no calendar has it (the column is a bigint)."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    except (OverflowError, OSError, ValueError):
+        return said("second {n}", n=seconds)

@@ -1,0 +1,53 @@
+"""Days of grace: what is to be taken away waits, and is forgotten when its reason goes away. Pure.
+
+Works on a finished plan, so that planning stays a comparison of two states. The day on which a
+reason was first seen is in the ledger; the clock is the moment at which Moodle was read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from integration.domain.operations import Operation, group_of, user_of
+from integration.domain.policy import Policy, What
+from integration.services.sync.guard import takes
+from integration.services.sync.plan import Plan
+
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An operation that is due later. `since` and `due` are unix seconds."""
+
+    key: str
+    operation: Operation
+    since: int
+    due: int
+
+
+def key_of(operation: Operation) -> str:
+    return f"{operation.kind}/{group_of(operation) or ''}/{user_of(operation) or ''}"
+
+
+def hold_back(
+    plan: Plan, policy: Policy, pending: Mapping[str, int], now: int
+) -> tuple[Plan, tuple[Waiting, ...]]:
+    """The plan without what still has days of grace, and that. `pending`: key -> since when."""
+    grace = {
+        What.MEMBERSHIPS: policy.grace_members,
+        What.ACCOUNTS: policy.grace_accounts,
+        What.CHANNELS: policy.grace_channels,
+    }
+    if not any(grace.values()):
+        return plan, ()
+    go: list[Operation] = []
+    waiting: list[Waiting] = []
+    for operation in plan.operations:
+        what = takes(operation)
+        days = grace[what] if what else 0
+        since = pending.get(key_of(operation), now)
+        if days and now < since + days * DAY:
+            waiting.append(Waiting(key_of(operation), operation, since, since + days * DAY))
+        else:
+            go.append(operation)
+    return replace(plan, operations=tuple(go)), tuple(waiting)

@@ -1,0 +1,231 @@
+"""The safety guard: how much may be taken away without asking. Pure.
+
+Memberships, accounts and channels are counted apart, in the run, in each course, and together with
+what went in the last 24 hours. Over a limit the removals wait for a person; where the server or
+Moodle does not seem to be the one we know, everything waits.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from integration.domain.messages import listed, said
+from integration.domain.operations import (
+    AdoptAccount,
+    Archive,
+    CreateAccount,
+    Deactivate,
+    Operation,
+    RemoveMember,
+    SetReadOnly,
+    UnsetRoomRole,
+    course_of,
+    group_of,
+    user_of,
+)
+from integration.domain.policy import Limits, Span, What
+from integration.domain.state import Managed, Scope
+from integration.services.sync.plan import Plan
+
+
+class Holds(StrEnum):
+    """What has to wait when a limit is passed."""
+
+    REMOVALS = "removals"
+    EVERYTHING = "everything"  # this may be the wrong server, or half a Moodle
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One limit that a plan passes: `count` of `managed` things. `code` names it for machines."""
+
+    what: str
+    count: int
+    managed: int
+    percent: int | None  # the limit, None where only the number is limited
+    code: str = ""
+    holds: Holds = Holds.REMOVALS
+    absolute: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.in_words())
+
+    def in_words(self) -> str:
+        limits = [f"{self.percent} %"] if self.percent is not None else []
+        limits += [str(self.absolute)] if self.absolute is not None else []
+        return said(
+            "{count} of {managed} {what} ({share} %); the limit is {limit}",
+            count=self.count,
+            managed=self.managed,
+            what=self.what,
+            share=100 * self.count // max(self.managed, 1),
+            limit=listed(limits),
+        )
+
+
+WORDS = {
+    What.MEMBERSHIPS: said("managed memberships would be removed"),
+    What.ACCOUNTS: said("managed accounts would be deactivated"),
+    What.CHANNELS: said("managed channels would be archived or become read-only"),
+}
+
+
+def takes(operation: Operation) -> What | None:
+    """What the operation takes away, None for one that gives."""
+    match operation:
+        case RemoveMember():
+            return What.MEMBERSHIPS
+        case Deactivate():
+            return What.ACCOUNTS
+        case Archive() | SetReadOnly(read_only=True):
+            return What.CHANNELS
+        case _:
+            return None
+
+
+def is_removal(operation: Operation) -> bool:
+    """What waits when removals wait: also a room role that is taken."""
+    return takes(operation) is not None or isinstance(operation, UnsetRoomRole)
+
+
+def name_of(operation: Operation) -> str:
+    """The operation for an approval: the same change to the same account and room."""
+    ids = (
+        operation.kind,
+        group_of(operation),
+        user_of(operation),
+        getattr(operation, "room_id", None),
+        getattr(operation, "account_id", None),
+    )
+    return "/".join("" if part is None else str(part) for part in ids)
+
+
+def breaches(
+    plan: Plan,
+    managed: Managed,
+    scope: Scope,
+    limits: Limits,
+    approved: Collection[str] = (),
+) -> list[Breach]:
+    """Every limit that the plan passes; an empty list means that it is safe to apply.
+
+    `approved` are names of operations that a person has let pass: they do not count.
+    """
+    removals = [
+        operation
+        for operation in plan.operations
+        if takes(operation) and name_of(operation) not in approved
+    ]
+    return [
+        *_in_run(removals, managed, scope, limits),
+        *_in_courses(removals, managed, limits),
+        *_in_a_day(removals, managed, limits),
+        *_wrong_server(plan, managed, scope, limits),
+    ]
+
+
+def _in_run(
+    removals: Iterable[Operation], managed: Managed, scope: Scope, limits: Limits
+) -> Iterator[Breach]:
+    count = Counter(takes(operation) for operation in removals)
+    if not count:
+        return
+    total = _managed(managed, scope)
+    for what in What:
+        yield from _over(limits, what, Span.RUN, count[what], total[what], WORDS[what])
+
+
+def _in_courses(
+    removals: Iterable[Operation], managed: Managed, limits: Limits
+) -> Iterator[Breach]:
+    count = Counter((course_of(operation), takes(operation)) for operation in removals)
+    for (course, what), number in sorted(count.items(), key=str):
+        if course is None or what is None:
+            continue
+        total = _managed(managed, Scope(courses=frozenset({course})))
+        words = said("{what} in course {course}", what=WORDS[what], course=course)
+        yield from _over(limits, what, Span.COURSE, number, total[what], words)
+
+
+def _in_a_day(removals: Iterable[Operation], managed: Managed, limits: Limits) -> Iterator[Breach]:
+    count = Counter(takes(operation) for operation in removals)
+    if not count:
+        return
+    total = _managed(managed, Scope())
+    for what in What:
+        lately = managed.removed_lately.get(what, 0)
+        if count[what] and lately:
+            words = said("{what} within 24 hours", what=WORDS[what])
+            before = total[what] + (lately if what is What.MEMBERSHIPS else 0)
+            yield from _over(limits, what, Span.DAY, count[what] + lately, before, words)
+
+
+def _managed(managed: Managed, scope: Scope) -> dict[What, int]:
+    """How much there is that could be taken: from everybody, for a run about one person too."""
+    groups = [
+        group_id
+        for group_id, channel in managed.channels.items()
+        if scope.has_course(channel.course_id)
+    ]
+    return {
+        What.MEMBERSHIPS: _memberships(managed, groups, scope),
+        What.ACCOUNTS: len(managed.accounts),
+        What.CHANNELS: len(groups),
+    }
+
+
+def _memberships(managed: Managed, groups: Iterable[int], scope: Scope) -> int:
+    if managed.ours_in is not None:
+        return sum(n for course, n in managed.ours_in.items() if scope.has_course(course))
+    members = (managed.members.get(group_id, {}) for group_id in groups)
+    return sum(member.ours for people in members for member in people.values())
+
+
+def _wrong_server(plan: Plan, managed: Managed, scope: Scope, limits: Limits) -> Iterator[Breach]:
+    if not (plan.vanished_accounts or plan.vanished_channels or _again(plan)):
+        return
+    total = _managed(managed, scope)
+    words = said(
+        "managed accounts do not exist any more on this server and would be made or found again"
+    )
+    yield from _over(
+        limits,
+        What.ACCOUNTS,
+        Span.RUN,
+        _again(plan),
+        total[What.ACCOUNTS],
+        words,
+        "vanished/accounts",
+    )
+    words = said("managed channels do not exist any more on this server")
+    count = len(plan.vanished_channels)
+    yield from _over(
+        limits, What.CHANNELS, Span.RUN, count, total[What.CHANNELS], words, "vanished/channels"
+    )
+
+
+def _over(
+    limits: Limits, what: What, span: Span, count: int, total: int, words: str, code: str = ""
+) -> Iterator[Breach]:
+    limit = limits.of(what, span)
+    if limit.percent is None and limit.absolute is None:
+        return
+    percent = limit.percent if limit.percent is not None else 100
+    too_much = limit.absolute is not None and count > limit.absolute
+    if count >= limits.from_count and count * 100 > total * percent:
+        too_much = True
+    if too_much:
+        holds = Holds.EVERYTHING if code else Holds.REMOVALS
+        yield Breach(
+            words, count, total, limit.percent, code or f"{what}/{span}", holds, limit.absolute
+        )
+
+
+def _again(plan: Plan) -> int:
+    """Vanished accounts of people who still need one. What else vanished harms nobody."""
+    vanished = set(plan.vanished_accounts)
+    return sum(
+        isinstance(operation, CreateAccount | AdoptAccount) and operation.user_id in vanished
+        for operation in plan.operations
+    )

@@ -1,0 +1,364 @@
+"""Who has to join, leave or change role in one channel. Pure.
+
+Added is who should be in and is not. Removed is only who rcsync itself put there and who should not
+be in any more; who was added by hand stays. Likewise only a room role that rcsync gave is taken.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from integration.domain.conflicts import Conflict, Skip
+from integration.domain.messages import said
+from integration.domain.operations import (
+    AddMembers,
+    ChannelOperation,
+    Joiner,
+    RemoveMember,
+    SetRoomRole,
+    UnsetRoomRole,
+)
+from integration.domain.policy import Policy
+from integration.domain.state import (
+    ROLE_STRENGTH,
+    Group,
+    Managed,
+    ManagedChannel,
+    ManagedMember,
+    RemoteChannel,
+    RemoteState,
+    RoomRole,
+    Scope,
+)
+from integration.services.sync.accounts import Matching, is_protected
+from integration.services.sync.desired import Desired, DesiredChannel
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a look at a channel taught, to be stored without sending anything.
+
+    `found` are known people who are there by hand; `taken_over` are ours although no row says so;
+    `gone` are rows of people who are no longer there. Moodle user ids. `users_count` is the
+    server's count.
+    """
+
+    group_id: int
+    users_count: int | None
+    found: tuple[int, ...] = ()
+    taken_over: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Worlds:
+    """Everything that is compared."""
+
+    desired: Desired
+    remote: RemoteState
+    managed: Managed
+    policy: Policy
+    matching: Matching
+    scope: Scope
+
+
+@dataclass(slots=True)
+class Channels:
+    """What the comparison of the channels comes to, growing channel by channel."""
+
+    operations: list[ChannelOperation] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    observed: list[Observed] = field(default_factory=list)
+    vanished: list[int] = field(default_factory=list)
+    compared: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One channel: its rows in the ledger, who is in it, and who should be. All by Moodle user id.
+
+    `listed` are the people whom Rocket.Chat named, None when it was not asked. `cut_off` are people
+    whom an earlier run may have added without living to store it.
+    """
+
+    rows: dict[int, ManagedMember]
+    listed: frozenset[int] | None
+    present: frozenset[int]
+    should: dict[int, RoomRole]
+    cut_off: frozenset[int]
+
+    @property
+    def is_as_wanted(self) -> bool:
+        """Whether the ledger has just those who should be in it, with just these roles."""
+        return {user: row.role for user, row in self.rows.items()} == self.should
+
+
+class MemberPlanner:
+    """Plans the members of channels, one channel a call, into `result`."""
+
+    def __init__(self, worlds: Worlds, result: Channels) -> None:
+        self.desired = worlds.desired
+        self.standing = worlds.desired.standing
+        self.remote = worlds.remote
+        self.managed = worlds.managed
+        self.policy = worlds.policy
+        self.matching = worlds.matching
+        self.scope = worlds.scope
+        self.result = result
+        self.user_of = {link.account_id: user for user, link in worlds.managed.accounts.items()}
+        self.user_of |= {account: user for user, account in worlds.matching.account_ids.items()}
+        self.cut_off: dict[int, set[int]] = defaultdict(set)
+        for group_id, user_id in worlds.managed.unfinished_members:
+            self.cut_off[group_id].add(user_id)
+
+    def joinable(self, wanted: DesiredChannel) -> dict[int, RoomRole]:
+        """The members who have an account or are getting one; the others are conflicts or skips."""
+        there, coming = self.matching.account_ids, self.matching.arriving
+        asleep, users = self.matching.asleep, self.scope.users
+        return {
+            user_id: role
+            for user_id, role in wanted.members.items()
+            if (user_id in there or user_id in coming)
+            and user_id not in asleep
+            and (users is None or user_id in users)
+        }
+
+    def joiners(self, group_id: int, users: Iterable[int]) -> tuple[Joiner, ...]:
+        group = self._group(group_id)
+        return tuple(
+            Joiner(user, self.standing.why_member(group, user), self._username(user))
+            for user in sorted(users)
+        )
+
+    def existing(
+        self,
+        wanted: DesiredChannel,
+        link: ManagedChannel,
+        room: RemoteChannel,
+        *,
+        all_ours: bool,
+        why: str,
+    ) -> None:
+        """Members of a channel that exists.
+
+        `all_ours`: whoever should be in it was put there by us.
+        """
+        look = self._look(wanted, room)
+        if look.listed is not None or all_ours:
+            self.result.compared.append(wanted.group_id)
+        elif not look.cut_off and look.is_as_wanted:
+            return  # by its count and by the ledger: so it is with nearly every channel
+        new = {user: role for user, role in look.should.items() if user not in look.present}
+        if self.policy.respect_leavers:
+            new = {user: role for user, role in new.items() if user not in look.rows}
+        if new:
+            self._add(wanted, room, new, why)
+        self._change_roles(wanted, room, look, new)
+        self._observe(wanted.group_id, link, room, look, all_ours)
+        self._remove_leavers(wanted, room, look)
+
+    # --- who is there -----------------------------------------------------------------------------
+
+    def _look(self, wanted: DesiredChannel, room: RemoteChannel) -> _Look:
+        rows = self._rows(wanted.group_id)
+        cut_off = frozenset(
+            user
+            for user in self.cut_off.get(wanted.group_id, ())
+            if user not in rows and self._concerns(user)
+        )
+        listed = None
+        present = frozenset(rows)
+        if room.members is not None:
+            listed = frozenset(
+                self.user_of[account] for account in room.members if account in self.user_of
+            )
+            # Deactivated members are not listed, but they are there.
+            present = listed | {user for user in rows if self._is_hidden(user)}
+        return _Look(rows, listed, present, self.joinable(wanted), cut_off)
+
+    def _rows(self, group_id: int) -> dict[int, ManagedMember]:
+        members = self.managed.members.get(group_id, {})
+        if self.scope.users is None and not self.matching.vanished:
+            return dict(members)
+        return {user: member for user, member in members.items() if self._concerns(user)}
+
+    def _concerns(self, user_id: int) -> bool:
+        return self.scope.has_user(user_id) and user_id not in self.matching.vanished
+
+    def _is_hidden(self, user_id: int) -> bool:
+        account = self.remote.accounts.get(self._account_id(user_id))
+        return account is not None and not account.active
+
+    def _observe(
+        self,
+        group_id: int,
+        link: ManagedChannel,
+        room: RemoteChannel,
+        look: _Look,
+        all_ours: bool,
+    ) -> None:
+        if look.listed is None:
+            return
+        unknown = {user for user in look.listed if user not in look.rows and self._concerns(user)}
+        ours = {user for user in unknown if all_ours and user in look.should} | (
+            unknown & look.cut_off
+        )
+        gone = {user for user in look.rows if user not in look.present and user not in look.should}
+        if unknown or gone or room.users_count != link.users_count:
+            self.result.observed.append(
+                Observed(
+                    group_id,
+                    room.users_count,
+                    tuple(sorted(unknown - ours)),
+                    tuple(sorted(ours & look.should.keys())),
+                    tuple(sorted(gone)),
+                )
+            )
+
+    # --- in and out -------------------------------------------------------------------------------
+
+    def _add(
+        self, wanted: DesiredChannel, room: RemoteChannel, new: Iterable[int], why: str
+    ) -> None:
+        self.result.operations.append(
+            AddMembers(
+                wanted.group_id,
+                wanted.course_id,
+                wanted.name,
+                room.room_id,
+                room.private,
+                self.joiners(wanted.group_id, new),
+                why,
+            )
+        )
+
+    def _remove_leavers(self, wanted: DesiredChannel, room: RemoteChannel, look: _Look) -> None:
+        leavers = dict(look.rows)
+        for user_id in look.cut_off:
+            if look.listed is None or user_id in look.listed or self._is_hidden(user_id):
+                leavers[user_id] = ManagedMember(RoomRole.MEMBER, ours=True)
+        for user_id in sorted(leavers):
+            if user_id in wanted.members:
+                continue
+            if user_id in look.present or user_id in look.cut_off:
+                self._remove(wanted, room, user_id, leavers[user_id])
+
+    def _remove(
+        self, wanted: DesiredChannel, room: RemoteChannel, user_id: int, row: ManagedMember
+    ) -> None:
+        account = self.remote.accounts.get(self._account_id(user_id))
+        if account is None:
+            return  # the account is gone, and its memberships went with it
+        who, why = account.username, self.standing.why_not_member(wanted.group_id, user_id)
+        if user_id not in self.standing.moodle.people:
+            self._skip(
+                wanted, said("{who} stays: Moodle has no row of person {id}", who=who, id=user_id)
+            )
+        elif not row.ours:
+            if room.members is not None:  # said when somebody looked, not in every run
+                self._skip(
+                    wanted, said("{who} was added by hand and stays ({why})", who=who, why=why)
+                )
+        elif is_protected(account, self.remote.bot_id, self.policy):
+            self._skip(wanted, said("{who} is protected and stays ({why})", who=who, why=why))
+        elif self.standing.cause(wanted.group_id, user_id) in self.policy.members_kept:
+            self._skip(wanted, said("{who} stays by the settings ({why})", who=who, why=why))
+        else:
+            self.result.operations.append(
+                RemoveMember(
+                    wanted.group_id,
+                    wanted.course_id,
+                    wanted.name,
+                    room.room_id,
+                    room.private,
+                    user_id,
+                    account.account_id,
+                    account.username,
+                    why,
+                    row.role,
+                )
+            )
+
+    # --- room roles -------------------------------------------------------------------------------
+
+    def _change_roles(
+        self, wanted: DesiredChannel, room: RemoteChannel, look: _Look, new: dict[int, RoomRole]
+    ) -> None:
+        """Give what Moodle's roles ask for; a stronger role given by hand is left beside it."""
+        gained = dict(new)
+        for user_id in sorted(look.should.keys() & (look.present | new.keys())):
+            role = look.should[user_id]
+            given = look.rows[user_id].role if user_id in look.rows else RoomRole.MEMBER
+            has = self._role_now(room, user_id, given)
+            if given not in (RoomRole.MEMBER, role):
+                self._take_role(wanted, room, user_id, given)
+                has = RoomRole.MEMBER if has is given else has
+            if given is not role or ROLE_STRENGTH[has] < ROLE_STRENGTH[role]:
+                gained[user_id] = role
+        self.give_roles(wanted, room.room_id, room.private, gained)
+
+    def _role_now(self, room: RemoteChannel, user_id: int, given: RoomRole) -> RoomRole:
+        if room.roles is None:
+            return given
+        return room.roles.get(self._account_id(user_id), RoomRole.MEMBER)
+
+    def give_roles(
+        self,
+        wanted: DesiredChannel,
+        room_id: str | None,
+        private: bool,
+        roles: dict[int, RoomRole],
+    ) -> None:
+        """`room_id` None: the channel is being made by the same plan."""
+        group = self._group(wanted.group_id)
+        self.result.operations.extend(
+            SetRoomRole(
+                wanted.group_id,
+                wanted.course_id,
+                wanted.name,
+                room_id,
+                private,
+                user_id,
+                self._username(user_id),
+                role,
+                self.standing.why_member(group, user_id),
+            )
+            for user_id, role in sorted(roles.items())
+            if role is not RoomRole.MEMBER
+        )
+
+    def _take_role(
+        self, wanted: DesiredChannel, room: RemoteChannel, user_id: int, role: RoomRole
+    ) -> None:
+        self.result.operations.append(
+            UnsetRoomRole(
+                wanted.group_id,
+                wanted.course_id,
+                wanted.name,
+                room.room_id,
+                room.private,
+                user_id,
+                self._username(user_id),
+                role,
+                self.standing.why_member(self._group(wanted.group_id), user_id),
+            )
+        )
+
+    # --- small things -----------------------------------------------------------------------------
+
+    def _username(self, user_id: int) -> str:
+        account = self.remote.accounts.get(self._account_id(user_id))
+        return account.username if account else self.desired.accounts[user_id].username
+
+    def _account_id(self, user_id: int) -> str:
+        known = self.matching.account_ids.get(user_id)
+        if known is None and user_id in self.managed.accounts:
+            return self.managed.accounts[user_id].account_id
+        return known or ""
+
+    def _group(self, group_id: int) -> Group:
+        return self.standing.moodle.groups[group_id]
+
+    def _skip(self, wanted: DesiredChannel, reason: str) -> None:
+        self.result.skips.append(Skip(wanted.name, reason, wanted.course_id))

@@ -1,0 +1,155 @@
+"""Names that Rocket.Chat accepts, made from Moodle's: legal, unique, and stable once given. Pure.
+
+The rules come from the server's public settings (UTF8_User_Names_Validation,
+UTF8_Channel_Names_Validation, UI_Allow_room_names_with_special_chars).
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+from anyascii import anyascii
+
+from integration.domain.state import Course, Group, NameRules, Person
+
+MAX_CHANNEL_NAME = 80
+MAX_USERNAME = 80
+MAX_DISPLAY_NAME = 150
+_ROOM_FOR_COUNTER = 8
+_PLACEHOLDER = re.compile(r"\{(course|course_fullname|course_id|group|group_id)\}")
+_REFUSED_IN_NAMES = re.compile(
+    r"[<>\\/]"
+)  # users.create answers "Name contains invalid characters"
+_SPACES = re.compile(r"\s+")
+_TO_CLEAN = re.compile(r"[<>\\/]|\s\s|^\s|\s$|[^\S ]|^$")
+
+
+def render(template: str, course: Course, group: Group) -> str:
+    """The template with {course}, {course_fullname}, {course_id}, {group}, {group_id} filled in."""
+    values = {
+        "course": course.shortname,
+        "course_fullname": course.fullname,
+        "course_id": str(course.course_id),
+        "group": group.name,
+        "group_id": str(group.group_id),
+    }
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
+
+
+def display_text(text: str, limit: int) -> str:
+    """One line without control characters and direction marks, which could disguise a name."""
+    if not text.isprintable():
+        text = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
+    return _SPACES.sub(" ", text).strip()[:limit].rstrip()
+
+
+def display_name(person: Person) -> str:
+    """The person's name in Rocket.Chat: as in Moodle, less the characters the server refuses."""
+    name = person.name
+    if name.isprintable() and len(name) <= MAX_DISPLAY_NAME and not _TO_CLEAN.search(name):
+        return name  # the short way, which nearly every name takes
+    for text in (person.name, person.username):
+        if name := display_text(_REFUSED_IN_NAMES.sub(" ", text), MAX_DISPLAY_NAME):
+            return name
+    return f"User {person.user_id}"
+
+
+def channel_name(title: str, rules: NameRules) -> str:
+    """The title as a legal channel name, "" when nothing of it is left."""
+    if rules.free_channel_names:
+        return display_text(title, MAX_CHANNEL_NAME)
+    return _slug(title, rules.channel_pattern, MAX_CHANNEL_NAME)
+
+
+def username(person: Person, rules: NameRules) -> str:
+    """Moodle's username as Rocket.Chat accepts it, "" when nothing of it is left."""
+    if len(person.username) <= MAX_USERNAME and _pattern(rules.username_pattern).fullmatch(
+        person.username
+    ):
+        return person.username
+    return _slug(person.username, rules.username_pattern, MAX_USERNAME)
+
+
+def separator_of(pattern: str) -> str:
+    """What stands between words: a dash, or what the server's pattern allows instead."""
+    return next((c for c in "-_." if _pattern(pattern).fullmatch(c)), "")
+
+
+def channel_separator(rules: NameRules) -> str:
+    return "-" if rules.free_channel_names else separator_of(rules.channel_pattern)
+
+
+def unique(
+    base: str,
+    fallback: str,
+    number: int,
+    is_free: Callable[[str], bool],
+    limit: int,
+    separator: str = "-",
+) -> str:
+    """`base` when it is free, else with `-number` behind it, else `fallback-number`; `number` is a
+    Moodle id.
+    """
+    if base and is_free(base):
+        return base
+    stem, ending = base or fallback, f"{separator}{number}"
+    numbered = _numbered(stem, ending, limit)
+    counter = 1
+    while not is_free(numbered):
+        counter += 1
+        numbered = f"{_counted(stem, ending, limit)}{separator}{counter}"
+    return numbered
+
+
+def belongs_to(
+    name: str, base: str, fallback: str, number: int, limit: int, separator: str = "-"
+) -> bool:
+    """Whether `name` is what `unique` once made of `base`: such a name is kept for as long as
+    `base` stays.
+    """
+    stem, ending = base or fallback, f"{separator}{number}"
+    if name in (base, _numbered(stem, ending, limit)):
+        return True
+    counted = f"{_counted(stem, ending, limit)}{separator}"
+    return name.startswith(counted) and name[len(counted) :].isdecimal()
+
+
+def _numbered(stem: str, ending: str, limit: int) -> str:
+    return stem[: limit - len(ending)] + ending
+
+
+def _counted(stem: str, ending: str, limit: int) -> str:
+    return stem[: limit - len(ending) - _ROOM_FOR_COUNTER] + ending
+
+
+@lru_cache(maxsize=64)
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error:  # the server itself falls back to its default then
+        return re.compile(NameRules().channel_pattern)
+
+
+def _slug(text: str, pattern: str, limit: int) -> str:
+    allowed, between = _pattern(pattern), separator_of(pattern)
+    kept = "".join(
+        _spelled(character, allowed, between) for character in unicodedata.normalize("NFC", text)
+    )
+    if between:
+        kept = re.sub(f"{re.escape(between)}{{2,}}", between, kept)
+    slug = kept.strip("-._")[:limit].rstrip("-._")
+    return slug if allowed.fullmatch(slug) else ""
+
+
+@lru_cache(maxsize=4096)
+def _spelled(character: str, allowed: re.Pattern[str], between: str) -> str:
+    """The character itself, or in small letters, or spelled out in Latin ones; `between` when none
+    is allowed.
+    """
+    if allowed.fullmatch(character):
+        return character
+    return "".join(
+        next((form for form in (letter, letter.lower()) if allowed.fullmatch(form)), between)
+        for letter in anyascii(character) or " "
+    )

@@ -1,0 +1,92 @@
+"""The plan: what has to change so that Rocket.Chat is as desired. A value; pure.
+
+The preview, the safety guard, the progress bar, the history and the tests all look at the same
+object.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from integration.domain.conflicts import Conflict, Skip
+from integration.domain.operations import WAVE_OF, Operation, describe, group_of, user_of
+from integration.domain.policy import Policy
+from integration.domain.state import Managed, RemoteState, Scope
+from integration.services.sync.accounts import match_accounts
+from integration.services.sync.channels import plan_channels
+from integration.services.sync.desired import Desired
+from integration.services.sync.members import Observed
+from integration.services.sync.refresh import Settled, settle
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Operations in the order in which they are safe, and what stays undone.
+
+    `observed` and `settled` are what was learnt by looking and only has to be stored. `vanished_*`
+    are Moodle ids of links whose account or room the server does not have any more.
+    """
+
+    operations: tuple[Operation, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    skips: tuple[Skip, ...] = ()
+    observed: tuple[Observed, ...] = ()
+    vanished_accounts: tuple[int, ...] = ()
+    vanished_channels: tuple[int, ...] = ()
+    settled: Settled = field(default_factory=Settled)
+    compared: frozenset[int] = frozenset()  # groups of whose channel every member was compared
+
+    @cached_property
+    def digest(self) -> str:
+        """Equal for equal operations: what was reviewed is what is applied."""
+        digest = hashlib.sha256()
+        for operation in self.operations:
+            digest.update(repr(operation).encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """Number of operations by kind, in the order of the plan."""
+        return Counter(operation.kind for operation in self.operations)
+
+
+def make_plan(
+    desired: Desired, remote: RemoteState, managed: Managed, policy: Policy, scope: Scope
+) -> Plan:
+    """Compare. The same input gives the same plan, whatever the order of its parts."""
+    managed, settled = settle(managed, remote, scope)
+    matching = match_accounts(desired, remote, managed, policy)
+    channels = plan_channels(desired, remote, managed, policy, matching, scope)
+    operations: list[Operation] = [*matching.operations, *channels.operations]
+    operations = in_order(operations)
+    return Plan(
+        operations=tuple(operations),
+        conflicts=tuple(
+            sorted(
+                [*matching.conflicts, *channels.conflicts],
+                key=lambda c: (c.kind, c.user_id or 0, c.group_id or 0),
+            )
+        ),
+        skips=(*matching.skips, *channels.skips),
+        observed=tuple(channels.observed),
+        vanished_accounts=tuple(sorted(matching.vanished)),
+        vanished_channels=tuple(channels.vanished),
+        settled=settled,
+        compared=frozenset(channels.compared),
+    )
+
+
+def in_order(operations: Iterable[Operation]) -> list[Operation]:
+    """The order that is safe, and the same whatever order they come in."""
+    return sorted(operations, key=_order)
+
+
+def _order(operation: Operation) -> tuple[int, int, int, str]:
+    return (
+        WAVE_OF[type(operation)],
+        group_of(operation) or 0,
+        user_of(operation) or 0,
+        describe(operation),
+    )

@@ -1,0 +1,118 @@
+"""What the line needs from the two worlds it joins.
+
+The boundaries implement these, tests may too.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from integration.domain.state import (
+    MoodleState,
+    NameRules,
+    RemoteAccount,
+    RemoteChannel,
+    RemoteState,
+    RoomRole,
+    Scope,
+)
+
+
+class Source(Protocol):
+    """Moodle, read only."""
+
+    def read(
+        self, scope: Scope, *, integrated: Collection[int], linked_users: Collection[int]
+    ) -> MoodleState:
+        """One complete reading of `scope`, or SourceError.
+
+        `integrated` are the ids of all integrated courses. `linked_users` are people to know about
+        even when they are in no group any more (they left, were deleted): their rows are read too.
+        """
+        ...
+
+
+class Writes(Protocol):
+    """Rocket.Chat, one change a call. Each method raises RocketChatError or one of its kinds.
+
+    Repeating any of them is harmless: a create first looks whether the thing is there when the
+    outcome of an earlier attempt is unknown; "is already so" counts as done.
+    """
+
+    def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount: ...
+
+    def update_account(self, account_id: str, *, name: str | None, email: str | None) -> None:
+        """Set what is not None; everything else of the account stays (bio and nickname are sent
+        again).
+        """
+        ...
+
+    def set_active(self, account_id: str, active: bool) -> None: ...
+
+    def create_channel(
+        self,
+        *,
+        name: str,
+        private: bool,
+        usernames: Sequence[str],
+        topic: str,
+        group_id: int,
+        course_id: int,
+    ) -> RemoteChannel:
+        """The new room, with the mark of its Moodle group. `users_count` tells dropped members (bot
+        included).
+        """
+        ...
+
+    def rename_channel(self, room_id: str, name: str) -> None: ...
+
+    def set_topic(self, room_id: str, topic: str) -> None: ...
+
+    def set_read_only(self, room_id: str, read_only: bool) -> None: ...
+
+    def archive(self, room_id: str) -> None: ...
+
+    def unarchive(self, room_id: str) -> None: ...
+
+    def add_members(self, room_id: str, private: bool, account_ids: Sequence[str]) -> int | None:
+        """Add in chunks. Returns the room's users_count afterwards, None where the server does not
+        say.
+        """
+        ...
+
+    def remove_member(self, room_id: str, private: bool, account_id: str) -> None: ...
+
+    def set_role(self, room_id: str, private: bool, account_id: str, role: RoomRole) -> None: ...
+
+    def unset_role(self, room_id: str, private: bool, account_id: str, role: RoomRole) -> None: ...
+
+
+class Remote(Protocol):
+    """Rocket.Chat: what it has, and how to change it."""
+
+    @property
+    def writes(self) -> Writes: ...
+
+    def begin(self) -> None:
+        """May begin to read in the background what `name_rules` and `read` will be asked for.
+
+        Raises nothing: they will.
+        """
+        ...
+
+    def name_rules(self) -> NameRules: ...
+
+    def read(
+        self,
+        *,
+        known_counts: Mapping[str, int | None],
+        wanted_names: Collection[str],
+        audit: Collection[str] = (),
+    ) -> RemoteState:
+        """One complete reading in bulk, or RocketChatError.
+
+        `known_counts` maps managed room ids to the users_count after our last look: only rooms
+        whose count differs (or is None) have their members read. `wanted_names` are names of
+        channels about to be made: where a room has one already, its mark is looked up. Rooms in
+        `audit` have members and roles read in any case.
+        """
+        ...

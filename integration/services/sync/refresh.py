@@ -1,0 +1,90 @@
+"""What our ledger says rcsync switched off or renamed, corrected by a look at the server. Pure.
+
+A process may die, or an answer get lost, between a change in Rocket.Chat and our note of it; and
+people take things back by hand. The note is corrected before anything is planned: so what rcsync
+did stays its own, and it never takes back what it did not do.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from integration.domain.operations import Archive, Deactivate, RenameChannel, SetReadOnly, SetTopic
+from integration.domain.state import (
+    Ending,
+    Managed,
+    ManagedAccount,
+    ManagedChannel,
+    RemoteChannel,
+    RemoteState,
+    Scope,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Rows to store as they are here; nothing is sent."""
+
+    accounts: tuple[ManagedAccount, ...] = ()
+    channels: tuple[ManagedChannel, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.accounts or self.channels)
+
+
+def settle(managed: Managed, remote: RemoteState, scope: Scope) -> tuple[Managed, Settled]:
+    """The ledger as it should be, and the rows in which it differs."""
+    settled = Settled(
+        tuple(_accounts(managed, remote)),
+        tuple(_channels(managed, remote, scope)),
+    )
+    if not settled:
+        return managed, settled
+    accounts = {link.user_id: link for link in settled.accounts}
+    channels = {link.group_id: link for link in settled.channels}
+    return replace(
+        managed,
+        accounts={**managed.accounts, **accounts},
+        channels={**managed.channels, **channels},
+    ), settled
+
+
+def _accounts(managed: Managed, remote: RemoteState) -> Iterator[ManagedAccount]:
+    for link in managed.accounts.values():
+        known = remote.accounts.get(link.account_id)
+        if known is None or known.active is not link.deactivated:
+            continue  # gone, or as noted
+        if known.active or (Deactivate.kind, link.user_id) in managed.unfinished_changes:
+            yield link._replace(deactivated=not known.active)
+
+
+def _channels(managed: Managed, remote: RemoteState, scope: Scope) -> Iterator[ManagedChannel]:
+    for link in managed.channels.values():
+        room = remote.channels.get(link.room_id)
+        if room is None or not scope.has_course(link.course_id):
+            continue
+        unfinished = managed.unfinished_changes
+        renamed = (RenameChannel.kind, link.group_id) in unfinished
+        retitled = (SetTopic.kind, link.group_id) in unfinished
+        true = replace(
+            link,
+            ended=_ended(link, room, unfinished),
+            name=room.name if renamed else link.name,
+            topic=room.topic if retitled else link.topic,
+        )
+        if true != link:
+            yield true
+
+
+def _ended(
+    link: ManagedChannel, room: RemoteChannel, unfinished: frozenset[tuple[str, int]]
+) -> Ending | None:
+    """By us, that is. What somebody took back is not ended any more."""
+    if room.archived and (
+        link.ended is Ending.ARCHIVE or (Archive.kind, link.group_id) in unfinished
+    ):
+        return Ending.ARCHIVE
+    if room.read_only and (
+        link.ended is Ending.READ_ONLY or (SetReadOnly.kind, link.group_id) in unfinished
+    ):
+        return Ending.READ_ONLY
+    return Ending.KEEP if link.ended is Ending.KEEP else None

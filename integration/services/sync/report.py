@@ -1,0 +1,85 @@
+"""What became of a plan: one Outcome per operation, and the report of the whole run."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from integration.domain.operations import Operation
+from integration.services.sync.grace import Waiting
+from integration.services.sync.guard import Breach, Holds
+from integration.services.sync.plan import Plan
+from integration.services.sync.sizes import Size
+
+
+class Result(StrEnum):
+    DONE = "done"
+    FAILED = "failed"  # the server refused it, or its effect is unknown
+    SKIPPED = "skipped"  # could not be tried because something it needs failed
+    NOT_TRIED = "not_tried"  # the run was stopped before it
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened to one operation. The first block is what the server gave back, the second what
+    it refused.
+
+    `users_count` is the room's count after the call where the server tells it, `topic` the one that
+    a new channel got; `dropped` are people (Moodle user ids) whom the operation named and the
+    server, or an earlier failure, left out.
+    """
+
+    operation: Operation
+    result: Result
+    account_id: str = ""
+    username: str = ""
+    room_id: str = ""
+    users_count: int | None = None
+    topic: str = ""
+    dropped: tuple[int, ...] = ()
+
+    error: str = ""
+    hint: str = ""
+    endpoint: str = ""
+    status: int = 0
+    code: str = ""
+    answer: str = ""
+    in_doubt: bool = False  # failed, and may have had its effect all the same
+
+
+class RunStatus(StrEnum):
+    """How a run ended, seen from the line."""
+
+    PLANNED = "planned"  # a preview: nothing was written
+    DONE = "done"
+    FAILED = "failed"  # some operation failed; the others were done
+    STOPPED = "stopped"  # ended early: cancelled, our credentials refused, or the server is down
+    QUARANTINED = "quarantined"  # over a limit of the safety guard: something waits for a person
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """Everything one run has to say."""
+
+    plan: Plan
+    status: RunStatus
+    outcomes: tuple[Outcome, ...] = ()
+    breaches: tuple[Breach, ...] = ()
+    stopped_because: str = ""
+    held: tuple[Operation, ...] = ()  # waits for a person
+    waiting: tuple[Waiting, ...] = ()  # waits for its day
+    sizes: Mapping[int, Size] = field(default_factory=dict)  # what Moodle told of each course
+    applied: Mapping[str, int] = field(init=False)  # number of done operations by kind
+
+    def __post_init__(self) -> None:
+        done = Counter(o.operation.kind for o in self.outcomes if o.result is Result.DONE)
+        object.__setattr__(self, "applied", done)
+
+    @property
+    def doubtful(self) -> bool:
+        """Moodle or the server may not be the right one: what was found says nothing."""
+        return any(breach.holds is Holds.EVERYTHING for breach in self.breaches)
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.result is Result.FAILED)

@@ -1,0 +1,133 @@
+"""What `worker` does all day: sees that its cluster lives, and does what cannot wait for a task."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import close_old_connections
+from django.db.models import F
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from integration.models import SyncRun, WorkerBeat
+from integration.services.background import queue, schedules, sweep
+from integration.services.events import poller
+from integration.services.ledger import heartbeat
+from integration.services.monitoring import notifications
+from integration.services.worker.cluster import Cluster
+
+logger = logging.getLogger(__name__)
+
+BEAT_TASK = "integration.tasks.beat"
+BEAT_SECONDS = 5.0
+LOOK_SECONDS = 5.0
+NOTICE_SECONDS = 60.0
+TICK_SECONDS = 0.5
+BEATS_WAITING = 4
+
+
+@dataclass(slots=True)
+class Every:
+    """Something to do every so many seconds. A failure is logged, and the next turn tries again."""
+
+    seconds: float
+    action: Callable[[], object]
+    next: float = field(default_factory=time.monotonic)
+
+    def turn(self) -> None:
+        if time.monotonic() < self.next:
+            return
+        self.next = time.monotonic() + self.seconds
+        try:
+            close_old_connections()
+            self.action()
+        except Exception:
+            logger.exception("%s failed and is tried again", self.action.__name__)
+
+
+class Supervisor:
+    """Runs until `stop` is set. `beats`: seconds between beats; the rest is in the settings."""
+
+    def __init__(self, name: str, stop: threading.Event, *, beat_seconds: float = BEAT_SECONDS):
+        self.name = name
+        self.cluster = Cluster(name, settings.BASE_DIR, settings.DRAIN_SECONDS)
+        self._stop = stop
+        self._chores = [
+            Every(beat_seconds, self._send_beat),
+            Every(1.0, self._check),
+            Every(LOOK_SECONDS, self._look_after_runs),
+            Every(NOTICE_SECONDS, notifications.check),
+        ]
+
+    def run(self) -> None:
+        """Until told to stop, then drain."""
+        heartbeat.register(self.name)
+        schedules.install()
+        self.cluster.start()
+        polling = threading.Thread(target=self._poll, name="events", daemon=True)
+        polling.start()
+        try:
+            while not self._stop.wait(TICK_SECONDS):
+                for chore in self._chores:
+                    chore.turn()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        logger.info("cluster=%s drains", self.name)
+        if not self.cluster.drain(settings.DRAIN_SECONDS):
+            logger.warning("cluster=%s did not drain in time and is ended", self.name)
+        self.cluster.kill()
+        close_old_connections()
+        heartbeat.unregister(self.name)
+
+    def _poll(self) -> None:
+        poller.poll_until(self._stop, self.name)
+
+    def _send_beat(self) -> None:
+        if not sweep.crowded(BEATS_WAITING):  # nobody takes them: more would not help
+            async_task(BEAT_TASK, task_name="beat", group="rcsync beat", save=False)
+
+    def _check(self) -> None:
+        """Is the cluster there, and does it do its work?"""
+        if self.cluster.ended():
+            self._restart("it ended")
+        elif self._silent_for() > settings.WATCHDOG_SECONDS:
+            self._restart(f"no sign of life for {settings.WATCHDOG_SECONDS} s")
+
+    def _silent_for(self) -> float:
+        """Seconds since the last sign of life; since its start before the first one."""
+        since_start = time.monotonic() - self.cluster.started
+        sign: datetime | None = heartbeat.last_sign(self.name)
+        if sign is None:
+            return since_start
+        return min(since_start, (timezone.now() - sign).total_seconds())
+
+    def _restart(self, why: str) -> None:
+        logger.error("cluster=%s is started again: %s", self.name, why)
+        self.cluster.kill()
+        WorkerBeat.objects.filter(name=self.name).update(restarts=F("restarts") + 1)
+        self.cluster.start()
+        sweep.bury_the_dead()
+        call_all_again()
+
+    def _look_after_runs(self) -> None:
+        """Quicker than the sweep: what died on this machine, and what waited long enough."""
+        sweep.bury_the_dead()
+        queue.cancel_waiting()
+        now = timezone.now()
+        for run in queue.due(now).filter(not_before__isnull=False):
+            SyncRun.objects.filter(pk=run.pk).update(not_before=None)
+            queue.wake(run)
+
+
+def call_all_again() -> None:
+    """A cluster that was ended may have held calls that nobody will hear now."""
+    SyncRun.objects.filter(status=SyncRun.Status.QUEUED).update(
+        woken_at=timezone.now() - sweep.CALL_AGAIN - timedelta(seconds=1)
+    )
+    sweep.call_again()

@@ -1,0 +1,137 @@
+"""What the administrator chose: patterns, roles and courses."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from integration.domain import patterns
+from integration.domain.errors import ConfigurationError
+from integration.domain.state import RoomRole
+from integration.services.ledger.settings_audit import WatchedQuerySet
+from integration.tables.choices import ROOM_ROLES
+from integration.translation import in_words
+
+
+class GroupRegexFilter(models.Model):
+    """One include or exclude pattern for group names. No enabled include pattern means no
+    groups.
+    """
+
+    class Kind(models.TextChoices):
+        INCLUDE = "include", _("Include")
+        EXCLUDE = "exclude", _("Exclude")
+
+    pattern = models.CharField(
+        _("pattern"),
+        max_length=patterns.MAX_LENGTH,
+        help_text=_(
+            "A regular expression, searched anywhere in the group name; ^ and $ tie it to the "
+            "ends. "
+            "/…/i as in the Moodle plugin local_rocketchat works too. Exclude wins over include."
+        ),
+    )
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.INCLUDE)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    position = models.PositiveSmallIntegerField(_("order"), default=0)
+
+    objects = WatchedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position", "pk"]
+        verbose_name = _("group pattern")
+        verbose_name_plural = _("group patterns")
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pattern}"
+
+    def clean(self) -> None:
+        try:
+            patterns.check(self.pattern)
+        except ConfigurationError as error:
+            raise ValidationError({"pattern": in_words(error)}) from None
+
+
+class IncludedRole(models.Model):
+    """One Moodle role whose holders are synced. No enabled role means nobody."""
+
+    role_id = models.BigIntegerField(
+        _("Moodle role id"), null=True, blank=True, unique=True, help_text=_("mdl_role.id")
+    )
+    shortname = models.CharField(
+        _("short name"),
+        max_length=100,
+        blank=True,
+        help_text=_("Used to find the role when no id is given, for example student."),
+    )
+    enabled = models.BooleanField(_("enabled"), default=True)
+    room_role = models.CharField(
+        _("role in the channel"), max_length=10, choices=ROOM_ROLES, default=RoomRole.MEMBER
+    )
+
+    objects = WatchedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name = _("included role")
+        verbose_name_plural = _("included roles")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(role_id__isnull=False) | ~Q(shortname=""),
+                name="included_role_has_an_id_or_a_shortname",
+                violation_error_message=_("Give the role's id or its short name."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.shortname or str(self.role_id)
+
+
+class IntegratedCourse(models.Model):
+    """One Moodle course that takes part. The lease lets one run at a time work on it."""
+
+    class Status(models.TextChoices):
+        NEVER = "never", _("Not synced yet")
+        IN_STEP = "in_step", _("In step")
+        FAILING = "failing", _("Failing")
+
+    course_id = models.BigIntegerField(_("Moodle course id"), unique=True)
+    shortname = models.CharField(_("short name"), max_length=255, blank=True, editable=False)
+    fullname = models.CharField(_("full name"), max_length=1333, blank=True, editable=False)
+    background_sync = models.BooleanField(
+        _("background sync"), default=True, help_text=_("Takes part in scheduled runs.")
+    )
+    event_sync = models.BooleanField(
+        _("event sync"),
+        default=False,
+        help_text=_("Is looked at again when something changes in Moodle."),
+    )
+    pending_sync = models.BooleanField(
+        _("pending"),
+        default=False,
+        help_text=_("Is to be synced at the next pass. Only success clears it."),
+    )
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.NEVER, editable=False
+    )
+    last_run = models.ForeignKey(
+        "SyncRun", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    last_size = models.JSONField(
+        null=True, editable=False
+    )  # services/sync/sizes.py, at the last good run
+    last_success = models.DateTimeField(_("last success"), null=True, blank=True, editable=False)
+    lease_owner = models.CharField(max_length=100, blank=True, editable=False)
+    lease_expires = models.DateTimeField(null=True, blank=True, editable=False)
+    lease_token = models.PositiveBigIntegerField(default=0, editable=False)
+
+    objects = WatchedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["shortname", "course_id"]
+        verbose_name = _("integrated course")
+        verbose_name_plural = _("integrated courses")
+        permissions = [("sync", "Can sync and preview courses")]
+
+    def __str__(self) -> str:
+        return self.shortname or " ".join((str(_("Course")), str(self.course_id)))

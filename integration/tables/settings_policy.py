@@ -1,0 +1,232 @@
+"""The settings that say what is to be: channels, accounts, endings."""
+
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from integration.domain.policy import AccountsFor, Deactivation, MissingAccounts
+from integration.domain.state import Ending
+from integration.tables.choices import ENDINGS, choices
+
+
+class ChannelSettings(models.Model):
+    """Which channels there are and how they look."""
+
+    name_template = models.CharField(
+        _("channel name"),
+        max_length=200,
+        default="{course}-{group}",
+        help_text=_(
+            "{course}, {course_fullname}, {course_id}, {group} and {group_id} are filled in. "
+            "What Rocket.Chat does not accept in a name is spelled out or becomes a dash."
+        ),
+    )
+    topic_template = models.CharField(
+        _("channel topic"),
+        max_length=200,
+        blank=True,
+        default="{group} · {course_fullname}",
+        help_text=_("The same placeholders. Leave empty to leave topics alone."),
+    )
+    private_channels = models.BooleanField(
+        _("private channels"),
+        default=True,
+        help_text=_("Off: new channels are public, everybody in Rocket.Chat can read them."),
+    )
+    empty_channels = models.BooleanField(
+        _("channels for empty groups"),
+        default=True,
+        help_text=_("Off: a group gets its channel when it has its first member."),
+    )
+    hidden_member_lists = models.BooleanField(
+        _("groups with hidden members"),
+        default=False,
+        help_text=_(
+            "Also groups whose member list Moodle hides. A channel shows who is in it to all of "
+            "them."
+        ),
+    )
+    follow_renames = models.BooleanField(
+        _("follow renames"), default=True, help_text=_("Channel names follow Moodle.")
+    )
+    adopt_channels = models.BooleanField(
+        _("adopt channels of our account"),
+        default=False,
+        help_text=_(
+            "A room that has the wanted name and was created by rcsync's own Rocket.Chat account "
+            "is taken over, together with those of its members who belong there."
+        ),
+    )
+
+    class Meta:
+        abstract = True
+
+
+class AccountSettings(models.Model):
+    """Who has an account and what happens to it."""
+
+    accounts_for = models.CharField(
+        _("accounts for"),
+        max_length=20,
+        default=AccountsFor.CHANNEL_MEMBERS,
+        choices=choices(
+            AccountsFor,
+            channel_members=_("People who are in at least one channel"),
+            enrolled=_("Everybody enrolled with an included role"),
+        ),
+    )
+    missing_accounts = models.CharField(
+        _("missing accounts"),
+        max_length=20,
+        default=MissingAccounts.CREATE,
+        choices=choices(
+            MissingAccounts,
+            create=_("Create them"),
+            link_only=_("Do not create any (LDAP or single sign-on does)"),
+        ),
+    )
+    update_adopted_accounts = models.BooleanField(
+        _("update adopted accounts"),
+        default=False,
+        help_text=_(
+            "Name and e-mail of accounts that existed before rcsync follow Moodle too, not only "
+            "of those it made."
+        ),
+    )
+    deactivation = models.CharField(
+        _("deactivate accounts"),
+        max_length=20,
+        default=Deactivation.ENROLMENT,
+        choices=choices(
+            Deactivation,
+            never=_("Never"),
+            moodle_account=_("When Moodle suspends or deletes the person"),
+            enrolment=_("Also when no integrated course has an active enrolment of the person"),
+        ),
+        help_text=_(
+            "Only accounts that rcsync created. It reactivates what it deactivated as soon as "
+            "the reason is gone."
+        ),
+    )
+    deactivate_adopted = models.BooleanField(
+        _("deactivate adopted accounts too"),
+        default=False,
+        help_text=_("Also accounts that existed before rcsync."),
+    )
+    respect_leavers = models.BooleanField(
+        _("respect who leaves"),
+        default=False,
+        help_text=_("Do not add people back who left a channel by themselves."),
+    )
+    protected_usernames = models.TextField(
+        _("protected accounts"),
+        blank=True,
+        help_text=_(
+            "Rocket.Chat usernames, one per line: never removed or deactivated. "
+            "Administrators, bots and rcsync's own account are always protected."
+        ),
+    )
+
+    class Meta:
+        abstract = True
+
+
+class EndingSettings(models.Model):
+    """What happens when the reason for a channel, a membership or an account is gone."""
+
+    on_group_deleted = models.CharField(
+        _("group deleted"), max_length=10, choices=ENDINGS, default=Ending.ARCHIVE
+    )
+    on_pattern_unmatched = models.CharField(
+        _("pattern no longer matches"), max_length=10, choices=ENDINGS, default=Ending.KEEP
+    )
+    on_course_hidden = models.CharField(
+        _("course hidden"),
+        max_length=10,
+        blank=True,
+        default="",
+        choices=[("", _("Go on as before")), *ENDINGS],
+    )
+    on_course_deleted = models.CharField(
+        _("course deleted"), max_length=10, choices=ENDINGS, default=Ending.ARCHIVE
+    )
+
+    on_course_ended = models.CharField(
+        _("course ended"),
+        max_length=10,
+        blank=True,
+        default="",
+        choices=[("", _("Go on as before")), *ENDINGS],
+    )
+    on_category_hidden = models.CharField(
+        _("category hidden"),
+        max_length=10,
+        blank=True,
+        default="",
+        choices=[("", _("Go on as before")), *ENDINGS],
+    )
+    on_course_removed = models.CharField(
+        _("course no longer integrated"), max_length=10, choices=ENDINGS, default=Ending.KEEP
+    )
+    remove_suspended = models.BooleanField(
+        _("remove suspended people from channels"),
+        default=True,
+        help_text=_(
+            "Moodle suspended the person, or lets the person not log in. Off: the membership stays."
+        ),
+    )
+    remove_deleted = models.BooleanField(
+        _("remove deleted people from channels"),
+        default=True,
+        help_text=_("Off: who is deleted in Moodle stays in the channels."),
+    )
+    remove_unenrolled = models.BooleanField(
+        _("remove unenrolled people from channels"),
+        default=True,
+        help_text=_("No enrolment in the course counts any more. Off: the membership stays."),
+    )
+    remove_without_role = models.BooleanField(
+        _("remove people who lost the role"),
+        default=True,
+        help_text=_("The person holds no included role any more. Off: the membership stays."),
+    )
+    deactivate_suspended = models.BooleanField(
+        _("deactivate suspended people"),
+        default=True,
+        help_text=_("Where accounts are deactivated at all. Off: the account stays active."),
+    )
+    deactivate_deleted = models.BooleanField(
+        _("deactivate deleted people"),
+        default=True,
+        help_text=_("Where accounts are deactivated at all. Off: the account stays active."),
+    )
+    deactivate_without_role = models.BooleanField(
+        _("deactivate people who lost the role"),
+        default=False,
+        help_text=_(
+            "The person is still enrolled, but holds no included role in any integrated course. "
+            "Only where accounts are deactivated without an enrolment too, and decided by runs "
+            "over all courses."
+        ),
+    )
+    grace_members = models.PositiveSmallIntegerField(
+        _("days of grace for members"),
+        default=0,
+        validators=[MaxValueValidator(365)],
+        help_text=_("So long somebody stays in a channel after the reason is gone. 0: at once."),
+    )
+    grace_accounts = models.PositiveSmallIntegerField(
+        _("days of grace for accounts"),
+        default=0,
+        validators=[MaxValueValidator(365)],
+        help_text=_("So long an account stays active after the reason is gone. 0: at once."),
+    )
+    grace_channels = models.PositiveSmallIntegerField(
+        _("days of grace for channels"),
+        default=0,
+        validators=[MaxValueValidator(365)],
+        help_text=_("So long a channel goes on after its reason is gone. 0: at once."),
+    )
+
+    class Meta:
+        abstract = True

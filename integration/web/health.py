@@ -1,0 +1,122 @@
+"""The pages for machines: is the process there, does all work, figures, and the event door."""
+
+import hmac
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from integration.domain.errors import SyncError
+from integration.services.events import webhook
+from integration.services.monitoring import status as conditions
+from integration.services.monitoring.status import Condition
+
+UNAVAILABLE = 503
+RETRY_SECONDS = "60"
+
+
+@never_cache
+@require_GET
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """The process answers. Nothing is asked of anybody."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_GET
+def readyz(request: HttpRequest) -> JsonResponse:
+    """503 when database, Moodle, Rocket.Chat or worker fail. Why, only with the token."""
+    now = conditions.condition()
+    told: dict[str, object] = {
+        "ready": now.ready,
+        "parts": {part.name: "ok" if part.ok else "failed" for part in now.parts},
+        "heartbeat_age": now.numbers.heartbeat_age,
+        "last_good_run_age": now.numbers.last_good_age,
+        "backlog": now.numbers.queued,
+    }
+    if _may_see(request):
+        told |= {
+            "problems": {part.name: part.problem for part in now.parts if not part.ok},
+            "warnings": list(now.warnings),
+            "numbers": asdict(now.numbers),
+        }
+    return JsonResponse(told, status=200 if now.ready else UNAVAILABLE)
+
+
+@never_cache
+@require_GET
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus's text format."""
+    if not _may_see(request):
+        return HttpResponse("a token is wanted: Authorization: Bearer ...\n", status=403)
+    text = "".join(f"{line}\n" for line in _lines(conditions.condition()))
+    return HttpResponse(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@csrf_exempt
+@require_POST
+def push(request: HttpRequest) -> HttpResponse:
+    """The event door: 202 and nothing more. Without a secret there is no door."""
+    if not settings.EVENT_SECRET:
+        return HttpResponse(status=404)
+    if int(request.headers.get("Content-Length") or 0) > webhook.MOST_BYTES:
+        return JsonResponse({"error": "too large"}, status=413)
+    try:
+        runs = webhook.accept(
+            settings.EVENT_SECRET,
+            request.headers.get("X-Rcsync-Timestamp", ""),
+            request.headers.get("X-Rcsync-Signature", ""),
+            request.body,
+        )
+    except webhook.Refused as refused:
+        return _refusal(refused)
+    except SyncError:
+        return JsonResponse({"error": "Moodle cannot be read now"}, status=UNAVAILABLE)
+    return JsonResponse({"looks": len(runs)}, status=202)
+
+
+def _refusal(refused: webhook.Refused) -> JsonResponse:
+    answer = JsonResponse({"error": refused.reason}, status=refused.status)
+    if refused.status == 429:
+        answer["Retry-After"] = RETRY_SECONDS
+    return answer
+
+
+def _may_see(request: HttpRequest) -> bool:
+    """With the token where one is set; else from this machine only, and not through a proxy."""
+    if settings.METRICS_TOKEN:
+        wanted = f"Bearer {settings.METRICS_TOKEN}"
+        given = request.headers.get("Authorization", "")
+        return hmac.compare_digest(given.encode(), wanted.encode())
+    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    return not forwarded and request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1", "")
+
+
+def _lines(now: Condition) -> Iterator[str]:
+    yield "# TYPE rcsync_up gauge"
+    for part in now.parts:
+        yield f'rcsync_up{{part="{part.name}"}} {int(part.ok)}'
+    numbers = now.numbers
+    gauges = {
+        "heartbeat_age_seconds": numbers.heartbeat_age,
+        "last_good_run_age_seconds": numbers.last_good_age,
+        "event_look_age_seconds": numbers.event_age,
+        "oldest_queued_run_age_seconds": numbers.oldest_queued_age,
+        "clusters": len(numbers.clusters),
+        "courses": numbers.courses,
+        "courses_failing": numbers.courses_failing,
+        "courses_pending": numbers.courses_pending,
+        "channels": numbers.channels,
+        "accounts": numbers.accounts,
+        "conflicts_open": numbers.conflicts,
+    }
+    for name, value in gauges.items():
+        yield f"# TYPE rcsync_{name} gauge"
+        yield f"rcsync_{name} {'NaN' if value is None else value}"
+    yield "# TYPE rcsync_runs gauge"
+    for status, count in sorted(numbers.runs.items()):
+        yield f'rcsync_runs{{status="{status}"}} {count}'

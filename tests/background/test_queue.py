@@ -1,0 +1,384 @@
+"""The record of work: queued, merged, taken once, waited for, cancelled, cut off, gone on with."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from demo.standin import StandIn
+from integration.domain.state import Scope
+from integration.models import IntegratedCourse, SyncOperation, SyncRun
+from integration.services.background import crashes, queue, sweep, work
+from integration.services.ledger import leases as lease
+from integration.services.rocketchat.writes import RocketChatWrites
+from integration.services.runs import lease_renewal, runner
+from integration.services.runs.runner import Finished, Order
+from integration.services.sync.reconcile import reconcile
+from tests.support.background import (
+    COURSES,
+    chat,
+    clusters_alive,
+    leases,
+    make_dead,
+    moodle,
+    order,
+    play_worker,
+    site,
+)
+from tests.support.site import Site
+from tests.support.small_moodle import SmallMoodle
+
+__all__ = ["chat", "moodle", "site"]
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
+
+Status = SyncRun.Status
+
+
+def status_of(run: SyncRun) -> str:
+    run.refresh_from_db()
+    return run.status
+
+
+# ── Queued and taken ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_queued_run_calls_a_worker_and_is_carried_out(site: Site) -> None:
+    run = queue.enqueue(order())
+    assert status_of(run) == Status.QUEUED
+    assert OrmQ.objects.count() == 1
+    work.work(run.pk)
+    assert status_of(run) == Status.DONE
+    assert len(site.channel_members()) == len(COURSES)
+    assert leases() == []
+
+
+def test_a_call_that_comes_twice_is_answered_once(site: Site) -> None:
+    run = queue.enqueue(order())
+    assert work.work(run.pk).endswith("done")
+    site.chat.reset_stats()
+    assert work.work(run.pk).endswith("nothing to do")
+    assert site.chat.stats()["total"] == 0
+
+
+def test_a_lost_call_is_made_again_by_the_sweep(site: Site) -> None:
+    run = queue.enqueue(order())
+    OrmQ.objects.all().delete()
+    sweep.sweep()
+    assert OrmQ.objects.count() == 0, "it was called a moment ago"
+    SyncRun.objects.update(woken_at=timezone.now() - 2 * sweep.CALL_AGAIN)
+    sweep.sweep()
+    assert OrmQ.objects.count() == 1
+    assert play_worker() == [run.pk]
+
+
+def test_no_worker_alive_means_no_queue() -> None:
+    assert queue.hand_over(order()) is None
+    clusters_alive("one")
+    run = queue.hand_over(order())
+    assert run is not None
+    assert run.status == Status.QUEUED
+
+
+def test_a_run_from_the_queue_knows_the_whole_order() -> None:
+    whole = Order(
+        kind=SyncRun.Kind.AUDIT,
+        trigger=SyncRun.Trigger.ADMIN,
+        scope=Scope(frozenset({10}), frozenset({1000, 1001})),
+        actor="anna",
+        audit=True,
+        force=True,
+        expect_digest="abc",
+        keep_plan=True,
+    )
+    assert runner.order_of(queue.enqueue(whole)) == whole
+
+
+# ── Two triggers for one course ──────────────────────────────────────────────────────────────────
+
+
+def test_events_for_courses_that_still_wait_become_one_run() -> None:
+    one = queue.enqueue(order(10, trigger=SyncRun.Trigger.EVENT))
+    two = queue.enqueue(order(11, trigger=SyncRun.Trigger.EVENT))
+    assert one.pk == two.pk
+    assert runner.order_of(SyncRun.objects.get()).scope == Scope(frozenset({10, 11}))
+
+
+def test_events_for_people_and_for_courses_stay_two_runs() -> None:
+    one = queue.enqueue(order(10, trigger=SyncRun.Trigger.EVENT))
+    two = queue.enqueue(order(11, users=frozenset({1100}), trigger=SyncRun.Trigger.EVENT))
+    assert one.pk != two.pk
+
+
+def test_a_run_that_has_begun_takes_nothing_more_on() -> None:
+    one = queue.enqueue(order(10, trigger=SyncRun.Trigger.EVENT))
+    assert queue.claim(one.pk)
+    two = queue.enqueue(order(10, trigger=SyncRun.Trigger.EVENT))
+    assert one.pk != two.pk
+
+
+def test_a_second_run_for_a_course_waits_and_begins_when_the_first_lets_go(site: Site) -> None:
+    assert lease.acquire("somebody else", [11]) == []
+    run = queue.enqueue(order())
+    assert "waits" in work.work(run.pk)
+    assert status_of(run) == Status.QUEUED
+    assert run.not_before is not None
+    assert run.attempts == 1, "waiting is no attempt"
+    assert leases() == ["somebody else"]
+    lease.release("somebody else")
+    queue.wake_waiting(frozenset({11}))
+    play_worker()
+    assert status_of(run) == Status.DONE
+
+
+# ── Cancelled ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_that_is_cancelled_while_it_waits_never_begins(site: Site) -> None:
+    run = queue.enqueue(order())
+    SyncRun.objects.update(cancel_requested=True)
+    work.work(run.pk)
+    assert status_of(run) == Status.STOPPED
+    assert run.message == queue.CANCELLED_EARLY
+    assert site.rooms() == []
+
+
+def test_a_cancelled_run_stops_within_one_operation(
+    site: Site, moodle: SmallMoodle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moodle.enrol(10, moodle.people(5000, 60))
+    moodle.join(100, range(5000, 5060))
+    site.chat.configure(latency_ms=150)  # an operation takes as long as on a busy server
+    run = queue.enqueue(order())
+    made: list[str] = []
+    create = RocketChatWrites.create_account
+
+    def cancel_at_the_tenth(self: Any, *, username: str, **values: Any) -> Any:
+        account = create(self, username=username, **values)
+        made.append(username)
+        if len(made) == 10:
+            SyncRun.objects.filter(pk=run.pk).update(cancel_requested=True)
+        return account
+
+    monkeypatch.setattr(RocketChatWrites, "create_account", cancel_at_the_tenth)
+    work.work(run.pk)
+    assert status_of(run) == Status.STOPPED
+    assert run.message == lease_renewal.CANCELLED
+    # Each of the 8 threads was at an operation then, or had just taken one up.
+    assert len(made) <= 10 + 2 * 8
+    assert site.rooms() == []
+    results = SyncOperation.objects.filter(run=run).values_list("status", flat=True)
+    assert SyncOperation.Status.STARTED not in results, "nothing is left in doubt"
+
+
+# ── Cut off ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_dead_run_is_interrupted_and_another_goes_on_with_it(site: Site) -> None:
+    run = queue.enqueue(order())
+    queue.claim(run.pk)
+    lease.acquire(lease.owner_of(run), COURSES)
+    make_dead(run)
+    sweep.sweep()
+    assert status_of(run) == Status.INTERRUPTED
+    assert run.superseded
+    assert leases() == []
+    successor = SyncRun.objects.get(status=Status.QUEUED)
+    assert successor.attempts == 2
+    play_worker()
+    assert status_of(successor) == Status.DONE
+    assert len(site.channel_members()) == len(COURSES)
+
+
+def test_two_sweeps_at_once_go_on_once(site: Site) -> None:
+    run = queue.enqueue(order())
+    make_dead(run)
+    first, second = (SyncRun.objects.get(pk=run.pk) for _ in range(2))
+    crashes.go_on_after(first, crashes.DIED)
+    crashes.go_on_after(second, crashes.DIED)
+    assert SyncRun.objects.count() == 2
+
+
+def test_a_run_that_shows_signs_of_life_is_left_alone() -> None:
+    run = queue.enqueue(order())
+    make_dead(run, silent=lease.SECONDS / 2)
+    sweep.sweep()
+    assert status_of(run) == Status.RUNNING
+
+
+def test_a_dead_run_of_the_command_line_is_closed_and_not_repeated(site: Site) -> None:
+    run = runner.begin(order())
+    make_dead(run)
+    sweep.sweep()
+    assert status_of(run) == Status.INTERRUPTED
+    assert SyncRun.objects.count() == 1
+
+
+def test_what_a_person_reviewed_is_not_repeated_without_a_new_look() -> None:
+    reviewed = Order(SyncRun.Kind.APPLY, SyncRun.Trigger.ADMIN, expect_digest="abc")
+    run = queue.enqueue(reviewed)
+    make_dead(run)
+    sweep.sweep()
+    assert status_of(run) == Status.INTERRUPTED
+    assert SyncRun.objects.count() == 1
+
+
+def test_a_run_is_given_up_after_some_attempts_with_state_and_reason(site: Site) -> None:
+    queue.enqueue(order(11))
+    for _ in range(crashes.ATTEMPTS):
+        make_dead(SyncRun.objects.get(status=Status.QUEUED))
+        sweep.sweep()
+    last = SyncRun.objects.latest("pk")
+    assert last.status == Status.INTERRUPTED
+    assert last.message == crashes.DIED
+    assert f"Given up after {crashes.ATTEMPTS} attempts" in last.hint
+    assert not last.superseded
+    assert IntegratedCourse.objects.get(course_id=11).status == IntegratedCourse.Status.FAILING
+    sweep.sweep()
+    assert not SyncRun.objects.filter(status=Status.QUEUED).exists()
+
+
+def test_a_course_that_kills_its_worker_does_not_hold_up_the_others(
+    site: Site, moodle: SmallMoodle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = range(20, 38)
+    for course in more:
+        moodle.course(course)
+        IntegratedCourse.objects.create(course_id=course)
+    poison = deadly(31, monkeypatch)
+    queue.enqueue(order(trigger=SyncRun.Trigger.SCHEDULE))
+    worked = play_worker_and_sweep()
+    statuses = dict(IntegratedCourse.objects.values_list("course_id", "status"))
+    assert statuses.pop(31) == IntegratedCourse.Status.FAILING
+    assert set(statuses.values()) == {IntegratedCourse.Status.IN_STEP}
+    assert poison["deaths"] <= 2 + 1 + 1 + crashes.ATTEMPTS
+    assert worked < 40
+    ends = set(SyncRun.objects.values_list("status", flat=True))
+    assert ends == {Status.DONE, Status.INTERRUPTED}
+    assert leases() == []
+
+
+def deadly(course: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Every run that looks at the course ends as if killed: nothing is tidied up."""
+    counts = {"deaths": 0}
+    execute: Callable[..., Finished] = runner.execute
+
+    def execute_or_die(given: Order, *args: Any, run: SyncRun, **values: Any) -> Finished:
+        if not given.scope.has_course(course):
+            return execute(given, *args, run=run, **values)
+        counts["deaths"] += 1
+        lease.acquire(lease.owner_of(run), [course])
+        make_dead(run)
+        raise Killed
+
+    monkeypatch.setattr(runner, "execute", execute_or_die)
+    monkeypatch.setattr("integration.services.background.crashes.go_on_after", lambda *_: None)
+    return counts
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+GO_ON_AFTER = crashes.go_on_after
+
+
+def play_worker_and_sweep() -> int:
+    worked = 0
+    while SyncRun.objects.filter(status=Status.QUEUED).exists() and worked < 100:
+        pk = SyncRun.objects.filter(status=Status.QUEUED).earliest("pk").pk
+        worked += 1
+        try:
+            work.work(pk)
+        except Killed:
+            for dead in SyncRun.objects.filter(status=Status.RUNNING):
+                GO_ON_AFTER(dead, crashes.DIED)
+    return worked
+
+
+def test_an_unexpected_error_is_an_attempt_like_a_death(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = queue.enqueue(order(10))
+    with monkeypatch.context() as broken:
+        broken.setattr(runner, "reconcile", explode)
+        with pytest.raises(ZeroDivisionError):
+            work.work(run.pk)
+    assert status_of(run) == Status.INTERRUPTED
+    assert leases() == []
+    play_worker()
+    assert SyncRun.objects.latest("pk").status == Status.DONE
+
+
+def explode(*_args: Any, **_values: Any) -> None:
+    raise ZeroDivisionError
+
+
+def test_when_the_time_of_the_task_is_over_another_run_does_the_rest(
+    site: Site, settings: Any
+) -> None:
+    settings.TASK_SECONDS = 0
+    run = queue.enqueue(order())
+    work.work(run.pk)
+    assert status_of(run) == Status.STOPPED
+    assert run.superseded
+    settings.TASK_SECONDS = 900
+    play_worker()
+    assert SyncRun.objects.latest("pk").status == Status.DONE
+    assert len(site.channel_members()) == len(COURSES)
+
+
+def test_a_run_that_was_taken_for_dead_does_not_write_its_end(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was only paused. Another run has its courses now, and its row says so."""
+    run = queue.enqueue(order())
+    real = reconcile
+
+    def paused(*args: Any, **values: Any) -> Any:
+        report = real(*args, **values)
+        SyncRun.objects.filter(pk=run.pk).update(status=Status.INTERRUPTED)
+        return report
+
+    monkeypatch.setattr(runner, "reconcile", paused)
+    work.work(run.pk)
+    assert status_of(run) == Status.INTERRUPTED
+
+
+def test_a_lost_lease_stops_the_run(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease_renewal, "SIGN_SECONDS", 0.0)
+    run = queue.enqueue(order())
+    real = reconcile
+
+    def robbed(*args: Any, **values: Any) -> Any:
+        IntegratedCourse.objects.filter(course_id=11).update(lease_owner="a thief")
+        return real(*args, **values)
+
+    monkeypatch.setattr(runner, "reconcile", robbed)
+    work.work(run.pk)
+    assert status_of(run) == Status.STOPPED
+    assert run.message == lease_renewal.LOST
+    assert site.rooms() == []
+
+
+def test_the_lease_is_renewed_while_one_long_read_goes_on(
+    site: Site, chat: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_renewal, "SIGN_SECONDS", 0.1)
+    run = queue.enqueue(order())
+    chat.fault("timeout_after", endpoint="users.list", seconds=1.0)
+    seen: list[Any] = []
+    real = lease.renew
+
+    def watched(owner: str, courses: Any) -> bool:
+        kept = real(owner, courses)
+        seen.append(timezone.now())
+        return kept
+
+    monkeypatch.setattr(lease, "renew", watched)
+    work.work(run.pk)
+    assert status_of(run) == Status.DONE
+    assert len(seen) >= 3
+    assert seen[-1] - seen[0] > timedelta(seconds=0.2)

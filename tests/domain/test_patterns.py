@@ -1,0 +1,150 @@
+"""Group patterns: what they match, how they are refused, and that they always come to an end."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from integration.domain import patterns
+from integration.domain.errors import ConfigurationError, PatternTimeout
+from integration.domain.patterns import Pattern, check, decide
+from tests.support.builders import group, moodle, operations, plan_for, policy
+
+ORDINARY = (
+    ".*",
+    "^Group [A-Z]$",
+    "(coach|tutor)",
+    r"\bteam\b",
+    "^(?!x)",
+    "/all/",
+    "/^seminar/i",
+    r"^\s*(Gruppe|Group|Groupe)\s+\d+\s*$",
+    r"(?i)seminar.*(ws|ss)\d+",
+    r"\d{4}-\d{2}",
+    r"^[^_].*[^_]$",
+    r"Übung|Équipe|小组",
+    r"^(.+)-(.+)-(.+)$",
+    r"[[:alpha:]]+",
+    "🐘",
+    "/",
+    "2024/25",
+)
+FOR_EVER = Pattern("(x|x)+$")
+NAME = "x" * 200 + "!"
+CATASTROPHIC = (
+    r"(a|a)*$",
+    r"(a|aa)+$",
+    r"(x|x)+y$",
+    r"(ab|ab)+c",
+    r"(foo|foo)+bar",
+)
+
+
+def chosen(name: str, *include: str, exclude: str = "") -> bool:
+    lines = [Pattern(text) for text in include]
+    if exclude:
+        lines.append(Pattern(exclude, exclude=True))
+    return decide(name, lines).chosen
+
+
+def test_a_pattern_is_searched_anywhere_in_the_name() -> None:
+    assert chosen("Our coaches of 2026", "coach")
+
+
+def test_a_plain_pattern_heeds_the_case() -> None:
+    assert not chosen("Coach", "coach")
+
+
+def test_slashes_with_i_ignore_the_case() -> None:
+    assert chosen("COACHES", "/coach/i")
+
+
+def test_slashes_without_flags_are_not_part_of_the_pattern() -> None:
+    assert chosen("coach", "/coach/")
+
+
+def test_slashes_with_unknown_flags_are_meant_literally() -> None:
+    assert chosen("2024/25", "/25")
+    assert not chosen("abc", "/abc/q")
+
+
+def test_an_escaped_slash_between_slashes_is_a_slash() -> None:
+    assert chosen("A/B", r"/a\/b/i")
+
+
+def test_without_an_include_pattern_no_group_is_chosen() -> None:
+    assert not chosen("Group A", exclude="B")
+
+
+def test_one_matching_include_pattern_of_several_is_enough() -> None:
+    assert chosen("Group A", "^B", "A$")
+
+
+def test_exclude_wins_over_include_whatever_their_order() -> None:
+    assert not chosen("Group A", ".*", exclude="A$")
+
+
+def test_a_decision_names_the_pattern_that_made_it() -> None:
+    lines = (Pattern("B"), Pattern("A"), Pattern("x", exclude=True))
+    assert decide("Group A", lines).by == Pattern("A")
+    assert decide("x", lines).by == Pattern("x", exclude=True)
+    assert decide("Group C", lines).by is None
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_patterns_are_accepted(text: str) -> None:
+    check(text)
+
+
+@pytest.mark.parametrize("text", CATASTROPHIC)
+def test_a_pattern_that_may_take_for_ever_is_refused_with_the_reason(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="for ever") as caught:
+        check(text)
+    assert "overlap" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["", "   ", "//", "/ /i"])
+def test_an_empty_pattern_is_refused_with_what_matches_everything(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="empty") as caught:
+        check(text)
+    assert ".*" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["(a", "[", "*", "/(a/i", "a{2,1}"])
+def test_an_invalid_pattern_is_refused_with_the_reason(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"not valid: \w"):
+        check(text)
+
+
+def test_256_characters_are_too_many() -> None:
+    with pytest.raises(ConfigurationError, match="256 characters"):
+        check("a" * 256)
+
+
+def test_255_characters_are_accepted() -> None:
+    check("a" * 255)
+
+
+def test_a_pattern_that_runs_out_of_time_is_neither_yes_nor_no() -> None:
+    with pytest.raises(PatternTimeout, match="ran out of time"):
+        decide(NAME, [FOR_EVER])
+
+
+def test_running_out_of_time_takes_bounded_time() -> None:
+    begun = time.monotonic()
+    with pytest.raises(PatternTimeout):
+        decide(NAME, [FOR_EVER])
+    assert time.monotonic() - begun < 20 * patterns.MATCH_SECONDS
+
+
+def test_an_undecided_exclude_pattern_leaves_the_group_undecided() -> None:
+    with pytest.raises(PatternTimeout):
+        decide(NAME, [Pattern(".*"), replace(FOR_EVER, exclude=True)])
+
+
+def test_the_channel_of_an_undecided_group_is_neither_made_nor_changed_and_that_is_said() -> None:
+    state = moodle(group(10, NAME, [1]), group(11, "Group B", [2]))
+    plan = plan_for(state, policy=policy(include=["B", FOR_EVER.text]))
+    assert {one.group_id for one in operations(plan, object) if hasattr(one, "group_id")} == {11}
+    assert [skip.subject for skip in plan.skips] == ["group 10"]
+    assert "ran out of time" in plan.skips[0].reason

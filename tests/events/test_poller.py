@@ -1,0 +1,377 @@
+"""From Moodle's tables to runs: the log with its late rows, the clock, and a site without a log."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from integration.domain.state import Scope
+from integration.models import (
+    AccountLink,
+    EventCursor,
+    IntegratedCourse,
+    IntegrationSettings,
+    SyncRun,
+)
+from integration.services.background import work
+from integration.services.events import cursor, poller
+from integration.services.runs import runner
+from moodle.models import Enrol, LogEntry, PluginConfig, UserEnrolment
+from tests.support.background import COURSES, chat, moodle, order, play_worker, site
+from tests.support.servers import MariaDB
+from tests.support.site import Site
+from tests.support.small_moodle import SmallMoodle, rows
+
+__all__ = ["chat", "moodle", "site"]
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
+
+NOW = int(time.time())
+
+
+def happened(
+    event: str, course: int = 0, user: int | None = None, object_id: int = 1, **columns: Any
+) -> int:
+    """A row in Moodle's log."""
+    values = {
+        "eventname": f"\\core\\event\\{event}",
+        "objectid": object_id,
+        "edulevel": 0,
+        "contextid": 1,
+        "contextlevel": 50 if course else 30,
+        "contextinstanceid": course or (user or 0),
+        "userid": 2,
+        "courseid": course,
+        "relateduserid": user,
+        "other": "null",
+        "timecreated": NOW,
+    }
+    row = rows(LogEntry).create(**{**values, **columns})
+    return int(row.pk)
+
+
+def poll(now: float = NOW, owner: str = "one") -> list[Scope]:
+    """One look; the scopes it queued, which then count as done."""
+    found = [runner.order_of(run).scope for run in poller.poll_once(owner, lambda: now)]
+    SyncRun.objects.filter(status=SyncRun.Status.QUEUED).delete()
+    return found
+
+
+@pytest.fixture
+def watched(site: Site) -> Site:
+    """Courses 10 and 11 have event sync; everything before now is known."""
+    IntegratedCourse.objects.filter(course_id__in=(10, 11)).update(event_sync=True)
+    poll()
+    return site
+
+
+# ── The log ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_look_looks_at_every_event_course_once(site: Site) -> None:
+    IntegratedCourse.objects.filter(course_id__in=(10, 11)).update(event_sync=True)
+    happened("group_created", 10)
+    assert poll() == [Scope(frozenset({10, 11}))]
+    assert poll() == []
+
+
+def test_without_event_courses_nothing_is_read(site: Site) -> None:
+    assert poll() == []
+    assert EventCursor.objects.get().last_id is None
+
+
+def test_events_become_scopes_of_people_and_of_courses(watched: Site) -> None:
+    happened("user_enrolment_updated", 10, 1000)
+    assert poll() == [Scope(frozenset({10}), frozenset({1000}))]
+    happened("group_updated", 11)
+    assert poll() == [Scope(frozenset({11}))]
+    happened("course_viewed", 10)
+    assert poll() == []
+
+
+def test_what_one_act_writes_in_several_rows_is_looked_at_once(watched: Site) -> None:
+    happened("role_unassigned", 10, 1000)
+    happened("group_member_removed", 10, 1000)
+    happened("user_enrolment_deleted", 10, 1000)
+    happened("group_member_added", 11, 1001)
+    assert poll() == [Scope(frozenset({10, 11}), frozenset({1000, 1001}))]
+
+
+def test_a_course_looked_at_as_a_whole_needs_no_look_at_its_people(watched: Site) -> None:
+    happened("group_created", 10)
+    happened("group_member_added", 10, 1000)
+    assert poll() == [Scope(frozenset({10}))]
+
+
+def test_many_people_at_once_are_looked_at_by_course(watched: Site) -> None:
+    for user in range(1000, 1040):
+        happened("user_enrolment_created", 10, user)
+    assert poll() == [Scope(frozenset({10}))]
+
+
+def test_courses_without_event_sync_are_not_touched(watched: Site) -> None:
+    happened("user_enrolment_updated", 12, 1200)
+    happened("group_deleted", 12)
+    assert poll() == []
+
+
+def test_an_event_about_a_person_leads_to_the_event_courses_of_that_person(watched: Site) -> None:
+    happened("user_updated", user=1100)
+    assert poll() == [Scope(frozenset({11}), frozenset({1100}))]
+    happened("user_updated", user=1200)
+    assert poll() == [], "is only in a course without event sync, and has no account"
+    AccountLink.objects.create(moodle_user_id=1200, rocketchat_user_id="x", username="x")
+    happened("user_updated", user=1200)
+    assert poll() == [Scope(frozenset(), frozenset({1200}))]
+
+
+def test_a_person_who_is_in_a_channel_but_no_longer_enrolled_is_found(watched: Site) -> None:
+    watched.apply()
+    rows(UserEnrolment).filter(userid=1000).delete()
+    happened("user_deleted", user=1000)
+    assert poll() == [Scope(frozenset({10}), frozenset({1000}))]
+
+
+def test_a_hidden_category_leads_to_every_event_course(watched: Site) -> None:
+    happened("course_category_updated", contextlevel=40)
+    assert poll() == [Scope(frozenset({10, 11}))]
+
+
+def test_a_row_that_appears_late_is_read_although_later_ones_were(watched: Site) -> None:
+    first = happened("course_viewed", 10)
+    EventCursor.objects.update(last_id=first)
+    happened("course_viewed", 10, id=first + 3)
+    assert poll() == []
+    assert [gap[:2] for gap in EventCursor.objects.get().gaps] == [[first + 1, first + 2]]
+    happened("group_member_added", 10, 1000, id=first + 1)
+    assert poll(NOW + 60) == [Scope(frozenset({10}), frozenset({1000}))]
+    assert poll(NOW + 62) == [], "and only once"
+    happened("group_member_added", 11, 1100, id=first + 2)
+    assert poll(NOW + 100) == [Scope(frozenset({11}), frozenset({1100}))]
+    assert EventCursor.objects.get().gaps == []
+
+
+def test_a_log_that_was_emptied_leads_to_a_look_at_everything(watched: Site) -> None:
+    happened("course_viewed", 10, id=500)
+    poll()
+    rows(LogEntry).all().delete()
+    happened("course_viewed", 10, id=3)
+    assert poll() == [Scope(frozenset({10, 11}))]
+    assert poll() == []
+
+
+def test_rows_that_vanished_while_nobody_looked_lead_to_a_look_at_everything(
+    watched: Site,
+) -> None:
+    EventCursor.objects.update(last_id=100, polled_at=timezone.now() - timedelta(days=40))
+    happened("course_viewed", 10, id=900)
+    now = time.time()
+    assert poll(now) == [Scope(frozenset({10, 11}))]
+
+
+def test_runs_and_cursor_are_stored_together_or_neither(
+    watched: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened("group_created", 10)
+    with monkeypatch.context() as stolen:
+        stolen.setattr(cursor, "store", lambda *_: False)
+        assert poller.poll_once("one", lambda: NOW) == []
+    assert not SyncRun.objects.exists()
+    assert poll() == [Scope(frozenset({10}))]
+
+
+def test_one_machine_reads_at_a_time(watched: Site) -> None:
+    happened("group_created", 10)
+    assert poll(owner="two") == [], "one holds the cursor"
+    cursor.let_go("one")
+    assert poll(owner="two") == [Scope(frozenset({10}))]
+    EventCursor.objects.update(lease_expires=timezone.now() - timedelta(seconds=1))
+    happened("group_created", 11)
+    assert poll(owner="one") == [Scope(frozenset({11}))], "two has not been heard of"
+
+
+def test_a_moodle_that_cannot_be_read_is_a_problem_that_people_see(
+    watched: Site, settings: Any
+) -> None:
+    settings.MOODLE_CONFIGURED = False
+    assert poller._poll("one") == poller.IDLE_SECONDS
+    assert "No Moodle is configured" in EventCursor.objects.get().problem
+    settings.MOODLE_CONFIGURED = True
+    IntegrationSettings.objects.update(event_seconds=3)
+    assert poller._poll("one") == 3
+    assert EventCursor.objects.get().problem == ""
+
+
+# ── The clock ────────────────────────────────────────────────────────────────────────────────────
+
+
+def enrolment(user: int, **values: int) -> None:
+    rows(UserEnrolment).filter(userid=user).update(**values)
+
+
+def test_an_enrolment_that_ends_by_the_clock_is_looked_at(watched: Site) -> None:
+    enrolment(1000, timeend=NOW + 100)
+    enrolment(1200, timeend=NOW + 100)
+    assert poll(NOW + 90) == []
+    assert poll(NOW + 99) == []
+    assert poll(NOW + 101) == [Scope(frozenset({10}), frozenset({1000}))]
+    assert poll(NOW + 200) == []
+
+
+def test_an_enrolment_that_begins_by_the_clock_is_looked_at_once_it_counts(watched: Site) -> None:
+    enrolment(1100, timestart=NOW + 100)
+    poll(NOW + 70)
+    assert EventCursor.objects.get().next_turn == NOW + 100
+    assert poll(NOW + 100) == [], "timestart < now is not true yet"
+    assert poll(NOW + 101) == [Scope(frozenset({11}), frozenset({1100}))]
+
+
+def test_turns_that_nobody_could_foresee_are_found_within_a_minute(watched: Site) -> None:
+    enrolment(1000, timeend=NOW + 5)  # entered after the last look at the clock, without an event
+    assert poll(NOW + 10) == []
+    assert poll(NOW + poller.CLOCK_SECONDS) == [Scope(frozenset({10}), frozenset({1000}))]
+
+
+def test_turns_while_no_worker_ran_are_made_good(watched: Site) -> None:
+    enrolment(1000, timeend=NOW + 100)
+    enrolment(1001, timestart=NOW + 50)
+    assert poll(NOW + 3000) == [Scope(frozenset({10}), frozenset({1000, 1001}))]
+
+
+# ── A site without a log ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_log_that_is_switched_off_is_said(watched: Site, monkeypatch: Any) -> None:
+    monkeypatch.setattr("integration.services.events.watermarks.changed_since", lambda *_: set())
+    rows(PluginConfig).create(plugin="tool_log", name="enabled_stores", value="logstore_legacy")
+    assert poll() == [Scope(frozenset({10, 11}))], "what was missed is not known"
+    assert "switched off" in EventCursor.objects.get().problem
+    assert poll(NOW + 2) == []
+    rows(PluginConfig).update(value="logstore_standard")
+    poll(NOW + 4)
+    assert EventCursor.objects.get().problem == ""
+
+
+def test_without_a_log_changes_are_found_by_the_times_of_the_rows(
+    mariadb: MariaDB,
+    shared: Path,
+    moodle_alias: Callable[..., AbstractContextManager[Any]],
+    settings: Any,
+) -> None:
+    settings.MOODLE_CONFIGURED = True
+    database = mariadb.load(shared / "moodle" / "small.sql.gz")
+    now = time.time()
+    for course in (2, 3):
+        IntegratedCourse.objects.create(course_id=course, event_sync=True)
+    mariadb.sql(
+        "DELETE FROM mdl_config_plugins WHERE name = 'enabled_stores';"
+        "INSERT INTO mdl_config_plugins (plugin, name, value)"
+        " VALUES ('tool_log', 'enabled_stores', '')",
+        database,
+    )
+    with moodle_alias(mariadb.url(database)):
+        assert poll(now) == [Scope(frozenset({2, 3}))]
+        later = int(now) + 30
+        mariadb.sql(
+            f"UPDATE mdl_user_enrolments SET status = 1, timemodified = {later} WHERE id = 65;"
+            f"UPDATE mdl_user SET suspended = 1, timemodified = {later} WHERE id = 7",
+            database,
+        )
+        scopes = poll(now + 61)
+        assert scopes == [Scope(frozenset({2}), frozenset({7, 34}))]
+        assert poll(now + 63) == []
+
+
+# ── To the end ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_suspension_leaves_the_course_and_an_active_enrolment_elsewhere_keeps_the_account(
+    watched: Site, moodle: SmallMoodle
+) -> None:
+    moodle.enrol(11, [1000])
+    watched.apply()
+    rows(UserEnrolment).filter(userid=1000, enrolid=10).update(status=1)
+    happened("user_enrolment_updated", 10, 1000)
+    poller.poll_once("one", lambda: NOW)
+    play_worker()
+    account = watched.account("person1000@example.invalid")
+    assert 1000 not in watched.channel_members()[100]
+    assert account["active"], "is still active in another course, whatever this event says"
+
+
+def test_an_event_deactivates_and_reactivates_as_the_policy_says(watched: Site) -> None:
+    watched.apply()
+    rows(UserEnrolment).filter(userid=1000).update(status=1)
+    happened("user_enrolment_updated", 10, 1000)
+    poller.poll_once("one", lambda: NOW)
+    play_worker()
+    assert not watched.account("person1000@example.invalid")["active"]
+    rows(UserEnrolment).filter(userid=1000).update(status=0)
+    happened("user_enrolment_updated", 10, 1000)
+    poller.poll_once("one", lambda: NOW)
+    play_worker()
+    assert watched.account("person1000@example.invalid")["active"]
+    assert 1000 in watched.channel_members()[100]
+
+
+def test_a_person_in_many_channels_can_leave_all_of_them_at_once(
+    watched: Site, moodle: SmallMoodle
+) -> None:
+    """The guard compares with everything we manage there, not with what is the person's own."""
+    for number in range(10):
+        moodle.group(200 + number, 10, f"Extra {number}", range(1000, 1004))
+    watched.apply()
+    moodle.change_person(1000, suspended=1)
+    happened("user_updated", user=1000)
+    poller.poll_once("one", lambda: NOW)
+    play_worker()
+    assert all(1000 not in members for members in watched.channel_members().values())
+
+
+def test_a_person_whose_channel_does_not_exist_yet_leads_to_a_look_at_the_course(
+    watched: Site, moodle: SmallMoodle
+) -> None:
+    watched.apply()
+    moodle.group(999, 10, "New group", [1000])
+    happened("group_member_added", 10, 1000)  # its group_created was lost
+    poller.poll_once("one", lambda: NOW)
+    play_worker()
+    assert watched.channel_members()[999] == {1000}
+
+
+def test_a_look_that_finds_nothing_to_do_leaves_no_row(watched: Site) -> None:
+    watched.apply()
+    before = set(SyncRun.objects.values_list("pk", flat=True))
+    happened("user_enrolment_updated", 10, 1000)
+    (run,) = poller.poll_once("one", lambda: NOW)
+    work.work(run.pk)
+    assert set(SyncRun.objects.values_list("pk", flat=True)) == before
+
+
+def test_a_method_that_is_switched_off_takes_out_everybody_who_has_no_other(watched: Site) -> None:
+    IntegrationSettings.objects.update(limit_percent=100)
+    watched.apply()
+    rows(Enrol).filter(id=10).update(status=1)
+    happened("enrol_instance_updated", 10)
+    poller.poll_once("one", lambda: NOW)
+    play_worker()
+    assert watched.channel_members()[100] == set()
+    assert len(watched.channel_members()[110]) == 4
+
+
+def test_a_pending_course_is_cleared_by_success_only(watched: Site) -> None:
+    IntegratedCourse.objects.update(pending_sync=True)
+    watched.chat.fault("refuse", endpoint="users.list", times=1000)
+    watched.run()
+    assert IntegratedCourse.objects.filter(pending_sync=True).count() == len(COURSES)
+    watched.chat.clear_faults()
+    runner.execute(order(10, users=frozenset({1000})))
+    assert IntegratedCourse.objects.filter(pending_sync=True).count() == len(COURSES)
+    watched.apply(Scope(frozenset({10})))
+    assert set(
+        IntegratedCourse.objects.filter(pending_sync=True).values_list("course_id", flat=True)
+    ) == {11, 12}

@@ -1,0 +1,92 @@
+"""Rows in bulk into our own tables, on every engine that rcsync's own database may be.
+
+Each engine gets a process of its own, because Django's tests know one database only. That the
+tables can be made there at all is part of the test.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.paths import ROOT
+
+SCRIPT = """
+import json, sys
+import django
+django.setup()
+from datetime import datetime, UTC
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from integration.models import AccountLink, IntegrationSettings, SyncOperation, SyncRun
+from integration.services.ledger import bulk
+
+IntegrationSettings.load()
+run = SyncRun.objects.create(kind="apply", trigger="command")
+columns = ("run_id", "position", "kind", "description", "reason", "details", "finished_at")
+when = datetime(2026, 11, 22, 12, tzinfo=UTC)
+rows = [
+    (run.pk, n, "archive", f"d{n}", "it's %s", {"a": [n, None, "é"]}, when) for n in range(1200)
+]
+bulk.insert(SyncOperation, columns, rows)
+link = ("moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated")
+bulk.insert_or_update(AccountLink, "moodle_user_id", link, [(1, "a", "anna", True, False)])
+again = [(1, "b", "berta", True, True), (2, "c", "carl", False, False)]
+bulk.insert_or_update(AccountLink, "moodle_user_id", link, again)
+bulk.insert_missing(AccountLink, link, [(2, "d", "dora", True, True), (3, "e", "emil", True, True)])
+last = SyncOperation.objects.get(position=1199)
+names = ("moodle_user_id", "username", "deactivated")
+links = AccountLink.objects.order_by("moodle_user_id").values_list(*names)
+print(json.dumps({
+    "rows": SyncOperation.objects.count(),
+    "last": [last.reason, last.details, last.finished_at == when, last.status],
+    "links": [[user, name, bool(off)] for user, name, off in bulk.rows_of(links)],
+    "linked": AccountLink.objects.filter(linked_at__isnull=False).count(),
+}))
+"""
+
+
+@pytest.fixture(params=["sqlite", "mariadb", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/own.sqlite3"
+    server = request.getfixturevalue(request.param)
+    return str(server.url(server.create_database()))
+
+
+@pytest.fixture
+def result(url: str) -> dict[str, Any]:
+    settings = {
+        "PYTHONPATH": str(ROOT),
+        "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
+        "RCSYNC_ENV_FILE": "",
+        "SECRET_KEY": "only-for-tests-" + 5 * "0123456789",
+        "DATABASE_URL": url,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={"PATH": os.environ["PATH"], **settings},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_rows_go_in_whole_and_with_the_defaults_of_the_other_columns(
+    result: dict[str, Any],
+) -> None:
+    assert result["rows"] == 1200
+    assert result["last"] == ["it's %s", {"a": [1199, None, "é"]}, True, "planned"]
+    assert result["linked"] == 3
+
+
+def test_rows_that_are_there_are_updated_or_left_as_asked(result: dict[str, Any]) -> None:
+    assert result["links"] == [[1, "berta", True], [2, "carl", False], [3, "emil", True]]

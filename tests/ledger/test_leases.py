@@ -1,0 +1,264 @@
+"""One run at a time works on a course, and one account is made for a person, whatever dies."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from integration.models import AccountClaim, AccountLink, IntegratedCourse, SyncRun
+from integration.services.ledger import claims, heartbeat, leases
+from integration.services.runs import runner
+from tests.support.background import chat, moodle, order, site
+from tests.support.paths import ROOT
+from tests.support.servers import MariaDB
+from tests.support.site import Site
+from tests.support.small_moodle import SmallMoodle
+
+__all__ = ["chat", "moodle", "site"]
+
+SECONDS = 5.0
+START_SECONDS = 30.0
+TTL = 1
+COURSES = range(1, 6)
+
+CONTENDER = """
+import fcntl, os, random, sys, time
+import django
+django.setup()
+from integration.services.ledger import leases
+leases.SECONDS = float(sys.argv[2])
+folder, me, until = sys.argv[1], str(os.getpid()), time.monotonic() + float(sys.argv[3])
+rng = random.Random(os.getpid())
+while time.monotonic() < until:
+    course = rng.randrange(1, 6)
+    owner = f"{me}-{rng.random()}"
+    if leases.acquire(owner, [course]):
+        time.sleep(0.002)
+        continue
+    with open(f"{folder}/course-{course}", "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            word = "held"
+        except BlockingIOError:
+            word = "OVERLAP"
+        print(word, me, file=open(f"{folder}/log-{me}", "a"))
+        for _ in range(rng.randrange(1, 4)):
+            time.sleep(rng.random() * 0.03)
+            if not leases.renew(owner, [course]):
+                print("LOST", me, file=open(f"{folder}/log-{me}", "a"))
+                break
+    leases.release(owner)
+"""
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """An own database with its tables and five courses, as the environment of processes."""
+    if request.param == "mariadb":
+        server: MariaDB = request.getfixturevalue("mariadb")
+        url = server.url(server.create_database())
+    else:
+        url = f"sqlite:///{tmp_path}/own.sqlite3"
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("RCSYNC_")},
+        "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
+        "PYTHONPATH": str(ROOT),
+        "RCSYNC_ENV_FILE": "",
+        "SECRET_KEY": "x" * 50,
+        "DATABASE_URL": url,
+        "LOG_LEVEL": "ERROR",
+    }
+    prepare = (
+        "import django; django.setup()\n"
+        "from django.core.management import call_command\n"
+        "from integration.models import IntegratedCourse\n"
+        "call_command('migrate', verbosity=0)\n"
+        "[IntegratedCourse.objects.create(course_id=c) for c in range(1, 6)]"
+    )
+    run_python(prepare, environment)
+    return environment
+
+
+def run_python(code: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_four_processes_two_of_them_killed_never_hold_a_course_together(
+    database: dict[str, str], tmp_path: Path, note: Callable[[str], None]
+) -> None:
+    command = [sys.executable, "-c", CONTENDER, str(tmp_path), str(TTL), str(SECONDS)]
+    processes = [subprocess.Popen(command, env=database) for _ in range(4)]
+    until = time.monotonic() + START_SECONDS
+    while len(list(tmp_path.glob("log-*"))) < len(processes) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(SECONDS / 3)
+    for process in processes[:2]:
+        process.kill()
+        process.wait()
+    assert [process.wait(60) for process in processes[2:]] == [0, 0]
+    words = [
+        line.split()[0] for file in tmp_path.glob("log-*") for line in file.read_text().splitlines()
+    ]
+    engine = database["DATABASE_URL"].partition(":")[0]
+    note(f"leases, 4 processes, 2 killed, {engine}: {words.count('held')} taken, 0 overlaps")
+    assert "OVERLAP" not in words
+    assert words.count("held") > 40
+    for process in processes[:2]:  # what the dead held was taken over, or has run out
+        assert (tmp_path / f"log-{process.pid}").exists()
+    code = (
+        "import time, django; django.setup()\n"
+        "from integration.services.ledger import leases\n"
+        f"time.sleep({TTL} + 0.2)\n"
+        "print(leases.acquire('after', range(1, 6)))"
+    )
+    assert run_python(code, database).strip() == "[]"
+
+
+# ── Within one process ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.django_db
+def test_all_courses_are_taken_or_none() -> None:
+    for course in COURSES:
+        IntegratedCourse.objects.create(course_id=course, shortname=f"C{course}")
+    assert leases.acquire("one", [2]) == []
+    assert leases.acquire("two", [1, 2, 3]) == ["C2"]
+    assert not IntegratedCourse.objects.filter(lease_owner="two").exists()
+    assert leases.acquire("one", [2]) == [], "the owner may take it again"
+
+
+@pytest.mark.django_db
+def test_a_lease_that_ran_out_can_be_taken_and_not_renewed(monkeypatch: Any) -> None:
+    IntegratedCourse.objects.create(course_id=1)
+    monkeypatch.setattr(leases, "SECONDS", -1)
+    leases.acquire("dead", [1])
+    monkeypatch.setattr(leases, "SECONDS", 60)
+    assert not leases.renew("dead", [1])
+    assert leases.acquire("heir", [1]) == []
+    assert leases.renew("heir", [1])
+    leases.release("dead")
+    assert IntegratedCourse.objects.get().lease_owner == "heir"
+
+
+def a_run_of(process: int) -> SyncRun:
+    worker = "|".join(("cluster", heartbeat.place(), str(process), "x"))
+    return SyncRun.objects.create(kind="apply", trigger="admin", worker=worker)
+
+
+def a_process_that_ended() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.django_db
+def test_only_what_dead_runs_hold_is_taken_from_them() -> None:
+    for course in COURSES:
+        IntegratedCourse.objects.create(course_id=course)
+    killed, alive = a_run_of(a_process_that_ended()), a_run_of(os.getpid())
+    over = a_run_of(os.getpid())
+    SyncRun.objects.filter(pk=over.pk).update(status=SyncRun.Status.ERROR)
+    for run, course in ((killed, 1), (alive, 2), (over, 3)):
+        leases.acquire(leases.owner_of(run), [course])
+    leases.acquire("somebody else", [4])
+    assert leases.take_from_the_dead(COURSES) == 2
+    held = IntegratedCourse.objects.exclude(lease_owner="").order_by("course_id")
+    assert list(held.values_list("course_id", flat=True)) == [2, 4]
+
+
+# ── One account for one person ───────────────────────────────────────────────────────────────────
+
+transactional = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
+
+
+@transactional
+def test_two_courses_that_need_the_same_people_at_once_make_their_accounts_once(
+    site: Site, moodle: SmallMoodle, note: Callable[[str], None]
+) -> None:
+    people = moodle.people(5000, 25)
+    for course in (10, 11):
+        moodle.enrol(course, people)
+        moodle.join(course * 10, people)
+    site.chat.configure(latency_ms=15)
+    site.chat.reset_stats()
+    start = threading.Barrier(2)
+    statuses: dict[int, str] = {}
+
+    def run(course: int) -> None:
+        try:
+            start.wait(10)
+            statuses[course] = runner.execute(order(course)).run.status
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(course,)) for course in (10, 11)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert statuses == {10: SyncRun.Status.DONE, 11: SyncRun.Status.DONE}
+    created = site.chat.stats()["by_endpoint"]["POST users.create"]
+    note(f"accounts: two courses at once, 25 people in both: {created} requests for 33 accounts")
+    assert created == 25 + 4 + 4, "no request was sent twice"
+    emails = [e["address"] for user in site.chat.state()["users"] for e in user["emails"]]
+    assert len(emails) == len(set(emails))
+    members = site.channel_members()
+    assert set(people) <= members[100]
+    assert set(people) <= members[110]
+    assert AccountClaim.objects.count() == 0
+    assert AccountLink.objects.filter(created=True).count() == 25 + 4 + 4
+
+
+@transactional
+def test_the_claim_of_a_dead_run_is_taken_over(site: Site, monkeypatch: Any) -> None:
+    claims.Claims("dead").take([])
+    monkeypatch.setattr(claims, "SECONDS", -1)
+    dead = claims.Claims("dead")
+    dead._claim({1000, 1001})
+    monkeypatch.setattr(claims, "SECONDS", 300)
+    assert AccountClaim.objects.count() == 2
+    finished = site.apply()
+    assert finished.run.applied["create_account"] == 12
+    assert AccountClaim.objects.count() == 0
+
+
+@transactional
+def test_who_waits_too_long_for_another_run_fails_alone_and_is_repaired(
+    site: Site, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(claims, "WAIT_SECONDS", 0.2)
+    other = claims.Claims("another run")
+    other._claim({1000})
+    finished = site.run()
+    assert finished.run.status == SyncRun.Status.FAILED
+    assert finished.run.applied["create_account"] == 11
+    other.release()
+    site.apply()
+    assert len(site.channel_members()[100]) == 4
+
+
+@transactional
+def test_a_run_whose_process_was_killed_on_this_machine_is_in_nobodys_way(site: Site) -> None:
+    dead = a_run_of(a_process_that_ended())
+    leases.acquire(leases.owner_of(dead), [10, 11])
+    claims.Claims(dead.worker)._claim({1000, 1001})
+    finished = site.apply()
+    assert finished.run.applied["create_account"] == 12
+    assert finished.seconds < claims.WAIT_SECONDS / 2
+    assert AccountClaim.objects.count() == 0

@@ -1,0 +1,165 @@
+"""A run is turned back from what it did: look, then apply; only what still is as it left it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+
+from integration.domain.errors import ConfigurationError
+from integration.management.operator import Operator
+from integration.models import AuditEntry, IntegratedCourse, IntegrationSettings, SyncRun
+from integration.services.runs import runner, undo_orders
+from tests.safety.test_faults import chat_content
+from tests.support.school import School, a_school
+
+pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
+ANNA = Operator("anna")
+
+
+@pytest.fixture
+def school(settings: Any) -> Iterator[School]:
+    with a_school(settings) as school:
+        school.set(limit_percent=100, on_pattern_unmatched="read_only")
+        yield school
+
+
+def change_much(school: School) -> SyncRun:
+    """One operation of almost every kind."""
+    moodle = school.moodle
+    moodle.change_person(1000, suspended=1)
+    moodle.change_person(1001, lastname="Newname")
+    moodle.leave(102, [1005, 1006])
+    moodle.join(102, [1002])
+    moodle.change_group(111, name="Renamed")
+    moodle.delete_group(112)
+    moodle.change_role(10, 1003, 3)
+    run = school.run()
+    assert run.status == SyncRun.Status.DONE, run.message
+    assert len(run.applied) >= 8, run.applied
+    return run
+
+
+def test_undo_brings_everything_back(school: School) -> None:
+    before = chat_content(school.chat)
+    run = change_much(school)
+    assert chat_content(school.chat) != before
+    done = school.carry_out(undo_orders.undo(run, ANNA, "a wrong import"))
+    assert done.status == SyncRun.Status.DONE, (done.message, done.skips)
+    assert chat_content(school.chat) == before
+    assert done.kind == SyncRun.Kind.UNDO
+
+
+def test_an_undo_can_be_undone(school: School) -> None:
+    run = change_much(school)
+    after = chat_content(school.chat)
+    undone = school.carry_out(undo_orders.undo(run, ANNA, "a mistake"))
+    again = school.carry_out(undo_orders.undo(undone, ANNA, "no, it was right"))
+    assert again.status == SyncRun.Status.DONE
+    assert chat_content(school.chat) == after
+
+
+def test_a_look_shows_the_plan_and_writes_nothing(school: School) -> None:
+    run = change_much(school)
+    before = chat_content(school.chat)
+    look = school.carry_out(undo_orders.look(run, ANNA))
+    assert look.status == SyncRun.Status.PLANNED
+    assert look.operations.count() == sum(look.planned.values()) >= 8
+    assert chat_content(school.chat) == before
+    order = undo_orders.undo(run, ANNA, "seen", expect_digest=look.digest)
+    assert school.carry_out(order).status == SyncRun.Status.DONE
+
+
+def test_what_was_looked_at_is_what_is_done(school: School) -> None:
+    run = change_much(school)
+    look = school.carry_out(undo_orders.look(run, ANNA))
+    world = school.chat.application.world
+    with world.lock:
+        user = world.user_named("person1000")
+        assert user is not None
+        user.active = True
+        world.touch_user(user)
+    before = chat_content(school.chat)
+    done = school.carry_out(undo_orders.undo(run, ANNA, "seen", expect_digest=look.digest))
+    assert done.status == SyncRun.Status.ERROR
+    assert "has changed since it was shown" in done.message
+    assert chat_content(school.chat) == before
+
+
+def test_what_changed_since_is_left_and_named(school: School) -> None:
+    run = change_much(school)
+    school.moodle.change_group(111, name="Renamed again")
+    school.run()
+    done = school.carry_out(undo_orders.undo(run, ANNA, "late"))
+    assert school.site.room_of(111)["name"] == "C11-Renamed-again"
+    assert any("rename channel" in skip["subject"] for skip in done.skips)
+
+
+def test_single_operations_can_be_undone(school: School) -> None:
+    run = change_much(school)
+    archived = run.operations.get(kind="archive")
+    school.carry_out(undo_orders.undo(run, ANNA, "this one", chosen=[archived.position]))
+    assert not school.site.room_of(112)["archived"]
+    assert not school.users()["person1000"]
+
+
+def test_people_added_by_hand_survive_an_undo(settings: Any) -> None:
+    with a_school(settings) as school:
+        first = SyncRun.objects.earliest("pk")
+        school.by_hand("guest.lecturer", 101)
+        done = school.carry_out(undo_orders.undo(first, ANNA, "start over"))
+        assert done.status == SyncRun.Status.DONE
+        assert "guest.lecturer" in school.members(101)
+        assert school.site.room_of(101)["archived"], "a channel is archived, never deleted"
+        assert not any(a for u, a in school.users().items() if u.startswith("person"))
+        assert len([u for u in school.users() if u.startswith("person")]) == 20
+
+
+def test_the_next_run_does_not_do_it_again_by_itself(school: School) -> None:
+    run = change_much(school)
+    school.carry_out(undo_orders.undo(run, ANNA, "a mistake"))
+    assert not IntegratedCourse.objects.filter(background_sync=True).exists()
+    assert AuditEntry.objects.filter(action="change_integratedcourse", actor="anna").count() == 2
+    IntegratedCourse.objects.update(background_sync=True)
+    school.carry_out(undo_orders.undo(run, ANNA, "a mistake", keep_syncing=True))
+    assert IntegratedCourse.objects.filter(background_sync=True).count() == 2
+
+
+def test_undo_needs_the_permission_and_a_reason(school: School) -> None:
+    run = change_much(school)
+    with pytest.raises(PermissionDenied):
+        undo_orders.undo(run, User.objects.create_user("viewer"), "please")
+    with pytest.raises(ConfigurationError, match="needs a reason"):
+        undo_orders.undo(run, ANNA, "")
+    undo_orders.undo(run, ANNA, "because")
+    entry = AuditEntry.objects.get(action="undo")
+    assert (entry.actor, entry.reason, entry.run_id) == ("anna", "because", run.pk)
+
+
+def test_a_preview_cannot_be_undone(school: School) -> None:
+    preview = school.run(kind=SyncRun.Kind.PREVIEW)
+    with pytest.raises(ConfigurationError, match="wrote nothing"):
+        undo_orders.look(preview, ANNA)
+
+
+def test_protected_accounts_are_not_touched_by_an_undo(school: School) -> None:
+    IntegrationSettings.objects.update(protected_usernames="person1002")
+    run = change_much(school)
+    school.carry_out(undo_orders.undo(run, ANNA, "x"))
+    assert "person1002" in school.members(102)
+
+
+def test_an_order_to_undo_survives_the_queue(school: School) -> None:
+    order = undo_orders.undo(change_much(school), ANNA, "later", chosen=[0, 1])
+    assert runner.order_of(SyncRun(**order.columns())) == order
+
+
+def test_who_is_put_back_gets_the_room_role_back(school: School) -> None:
+    school.moodle.join(101, [1050])
+    school.run()
+    school.moodle.leave(101, [1050])
+    removed = school.run()
+    assert removed.applied == {"remove_member": 1}
+    back = school.carry_out(undo_orders.undo(removed, ANNA, "a mistake"))
+    assert back.applied == {"add_members": 1, "set_room_role": 1}

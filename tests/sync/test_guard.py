@@ -1,0 +1,150 @@
+"""The safety guard: how much one run may take away without asking."""
+
+from typing import Any
+
+import pytest
+
+from integration.domain.operations import (
+    Archive,
+    CreateAccount,
+    Deactivate,
+    Operation,
+    RemoveMember,
+    SetReadOnly,
+    UnsetRoomRole,
+)
+from integration.domain.policy import Limits
+from integration.domain.state import EVERYTHING, Managed, RoomRole, Scope
+from integration.services.sync.guard import breaches
+from integration.services.sync.plan import Plan
+from tests.support.builders import BY_HAND, OURS, channel_link, link, managed
+
+
+def site(people: int = 0, channels: int = 0, members: int = 0, by_hand: int = 0) -> Managed:
+    """Members are in group 1000 of course 2, which counts as a channel."""
+    rows = dict.fromkeys(range(members), OURS)
+    rows |= {1_000_000 + number: BY_HAND for number in range(by_hand)}
+    groups = [channel_link(1000 + number) for number in range(channels or bool(rows))]
+    return managed(*(link(number) for number in range(people)), *groups, members={1000: rows})
+
+
+def removals(number: int) -> list[Operation]:
+    ids = (1000, 2, "A", "r", True)
+    return [RemoveMember(*ids, user, f"a{user}", "u", "why") for user in range(number)]
+
+
+def deactivations(number: int) -> list[Operation]:
+    return [Deactivate(user, f"a{user}", "u", "why") for user in range(number)]
+
+
+def archivings(number: int) -> list[Operation]:
+    return [Archive(1000 + n, 2, "A", f"r{n}", "why") for n in range(number)]
+
+
+def closings(number: int, read_only: bool = True) -> list[Operation]:
+    return [SetReadOnly(1000 + n, 2, "A", f"r{n}", read_only, "why") for n in range(number)]
+
+
+def passed(
+    operations: list[Operation], known: Managed, scope: Scope = EVERYTHING, **limits: Any
+) -> list[str]:
+    """What the limits of one run are passed by."""
+    plan = Plan(tuple(operations))
+    return [one.code for one in breaches(plan, known, scope, Limits(**limits))]
+
+
+RUN = {"memberships": "memberships/run", "accounts": "accounts/run", "channels": "channels/run"}
+
+
+@pytest.mark.parametrize(
+    ("what", "known", "of_number"),
+    [
+        ("memberships", site(members=100), removals),
+        ("accounts", site(people=100), deactivations),
+        ("channels", site(channels=100), archivings),
+        ("channels", site(channels=100), closings),
+    ],
+)
+def test_more_than_the_percentage_needs_a_person(what: str, known: Managed, of_number: Any) -> None:
+    assert passed(of_number(30), known) == []
+    assert passed(of_number(31), known) == [RUN[what]]
+
+
+def test_less_than_the_minimum_needs_nobody() -> None:
+    known = site(members=5)
+    assert passed(removals(4), known, from_count=5) == []
+    assert RUN["memberships"] in passed(removals(5), known, from_count=5)
+
+
+def test_a_limit_of_100_percent_is_none() -> None:
+    assert passed(deactivations(50), site(people=50), percent=100) == []
+
+
+def test_each_thing_is_counted_on_its_own() -> None:
+    known = site(people=100, channels=100, members=100)
+    assert passed([*removals(30), *deactivations(30), *archivings(30)], known) == []
+
+
+def test_several_limits_may_be_passed_at_once() -> None:
+    known = site(people=10, members=10)
+    codes = passed([*removals(6), *deactivations(6)], known)
+    assert {RUN["memberships"], RUN["accounts"]} <= set(codes)
+
+
+def test_people_added_by_hand_are_not_counted_as_managed() -> None:
+    assert RUN["memberships"] in passed(removals(6), site(members=10, by_hand=1000))
+
+
+def test_only_the_scope_is_counted_as_managed() -> None:
+    elsewhere = dict.fromkeys(range(1000), OURS)
+    here = dict.fromkeys(range(10), OURS)
+    known = managed(
+        channel_link(1000),
+        channel_link(2000, course_id=3),
+        members={1000: here, 2000: elsewhere},
+    )
+    course = Scope(courses=frozenset({2}))
+    assert RUN["memberships"] not in passed(removals(6), known)
+    assert RUN["memberships"] in passed(removals(6), known, course)
+
+
+def test_what_gives_is_not_counted() -> None:
+    operations: list[Operation] = [
+        *closings(50, read_only=False),
+        *(CreateAccount(n, "u", "n", "e", "why") for n in range(50)),
+    ]
+    assert passed(operations, site(people=50, channels=50)) == []
+
+
+def test_a_role_that_is_taken_is_not_counted_as_a_membership() -> None:
+    role = RoomRole.MODERATOR
+    taken: list[Operation] = [
+        UnsetRoomRole(1000, 2, "A", "r", True, n, "u", role, "why") for n in range(50)
+    ]
+    assert passed(taken, site(members=50)) == []
+
+
+def vanished(plan: Plan, known: Managed) -> list[str]:
+    return [one.code for one in breaches(plan, known, EVERYTHING, Limits()) if "van" in one.code]
+
+
+def test_many_vanished_channels_are_the_wrong_server() -> None:
+    plan = Plan(vanished_channels=tuple(range(1000, 1006)))
+    assert vanished(plan, site(channels=10)) == ["vanished/channels"]
+
+
+def test_many_accounts_to_be_made_again_are_the_wrong_server() -> None:
+    again = tuple(CreateAccount(n, "u", "n", "e", "why") for n in range(6))
+    plan = Plan(again, vanished_accounts=tuple(range(6)))
+    assert vanished(plan, site(people=10)) == ["vanished/accounts"]
+
+
+def test_vanished_accounts_that_nobody_needs_do_not_hold_up_every_run_for_ever() -> None:
+    assert vanished(Plan(vanished_accounts=tuple(range(9))), site(people=10)) == []
+
+
+def test_a_limit_says_how_much_of_what_and_how_much_is_allowed() -> None:
+    found = breaches(Plan(tuple(deactivations(40))), site(people=100), EVERYTHING, Limits())
+    assert str(found[0]) == (
+        "40 of 100 managed accounts would be deactivated (40 %); the limit is 30 %"
+    )

@@ -1,0 +1,216 @@
+"""How rcsync is doing: the pages for machines and the command."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+
+from integration import checks
+from integration.models import EventCursor, IntegratedCourse, SyncRun, WorkerBeat
+from integration.services.background import queue
+from integration.services.monitoring import status as health_status
+from tests.support.background import chat, clusters_alive, make_dead, moodle, order, site
+from tests.support.site import Site
+
+__all__ = ["chat", "moodle", "site"]
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
+
+NOBODY = "http://127.0.0.1:9"  # the port "discard", where nobody listens
+ELSEWHERE = {"X-Forwarded-For": "192.0.2.1"}
+
+
+@pytest.fixture(autouse=True)
+def asked_anew(settings: Any) -> None:
+    health_status.forget()
+    settings.ALLOWED_HOSTS = ["*"]
+
+
+@pytest.fixture
+def well(site: Site) -> Site:
+    clusters_alive("one")
+    site.apply()
+    return site
+
+
+def ready(**headers: str) -> tuple[int, dict[str, Any]]:
+    answer = Client().get("/readyz", headers=headers)
+    return answer.status_code, answer.json()
+
+
+def test_the_process_answers_whatever_the_servers_do(settings: Any) -> None:
+    settings.MOODLE_CONFIGURED = False
+    answer = Client().get("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
+
+
+def test_the_health_pages_need_no_tls(well: Site, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    for page in ("/healthz", "/readyz", "/metrics"):
+        assert Client().get(page).status_code == 200
+
+
+def test_all_is_well(well: Site) -> None:
+    status, told = ready()
+    assert status == 200
+    assert told["parts"] == dict.fromkeys(("database", "moodle", "rocketchat", "worker"), "ok")
+    assert told["heartbeat_age"] < 60
+    assert told["last_good_run_age"] < 60
+    assert told["backlog"] == 0
+
+
+def test_a_worker_that_shows_no_sign_of_life_makes_it_not_ready(well: Site) -> None:
+    WorkerBeat.objects.update(beat_at=timezone.now() - timedelta(minutes=5))
+    status, told = ready()
+    assert (status, told["parts"]["worker"]) == (503, "failed")
+    assert "300 seconds old" in told["problems"]["worker"]
+
+
+def test_a_worker_in_a_long_run_counts_as_alive(well: Site) -> None:
+    WorkerBeat.objects.all().delete()
+    make_dead(queue.enqueue(order()), silent=10)
+    assert ready()[0] == 200
+
+
+def test_a_server_that_is_down_makes_it_not_ready(well: Site, settings: Any) -> None:
+    settings.ROCKETCHAT = {**settings.ROCKETCHAT, "url": NOBODY}
+    status, told = ready()
+    assert (status, told["parts"]["rocketchat"], told["parts"]["moodle"]) == (503, "failed", "ok")
+    settings.MOODLE_CONFIGURED = False
+    health_status.forget()
+    assert ready()[1]["parts"]["moodle"] == "failed"
+
+
+def test_the_servers_are_not_asked_at_every_call(well: Site) -> None:
+    well.chat.reset_stats()
+    for _ in range(5):
+        ready()
+    assert well.chat.stats()["by_endpoint"]["GET /api/info"] == 1
+
+
+def test_strangers_see_that_something_fails_but_not_what(well: Site, settings: Any) -> None:
+    settings.MOODLE_CONFIGURED = False
+    _, told = ready(**ELSEWHERE)
+    assert told["parts"]["moodle"] == "failed"
+    assert "problems" not in told
+    assert "numbers" not in told
+    assert "problems" in ready()[1], "from this machine"
+
+
+def test_figures_are_for_who_has_the_token(well: Site, settings: Any) -> None:
+    assert Client().get("/metrics", headers=ELSEWHERE).status_code == 403
+    settings.METRICS_TOKEN = "let-me-see"
+    assert Client().get("/metrics").status_code == 403
+    assert Client().get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 403
+    answer = Client().get("/metrics", headers={**ELSEWHERE, "Authorization": "Bearer let-me-see"})
+    assert answer.status_code == 200
+
+
+def test_figures_are_in_prometheus_format(well: Site) -> None:
+    queue.enqueue(order())
+    IntegratedCourse.objects.filter(course_id=10).update(pending_sync=True)
+    lines = Client().get("/metrics").content.decode().splitlines()
+    figures = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert figures['rcsync_up{part="rocketchat"}'] == "1"
+    assert figures['rcsync_runs{status="queued"}'] == "1"
+    assert figures["rcsync_courses"] == "3"
+    assert figures["rcsync_courses_pending"] == "1"
+    assert figures["rcsync_accounts"] == "12"
+    assert figures["rcsync_channels"] == "3"
+    assert figures["rcsync_event_look_age_seconds"] == "NaN"
+    assert float(figures["rcsync_oldest_queued_run_age_seconds"]) < 60
+    names = [line.split()[2] for line in lines if line.startswith("# TYPE")]
+    assert len(names) == len(set(names))
+
+
+# ── The command ──────────────────────────────────────────────────────────────────────────────────
+
+
+def status(*arguments: str) -> tuple[int, str]:
+    out = StringIO()
+    try:
+        call_command("status", *arguments, stdout=out, no_color=True)
+    except SystemExit as ended:
+        return int(ended.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def test_status_says_in_words_how_it_is(well: Site) -> None:
+    code, text = status()
+    assert code == 0
+    assert "rocketchat  works" in text
+    assert "Workers alive: one" in text
+    assert "Courses: 3, 0 failing, 0 pending" in text
+
+
+def test_status_fails_and_says_why(well: Site) -> None:
+    WorkerBeat.objects.all().delete()
+    EventCursor.objects.create(pk=1, problem="The log is off.")
+    SyncRun.objects.all().delete()
+    old = timezone.now() - timedelta(days=3)
+    IntegratedCourse.objects.update(last_success=old)
+    code, text = status()
+    assert code == 1
+    assert "Start one: ./rcsync worker" in text
+    assert "Events: The log is off." in text
+    assert "more than 24 hours" in text
+
+
+def test_status_as_json(well: Site) -> None:
+    code, text = status("--json")
+    told = json.loads(text)
+    assert (code, told["ready"], told["courses"], told["queued"]) == (0, True, 3, 0)
+    assert told["parts"]["moodle"] == {"ok": True, "problem": ""}
+
+
+# ── What `worker` and `run` ask before they start ────────────────────────────────────────────────
+
+
+def test_a_right_configuration_has_no_problem(site: Site) -> None:
+    assert checks.startup_problems() == []
+
+
+def test_a_missing_moodle_or_rocketchat_is_a_clear_sentence(site: Site, settings: Any) -> None:
+    settings.MOODLE_CONFIGURED = False
+    settings.ROCKETCHAT = {**settings.ROCKETCHAT, "url": ""}
+    problems = checks.startup_problems()
+    assert any("address of Rocket.Chat is missing" in problem for problem in problems)
+    assert any("MOODLE_DATABASE_URL" in problem for problem in problems)
+
+
+def test_a_server_that_is_down_does_not_keep_the_worker_from_starting(
+    site: Site, settings: Any
+) -> None:
+    settings.ROCKETCHAT = {**settings.ROCKETCHAT, "url": NOBODY}
+    assert checks.startup_problems() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("WATCHDOG_SECONDS", 5, "rcsync.E002"),
+        ("EVENT_SECRET", "short", "rcsync.E003"),
+    ],
+)
+def test_numbers_that_cannot_work_are_errors(
+    settings: Any, name: str, value: object, found: str
+) -> None:
+    setattr(settings, name, value)
+    assert [message.id for message in checks.check_cluster()] == [found]
+
+
+def test_a_retry_that_comes_too_early_is_an_error(settings: Any) -> None:
+    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "retry": 1000}
+    assert [message.id for message in checks.check_cluster()] == ["rcsync.E001"]
+    assert "delivered a second time" in checks.installation_problems()[0]
+
+
+def test_a_broker_that_loses_tasks_is_a_warning(settings: Any) -> None:
+    cluster = {key: value for key, value in settings.Q_CLUSTER.items() if key != "orm"}
+    settings.Q_CLUSTER = {**cluster, "redis": {"host": "127.0.0.1"}}
+    assert [message.id for message in checks.check_cluster()] == ["rcsync.W001"]
+    assert checks.installation_problems() == []
