@@ -34,6 +34,7 @@ from integration.models import (  # noqa: E402
     SyncRun,
 )
 from integration.services.runs import runner  # noqa: E402
+from integration.services.runs.order import Order  # noqa: E402
 from moodle.models import Course  # noqa: E402
 
 Result = dict[str, Any]
@@ -111,7 +112,7 @@ PHASES: Mapping[str, Callable[[argparse.Namespace], Result]] = {
 
 def _run(kind: str, scope: Scope, meter: Meter | None = None, *, audit: bool = False) -> Result:
     meter = meter or Meter()
-    order = runner.Order(kind=kind, trigger=SyncRun.Trigger.COMMAND, scope=scope, audit=audit)
+    order = Order(kind=kind, trigger=SyncRun.Trigger.COMMAND, scope=scope, audit=audit)
     base, cpu, started = peak_megabytes(), time.process_time(), time.perf_counter()
     with meter.watching():
         finished = runner.execute(order)

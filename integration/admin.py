@@ -35,7 +35,7 @@ from integration.models import (
     RemovalLimit,
     SyncRun,
 )
-from integration.pages import access, cells, columns, conflicts, courses, filters, links, runs
+from integration.pages import access, cells, columns, conflicts, courses, links, runs
 from integration.pages.setting_groups import SETTING_GROUPS
 from integration.services.admin import lists, secrets
 
@@ -273,7 +273,7 @@ class ConflictAdmin(columns.ConflictColumns, conflicts.ConflictActions, ReadOnly
 @admin.register(AuditEntry)
 class AuditEntryAdmin(columns.AuditColumns, ReadOnly):
     list_display = ("when", "who", "action", "what", "outcome", "why")
-    list_filter = (("at", filters.Days), "actor_kind", "result", "action")
+    list_filter = (("at", columns.Days), "actor_kind", "result", "action")
     list_filter_submit = True
     list_before_template = "integration/audit_intro.html"
     search_fields = ("subject", "actor", "reason")

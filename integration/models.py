@@ -4,13 +4,14 @@ The database keeps the invariants; every rule a reader could doubt is a constrai
 as the rule. Each purpose has its module in `integration.tables`.
 """
 
+from integration.tables.audit import AuditEntry
 from integration.tables.background import AccountClaim, EventCursor, Notice, PushedEvent, WorkerBeat
 from integration.tables.conflicts import Conflict
 from integration.tables.links import AccountLink, ChannelLink, ManagedMembership
 from integration.tables.runs import SyncOperation, SyncRun, SyncRunCourse
-from integration.tables.safety import AuditEntry, FailedLogin, PendingEnding, RemovalLimit
+from integration.tables.safety import FailedLogin, PendingEnding, RemovalLimit
 from integration.tables.selection import GroupRegexFilter, IncludedRole, IntegratedCourse
-from integration.tables.site_settings import IntegrationSettings
+from integration.tables.settings import IntegrationSettings
 
 __all__ = [
     "AccountClaim",

@@ -19,10 +19,10 @@ from integration.domain.errors import SyncError
 from integration.domain.operations import LABELS
 from integration.models import AuditEntry, SyncOperation, SyncRun
 from integration.pages import access, cells
-from integration.services.admin import exports, runs, secrets, start_run, undone
+from integration.services.admin import exports, runs, secrets, start_run
 from integration.services.admin.audit_exports import export_audit as export_audit_trail
 from integration.services.runs import approval, undo_orders
-from integration.services.runs.runner import Order
+from integration.services.runs.order import Order
 from integration.translation import in_words, local
 
 FILTERS = ("kind", "status", "course", "search")
@@ -121,7 +121,7 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         may_approve=request.user.has_perm(access.APPROVE),
         duration=cells.duration(run),
         writes=run.kind in (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO),
-        ties=undone.ties(run),
+        ties=runs.ties(run),
         **_undo(request, run),
         **runs.latest_preview_choices(run),
     )
@@ -132,13 +132,13 @@ def _undo(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
     """What somebody who may undo can do here."""
     if not request.user.has_perm(access.UNDO):
         return {"may_undo": False}
-    is_plan = undone.is_plan(run)
+    is_plan = runs.is_plan(run)
     return {
         "may_undo": True,
-        "can_undo": undone.can_undo(run),
+        "can_undo": runs.can_undo(run),
         "undo_plan": is_plan,
-        "undo_courses": undone.courses_touched(run) if is_plan else [],
-        "undo_carried_out": undone.carried_out(run) if is_plan else None,
+        "undo_courses": runs.courses_touched(run) if is_plan else [],
+        "undo_carried_out": runs.carried_out(run) if is_plan else None,
     }
 
 

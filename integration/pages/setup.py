@@ -12,7 +12,7 @@ from integration.domain.errors import SyncError
 from integration.domain.state import RoomRole
 from integration.pages import access
 from integration.services.admin import moodle_search, previews, secrets
-from integration.services.monitoring import checks
+from integration.services.monitoring import diagnostics
 from integration.tables.choices import ROOM_ROLES
 from integration.translation import in_words
 
@@ -22,7 +22,7 @@ LONGEST = 300  # characters of a pattern or a template that are looked at
 @access.page(access.SEE_SETTINGS)
 def test_connections(request: HttpRequest) -> HttpResponse:
     """The doctor's checks. It only looks, so opening the page is enough."""
-    sides = checks.check_everything()
+    sides = diagnostics.checks_by_side()
     context = access.context(
         request,
         gettext("Test connections"),

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from integration.domain.errors import SyncError
 from integration.models import SyncRun
 from integration.pages import access, runs
-from integration.services.admin import undone
+from integration.services.admin.runs import is_plan, positions
 from integration.services.runs import undo_orders
 from integration.translation import in_words
 
@@ -19,7 +19,7 @@ def look(request: HttpRequest, run_id: int) -> HttpResponse:
     run = get_object_or_404(SyncRun, pk=run_id)
     chosen = None
     if "chosen" in request.POST:
-        chosen = undone.positions(request.POST.getlist("operation"))
+        chosen = positions(request.POST.getlist("operation"))
         if not chosen:
             messages.warning(request, _("Tick the operations that are to be undone."))
             return redirect(f"{runs.address(run)}#operations")
@@ -30,7 +30,7 @@ def look(request: HttpRequest, run_id: int) -> HttpResponse:
 def carry_out(request: HttpRequest, run_id: int) -> HttpResponse:
     """Exactly the plan that was looked at; its digest tells whether it still is the plan."""
     plan = get_object_or_404(SyncRun.objects.select_related("undoes"), pk=run_id)
-    if plan.undoes is None or not undone.is_plan(plan):
+    if plan.undoes is None or not is_plan(plan):
         messages.error(request, _("This run is not a plan of an undo."))
         return redirect(runs.address(plan))
     keep = "keep_syncing" in request.POST

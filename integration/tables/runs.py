@@ -4,8 +4,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integration.domain.operations import LABELS
+from integration.domain.outcomes import Result
 from integration.fields import SaidField, SaidJSONField
-from integration.services.sync.report import Result
 
 
 class SyncRun(models.Model):

@@ -1,89 +1,13 @@
-"""Tables of the safety features: the audit trail, limits, what waits for its day, failed logins."""
-
-from typing import Any, NoReturn
+"""Tables of the safety features: limits, what waits for its day, failed logins."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integration.fields import SaidField
-from integration.services.ledger.settings_audit import WatchedQuerySet
+from integration.tables.querysets import AuditedModel
 
 
-class AppendOnly(models.QuerySet):
-    """Rows may be added and read. Only `services.audit.prune` takes old ones away."""
-
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise TypeError("the audit trail is append-only")
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("the audit trail is append-only")
-
-    def delete(self) -> NoReturn:
-        raise TypeError("the audit trail is append-only; services.audit.prune keeps its retention")
-
-
-class AuditEntry(models.Model):
-    """One thing that was done: by whom, when, to what, what it was before and after, and what came
-    of it.
-    """
-
-    class ActorKind(models.TextChoices):
-        PERSON = "person", _("Person")
-        COMMAND = "command", _("Command line")
-        SCHEDULE = "schedule", _("Schedule")
-        EVENT = "event", _("Moodle event")
-        SYSTEM = "system", _("rcsync itself")
-
-    class Result(models.TextChoices):
-        DONE = "done", _("Done")
-        FAILED = "failed", _("Failed")
-        REFUSED = "refused", _("Refused")
-
-    at = models.DateTimeField(_("when"), auto_now_add=True, db_index=True)
-    actor_kind = models.CharField(_("by"), max_length=10, choices=ActorKind.choices)
-    actor = models.CharField(_("who"), max_length=150, blank=True)
-    run_id = models.BigIntegerField(_("run"), null=True, blank=True, db_index=True)
-    action = models.CharField(_("action"), max_length=40, db_index=True)
-    subject = models.CharField(_("what"), max_length=400)
-    moodle_user_id = models.BigIntegerField(
-        _("Moodle user id"), null=True, blank=True, db_index=True
-    )
-    moodle_group_id = models.BigIntegerField(
-        _("Moodle group id"), null=True, blank=True, db_index=True
-    )
-    moodle_course_id = models.BigIntegerField(
-        _("Moodle course id"), null=True, blank=True, db_index=True
-    )
-    before = models.JSONField(_("before"), default=dict)
-    after = models.JSONField(_("after"), default=dict)
-    result = models.CharField(
-        _("result"), max_length=10, choices=Result.choices, default=Result.DONE
-    )
-    reason = models.TextField(_("why"), blank=True)
-    error = models.TextField(_("error"), blank=True)
-
-    objects = AppendOnly.as_manager()
-
-    class Meta:
-        ordering = ["-pk"]
-        default_permissions = ("view",)
-        permissions = [("export_audit", "Can export the audit trail")]
-        verbose_name = _("audit entry")
-        verbose_name_plural = _("audit trail")
-
-    def __str__(self) -> str:
-        return f"{self.action}: {self.subject}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise TypeError("the audit trail is append-only")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("the audit trail is append-only")
-
-
-class RemovalLimit(models.Model):
+class RemovalLimit(AuditedModel):
     """How much of one thing may go in one span without asking. An empty number is no limit."""
 
     class What(models.TextChoices):
@@ -102,8 +26,6 @@ class RemovalLimit(models.Model):
         _("percent"), null=True, blank=True, help_text=_("Of all that rcsync manages there.")
     )
     absolute = models.PositiveIntegerField(_("number"), null=True, blank=True)
-
-    objects = WatchedQuerySet.as_manager()
 
     class Meta:
         ordering = ["what", "span"]

@@ -8,12 +8,12 @@ from django.utils.translation import gettext_lazy as _
 from integration.domain import patterns
 from integration.domain.errors import ConfigurationError
 from integration.domain.state import RoomRole
-from integration.services.ledger.settings_audit import WatchedQuerySet
 from integration.tables.choices import ROOM_ROLES
+from integration.tables.querysets import AuditedModel
 from integration.translation import in_words
 
 
-class GroupRegexFilter(models.Model):
+class GroupRegexFilter(AuditedModel):
     """One include or exclude pattern for group names. No enabled include pattern means no
     groups.
     """
@@ -35,8 +35,6 @@ class GroupRegexFilter(models.Model):
     enabled = models.BooleanField(_("enabled"), default=True)
     position = models.PositiveSmallIntegerField(_("order"), default=0)
 
-    objects = WatchedQuerySet.as_manager()
-
     class Meta:
         ordering = ["position", "pk"]
         verbose_name = _("group pattern")
@@ -52,7 +50,7 @@ class GroupRegexFilter(models.Model):
             raise ValidationError({"pattern": in_words(error)}) from None
 
 
-class IncludedRole(models.Model):
+class IncludedRole(AuditedModel):
     """One Moodle role whose holders are synced. No enabled role means nobody."""
 
     role_id = models.BigIntegerField(
@@ -68,8 +66,6 @@ class IncludedRole(models.Model):
     room_role = models.CharField(
         _("role in the channel"), max_length=10, choices=ROOM_ROLES, default=RoomRole.MEMBER
     )
-
-    objects = WatchedQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]
@@ -87,8 +83,22 @@ class IncludedRole(models.Model):
         return self.shortname or str(self.role_id)
 
 
-class IntegratedCourse(models.Model):
+class IntegratedCourse(AuditedModel):
     """One Moodle course that takes part. The lease lets one run at a time work on it."""
+
+    system_fields = (
+        "id",
+        "shortname",
+        "fullname",
+        "status",
+        "last_run",
+        "last_success",
+        "last_size",
+        "pending_sync",
+        "lease_owner",
+        "lease_expires",
+        "lease_token",
+    )
 
     class Status(models.TextChoices):
         NEVER = "never", _("Not synced yet")
@@ -124,8 +134,6 @@ class IntegratedCourse(models.Model):
     lease_owner = models.CharField(max_length=100, blank=True, editable=False)
     lease_expires = models.DateTimeField(null=True, blank=True, editable=False)
     lease_token = models.PositiveBigIntegerField(default=0, editable=False)
-
-    objects = WatchedQuerySet.as_manager()
 
     class Meta:
         ordering = ["shortname", "course_id"]

@@ -1,11 +1,16 @@
-"""The settings that say how rcsync works: connection, safety, background, notification."""
+"""The site's settings: one row, made of groups (policies are in settings_policy)."""
+
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from integration.fields import SecretField
 from integration.tables.choices import check_cron, web_address
+from integration.tables.querysets import AuditedModel
+from integration.tables.settings_policy import AccountSettings, ChannelSettings, EndingSettings
 
 
 class ConnectionSettings(models.Model):
@@ -210,3 +215,42 @@ class NotificationSettings(models.Model):
 
     class Meta:
         abstract = True
+
+
+class IntegrationSettings(
+    ConnectionSettings,
+    ChannelSettings,
+    AccountSettings,
+    EndingSettings,
+    SafetySettings,
+    BackgroundSettings,
+    NotificationSettings,
+    AuditedModel,
+):
+    """The site's settings: exactly one row, fetched with `load()`."""
+
+    system_fields = ("id", "server_facts")
+
+    # Always 1, and not counted up by the database: MariaDB takes no constraint on such a column.
+    id = models.PositiveSmallIntegerField(primary_key=True, editable=False)
+
+    server_facts = models.JSONField(default=dict, editable=False)  # domain/server_facts.py
+
+    class Meta:
+        verbose_name = _("settings")
+        verbose_name_plural = _("settings")
+        constraints = [
+            models.CheckConstraint(condition=Q(pk=1), name="integration_settings_is_one_row"),
+        ]
+
+    def __str__(self) -> str:
+        return str(_("Settings"))
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.pk = 1
+        super().save(*args, **kwargs)
+
+    @classmethod
+    def load(cls) -> "IntegrationSettings":
+        """The one row, made with its defaults when there is none yet."""
+        return cls.objects.get_or_create(pk=1)[0]

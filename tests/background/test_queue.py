@@ -15,7 +15,8 @@ from integration.services.background import crashes, queue, sweep, work
 from integration.services.ledger import leases as lease
 from integration.services.rocketchat.writes import RocketChatWrites
 from integration.services.runs import lease_renewal, runner
-from integration.services.runs.runner import Finished, Order
+from integration.services.runs.order import Order, order_of
+from integration.services.runs.runner import Finished
 from integration.services.sync.reconcile import reconcile
 from tests.support.background import (
     COURSES,
@@ -93,7 +94,7 @@ def test_a_run_from_the_queue_knows_the_whole_order() -> None:
         expect_digest="abc",
         keep_plan=True,
     )
-    assert runner.order_of(queue.enqueue(whole)) == whole
+    assert order_of(queue.enqueue(whole)) == whole
 
 
 # ── Two triggers for one course ──────────────────────────────────────────────────────────────────
@@ -103,7 +104,7 @@ def test_events_for_courses_that_still_wait_become_one_run() -> None:
     one = queue.enqueue(order(10, trigger=SyncRun.Trigger.EVENT))
     two = queue.enqueue(order(11, trigger=SyncRun.Trigger.EVENT))
     assert one.pk == two.pk
-    assert runner.order_of(SyncRun.objects.get()).scope == Scope(frozenset({10, 11}))
+    assert order_of(SyncRun.objects.get()).scope == Scope(frozenset({10, 11}))
 
 
 def test_events_for_people_and_for_courses_stay_two_runs() -> None:

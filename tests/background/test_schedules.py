@@ -20,7 +20,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.background import jobs, parts, queue, schedules, sweep, work
-from integration.services.runs import runner
+from integration.services.runs.order import order_of
 from tests.support.background import (
     COURSES,
     chat,
@@ -119,7 +119,7 @@ def test_the_full_pass_looks_at_courses_with_background_sync_and_pending_ones(si
     assert tasks.full_pass().startswith("run ")
     run = SyncRun.objects.get()
     assert (run.trigger, run.audit) == (SyncRun.Trigger.SCHEDULE, False)
-    assert runner.order_of(run).scope == Scope(frozenset({10, 12}))
+    assert order_of(run).scope == Scope(frozenset({10, 12}))
     play_worker()
     assert set(site.channel_members()) == {100, 120}
     assert not IntegratedCourse.objects.filter(pending_sync=True).exists()
@@ -129,7 +129,7 @@ def test_when_every_course_takes_part_the_pass_is_over_everything(site: Site) ->
     tasks.audit()
     run = SyncRun.objects.get()
     assert run.audit
-    assert runner.order_of(run).scope == EVERYTHING
+    assert order_of(run).scope == EVERYTHING
 
 
 def test_a_pass_waits_for_the_one_before_it(site: Site) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from integration.services.events import gaps, other
+from integration.services.events import moodle_log, other
 from integration.services.events.hints import Hint, LogRow, hint_of
 
 EVERYTHING = Hint()
@@ -144,19 +144,22 @@ def test_numbers_come_as_ints_or_digits(value: object, number: int | None) -> No
 
 
 def test_what_is_passed_over_is_remembered() -> None:
-    assert gaps.after([], 10, [11, 14, 15, 17], now=100) == [(12, 13, 100), (16, 16, 100)]
+    assert moodle_log.gaps_after([], 10, [11, 14, 15, 17], now=100) == [
+        (12, 13, 100),
+        (16, 16, 100),
+    ]
 
 
 def test_a_late_row_closes_its_gap_and_leaves_the_rest_open() -> None:
     open_gaps = [(12, 16, 100)]
-    assert gaps.after(open_gaps, 20, [14], now=101) == [(12, 13, 100), (15, 16, 100)]
-    assert gaps.after([(12, 12, 100)], 20, [12], now=101) == []
+    assert moodle_log.gaps_after(open_gaps, 20, [14], now=101) == [(12, 13, 100), (15, 16, 100)]
+    assert moodle_log.gaps_after([(12, 12, 100)], 20, [12], now=101) == []
 
 
 def test_a_gap_is_given_up_after_a_while() -> None:
-    assert gaps.after([(12, 13, 100)], 20, [], now=100 + gaps.PATIENCE) == []
+    assert moodle_log.gaps_after([(12, 13, 100)], 20, [], now=100 + moodle_log.PATIENCE) == []
 
 
 def test_no_more_gaps_are_kept_than_can_be_asked_for() -> None:
-    every_third = list(range(3, 3 * (gaps.MOST + 50), 3))
-    assert len(gaps.after([], 0, every_third, now=1)) == gaps.MOST
+    every_third = list(range(3, 3 * (moodle_log.MOST + 50), 3))
+    assert len(moodle_log.gaps_after([], 0, every_third, now=1)) == moodle_log.MOST

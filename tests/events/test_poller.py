@@ -21,6 +21,7 @@ from integration.models import (
 from integration.services.background import work
 from integration.services.events import cursor, poller
 from integration.services.runs import runner
+from integration.services.runs.order import order_of
 from moodle.models import Enrol, LogEntry, PluginConfig, UserEnrolment
 from tests.support.background import COURSES, chat, moodle, order, play_worker, site
 from tests.support.servers import MariaDB
@@ -56,7 +57,7 @@ def happened(
 
 def poll(now: float = NOW, owner: str = "one") -> list[Scope]:
     """One look; the scopes it queued, which then count as done."""
-    found = [runner.order_of(run).scope for run in poller.poll_once(owner, lambda: now)]
+    found = [order_of(run).scope for run in poller.poll_once(owner, lambda: now)]
     SyncRun.objects.filter(status=SyncRun.Status.QUEUED).delete()
     return found
 

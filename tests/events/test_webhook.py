@@ -11,7 +11,7 @@ from integration.domain.state import Scope
 from integration.models import IntegratedCourse, PushedEvent, SyncRun
 from integration.services.background import sweep
 from integration.services.events import webhook
-from integration.services.runs import runner
+from integration.services.runs.order import order_of
 from tests.support.background import chat, moodle, site
 from tests.support.site import Site
 
@@ -46,7 +46,7 @@ def push(
 def test_a_signed_call_says_where_to_look_again() -> None:
     answer = push({"courses": [10], "users": [1100]})
     assert (answer.status_code, answer.json()) == (202, {"looks": 2})
-    scopes = [runner.order_of(run).scope for run in SyncRun.objects.order_by("pk")]
+    scopes = [order_of(run).scope for run in SyncRun.objects.order_by("pk")]
     assert scopes == [Scope(frozenset({10})), Scope(frozenset({11}), frozenset({1100}))]
     assert set(SyncRun.objects.values_list("trigger", flat=True)) == {SyncRun.Trigger.EVENT}
 

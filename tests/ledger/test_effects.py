@@ -8,6 +8,7 @@ import pytest
 from demo.standin.web.faults import Fault
 from integration.domain.errors import TransientError
 from integration.domain.operations import AddMembers, CreateAccount, CreateChannel
+from integration.domain.outcomes import Result
 from integration.domain.state import EVERYTHING, Managed, RoomRole
 from integration.management.operator import Operator
 from integration.models import (
@@ -20,13 +21,13 @@ from integration.models import (
 )
 from integration.services.ledger.effects import Effects
 from integration.services.ledger.journal import RunLedger
-from integration.services.rocketchat import invite, retries, writes
+from integration.services.rocketchat import members, retries, writes
 from integration.services.rocketchat.client import RocketChat
-from integration.services.rocketchat.reactions import NotSent
+from integration.services.rocketchat.errors import NotSent
 from integration.services.rocketchat.writes import RocketChatWrites
 from integration.services.runs import approval
 from integration.services.sync.plan import Plan
-from integration.services.sync.report import Outcome, Result
+from integration.services.sync.report import Outcome
 from tests.support.school import School, a_school
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
@@ -139,10 +140,10 @@ def test_what_was_not_looked_at_stays_in_doubt(
 ) -> None:
     """A lost answer, then a run without any pattern, then one with it again."""
     newcomers(school, 2000)
-    invite = RocketChatWrites.add_members
+    members = RocketChatWrites.add_members
 
     def lost(*arguments: Any) -> int | None:
-        invite(*arguments)
+        members(*arguments)
         raise TransientError("the answer was lost")
 
     with monkeypatch.context() as patch:
@@ -161,7 +162,7 @@ def test_who_went_in_before_a_later_part_failed_is_ours(
     school: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newcomers(school, 2000, 2001, 2002, 2003)
-    post, calls = invite.Invitations._invited, []
+    post, calls = members.Invitations._invited, []
 
     def second_fails(*arguments: Any) -> int | None:
         calls.append(arguments)
@@ -170,8 +171,8 @@ def test_who_went_in_before_a_later_part_failed_is_ours(
         return post(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(invite, "CHUNK", 2)
-        patch.setattr(invite.Invitations, "_invited", second_fails)
+        patch.setattr(members, "CHUNK", 2)
+        patch.setattr(members.Invitations, "_invited", second_fails)
         assert school.run().status == Status.FAILED
     assert SyncOperation.objects.get(kind=AddMembers.kind, status="failed").in_doubt
     school.run()

@@ -21,7 +21,7 @@ from integration.services.rocketchat import (
     RocketChat,
     check_rocketchat,
 )
-from integration.services.rocketchat.access import PERMISSIONS
+from integration.services.rocketchat.doctor import PERMISSIONS
 from integration.services.rocketchat.limiter import Limiter
 
 URL = "https://chat.example.org"

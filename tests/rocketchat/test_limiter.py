@@ -7,9 +7,10 @@ from email.utils import format_datetime
 
 import pytest
 
-from integration.services.rocketchat.concurrency import COOL_DOWN, Concurrency
 from integration.services.rocketchat.limiter import (
+    COOL_DOWN,
     LONGEST_WAIT,
+    Concurrency,
     Limiter,
     pause_after_refusal,
     shared_limiter,

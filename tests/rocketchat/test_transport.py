@@ -25,8 +25,8 @@ from integration.domain.errors import (
     UnexpectedAnswer,
 )
 from integration.services.rocketchat import Connection, Credentials, RocketChat
+from integration.services.rocketchat.errors import AnswerTooLarge, NotSent
 from integration.services.rocketchat.limiter import Limiter
-from integration.services.rocketchat.reactions import AnswerTooLarge, NotSent
 
 TOKEN = "tok-AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
 BOT = Credentials(user_id="bot-id", token=TOKEN)

@@ -20,8 +20,8 @@ from integration.domain.errors import (
 from integration.domain.state import RemoteAccount, RoomRole
 from integration.services import rocketchat
 from integration.services.rocketchat import Connection, Credentials, RocketChat, RocketChatRemote
-from integration.services.rocketchat.invite import CHUNK
 from integration.services.rocketchat.limiter import Limiter
+from integration.services.rocketchat.members import CHUNK
 from integration.services.rocketchat.writes import CREATE_CHUNK
 
 VERSIONS = ("3.11", "6.5", "8.8")

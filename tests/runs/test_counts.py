@@ -28,6 +28,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.runs import bulk_accounts, runner
+from integration.services.runs.order import Order
 from moodle.models import Course
 from tests.support.site import Site
 
@@ -194,7 +195,7 @@ def test_a_big_run_of_the_schedule_writes_nothing_outside_of_the_quiet_hours(
     hour = timezone.localtime()
     begin, end = (hour + timedelta(hours=2)).time(), (hour + timedelta(hours=3)).time()
     IntegrationSettings.objects.update(big_run=5, quiet_from=begin, quiet_until=end)
-    order = runner.Order(kind=SyncRun.Kind.APPLY, trigger=SyncRun.Trigger.SCHEDULE)
+    order = Order(kind=SyncRun.Kind.APPLY, trigger=SyncRun.Trigger.SCHEDULE)
     finished = runner.execute(order)
     assert "waits for the quiet hours" in finished.run.message
     assert chat.stats()["writes"] == 0

@@ -16,7 +16,7 @@ from integration.domain.operations import (
 from integration.models import IntegrationSettings, SyncRun
 from integration.services.runs import pacing
 from integration.services.runs.estimate import Cost, Pace, estimate, in_words
-from integration.services.runs.manners import Postponed, QuietHours
+from integration.services.runs.pacing import Postponed, QuietHours
 from integration.services.sync.plan import Plan
 
 

@@ -10,7 +10,8 @@ from django.core.exceptions import PermissionDenied
 from integration.domain.errors import ConfigurationError
 from integration.management.operator import Operator
 from integration.models import AuditEntry, IntegratedCourse, IntegrationSettings, SyncRun
-from integration.services.runs import runner, undo_orders
+from integration.services.runs import undo_orders
+from integration.services.runs.order import order_of
 from tests.safety.test_faults import chat_content
 from tests.support.school import School, a_school
 
@@ -152,7 +153,7 @@ def test_protected_accounts_are_not_touched_by_an_undo(school: School) -> None:
 
 def test_an_order_to_undo_survives_the_queue(school: School) -> None:
     order = undo_orders.undo(change_much(school), ANNA, "later", chosen=[0, 1])
-    assert runner.order_of(SyncRun(**order.columns())) == order
+    assert order_of(SyncRun(**order.columns())) == order
 
 
 def test_who_is_put_back_gets_the_room_role_back(school: School) -> None:

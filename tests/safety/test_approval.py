@@ -14,7 +14,7 @@ from integration.domain.state import Scope
 from integration.management.operator import Operator
 from integration.models import AuditEntry, IntegratedCourse, RemovalLimit, SyncOperation, SyncRun
 from integration.services.background import parts
-from integration.services.ledger.approvals import was_rejected
+from integration.services.ledger.past_runs import was_rejected
 from integration.services.monitoring import notifications
 from integration.services.runs import approval
 from integration.services.sync.guard import _over

@@ -12,7 +12,7 @@ from demo.standin import StandIn
 from integration.domain.state import EVERYTHING, Scope
 from integration.models import IntegratedCourse, SyncRun, WorkerBeat
 from integration.services.background import work
-from integration.services.runs.runner import Order
+from integration.services.runs.order import Order
 from tests.support.site import Site
 from tests.support.small_moodle import STUDENT, SmallMoodle
 

@@ -26,6 +26,7 @@ from integration.domain.operations import (
     group_of,
     user_of,
 )
+from integration.domain.outcomes import Result
 from integration.domain.policy import Policy
 from integration.domain.state import (
     EVERYTHING,
@@ -40,7 +41,7 @@ from integration.domain.state import (
 )
 from integration.services.sync.plan import Plan
 from integration.services.sync.reconcile import reconcile
-from integration.services.sync.report import Outcome, Result, RunReport
+from integration.services.sync.report import Outcome, RunReport
 from tests.support.fake_remote import FakeRemote
 
 CHANGES = (Deactivate, Archive, SetReadOnly, RenameChannel, SetTopic)

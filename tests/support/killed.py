@@ -18,6 +18,7 @@ from django.db import connections  # noqa: E402
 from integration.domain.operations import Operation  # noqa: E402
 from integration.models import SyncRun  # noqa: E402
 from integration.services.runs import runner  # noqa: E402
+from integration.services.runs.order import Order  # noqa: E402
 from integration.services.sync import apply  # noqa: E402
 from integration.services.sync.report import Outcome  # noqa: E402
 
@@ -46,4 +47,4 @@ def sync_until(
         return outcome
 
     apply._Run._one = deadly  # type: ignore[method-assign,assignment]
-    runner.execute(runner.Order(kind=SyncRun.Kind.APPLY, trigger=SyncRun.Trigger.COMMAND))
+    runner.execute(Order(kind=SyncRun.Kind.APPLY, trigger=SyncRun.Trigger.COMMAND))

@@ -9,6 +9,7 @@ from demo.standin import StandIn
 from integration.domain.state import RoomRole
 from integration.models import IncludedRole, IntegrationSettings, SyncRun
 from integration.services.runs import runner
+from integration.services.runs.order import Order
 from tests.support.site import BOT, Site
 from tests.support.small_moodle import STUDENT, TEACHER, SmallMoodle
 
@@ -45,7 +46,7 @@ class School:
         """A sync; the answer is its row."""
         return self.site.run(**order).run
 
-    def carry_out(self, order: runner.Order) -> SyncRun:
+    def carry_out(self, order: Order) -> SyncRun:
         return runner.execute(order).run
 
     def by_hand(self, username: str, *group_ids: int) -> str:

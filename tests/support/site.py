@@ -22,6 +22,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.runs import runner
+from integration.services.runs.order import Order
 
 BOT = ADMIN_USERNAME
 
@@ -79,7 +80,7 @@ class Site:
         self, kind: str = SyncRun.Kind.APPLY, scope: Scope = EVERYTHING, **order: Any
     ) -> runner.Finished:
         return runner.execute(
-            runner.Order(kind=kind, trigger=SyncRun.Trigger.COMMAND, scope=scope, **order)
+            Order(kind=kind, trigger=SyncRun.Trigger.COMMAND, scope=scope, **order)
         )
 
     def apply(self, scope: Scope = EVERYTHING, **order: Any) -> runner.Finished:

@@ -27,11 +27,12 @@ from integration.domain.operations import (
     SetRoomRole,
     SetTopic,
 )
+from integration.domain.outcomes import Result
 from integration.domain.state import Managed, RoomRole
 from integration.services.sync import apply
 from integration.services.sync.apply import Applied, apply_plan
 from integration.services.sync.plan import Plan
-from integration.services.sync.report import Outcome, Result
+from integration.services.sync.report import Outcome
 from tests.support.builders import channel_link, link, managed
 from tests.support.fake_remote import BOT, FakeRemote
 

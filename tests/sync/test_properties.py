@@ -24,6 +24,7 @@ from integration.domain.operations import (
     UnsetRoomRole,
     user_of,
 )
+from integration.domain.outcomes import RunStatus
 from integration.domain.policy import AccountsFor, Deactivation, Limits, MissingAccounts, Policy
 from integration.domain.state import (
     EVERYTHING,
@@ -38,7 +39,7 @@ from integration.domain.state import (
 )
 from integration.services.sync.accounts import PROTECTED_ROLES, is_protected
 from integration.services.sync.desired import desire
-from integration.services.sync.report import RunReport, RunStatus
+from integration.services.sync.report import RunReport
 from tests.support.builders import (
     CATEGORY,
     NOW,

@@ -12,8 +12,8 @@ from integration.domain.errors import (
     SyncError,
 )
 from integration.domain.operations import AddMembers, RemoveMember
+from integration.domain.outcomes import RunStatus
 from integration.domain.state import MoodleState, RoomRole, Scope
-from integration.services.sync.report import RunStatus
 from tests.support.builders import enrolment, group, moodle, operations, person, policy
 from tests.support.fake_ledger import Line
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from integration.services.sync.turns import SECONDS, short_turns
+from integration.services.sync.workers import SECONDS, short_turns
 
 
 def test_turns_are_short_inside_and_as_before_afterwards() -> None:

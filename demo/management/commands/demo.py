@@ -17,6 +17,7 @@ from demo.standin import StandIn
 from integration.management.printing import RunPrinter
 from integration.models import IntegratedCourse, SyncRun
 from integration.services.runs import runner
+from integration.services.runs.order import Order
 
 WRONG = 1
 SHOWN = 4  # lines of the plan for each kind of operation
@@ -61,7 +62,7 @@ class Command(BaseCommand):
 
     def _run(self, kind: str) -> runner.Finished:
         return runner.execute(
-            runner.Order(kind=kind, trigger=SyncRun.Trigger.COMMAND, actor="demo"),
+            Order(kind=kind, trigger=SyncRun.Trigger.COMMAND, actor="demo"),
             self._printer.progress,
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from integration.domain.state import Check, CheckStatus
-from integration.services.monitoring.diagnostics import check_everything
+from integration.services.monitoring.diagnostics import all_checks
 
 ALL_WELL, SOMETHING_FAILED = 0, 1
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        checks = check_everything()
+        checks = all_checks()
         failed = any(check.status is CheckStatus.FAILED for check in checks)
         if options["json"]:
             self.stdout.write(

@@ -16,6 +16,7 @@ from integration.models import AccountLink, IntegratedCourse, SyncRun
 from integration.services.background.sweep import bury_the_dead
 from integration.services.moodle.reader import MoodleReader
 from integration.services.runs import runner
+from integration.services.runs.order import Order
 
 CLEAN, FAILURES, CANNOT_RUN, REFUSED = 0, 1, 2, 3
 EXIT_CODES = {
@@ -62,7 +63,7 @@ class Command(BaseCommand):
                 self.stdout.write(json.dumps(cannot_run(error), ensure_ascii=False))
                 raise SystemExit(CANNOT_RUN) from None
             raise CommandError(str(error), returncode=CANNOT_RUN) from None
-        order = runner.Order(
+        order = Order(
             kind=_kind(options),
             trigger=SyncRun.Trigger.COMMAND,
             scope=scope,

@@ -11,6 +11,7 @@ from integration.management.operator import Operator
 from integration.management.printing import told_once
 from integration.models import SyncRun
 from integration.services.runs import runner, undo_orders
+from integration.services.runs.order import Order
 
 
 class Command(BaseCommand):
@@ -54,9 +55,7 @@ class Command(BaseCommand):
         elif finished.run.status != SyncRun.Status.DONE:
             raise SystemExit(1)
 
-    def _order(
-        self, run: SyncRun, chosen: list[int] | None, options: dict[str, Any]
-    ) -> runner.Order:
+    def _order(self, run: SyncRun, chosen: list[int] | None, options: dict[str, Any]) -> Order:
         if not options["apply"]:
             return undo_orders.look(run, Operator(), chosen=chosen)
         return undo_orders.undo(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from integration.models import AuditEntry
-from integration.services.admin.cells import harmless
+from integration.services.admin.exports import harmless
 
 COLUMNS = (
     "id",

@@ -13,7 +13,7 @@ from integration.models import AccountLink, ChannelLink, Conflict, SyncRun
 from integration.services.admin import link_targets, moodle_search
 from integration.services.admin.start_run import order_for
 from integration.services.ledger import audit_trail
-from integration.services.runs.runner import Order
+from integration.services.runs.order import Order
 
 LINKABLE = (
     ConflictKind.EMAIL_TAKEN,

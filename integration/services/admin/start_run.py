@@ -16,7 +16,7 @@ from integration.models import SyncOperation, SyncRun
 from integration.services.background import queue
 from integration.services.ledger.runs import scope_of
 from integration.services.runs import runner
-from integration.services.runs.runner import Order
+from integration.services.runs.order import Order
 
 logger = logging.getLogger(__name__)
 

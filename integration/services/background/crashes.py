@@ -17,7 +17,7 @@ from integration.services.background import parts, queue
 from integration.services.ledger import claims, leases
 from integration.services.ledger.managed import integrated_courses
 from integration.services.ledger.runs import scope_of
-from integration.services.runs.runner import order_of
+from integration.services.runs.order import order_of
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from integration.models import IntegratedCourse, IntegrationSettings, SyncRun
 from integration.services.background import parts
 from integration.services.ledger import audit_trail
-from integration.services.runs.runner import Order
+from integration.services.runs.order import Order
 
 BATCH = 50
 OPEN = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)

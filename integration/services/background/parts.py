@@ -13,7 +13,7 @@ from integration.models import Conflict, SyncRun
 from integration.services.background import queue
 from integration.services.ledger import heartbeat
 from integration.services.ledger.runs import LINKED
-from integration.services.runs.runner import Order
+from integration.services.runs.order import Order
 
 SMALLEST = 20  # courses; every part reads the lists of accounts and rooms once more
 PARTS_PER_CLUSTER = 2

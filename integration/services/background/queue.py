@@ -13,7 +13,7 @@ from integration.domain.messages import said
 from integration.models import SyncRun
 from integration.services.ledger import heartbeat
 from integration.services.ledger.runs import scope_as_json
-from integration.services.runs.runner import Order
+from integration.services.runs.order import Order
 
 logger = logging.getLogger(__name__)
 

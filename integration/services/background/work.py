@@ -12,7 +12,8 @@ from integration.services.background import crashes, parts, queue
 from integration.services.ledger import heartbeat
 from integration.services.runs import runner
 from integration.services.runs.lease_renewal import OUT_OF_TIME
-from integration.services.runs.runner import Finished, Order
+from integration.services.runs.order import Order, order_of
+from integration.services.runs.runner import Finished
 from integration.services.sync.report import RunReport
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def work(run_id: int) -> str:
     run = queue.claim(run_id)
     if run is None:
         return f"run {run_id}: nothing to do"
-    order = runner.order_of(run)
+    order = order_of(run)
     try:
         finished = runner.execute(order, run=run, seconds=settings.TASK_SECONDS * SHARE_OF_TASK)
     except Busy as busy:

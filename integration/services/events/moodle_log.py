@@ -4,10 +4,41 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import Max, Min, Q
 
-from integration.services.events.gaps import Gap
 from integration.services.events.hints import LogRow
 from moodle.models import LogEntry, PluginConfig
 from moodle.router import MOODLE
+
+Gap = tuple[int, int, int]  # first id, last id, unix seconds at which it was noticed
+
+PATIENCE = 300  # seconds; a request of Moodle that takes longer is looked after by the full pass
+MOST = 500
+
+
+def gaps_after(gaps: Iterable[Gap], last_id: int, read: Iterable[int], now: int) -> list[Gap]:
+    """The gaps when rows `read` came, in part late; `last_id` was the highest one before."""
+    ids = sorted(read)
+    late = [number for number in ids if number <= last_id]
+    found = [piece for gap in gaps if gap[2] > now - PATIENCE for piece in _without(gap, late)]
+    expected = last_id + 1
+    for number in ids:
+        if number > expected:
+            found.append((expected, number - 1, now))
+        expected = max(expected, number + 1)
+    return found[-MOST:]
+
+
+def _without(gap: Gap, ids: Iterable[int]) -> list[Gap]:
+    first, last, since = gap
+    pieces = []
+    for number in ids:
+        if first <= number <= last:
+            if number > first:
+                pieces.append((first, number - 1, since))
+            first = number + 1
+    if first <= last:
+        pieces.append((first, last, since))
+    return pieces
+
 
 PAGE = 5000
 RANGES = 50  # in one query

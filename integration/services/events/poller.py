@@ -12,11 +12,11 @@ from integration.domain.messages import joined, said
 from integration.domain.state import Scope
 from integration.models import EventCursor, IntegrationSettings, SyncRun
 from integration.services.background import queue
-from integration.services.events import cursor, enrolment_dates, gaps, moodle_log, watermarks
+from integration.services.events import cursor, enrolment_dates, moodle_log, watermarks
 from integration.services.events.hints import Hint, hint_of
 from integration.services.events.scopes import event_courses, scopes_of
 from integration.services.moodle.connection import read_whole
-from integration.services.runs.runner import Order
+from integration.services.runs.order import Order
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,9 @@ def _by_log(at: EventCursor, courses: frozenset[int], now: int) -> set[Hint]:
     late = moodle_log.late([(first, last, since) for first, last, since in at.gaps])
     rows = late + moodle_log.after(at.last_id)
     numbers = [row.row_id for row in rows]
-    at.gaps = [list(gap) for gap in gaps.after(map(tuple, at.gaps), at.last_id, numbers, now)]
+    at.gaps = [
+        list(gap) for gap in moodle_log.gaps_after(map(tuple, at.gaps), at.last_id, numbers, now)
+    ]
     at.last_id = max([at.last_id, *numbers])
     at.rows_read += len(rows)
     return {hint for row in rows if (hint := hint_of(row)) is not None}

@@ -18,7 +18,7 @@ from integration.services.background import queue
 from integration.services.events.hints import Hint
 from integration.services.events.scopes import event_courses, scopes_of
 from integration.services.moodle.connection import read_whole
-from integration.services.runs.runner import Order
+from integration.services.runs.order import Order
 
 WINDOW_SECONDS = 300
 MOST_BYTES = 16 * 1024

@@ -37,9 +37,10 @@ from integration.domain.operations import (
     group_of,
     user_of,
 )
+from integration.domain.outcomes import Result
 from integration.models import AuditEntry, IntegrationSettings, SyncRun
 from integration.services.ledger import bulk
-from integration.services.sync.report import Outcome, Result
+from integration.services.sync.report import Outcome
 
 KIND_OF_TRIGGER = {
     SyncRun.Trigger.ADMIN: AuditEntry.ActorKind.PERSON,

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from integration.domain.messages import said
 from integration.domain.operations import Operation, course_of, describe, group_of, user_of
+from integration.domain.outcomes import Result
 from integration.domain.state import Managed, Scope
 from integration.models import AccountLink, SyncOperation, SyncRun
 from integration.services.ledger import audit_trail
@@ -17,7 +18,7 @@ from integration.services.ledger.bulk import insert
 from integration.services.ledger.effects import Effects
 from integration.services.ledger.managed import JOINING, integrated_courses, load_managed
 from integration.services.sync.plan import Plan
-from integration.services.sync.report import Outcome, Result
+from integration.services.sync.report import Outcome
 
 _COLUMNS = frozenset({"user_id", "group_id", "course_id", "reason", "joiners"})
 ROW = (

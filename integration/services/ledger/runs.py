@@ -12,11 +12,12 @@ from integration.domain import conflicts
 from integration.domain.errors import Busy, SyncError
 from integration.domain.messages import joined, said
 from integration.domain.operations import course_of
+from integration.domain.outcomes import Result, RunStatus
 from integration.domain.state import Course, Scope
 from integration.models import AccountLink, Conflict, IntegratedCourse, SyncRun, SyncRunCourse
 from integration.services.ledger import safety
 from integration.services.sync.guard import Breach
-from integration.services.sync.report import Result, RunReport, RunStatus
+from integration.services.sync.report import RunReport
 
 logger = logging.getLogger(__name__)
 

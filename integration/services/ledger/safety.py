@@ -18,11 +18,12 @@ from integration.domain.operations import (
     group_of,
     user_of,
 )
+from integration.domain.outcomes import RunStatus
 from integration.domain.policy import What
 from integration.domain.state import Scope
 from integration.models import IntegratedCourse, PendingEnding, SyncOperation, SyncRun
 from integration.services.sync.grace import Waiting
-from integration.services.sync.report import RunReport, RunStatus
+from integration.services.sync.report import RunReport
 from integration.services.sync.sizes import Size
 
 LATELY = timedelta(hours=24)

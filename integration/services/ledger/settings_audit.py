@@ -2,47 +2,32 @@
 trail.
 
 Every way of writing is watched: save, delete, and the queryset's update, bulk_create and
-bulk_update. Secrets appear as set or not set, never as what they are.
+bulk_update, for every AuditedModel. Secrets appear as set or not set, never as what they are.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 
 from integration.fields import SecretField
+from integration.services.ledger import audit_trail
+from integration.tables.querysets import AuditedModel, rows_created, rows_updated
 
-WATCHED: dict[str, tuple[str, ...]] = {  # model -> what is not the administrator's decision
-    "integration.IntegrationSettings": ("id", "server_facts"),
-    "integration.GroupRegexFilter": ("id",),
-    "integration.IncludedRole": ("id",),
-    "integration.RemovalLimit": ("id",),
-    "integration.IntegratedCourse": (
-        "id",
-        "shortname",
-        "fullname",
-        "status",
-        "last_run",
-        "last_success",
-        "last_size",
-        "pending_sync",
-        "lease_owner",
-        "lease_expires",
-        "lease_token",
-    ),
-}
 USER_FIELDS = ("username", "email", "is_active", "is_staff", "is_superuser")
 HIDDEN = "(set)"
 
 
 def start() -> None:
     """Listen. Called once, when the apps are ready."""
-    from django.apps import apps
-
-    for label in WATCHED:
-        _watch(apps.get_model(label))
+    for model in apps.get_models():
+        if issubclass(model, AuditedModel):
+            _watch(model)
+            rows_updated.connect(_rows_updated, sender=model, dispatch_uid=f"audit-{model}")
+            rows_created.connect(_rows_created, sender=model, dispatch_uid=f"audit-{model}")
     user = get_user_model()
     _watch(user)
     for relation in (user.groups.through, user.user_permissions.through):
@@ -66,8 +51,9 @@ def facts(row: models.Model) -> dict[str, Any]:
 
 
 def is_watched(model: type[models.Model], field: str) -> bool:
-    left_out = WATCHED.get(model._meta.label)
-    return field in USER_FIELDS if left_out is None else field not in left_out
+    if issubclass(model, AuditedModel):
+        return field not in model.system_fields
+    return field in USER_FIELDS
 
 
 def _shown(field: Any, value: Any) -> Any:
@@ -131,36 +117,20 @@ def _rights_changed(
         note("change", instance, {}, {f"{kind} {action[5:]}": sorted(pk_set or ())})
 
 
-def note(verb: str, row: models.Model, before: dict[str, Any], after: dict[str, Any]) -> None:
-    from integration.services.ledger import audit_trail
+def _rows_updated(sender: type[models.Model], before: Iterable[models.Model], **_: Any) -> None:
+    now = sender._base_manager.in_bulk([row.pk for row in before])
+    for old in before:
+        new = now.get(old.pk)
+        if new is not None:
+            vars(new)["_audit_before"] = old
+            _saved(new, raw=False)
 
+
+def _rows_created(rows: Iterable[models.Model], **_: Any) -> None:
+    for row in rows:
+        note("create", row, {}, facts(row))
+
+
+def note(verb: str, row: models.Model, before: dict[str, Any], after: dict[str, Any]) -> None:
     name = f"{row._meta.verbose_name} {row}"
     audit_trail.record(f"{verb}_{row._meta.model_name}"[:40], name, before=before, after=after)
-
-
-class WatchedQuerySet(models.QuerySet[Any]):
-    """Tells the audit trail of changes that save no single row; bulk_update goes through update."""
-
-    def update(self, **kwargs: Any) -> int:
-        watched = {name for name in kwargs if is_watched(self.model, name)}
-        rows: list[Any] = list(self.all()) if watched else []
-        changed = super().update(**kwargs)
-        self._tell(rows)
-        return changed
-
-    update.alters_data = True  # type: ignore[attr-defined]
-
-    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
-        made = super().bulk_create(objs, *args, **kwargs)
-        for row in made:
-            note("create", row, {}, facts(row))
-        return made
-
-    def _tell(self, rows: Iterable[models.Model]) -> None:
-        """What became of `rows`, which are as they were before."""
-        now = self.model._base_manager.in_bulk([row.pk for row in rows])
-        for before in rows:
-            after = now.get(before.pk)
-            if after is not None:
-                vars(after)["_audit_before"] = before
-                _saved(after, raw=False)

@@ -2,6 +2,10 @@
 admin.
 """
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError
@@ -17,7 +21,7 @@ from integration.services.rocketchat import RocketChat, check_rocketchat
 from integration.services.runs.configured_connection import rocketchat_connection
 
 
-def check_everything() -> list[Check]:
+def all_checks() -> list[Check]:
     """Never raises: what cannot be looked at is a failed check."""
     own = check_own_tables()
     if any(check.status is CheckStatus.FAILED for check in own):
@@ -76,3 +80,46 @@ def _secrets() -> Check:
     except Exception as error:  # noqa: BLE001  # whatever it is, the administrator has to see it
         return Check(said("Stored secrets"), CheckStatus.FAILED, str(error))
     return Check(said("Stored secrets"), CheckStatus.OK, said("readable"))
+
+
+RANK = {CheckStatus.FAILED: 0, CheckStatus.WARNING: 1, CheckStatus.OK: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The checks of one side."""
+
+    side: str
+    checks: tuple[Check, ...]
+
+    @property
+    def worst(self) -> str:
+        return min((check.status for check in self.checks), key=RANK.__getitem__).value
+
+    @property
+    def bad(self) -> int:
+        return sum(check.status is not CheckStatus.OK for check in self.checks)
+
+
+def checks_by_side() -> list[Checked]:
+    """Each side on its own, so that one that fails hides nothing of the others."""
+    return [
+        _checked("Moodle", check_moodle()),
+        _checked("Rocket.Chat", _possible("Rocket.Chat", check_chat)),
+        _checked(
+            "rcsync",
+            [*check_own_tables(), *_possible("Choices", check_choices)],
+        ),
+    ]
+
+
+def _possible(name: str, checks: Callable[[], list[Check]]) -> list[Check]:
+    """Without readable settings the other checks are not possible; that is a finding too."""
+    try:
+        return checks()
+    except ImproperlyConfigured as error:
+        return [Check(name, CheckStatus.FAILED, str(error))]
+
+
+def _checked(side: str, checks: Iterable[Check]) -> Checked:
+    return Checked(side, tuple(sorted(checks, key=lambda check: RANK[check.status])))

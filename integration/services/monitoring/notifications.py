@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from integration.domain.errors import SyncError
 from integration.models import IntegratedCourse, IntegrationSettings, Notice, SyncRun
-from integration.services.ledger.approvals import was_rejected
+from integration.services.ledger.past_runs import was_rejected
 from integration.services.monitoring import digest
 from integration.services.monitoring.status import last_good
 from integration.services.rocketchat import connect

@@ -13,7 +13,6 @@ from integration.domain.state import Course, Enrolment, MoodleState, Scope
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.paging import PAGE_SIZE
 from integration.services.moodle.rows import SITE, MoodleRows
-from integration.services.sync.collector import garbage_collector_paused
 from moodle.models import Context, User
 from moodle.models import Course as CourseRow
 from moodle.router import MOODLE
@@ -38,8 +37,7 @@ class MoodleReader:
     ) -> MoodleState:
         """See ports.Source. With `scope.users`, members, people and roles are only theirs."""
         courses, linked = frozenset(integrated), frozenset(linked_users)
-        with garbage_collector_paused():
-            return read_whole(lambda: self._read(scope, courses, linked), self._alias)
+        return read_whole(lambda: self._read(scope, courses, linked), self._alias)
 
     def _read(
         self, scope: Scope, integrated: frozenset[int], linked: frozenset[int]

@@ -6,10 +6,13 @@ What is missing or of the wrong kind is an UnexpectedAnswer; `where` is the endp
 import html
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from sys import intern
 
 from integration.domain.errors import UnexpectedAnswer
 from integration.domain.messages import said
 from integration.domain.secret import without
+from integration.domain.state import ROLE_STRENGTH, RemoteAccount, RemoteChannel, RoomRole
 
 Json = Mapping[str, object]
 LONGEST_ID = 255
@@ -98,3 +101,92 @@ def words(value: object, secrets: Iterable[str] = (), longest: int = LONGEST_WOR
     clear = without(html.unescape(value[: 20 * longest]), secrets)
     line = _UNSEEN.sub(" ", clear).strip()
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+COURSE_MARK = "moodle_course"
+GROUP_MARK = "moodle_group"
+_ROLES = {str(role): role for role in RoomRole if role is not RoomRole.MEMBER}
+
+
+def row_id(row: Json, where: str) -> str:
+    return intern(identifier(row, where))
+
+
+def account(row: Json, where: str) -> RemoteAccount:
+    """A row of users.list, users.listByStatus or users.info.
+
+    Somebody in registration may lack a username.
+    """
+    return RemoteAccount(
+        account_id=row_id(row, where),
+        username=text(row, "username", where),
+        name=text(row, "name", where),
+        emails=emails(row, where),
+        active=flag(row, "active", where, default=True),
+        roles=_shared(texts(row, "roles", where)),
+        kind=intern(text(row, "type", where) or "user"),
+    )
+
+
+def emails(row: Json, where: str) -> tuple[str, ...]:
+    entries = row.get("emails")
+    if entries is None:
+        return ()
+    if type(entries) is list and len(entries) == 1 and type(entries[0]) is dict:
+        address = entries[0].get("address")  # the short way, which fits nearly everybody
+        if type(address) is str and address:
+            return (address.lower(),)
+    addresses = (text(entry, "address", where) for entry in objects(row, "emails", where))
+    return tuple(address.lower() for address in addresses if address)
+
+
+@lru_cache(maxsize=1024)
+def _shared(roles: tuple[str, ...]) -> tuple[str, ...]:
+    """One tuple for the many accounts that have the same roles."""
+    return roles
+
+
+def channel(row: Json, where: str) -> RemoteChannel | None:
+    """A channel; None for what is never managed: direct chats, discussions, main rooms of teams."""
+    kind = text(row, "t", where)
+    if kind not in ("c", "p") or row.get("prid") or row.get("teamMain"):
+        return None
+    return RemoteChannel(
+        room_id=row_id(row, where),
+        name=text(row, "fname", where) or text(row, "name", where),
+        private=kind == "p",
+        users_count=number(row, "usersCount", where) if row.get("usersCount") is not None else 0,
+        archived=flag(row, "archived", where, default=False),
+        read_only=flag(row, "ro", where, default=False),
+        topic=text(row, "topic", where),
+        creator_id=_creator(row, where),
+        moodle_group=mark(row),
+    )
+
+
+def _creator(row: Json, where: str) -> str:
+    return "" if row.get("u") is None else text(inner(row, "u", where), "_id", where)
+
+
+def mark(row: Json) -> int | None:
+    """The Moodle group that rcsync wrote into the room's custom fields.
+
+    Anybody may write there: be lenient.
+    """
+    fields = row.get("customFields")
+    value = fields.get(GROUP_MARK) if isinstance(fields, dict) else None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def strongest(names: Iterable[str]) -> RoomRole | None:
+    """Of several room roles the one that counts; None when there is none that we know."""
+    known = [_ROLES[name] for name in names if name in _ROLES]
+    return max(known, key=ROLE_STRENGTH.__getitem__, default=None)
+
+
+def room_roles(rows: Iterable[Json], where: str) -> Mapping[str, RoomRole]:
+    """Roles by account id, from channels.roles or groups.roles."""
+    found = ((row_id(inner(row, "u", where), where), texts(row, "roles", where)) for row in rows)
+    return {account_id: role for account_id, names in found if (role := strongest(names))}

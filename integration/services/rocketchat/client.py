@@ -8,6 +8,7 @@ import logging
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
@@ -24,13 +25,48 @@ from integration.domain.errors import (
 from integration.domain.secret import Secret
 from integration.services.rocketchat.answers import Json
 from integration.services.rocketchat.connection import Connection
-from integration.services.rocketchat.errors import no_json, refused
+from integration.services.rocketchat.errors import SecondFactorAsked, no_json, refused
 from integration.services.rocketchat.limiter import Limiter, shared_limiter
-from integration.services.rocketchat.reactions import SecondFactorAsked
 from integration.services.rocketchat.retries import Patience
 from integration.services.rocketchat.session import Identity, Session, WithSecondFactor
-from integration.services.rocketchat.stats import Stats
 from integration.services.rocketchat.transport import Answer, NoAuth, Request, Transport
+
+
+class Stats:
+    """Counters that threads may share.
+
+    Every request that was sent counts, retries and refusals too.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: Counter[str] = Counter()
+        self._waited = 0.0
+
+    def sent(self, endpoint: str) -> None:
+        with self._lock:
+            self._requests[endpoint] += 1
+
+    def waited(self, seconds: float) -> None:
+        with self._lock:
+            self._waited += seconds
+
+    @property
+    def total(self) -> int:
+        with self._lock:
+            return self._requests.total()
+
+    @property
+    def by_endpoint(self) -> Mapping[str, int]:
+        """A copy, most used first: {"POST users.create": 500, "GET users.list": 1}."""
+        with self._lock:
+            return dict(self._requests.most_common())
+
+    @property
+    def seconds_waited(self) -> float:
+        with self._lock:
+            return self._waited
+
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,8 @@ Rocket.Chat tells a refusal by HTTP status, `errorType`, or the text in the last
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from integration.domain.errors import (
     NotFound,
     PermissionMissing,
     RocketChatError,
+    SecondFactorRequired,
     TransientError,
     UnexpectedAnswer,
 )
@@ -22,7 +24,6 @@ from integration.domain.messages import joined, said
 from integration.services.rocketchat.answers import Json, words
 from integration.services.rocketchat.error_table import Rule, rule_for
 from integration.services.rocketchat.permissions import grant, permission_hint
-from integration.services.rocketchat.reactions import RateLimited, SecondFactorAsked
 
 Kind = TypeVar("Kind", bound=RocketChatError)
 LAST_BRACKETS = re.compile(r"\[([^\[\]]{1,80})\]\s*$")
@@ -192,3 +193,35 @@ SECOND_FACTOR_HINT = said(
 WRONG_FACTOR_HINT = said(
     "The stored password of the bot is wrong: store the one its account really has."
 )
+
+
+class NotSent(TransientError):
+    """No connection: the server never saw the request, so any call may be repeated."""
+
+    may_have_happened = False
+
+
+class RateLimited(TransientError):
+    """A 429: refused before anything happened, so any call may be repeated after the pause."""
+
+    may_have_happened = False
+
+
+class AnswerTooLarge(UnexpectedAnswer):
+    """More bytes than we are ready to hold: ask for smaller pages."""
+
+
+class SecondFactorAsked(SecondFactorRequired):
+    """The server asks for a second factor; `password_helps`: the account's password would do."""
+
+    password_helps = False
+
+
+@contextmanager
+def in_doubt(unknown: bool = True) -> Iterator[None]:
+    """What fails here says nothing about an earlier part of the same call: that may have worked."""
+    try:
+        yield
+    except RocketChatError as error:
+        error.may_have_happened |= unknown
+        raise

@@ -12,8 +12,8 @@ from integration.domain.errors import TransientError, UnexpectedAnswer
 from integration.domain.messages import said
 from integration.services.rocketchat.answers import Json, number, objects, wrong
 from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat.errors import AnswerTooLarge
 from integration.services.rocketchat.features import Features
-from integration.services.rocketchat.reactions import AnswerTooLarge
 
 Row = TypeVar("Row")
 

@@ -7,11 +7,10 @@ from typing import Self
 from integration.domain.server_facts import ServerFacts
 from integration.domain.state import NameRules, RemoteState
 from integration.services.rocketchat.bulk_import import BulkImport
-from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat.client import RocketChat, Stats
 from integration.services.rocketchat.connection import Connection
 from integration.services.rocketchat.features import Features
 from integration.services.rocketchat.snapshot import RemoteReader
-from integration.services.rocketchat.stats import Stats
 from integration.services.rocketchat.writes import RocketChatWrites
 
 

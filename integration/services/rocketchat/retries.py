@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from integration.domain.errors import TransientError, UnexpectedAnswer
-from integration.services.rocketchat.reactions import AnswerTooLarge, NotSent, RateLimited
+from integration.services.rocketchat.errors import AnswerTooLarge, NotSent, RateLimited
 
 ATTEMPTS = 4
 AT_FIRST = 2  # attempts while nothing has answered yet: the address may be wrong, somebody waits

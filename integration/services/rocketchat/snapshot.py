@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from typing import TypeVar
 
 from integration.domain.errors import (
     AuthenticationError,
@@ -14,7 +15,7 @@ from integration.domain.errors import (
 from integration.domain.messages import said
 from integration.domain.server_facts import ServerFacts
 from integration.domain.state import NameRules, RemoteAccount, RemoteChannel, RemoteState
-from integration.services.rocketchat.answers import inner
+from integration.services.rocketchat.answers import account, channel, inner, mark, row_id
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.errors import unknown_endpoint
 from integration.services.rocketchat.features import (
@@ -24,10 +25,31 @@ from integration.services.rocketchat.features import (
 )
 from integration.services.rocketchat.members import MemberReader
 from integration.services.rocketchat.paging import Listing, read_all
-from integration.services.rocketchat.parallel import in_parallel
 from integration.services.rocketchat.permissions import grant
 from integration.services.rocketchat.public_settings import PublicSettings
-from integration.services.rocketchat.rows import account, channel, mark, row_id
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_parallel(
+    function: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> list[Result]:
+    """The results in the order of `items`, or the first error; what had not begun is dropped."""
+    work = list(items)
+    if len(work) < 2:
+        return [function(item) for item in work]
+    with ThreadPoolExecutor(min(threads, len(work)), thread_name_prefix="rocketchat") as pool:
+        futures = [pool.submit(function, item) for item in work]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        return [future.result() for future in futures]
+
 
 logger = logging.getLogger(__name__)
 USERS = "users.list"

@@ -19,7 +19,7 @@ from integration.domain.errors import ConfigurationError, RocketChatError, Trans
 from integration.domain.messages import said
 from integration.services.rocketchat.answers import words
 from integration.services.rocketchat.connection import MEGABYTE, Connection
-from integration.services.rocketchat.reactions import AnswerTooLarge, NotSent
+from integration.services.rocketchat.errors import AnswerTooLarge, NotSent
 
 PIECE = 64 * 1024
 TOTAL_FACTOR = 3  # a whole exchange may take this many read time-outs, however the bytes trickle

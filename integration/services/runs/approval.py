@@ -12,7 +12,7 @@ from integration.domain.errors import ConfigurationError
 from integration.domain.messages import said
 from integration.models import SyncRun
 from integration.services.ledger import audit_trail, runs
-from integration.services.runs.runner import Order
+from integration.services.runs.order import Order
 
 PERMISSION = "integration.approve_removals"
 

@@ -3,16 +3,16 @@
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypedDict, cast
 
 from integration.domain.actor import Actor, acting
 from integration.domain.errors import Busy, SyncError
 from integration.domain.messages import said
 from integration.domain.operations import Operation
-from integration.domain.state import EVERYTHING, Managed, MoodleState, Scope
+from integration.domain.state import Managed, MoodleState, Scope
 from integration.models import SyncRun
-from integration.services.ledger import approvals, heartbeat, leases, retry, runs, server_facts
+from integration.services.ledger import heartbeat, leases, past_runs, retry, runs, server_facts
 from integration.services.ledger.claims import Claims, WithClaims
 from integration.services.ledger.journal import RunLedger
 from integration.services.ledger.managed import integrated_courses
@@ -24,6 +24,7 @@ from integration.services.runs import pacing
 from integration.services.runs.bulk_accounts import Importer, WithImport
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.runs.lease_renewal import Keeper
+from integration.services.runs.order import Order
 from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Remote
 from integration.services.sync.reconcile import reconcile
@@ -31,69 +32,6 @@ from integration.services.sync.report import Outcome, RunReport
 from integration.services.sync.undo import turn_back
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What one run is to do. `kind` and `trigger`: values of SyncRun.Kind and SyncRun.Trigger."""
-
-    kind: str
-    trigger: str
-    scope: Scope = EVERYTHING
-    actor: str = ""
-    audit: bool = False  # read the members of every channel
-    force: bool = False
-    expect_digest: str = ""
-    approves: int | None = None  # the run whose waiting operations a person let pass
-    undoes: int | None = None  # the run to turn back
-    chosen: tuple[int, ...] | None = None  # positions of its operations, None = all
-    pauses: bool = False  # take its courses out of the automatic sync, which would do it again
-    reason: str = ""  # why it is turned back
-    keep_plan: bool = False  # store the operations of a preview too, for people to look at
-
-    @property
-    def writes(self) -> bool:
-        return self.kind in (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO)
-
-    def with_scope(self, scope: Scope) -> "Order":
-        return replace(self, scope=scope)
-
-    def columns(self) -> dict[str, Any]:
-        """The order as columns of a run's row, from which `order_of` makes it again."""
-        return {
-            "kind": self.kind,
-            "trigger": self.trigger,
-            "actor": self.actor[:150],
-            "scope": runs.scope_as_json(self.scope),
-            "audit": self.audit,
-            "forced": self.force,
-            "expect_digest": self.expect_digest,
-            "keep_plan": self.keep_plan,
-            "approves_id": self.approves,
-            "undoes_id": self.undoes,
-            "chosen": None if self.chosen is None else list(self.chosen),
-            "pauses": self.pauses,
-            "decision_reason": self.reason,
-        }
-
-
-def order_of(run: SyncRun) -> Order:
-    """The order that the run was made from."""
-    return Order(
-        kind=run.kind,
-        trigger=run.trigger,
-        scope=runs.scope_of(run),
-        actor=run.actor,
-        audit=run.audit,
-        force=run.forced,
-        expect_digest=run.expect_digest,
-        keep_plan=run.keep_plan,
-        approves=run.approves_id,
-        undoes=run.undoes_id,
-        chosen=None if run.chosen is None else tuple(run.chosen),
-        pauses=run.pauses,
-        reason=run.decision_reason if run.undoes_id else "",
-    )
 
 
 class Common(TypedDict):
@@ -205,7 +143,7 @@ def _execute(
                     source,
                     audit=order.audit,
                     force=order.force,
-                    approval=approvals.approval_of(order.approves),
+                    approval=past_runs.approval_of(order.approves),
                     **common,
                 )
             server_facts.remember(None if report.failed else remote.facts(time.time()))

@@ -12,7 +12,7 @@ from integration.models import SyncRun
 from integration.services.ledger import audit_trail
 from integration.services.ledger.past_runs import check_undoable, scope_of_deeds
 from integration.services.runs.approval import User
-from integration.services.runs.runner import Order
+from integration.services.runs.order import Order
 
 PERMISSION = "integration.undo"
 

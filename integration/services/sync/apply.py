@@ -44,12 +44,12 @@ from integration.domain.operations import (
     UnsetRoomRole,
     UpdateAccount,
 )
+from integration.domain.outcomes import Result
 from integration.domain.state import Managed
 from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Writes
-from integration.services.sync.report import Outcome, Result
-from integration.services.sync.turns import short_turns
-from integration.services.sync.workers import Gathering, batches
+from integration.services.sync.report import Outcome
+from integration.services.sync.workers import Gathering, batches, short_turns
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

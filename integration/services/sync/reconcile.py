@@ -12,18 +12,25 @@ from typing import Protocol
 from integration.domain.errors import StalePlan
 from integration.domain.messages import said
 from integration.domain.operations import Operation
+from integration.domain.outcomes import Result, RunStatus
 from integration.domain.policy import Limits, Policy
 from integration.domain.state import Managed, MoodleState, RemoteState, Scope
 from integration.services.sync.apply import Applied, Journal, apply_plan
-from integration.services.sync.collector import garbage_collector_paused
 from integration.services.sync.desired import Desired, desire
 from integration.services.sync.grace import Waiting, hold_back
-from integration.services.sync.guard import Breach, Holds, breaches
+from integration.services.sync.guard import (
+    NOTHING_APPROVED,
+    Approval,
+    Breach,
+    Holds,
+    breaches,
+    split,
+)
 from integration.services.sync.plan import Plan, make_plan
 from integration.services.sync.ports import Remote, Source
-from integration.services.sync.quarantine import NOTHING_APPROVED, Approval, split
-from integration.services.sync.report import Result, RunReport, RunStatus
+from integration.services.sync.report import RunReport
 from integration.services.sync.sizes import Size, shrunk, sizes
+from integration.services.sync.workers import garbage_collector_paused
 
 logger = logging.getLogger(__name__)
 

@@ -3,20 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from integration.domain.operations import Operation
+from integration.domain.outcomes import Result, RunStatus
 from integration.services.sync.grace import Waiting
 from integration.services.sync.guard import Breach, Holds
 from integration.services.sync.plan import Plan
 from integration.services.sync.sizes import Size
-
-
-class Result(StrEnum):
-    DONE = "done"
-    FAILED = "failed"  # the server refused it, or its effect is unknown
-    SKIPPED = "skipped"  # could not be tried because something it needs failed
-    NOT_TRIED = "not_tried"  # the run was stopped before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +38,6 @@ class Outcome:
     code: str = ""
     answer: str = ""
     in_doubt: bool = False  # failed, and may have had its effect all the same
-
-
-class RunStatus(StrEnum):
-    """How a run ended, seen from the line."""
-
-    PLANNED = "planned"  # a preview: nothing was written
-    DONE = "done"
-    FAILED = "failed"  # some operation failed; the others were done
-    STOPPED = "stopped"  # ended early: cancelled, our credentials refused, or the server is down
-    QUARANTINED = "quarantined"  # over a limit of the safety guard: something waits for a person
 
 
 @dataclass(frozen=True, slots=True)

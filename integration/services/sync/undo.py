@@ -30,6 +30,7 @@ from integration.domain.operations import (
     UnsetRoomRole,
     UpdateAccount,
 )
+from integration.domain.outcomes import RunStatus
 from integration.domain.policy import Policy
 from integration.domain.state import (
     Managed,
@@ -46,7 +47,7 @@ from integration.services.sync.apply import apply_plan
 from integration.services.sync.plan import Plan, in_order
 from integration.services.sync.ports import Remote
 from integration.services.sync.reconcile import Ledger, status_of
-from integration.services.sync.report import RunReport, RunStatus
+from integration.services.sync.report import RunReport
 
 
 @dataclass(frozen=True, slots=True)
