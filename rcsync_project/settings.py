@@ -17,8 +17,10 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from integration import __version__
 from rcsync_project.databases import moodle_database, no_moodle, own_database
 
 try:
@@ -285,7 +287,7 @@ STORAGES = {
 UNFOLD = {
     "SITE_TITLE": "rcsync",
     "SITE_HEADER": "rcsync",
-    "SITE_SUBHEADER": _("Moodle groups in Rocket.Chat"),
+    "SITE_SUBHEADER": format_lazy("{} · {}", __version__, _("Moodle groups in Rocket.Chat")),
     "SITE_SYMBOL": "sync",
     "SITE_URL": None,
     "SITE_FAVICONS": [

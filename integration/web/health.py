@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
+from integration import __version__
 from integration.domain.errors import SyncError
 from integration.services.events import webhook
 from integration.services.monitoring import status as conditions
@@ -97,6 +98,8 @@ def _may_see(request: HttpRequest) -> bool:
 
 
 def _lines(now: Condition) -> Iterator[str]:
+    yield "# TYPE rcsync_build_info gauge"
+    yield f'rcsync_build_info{{version="{__version__}"}} 1'
     yield "# TYPE rcsync_up gauge"
     for part in now.parts:
         yield f'rcsync_up{{part="{part.name}"}} {int(part.ok)}'

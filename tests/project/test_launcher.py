@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from integration import __version__
 from tests.support.paths import ROOT as TOP
 
 SYSTEM = {"PATH": "/usr/bin:/bin"}
@@ -21,6 +22,8 @@ def place(tmp_path: Path) -> Path:
     place.mkdir(parents=True)
     for name in ("rcsync", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(TOP / name, place)
+    (place / "integration").mkdir()
+    shutil.copy(TOP / "integration/__init__.py", place / "integration")
     make_environment(place)
     (place / "manage.py").write_text(
         "import os, sys\nprint(sys.argv[1:])\n"
@@ -125,3 +128,40 @@ def test_a_wrong_argument_of_install_shows_the_usage(place: Path) -> None:
     done = launch(place / "rcsync", "install", "--everything")
     assert done.returncode == 2
     assert "./rcsync install [--dev]" in done.stderr
+
+
+def test_an_extra_that_does_not_exist_is_named(place: Path) -> None:
+    done = launch(place / "rcsync", "install", "--extra", "nonsense")
+    assert done.returncode == 2
+    assert 'no extra "nonsense"' in done.stderr
+    assert launch(place / "rcsync", "install", "--extra").returncode == 2
+
+
+def test_the_version_is_told_without_an_installation(place: Path) -> None:
+    shutil.rmtree(place / ".venv")
+    done = launch(place / "rcsync", "--version")
+    assert done.stdout == f"rcsync {__version__}\n"
+    assert not (place / ".venv").exists()
+
+
+def test_an_extra_that_was_chosen_belongs_to_the_installation(place: Path) -> None:
+    shutil.copy(TOP / "requirements-redis.txt", place)
+    (place / ".venv" / "extras").write_text("redis\n")
+    nothing = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
+    done = launch(place / "rcsync", "check", **python_for_launcher(), **nothing)
+    assert done.returncode == 2  # what is installed lacks the extra, so it is installed anew
+    assert "redis==" in (place / ".venv" / "requirements.txt").read_text()
+
+
+def test_mysqlclient_is_tried_apart_with_its_hashes(place: Path) -> None:
+    (place / ".venv" / "installed-production").unlink()
+    nothing = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
+    launch(place / "rcsync", "check", **python_for_launcher(), **nothing)
+    first = (place / ".venv" / "requirements.txt").read_text()
+    second = (place / ".venv" / "mysqlclient.txt").read_text()
+    assert "mysqlclient==" not in first
+    assert second.startswith("mysqlclient==")
+    assert second.count("==") == 1
+    assert first.count("--hash") + second.count("--hash") == (
+        (TOP / "requirements.txt").read_text().count("--hash")
+    )

@@ -11,6 +11,7 @@ import pytest
 import requests
 import responses
 
+from integration import __version__
 from integration.domain.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -96,6 +97,7 @@ def test_a_token_goes_along_with_every_request(
     assert connect().get("users.list")["users"] == []
     headers = sent_headers(server, 0)
     assert (headers["X-User-Id"], headers["X-Auth-Token"]) == ("bot-id", TOKEN)
+    assert headers["User-Agent"] == f"rcsync/{__version__}"
 
 
 def test_a_path_prefix_of_the_server_is_kept(server: responses.RequestsMock) -> None:

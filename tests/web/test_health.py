@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from integration import checks
+from integration import __version__, checks
 from integration.models import EventCursor, IntegratedCourse, SyncRun, WorkerBeat
 from integration.services.background import queue
 from integration.services.monitoring import status as health_status
@@ -117,6 +117,7 @@ def test_figures_are_in_prometheus_format(well: Site) -> None:
     figures = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     assert figures['rcsync_up{part="rocketchat"}'] == "1"
     assert figures['rcsync_runs{status="queued"}'] == "1"
+    assert figures[f'rcsync_build_info{{version="{__version__}"}}'] == "1"
     assert figures["rcsync_courses"] == "3"
     assert figures["rcsync_courses_pending"] == "1"
     assert figures["rcsync_accounts"] == "12"
@@ -142,6 +143,7 @@ def status(*arguments: str) -> tuple[int, str]:
 def test_status_says_in_words_how_it_is(well: Site) -> None:
     code, text = status()
     assert code == 0
+    assert text.startswith(f"rcsync {__version__}\n")
     assert "rocketchat  works" in text
     assert "Workers alive: one" in text
     assert "Courses: 3, 0 failing, 0 pending" in text

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from integration import __version__
 from integration.services.monitoring.status import Condition, condition
 
 NOT_READY = 1
@@ -31,6 +32,7 @@ class Command(BaseCommand):
             raise SystemExit(NOT_READY)
 
     def _print(self, now: Condition) -> None:
+        self.stdout.write(f"rcsync {__version__}")
         for part in now.parts:
             word = self.style.SUCCESS("works") if part.ok else self.style.ERROR("fails")
             self.stdout.write(f"{part.name:<12}{word}  {part.problem}".rstrip())
@@ -52,6 +54,7 @@ class Command(BaseCommand):
 
 def as_json(now: Condition) -> dict[str, Any]:
     return {
+        "version": __version__,
         "ready": now.ready,
         "parts": {part.name: {"ok": part.ok, "problem": part.problem} for part in now.parts},
         "warnings": list(now.warnings),

@@ -15,6 +15,7 @@ from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 from requests.utils import default_headers, get_environ_proxies
 
+from integration import __version__
 from integration.domain.errors import ConfigurationError, RocketChatError, TransientError
 from integration.domain.messages import said
 from integration.services.rocketchat.answers import words
@@ -125,7 +126,8 @@ class Transport:
         self._connection = connection
         self._clock = clock
         self._proxies = get_environ_proxies(connection.url)  # looked up once, not at every request
-        self._headers = CaseInsensitiveDict({**default_headers(), "Accept": "application/json"})
+        ours = {"Accept": "application/json", "User-Agent": f"rcsync/{__version__}"}
+        self._headers = CaseInsensitiveDict({**default_headers(), **ours})
         self._urls: dict[str, str | None] = {}  # by path, as they are sent
         if not connection.verify_tls:  # chosen so, and the doctor says it: not at every request
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

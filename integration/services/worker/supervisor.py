@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from integration import __version__
 from integration.models import SyncRun, WorkerBeat
 from integration.services.background import queue, schedules, sweep
 from integration.services.events import poller
@@ -65,6 +66,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Until told to stop, then drain."""
+        logger.info("worker=%s version=%s starts", self.name, __version__)
         heartbeat.register(self.name)
         schedules.install()
         self.cluster.start()
