@@ -1,0 +1,87 @@
+"""The bill of materials of production (CycloneDX, var/sbom.json), and its licences on one page.
+
+Fails on a package without a licence, and on one that asks for more than a notice unless RECIPROCAL
+says what that means.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+SBOM = ROOT / "var/sbom.json"
+PERMISSIVE = re.compile(r"MIT|BSD|Apache|ISC|PSF|0BSD|CNRI|Python-2\.0")
+RECIPROCAL = {
+    "mysqlclient": (
+        "GPL-2.0-or-later. Using it obliges to nothing. Whoever passes on an image that holds it "
+        "passes on a whole under the GPL (version 3, which Apache-2.0 fits), and the source of "
+        "mysqlclient with it. `--build-arg MYSQLCLIENT=no` makes an image without it, where "
+        "PyMySQL (MIT) takes its place."
+    ),
+    "psycopg": "LGPL-3.0. Used unchanged as a library; whoever gets an image may replace it.",
+    "psycopg-binary": "LGPL-3.0, as psycopg.",
+    "certifi": "MPL-2.0. Used unchanged; changes of its files would have to be published.",
+}
+
+
+def locked() -> set[str]:
+    """The names in requirements.txt."""
+    text = (ROOT / "requirements.txt").read_text()
+    return set(re.findall(r"^([a-z][a-z0-9._-]*)==", text, re.MULTILINE))
+
+
+def whole_environment() -> dict[str, Any]:
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [
+            *("-m", "cyclonedx_py", "environment", sys.executable, "--output-reproducible"),
+            *("--output-format", "JSON", "--output-file", file.name),
+        ]
+        subprocess.run([sys.executable, *command], check=True, stderr=subprocess.DEVNULL)
+        found: dict[str, Any] = json.loads(Path(file.name).read_text())
+    return found
+
+
+def name_of(component: dict[str, Any]) -> str:
+    return re.sub(r"[-_.]+", "-", component["name"]).lower()
+
+
+def licence_of(component: dict[str, Any]) -> str:
+    found = {
+        entry.get("expression") or entry["license"].get("id") or entry["license"].get("name", "")
+        for entry in component.get("licenses", [])
+    }
+    return " / ".join(sorted(text.removeprefix("License :: OSI Approved :: ") for text in found))
+
+
+def problem(name: str, licence: str) -> str:
+    if not licence:
+        return f"{name} names no licence"
+    if name not in RECIPROCAL and not PERMISSIVE.search(licence):
+        return f"{name} is under {licence}: .ci/sbom.py does not say what that means"
+    return ""
+
+
+def main() -> int:
+    sbom, wanted = whole_environment(), locked()
+    sbom["components"] = [part for part in sbom["components"] if name_of(part) in wanted]
+    refs = {part["bom-ref"] for part in sbom["components"]}
+    sbom["dependencies"] = [part for part in sbom.get("dependencies", []) if part["ref"] in refs]
+    SBOM.parent.mkdir(exist_ok=True)
+    SBOM.write_text(json.dumps(sbom, indent=1) + "\n")
+    licences = {name_of(part): licence_of(part) for part in sbom["components"]}
+    for part in sbom["components"]:
+        sys.stdout.write(f"{part['name']:<22}{part['version']:<18}{licences[name_of(part)]}\n")
+    for name in sorted(RECIPROCAL.keys() & licences.keys()):
+        sys.stdout.write(f"  {name}: {RECIPROCAL[name]}\n")
+    problems = [text for name, licence in licences.items() if (text := problem(name, licence))]
+    sys.stdout.write("".join(f"PROBLEM: {text}\n" for text in problems))
+    sys.stdout.write(f"{len(licences)} packages in {SBOM.relative_to(ROOT)}\n")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
