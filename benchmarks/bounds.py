@@ -57,7 +57,7 @@ def fewest(phase: str, size: Size, results: Mapping[str, Results], *, by_import:
     return {
         "sync": READS + accounts + size.channels + size.roles,
         "nochange": READS,
-        "audit": READS + size.channels,
+        "full_check": READS + size.channels,
         "changed": READS + int(results["change"]["total"]) if "change" in results else READS,
         "event_user": READS + 2,  # out of one channel and into another
         "event_course": READS + 1,  # a new name
@@ -147,7 +147,7 @@ def _right(results: Mapping[str, Results]) -> list[Bound]:
         Bound("memberships that are wrong after 1 % changed", results["changed"]["wrong"], 0),
         Bound("operations left undone", sum(map(_undone, map(results.__getitem__, WRITING))), 0),
         Bound("operations planned where nothing changed", _planned(results["nochange"]), 0),
-        Bound("operations planned by the audit", _planned(results["audit"]), 0),
+        Bound("operations planned by the full check", _planned(results["full_check"]), 0),
     ]
 
 

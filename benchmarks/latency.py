@@ -139,7 +139,7 @@ def prepare() -> int:
     settings = IntegrationSettings.load()
     settings.event_seconds = POLL_SECONDS
     settings.full_pass_minutes = None  # only events are measured
-    settings.audit_cron = ""
+    settings.full_check_cron = ""
     settings.save()
     return 0
 
@@ -208,11 +208,11 @@ class Changes:
     def __init__(self, rng: random.Random) -> None:
         from django.db import connections
 
-        from demo.sample_moodle.registrar import Office
+        from demo.sample_moodle.registrar import Registrar
 
         self.rng = rng
         self.connection = connections["moodle"]
-        self._office = Office
+        self._office = Registrar
         self._undo: Callable[[], None] | None = None
         self._undone = ""
         self._members = self._effective()

@@ -81,8 +81,8 @@ def members(_options: argparse.Namespace) -> Result:
     return {"members": [(group, usernames.get(user, f"id {user}")) for group, user in wanted]}
 
 
-def audit(_options: argparse.Namespace) -> Result:
-    return _run(SyncRun.Kind.AUDIT, EVERYTHING, audit=True)
+def full_check(_options: argparse.Namespace) -> Result:
+    return _run(SyncRun.Kind.FULL_CHECK, EVERYTHING, full_check=True)
 
 
 def change(options: argparse.Namespace) -> Result:
@@ -106,13 +106,15 @@ def event_course(_options: argparse.Namespace) -> Result:
 
 PHASES: Mapping[str, Callable[[argparse.Namespace], Result]] = {
     phase.__name__: phase
-    for phase in (setup, sync, nochange, members, audit, change, event_user, event_course)
+    for phase in (setup, sync, nochange, members, full_check, change, event_user, event_course)
 }
 
 
-def _run(kind: str, scope: Scope, meter: Meter | None = None, *, audit: bool = False) -> Result:
+def _run(
+    kind: str, scope: Scope, meter: Meter | None = None, *, full_check: bool = False
+) -> Result:
     meter = meter or Meter()
-    order = Order(kind=kind, trigger=SyncRun.Trigger.COMMAND, scope=scope, audit=audit)
+    order = Order(kind=kind, trigger=SyncRun.Trigger.COMMAND, scope=scope, full_check=full_check)
     base, cpu, started = peak_megabytes(), time.process_time(), time.perf_counter()
     with meter.watching():
         finished = runner.execute(order)

@@ -225,7 +225,7 @@ class Soak:
         self._until(lambda: not self._open_runs(), QUIET_SECONDS)
 
     def _last_pass(self) -> list[str]:
-        done = self._manage("sync", "--apply", "--audit")
+        done = self._manage("sync", "--apply", "--full-check")
         return [] if done.returncode == 0 else [f"the quiet pass: {done.stdout} {done.stderr}"]
 
     def _wrong(self) -> list[str]:

@@ -73,7 +73,7 @@ def _measure(options: argparse.Namespace, people: int) -> dict[str, Any]:
         results = {"setup": site.phase("setup", *common, moodle_writable=True)}
         results["sync"] = _checked(site, common, "sync")
         results["nochange"] = _median([_nochange(site, common) for _ in range(REPEATED)])
-        results["audit"] = site.phase("audit", *common)
+        results["full_check"] = site.phase("full_check", *common)
         results["change"] = site.phase("change", *common, moodle_writable=True)
         results["changed"] = _checked(site, common, "sync")
         for name in ("event_user", "event_course"):

@@ -5,14 +5,14 @@ from typing import Any
 
 from benchmarks.bounds import Results, Size, fewest, least_seconds, plugin
 
-ORDER = ("sync", "nochange", "changed", "event_user", "event_course", "audit")
+ORDER = ("sync", "nochange", "changed", "event_user", "event_course", "full_check")
 NAMES = {
     "sync": "first sync",
     "nochange": "no change",
     "changed": "1 % changed",
     "event_user": "event: one person",
     "event_course": "event: one course",
-    "audit": "audit",
+    "full_check": "full check",
 }
 COLUMNS = (
     ("", 18),

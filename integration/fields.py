@@ -17,11 +17,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 
 from integration.domain.errors import ConfigurationError
-from integration.domain.messages import packed, packed_to_search, said, unpacked
+from integration.domain.messages import msg, packed, packed_to_search, unpacked
 from integration.domain.secret import Secret
 
 
-class SaidField(models.TextField):
+class MessageField(models.TextField):
     """Text that may be a `Said`; what comes from the database is one again."""
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
@@ -32,7 +32,7 @@ class SaidField(models.TextField):
         return packed_to_search(value) if isinstance(value, str) else value
 
 
-class SaidJSONField(models.JSONField):
+class MessageJSONField(models.JSONField):
     """JSON in which any text may be a `Said`."""
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
@@ -72,12 +72,12 @@ class SecretField(models.TextField):
             return Secret(_fernet().decrypt(value.encode()).decode())
         except InvalidToken:
             raise UnreadableSecret(
-                said(
+                msg(
                     "The stored {secret} cannot be decrypted: the key that encrypted it is not in "
                     "RCSYNC_SECRET_KEYS.",
                     secret=str(self.verbose_name),
                 ),
-                hint=said("Put the old key back, or empty the field and enter the secret again."),
+                hint=msg("Put the old key back, or empty the field and enter the secret again."),
             ) from None
 
     def get_prep_value(self, value: Any) -> Any:

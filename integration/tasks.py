@@ -26,8 +26,8 @@ def full_pass() -> str:
     return "nothing to start" if run is None else f"run {run.pk}"
 
 
-def audit() -> str:
-    run = jobs.full_pass(audit=True)
+def full_check() -> str:
+    run = jobs.full_pass(full_check=True)
     return "nothing to start" if run is None else f"run {run.pk}"
 
 

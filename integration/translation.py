@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from django.utils.translation import gettext, ngettext
 
 from integration.domain.errors import SyncError
-from integration.domain.messages import Said, Value
+from integration.domain.messages import Message, Value
 
 
 def local(text: str) -> str:
     """`text` in the language that is active now; one that was not `said` stays as it is."""
-    if not isinstance(text, Said):
+    if not isinstance(text, Message):
         return text
     values = {
         name: local(value) if isinstance(value, str) else value
@@ -24,7 +24,7 @@ def in_words(error: SyncError) -> str:
     return local(error.text)
 
 
-def _translated(text: Said, values: Mapping[str, Value]) -> str:
+def _translated(text: Message, values: Mapping[str, Value]) -> str:
     if not text.pattern:
         return ""  # gettext would answer with the heading of the catalogue
     if text.plural:

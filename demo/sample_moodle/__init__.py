@@ -10,7 +10,7 @@ from pathlib import Path
 from demo.sample_moodle.builder import World
 from demo.sample_moodle.edge_cases import add_oddities
 from demo.sample_moodle.tables import create_tables, writable
-from demo.sample_moodle.university import Campus
+from demo.sample_moodle.university import University
 
 __all__ = ["create_sample_moodle", "writable"]
 
@@ -24,7 +24,7 @@ def create_sample_moodle(path: Path, now: int) -> None:
     unfinished = path.with_name(f"{path.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     world = World(now)
-    add_oddities(Campus(world, random.Random(SEED)))
+    add_oddities(University(world, random.Random(SEED)))
     with writable(unfinished) as connection:
         create_tables(connection)
         world.save(connection)

@@ -13,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from demo.sample_moodle.people import newcomers
 from demo.sample_moodle.records import Row
-from demo.sample_moodle.registrar import Office
+from demo.sample_moodle.registrar import Registrar
 from demo.sample_moodle.tables import one_transaction
 from moodle.models import (
     Context,
@@ -33,7 +33,7 @@ ATTEMPTS = 100
 
 def random_change(connection: BaseDatabaseWrapper, rng: random.Random, now: int) -> str:
     """Make one change and describe it in a sentence. The connection has to be a writing one."""
-    office = Office(connection, rng, now)
+    office = Registrar(connection, rng, now)
     for _ in range(ATTEMPTS):
         with one_transaction(connection):
             description = rng.choice(CHANGES)(office)
@@ -45,7 +45,7 @@ def random_change(connection: BaseDatabaseWrapper, rng: random.Random, now: int)
 # Each change answers "" where it finds nothing that it could be done to.
 
 
-def suspend_enrolment(office: Office) -> str:
+def suspend_enrolment(office: Registrar) -> str:
     row = office.records.any(UserEnrolment, status=0)
     if row is None:
         return ""
@@ -53,7 +53,7 @@ def suspend_enrolment(office: Office) -> str:
     return f"suspended {_person(office, row)} in {_course(office, row)}"
 
 
-def reactivate_enrolment(office: Office) -> str:
+def reactivate_enrolment(office: Registrar) -> str:
     row = office.records.any(UserEnrolment, status=1)
     if row is None:
         return ""
@@ -61,7 +61,7 @@ def reactivate_enrolment(office: Office) -> str:
     return f"reactivated {_person(office, row)} in {_course(office, row)}"
 
 
-def end_enrolment(office: Office) -> str:
+def end_enrolment(office: Registrar) -> str:
     row = office.records.any(UserEnrolment, status=0)
     if row is None:
         return ""
@@ -69,7 +69,7 @@ def end_enrolment(office: Office) -> str:
     return f"ended the enrolment of {_person(office, row)} in {_course(office, row)}"
 
 
-def unenrol(office: Office) -> str:
+def unenrol(office: Registrar) -> str:
     row = office.records.any(UserEnrolment)
     if row is None:
         return ""
@@ -78,7 +78,7 @@ def unenrol(office: Office) -> str:
     return description
 
 
-def switch_method(office: Office) -> str:
+def switch_method(office: Registrar) -> str:
     row = office.records.any(Enrol, enrol="self")
     if row is None:
         return ""
@@ -87,7 +87,7 @@ def switch_method(office: Office) -> str:
     return f"switched {state} the method {row['enrol']} in {_shortname(office, row['courseid'])}"
 
 
-def add_person(office: Office) -> str:
+def add_person(office: Registrar) -> str:
     group = office.records.any(Group)
     taken = {user["username"] for user in office.records.all(User)}
     newcomer = next(
@@ -103,7 +103,7 @@ def add_person(office: Office) -> str:
     return f"added {newcomer.username}, in group '{group['name']}'"
 
 
-def change_person(office: Office) -> str:
+def change_person(office: Registrar) -> str:
     user = _own_person(office)
     if user is None:
         return ""
@@ -112,7 +112,7 @@ def change_person(office: Office) -> str:
     return f"gave {user['username']} another name and address"
 
 
-def suspend_person(office: Office) -> str:
+def suspend_person(office: Registrar) -> str:
     user = _own_person(office)
     if user is None:
         return ""
@@ -120,7 +120,7 @@ def suspend_person(office: Office) -> str:
     return f"{'reactivated' if user['suspended'] else 'suspended'} {user['username']} everywhere"
 
 
-def delete_person(office: Office) -> str:
+def delete_person(office: Registrar) -> str:
     user = _own_person(office)
     if user is None:
         return ""
@@ -128,7 +128,7 @@ def delete_person(office: Office) -> str:
     return f"deleted {user['username']}"
 
 
-def move_member(office: Office) -> str:
+def move_member(office: Registrar) -> str:
     member = office.records.any(GroupMember)
     group = member and office.records.any(Group, id=member["groupid"])
     other = group and office.records.any(Group, courseid=group["courseid"])
@@ -140,7 +140,7 @@ def move_member(office: Office) -> str:
     return f"moved {person} from group '{group['name']}' to '{other['name']}'"
 
 
-def add_group(office: Office) -> str:
+def add_group(office: Registrar) -> str:
     course = office.records.any(Course)
     if course is None or course["category"] == 0:
         return ""
@@ -156,7 +156,7 @@ def add_group(office: Office) -> str:
     return f"added group '{group['name']}' to {course['shortname']}"
 
 
-def rename_group(office: Office) -> str:
+def rename_group(office: Registrar) -> str:
     group = office.records.any(Group)
     if group is None:
         return ""
@@ -165,7 +165,7 @@ def rename_group(office: Office) -> str:
     return f"renamed group '{group['name']}' to '{name}'"
 
 
-def delete_group(office: Office) -> str:
+def delete_group(office: Registrar) -> str:
     group = office.records.any(Group)
     if group is None:
         return ""
@@ -173,7 +173,7 @@ def delete_group(office: Office) -> str:
     return f"deleted group '{group['name']}'"
 
 
-def change_role(office: Office) -> str:
+def change_role(office: Registrar) -> str:
     student = office.records.all(Role, shortname="student")
     row = office.records.any(RoleAssignment, roleid=student[0]["id"]) if student else None
     context = row and office.records.any(Context, id=row["contextid"], contextlevel=Context.COURSE)
@@ -185,7 +185,7 @@ def change_role(office: Office) -> str:
     return f"made {_person(office, row)} a teacher in {_shortname(office, course_id)}"
 
 
-def show_course(office: Office) -> str:
+def show_course(office: Registrar) -> str:
     course = office.records.any(Course)
     if course is None or course["category"] == 0:
         return ""
@@ -193,7 +193,7 @@ def show_course(office: Office) -> str:
     return f"{'hid' if course['visible'] else 'showed'} the course {course['shortname']}"
 
 
-CHANGES: tuple[Callable[[Office], str], ...] = (
+CHANGES: tuple[Callable[[Registrar], str], ...] = (
     suspend_enrolment,
     reactivate_enrolment,
     end_enrolment,
@@ -213,19 +213,19 @@ CHANGES: tuple[Callable[[Office], str], ...] = (
 )
 
 
-def _own_person(office: Office) -> Row | None:
+def _own_person(office: Registrar) -> Row | None:
     user = office.records.any(User, deleted=0)
     return user if user and user["id"] >= FIRST_OWN_PERSON else None
 
 
-def _person(office: Office, row: Row) -> str:
+def _person(office: Registrar, row: Row) -> str:
     return str(office.records.one(User, id=row["userid"])["username"])
 
 
-def _course(office: Office, enrolment: Row) -> str:
+def _course(office: Registrar, enrolment: Row) -> str:
     method = office.records.one(Enrol, id=enrolment["enrolid"])
     return _shortname(office, method["courseid"])
 
 
-def _shortname(office: Office, course_id: int) -> str:
+def _shortname(office: Registrar, course_id: int) -> str:
     return str(office.records.one(Course, id=course_id)["shortname"])

@@ -22,7 +22,7 @@ from moodle.models import (
 )
 
 
-class Office:
+class Registrar:
     """Changes rows of a Moodle. Whatever changes something writes the log as Moodle does."""
 
     def __init__(self, connection: BaseDatabaseWrapper, rng: random.Random, now: int) -> None:

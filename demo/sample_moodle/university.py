@@ -13,7 +13,7 @@ LECTURERS = 14
 TUTORS = 12
 
 
-class Campus:
+class University:
     """Builds the everyday part and keeps what the odd cases are hung on."""
 
     def __init__(self, world: World, rng: random.Random) -> None:

@@ -16,7 +16,7 @@ Value = str | int
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-class Said(str):
+class Message(str):
     """English text with its pattern, which has names in braces, and what was filled in.
 
     `plural` is the pattern for several, "" where there is one pattern; `values["n"]` says how many.
@@ -41,14 +41,14 @@ class Said(str):
         return self.pattern, self.values, self.plural
 
 
-def said(pattern: str, /, **values: Value) -> Said:
+def msg(pattern: str, /, **values: Value) -> Message:
     """`said("{who} stays", who="anna")`. Braces in values mean nothing."""
-    return Said(pattern, values)
+    return Message(pattern, values)
 
 
-def counted(one: str, several: str, n: int, /, **values: Value) -> Said:
+def counted(one: str, several: str, n: int, /, **values: Value) -> Message:
     """The pattern that fits `n`, which both know as {n}."""
-    return Said(one, {"n": n, **values}, several)
+    return Message(one, {"n": n, **values}, several)
 
 
 def joined(separator: str, parts: Iterable[str]) -> str:
@@ -56,19 +56,19 @@ def joined(separator: str, parts: Iterable[str]) -> str:
     values = {f"part{number}": part for number, part in enumerate(parts)}
     if len(values) < 2:
         return values.get("part0", "")
-    return Said(separator.join(f"{{{name}}}" for name in values), values)
+    return Message(separator.join(f"{{{name}}}" for name in values), values)
 
 
 def listed(parts: Iterable[str]) -> str:
     """ "a and b"."""
-    both = lambda first, last: said("{first} and {last}", first=first, last=last)  # noqa: E731
+    both = lambda first, last: msg("{first} and {last}", first=first, last=last)  # noqa: E731
     some = list(parts)
     return reduce(both, some) if some else ""
 
 
 def packed(text: str) -> str:
     """The text as it is stored: a plain one as it is, one that was said with what it is made of."""
-    if not isinstance(text, Said):
+    if not isinstance(text, Message):
         return text.replace(MARK, " ")
     if not text.stored:
         text.stored = MARK.join(("", text.pattern, text.plural, _encode(_parts(text.values))))
@@ -77,7 +77,7 @@ def packed(text: str) -> str:
 
 def packed_to_search(text: str) -> str:
     """The same, with the English text before it, so that the database finds what people read."""
-    if not isinstance(text, Said):
+    if not isinstance(text, Message):
         return packed(text)
     return text.replace(MARK, " ") + packed(text)
 
@@ -94,13 +94,13 @@ def _parts(values: Mapping[str, Value]) -> dict[str, Any]:
     """As JSON, where a list is a sentence inside of a sentence."""
     return {
         name: [value.pattern, value.plural, _parts(value.values)]
-        if isinstance(value, Said)
+        if isinstance(value, Message)
         else value
         for name, value in values.items()
     }
 
 
-def _whole(parts: list[Any]) -> Said:
+def _whole(parts: list[Any]) -> Message:
     pattern, plural, values = parts
     inner = {n: _whole(value) if isinstance(value, list) else value for n, value in values.items()}
-    return Said(pattern, inner, plural)
+    return Message(pattern, inner, plural)

@@ -7,7 +7,7 @@ because some of those only come into being on the way.
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, assert_never
 
-from integration.domain.messages import counted, joined, said
+from integration.domain.messages import counted, joined, msg
 from integration.domain.state import RoomRole
 
 
@@ -248,29 +248,29 @@ for a name.
 
 WAVE_OF = {kind: number for number, wave in enumerate(WAVES) for kind in wave}
 LABELS = {
-    "adopt_account": said("adopt account"),
-    "create_account": said("create account"),
-    "update_account": said("update account"),
-    "activate": said("activate account"),
-    "deactivate": said("deactivate account"),
-    "adopt_channel": said("adopt channel"),
-    "create_channel": said("create channel"),
-    "rename_channel": said("rename channel"),
-    "set_topic": said("set topic"),
-    "set_read_only": said("make read-only"),
-    "add_members": said("add members"),
-    "remove_member": said("remove member"),
-    "set_room_role": said("give room role"),
-    "unset_room_role": said("take room role"),
-    "archive": said("archive channel"),
-    "unarchive": said("unarchive channel"),
+    "adopt_account": msg("adopt account"),
+    "create_account": msg("create account"),
+    "update_account": msg("update account"),
+    "activate": msg("activate account"),
+    "deactivate": msg("deactivate account"),
+    "adopt_channel": msg("adopt channel"),
+    "create_channel": msg("create channel"),
+    "rename_channel": msg("rename channel"),
+    "set_topic": msg("set topic"),
+    "set_read_only": msg("make read-only"),
+    "add_members": msg("add members"),
+    "remove_member": msg("remove member"),
+    "set_room_role": msg("give room role"),
+    "unset_room_role": msg("take room role"),
+    "archive": msg("archive channel"),
+    "unarchive": msg("unarchive channel"),
 }
 
 ROLES = {
-    RoomRole.MEMBER: said("member"),
-    RoomRole.LEADER: said("leader"),
-    RoomRole.MODERATOR: said("moderator"),
-    RoomRole.OWNER: said("owner"),
+    RoomRole.MEMBER: msg("member"),
+    RoomRole.LEADER: msg("leader"),
+    RoomRole.MODERATOR: msg("moderator"),
+    RoomRole.OWNER: msg("owner"),
 }
 
 
@@ -296,49 +296,49 @@ def describe(operation: Operation) -> str:  # noqa: C901  # one line for each ki
     """The operation in one line, without its reason."""
     match operation:
         case CreateAccount(username=username, name=name, email=email):
-            return said(
+            return msg(
                 "create account {who} ({name}, {email})", who=username, name=name, email=email
             )
         case AdoptAccount(username=username, created=True):
-            return said("store account {who}", who=username)
+            return msg("store account {who}", who=username)
         case AdoptAccount(username=username):
-            return said("adopt account {who}", who=username)
+            return msg("adopt account {who}", who=username)
         case UpdateAccount(username=username):
             changes = joined(", ", _changes(operation))
-            return said("update account {who}: {changes}", who=username, changes=changes)
+            return msg("update account {who}: {changes}", who=username, changes=changes)
         case Activate(username=username):
-            return said("activate account {who}", who=username)
+            return msg("activate account {who}", who=username)
         case Deactivate(username=username):
-            return said("deactivate account {who}", who=username)
+            return msg("deactivate account {who}", who=username)
         case CreateChannel(name=name, joiners=joiners):
             people = _people(len(joiners))
-            return said("create channel {channel} with {people}", channel=name, people=people)
+            return msg("create channel {channel} with {people}", channel=name, people=people)
         case AdoptChannel(name=name):
-            return said("adopt channel {channel}", channel=name)
+            return msg("adopt channel {channel}", channel=name)
         case RenameChannel(name=name, old_name=old_name):
-            return said("rename channel {channel} to {name}", channel=old_name, name=name)
+            return msg("rename channel {channel} to {name}", channel=old_name, name=name)
         case SetTopic(name=name, topic=topic):
-            return said("set topic of {channel}: {topic}", channel=name, topic=topic)
+            return msg("set topic of {channel}: {topic}", channel=name, topic=topic)
         case SetReadOnly(name=name, read_only=True):
-            return said("make {channel} read-only", channel=name)
+            return msg("make {channel} read-only", channel=name)
         case SetReadOnly(name=name):
-            return said("make {channel} writable again", channel=name)
+            return msg("make {channel} writable again", channel=name)
         case AddMembers(name=name, joiners=joiners):
-            return said("add {people} to {channel}", people=_people(len(joiners)), channel=name)
+            return msg("add {people} to {channel}", people=_people(len(joiners)), channel=name)
         case RemoveMember(name=name, username=username):
-            return said("remove {who} from {channel}", who=username, channel=name)
+            return msg("remove {who} from {channel}", who=username, channel=name)
         case SetRoomRole(name=name, role=role, username=username):
             held = ROLES[role]
-            return said("make {who} {role} of {channel}", who=username, role=held, channel=name)
+            return msg("make {who} {role} of {channel}", who=username, role=held, channel=name)
         case UnsetRoomRole(name=name, role=role, username=username):
             held = ROLES[role]
-            return said(
+            return msg(
                 "make {who} no longer {role} of {channel}", who=username, role=held, channel=name
             )
         case Archive(name=name):
-            return said("archive channel {channel}", channel=name)
+            return msg("archive channel {channel}", channel=name)
         case Unarchive(name=name):
-            return said("unarchive channel {channel}", channel=name)
+            return msg("unarchive channel {channel}", channel=name)
         case _:
             assert_never(operation)
 
@@ -351,8 +351,8 @@ def _changes(operation: UpdateAccount) -> list[str]:
     changes: list[str] = []
     if operation.name is not None:
         old, new = repr(operation.old_name), repr(operation.name)
-        changes.append(said("name {old} -> {new}", old=old, new=new))
+        changes.append(msg("name {old} -> {new}", old=old, new=new))
     if operation.email is not None:
         old, new = repr(operation.old_email), repr(operation.email)
-        changes.append(said("e-mail {old} -> {new}", old=old, new=new))
+        changes.append(msg("e-mail {old} -> {new}", old=old, new=new))
     return changes

@@ -11,7 +11,7 @@ from functools import lru_cache
 import regex
 
 from integration.domain.errors import ConfigurationError, PatternTimeout
-from integration.domain.messages import said
+from integration.domain.messages import msg
 
 MAX_LENGTH = 255
 MATCH_SECONDS = 0.1
@@ -53,12 +53,12 @@ def check(text: str) -> None:
     """ConfigurationError when the pattern is empty, too long, not valid, or may take for ever."""
     if not _split(text)[0].strip():
         raise ConfigurationError(
-            said("The pattern is empty."), hint=said("Write .* to match every group.")
+            msg("The pattern is empty."), hint=msg("Write .* to match every group.")
         )
     if len(text) > MAX_LENGTH:
         raise ConfigurationError(
-            said("The pattern has {count} characters.", count=len(text)),
-            hint=said("Use at most {count}.", count=MAX_LENGTH),
+            msg("The pattern has {count} characters.", count=len(text)),
+            hint=msg("Use at most {count}.", count=MAX_LENGTH),
         )
     compiled = _compile(text)
     for probe in _probes(text):
@@ -66,13 +66,13 @@ def check(text: str) -> None:
             compiled.search(probe, timeout=MATCH_SECONDS)
         except TimeoutError:
             raise ConfigurationError(
-                said(
+                msg(
                     "The pattern {pattern} can take practically for ever on a name such as "
                     "{name}….",
                     pattern=repr(text),
                     name=repr(probe[:12]),
                 ),
-                hint=said(
+                hint=msg(
                     "Repeated groups whose parts overlap, such as (a|aa)+, are the cause: "
                     "write them once."
                 ),
@@ -84,12 +84,12 @@ def _matches(text: str, name: str) -> bool:
         return _compile(text).search(name, timeout=MATCH_SECONDS) is not None
     except TimeoutError:
         raise PatternTimeout(
-            said(
+            msg(
                 "The pattern {pattern} ran out of time on the group name {name}.",
                 pattern=repr(text),
                 name=repr(name[:80]),
             ),
-            hint=said("Simplify the pattern. Until then this group is left as it is."),
+            hint=msg("Simplify the pattern. Until then this group is left as it is."),
         ) from None
 
 
@@ -100,10 +100,10 @@ def _compile(text: str) -> regex.Pattern[str]:
         return regex.compile(body, flags)
     except (regex.error, ValueError, OverflowError, RecursionError) as error:
         raise ConfigurationError(
-            said(
+            msg(
                 "The pattern {pattern} is not valid: {error}.", pattern=repr(text), error=str(error)
             ),
-            hint=said("Correct it in Group patterns."),
+            hint=msg("Correct it in Group patterns."),
         ) from None
 
 

@@ -44,7 +44,7 @@ class Cause(StrEnum):
     ROLE_LOST = "role_lost"  # no included role
 
 
-class What(StrEnum):
+class Removal(StrEnum):
     """What can be taken away."""
 
     MEMBERSHIPS = "memberships"
@@ -52,7 +52,7 @@ class What(StrEnum):
     CHANNELS = "channels"
 
 
-class Span(StrEnum):
+class Window(StrEnum):
     """Within what a limit counts."""
 
     RUN = "run"
@@ -85,13 +85,13 @@ class Limits:
 
     percent: int = 30
     from_count: int = 5
-    special: Mapping[tuple[What, Span], Limit] = field(default_factory=dict)
+    special: Mapping[tuple[Removal, Window], Limit] = field(default_factory=dict)
     additions_go_on: bool = False
     shrink_percent: int = 50
     shrink_from: int = 20
 
-    def of(self, what: What, span: Span) -> Limit:
-        usual = {Span.RUN: self.percent, Span.COURSE: COURSE_PERCENT, Span.DAY: DAY_PERCENT}
+    def of(self, what: Removal, span: Window) -> Limit:
+        usual = {Window.RUN: self.percent, Window.COURSE: COURSE_PERCENT, Window.DAY: DAY_PERCENT}
         return self.special.get((what, span)) or Limit(max(usual[span], self.percent), None)
 
 

@@ -74,7 +74,7 @@ def _show(request: HttpRequest, conflict_id: str) -> HttpResponse:
     return TemplateResponse(request, "integration/conflict.html", context)
 
 
-def _edit_in_moodle(conflict: Conflict, places: links.Places) -> str:
+def _edit_in_moodle(conflict: Conflict, places: links.ExternalLinks) -> str:
     """Where the name that is taken can be changed."""
     if not places.moodle or not desk.is_about_a_name(conflict):
         return ""

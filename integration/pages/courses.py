@@ -42,7 +42,7 @@ class CourseActions:
         description=_("Audit selected courses (report drift, change nothing)"), permissions=["sync"]
     )
     def audit_selected(self, request: HttpRequest, queryset: Courses) -> HttpResponse:
-        return _run(request, queryset, SyncRun.Kind.AUDIT)
+        return _run(request, queryset, SyncRun.Kind.FULL_CHECK)
 
     @admin.action(description=_("Mark as pending: sync at the next pass"), permissions=["change"])
     def mark_pending(self, request: HttpRequest, queryset: Courses) -> None:
@@ -74,7 +74,7 @@ class CourseActions:
                 gettext("Stop managing courses"),
                 opts=IntegratedCourse._meta,
                 selected=queryset.order_by("shortname"),
-                weight=links.weigh(ids),
+                weight=links.impact_of(ids),
             )
             return TemplateResponse(request, "integration/stop_courses.html", context)
         links.stop_managing_courses(ids, forget_channels="forget" in request.POST)

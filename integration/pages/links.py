@@ -32,7 +32,7 @@ class _Linked:
         return super().changelist_view(request, extra_context)  # type: ignore[misc]
 
     @cached_property
-    def places(self) -> links.Places:
+    def places(self) -> links.ExternalLinks:
         return links.places()
 
 

@@ -121,7 +121,7 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         may_approve=request.user.has_perm(access.APPROVE),
         duration=cells.duration(run),
         writes=run.kind in (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO),
-        ties=runs.ties(run),
+        undo_links=runs.undo_links(run),
         **_undo(request, run),
         **runs.latest_preview_choices(run),
     )
@@ -247,7 +247,7 @@ def export(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
 
 
 def _can_apply(run: SyncRun) -> bool:
-    plan = run.kind in (SyncRun.Kind.PREVIEW, SyncRun.Kind.AUDIT) and run.undoes_id is None
+    plan = run.kind in (SyncRun.Kind.PREVIEW, SyncRun.Kind.FULL_CHECK) and run.undoes_id is None
     return plan and run.status == SyncRun.Status.PLANNED and bool(sum(run.planned.values()))
 
 

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from integration.fields import SaidField
+from integration.fields import MessageField
 
 
 class AccountClaim(models.Model):
@@ -33,7 +33,7 @@ class EventCursor(models.Model):
     watermark = models.BigIntegerField(null=True)  # where the log is off: unix seconds
     polled_at = models.DateTimeField(_("last look"), null=True)
     rows_read = models.PositiveBigIntegerField(_("rows read"), default=0)
-    problem = SaidField(_("problem"), blank=True)
+    problem = MessageField(_("problem"), blank=True)
     lease_owner = models.CharField(max_length=200, blank=True)
     lease_expires = models.DateTimeField(null=True)
 

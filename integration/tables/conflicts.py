@@ -5,7 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from integration.domain.conflicts import ConflictKind
-from integration.fields import SaidField
+from integration.fields import MessageField
 from integration.tables.choices import choices
 from integration.translation import local
 
@@ -38,10 +38,10 @@ class Conflict(models.Model):
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.OPEN, db_index=True
     )
-    moodle_side = SaidField(_("in Moodle"))
-    rocketchat_side = SaidField(_("in Rocket.Chat"), blank=True)
+    moodle_side = MessageField(_("in Moodle"))
+    rocketchat_side = MessageField(_("in Rocket.Chat"), blank=True)
     remote_id = models.CharField(_("Rocket.Chat id"), max_length=64, blank=True)
-    advice = SaidField(_("ways out"))
+    advice = MessageField(_("ways out"))
     first_seen = models.DateTimeField(_("first seen"), auto_now_add=True)
     last_seen = models.DateTimeField(_("last seen"))
     solved_at = models.DateTimeField(_("solved"), null=True, blank=True)

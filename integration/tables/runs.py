@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.domain.operations import LABELS
 from integration.domain.outcomes import Result
-from integration.fields import SaidField, SaidJSONField
+from integration.fields import MessageField, MessageJSONField
 
 
 class SyncRun(models.Model):
@@ -15,7 +15,7 @@ class SyncRun(models.Model):
         PREVIEW = "preview", _("Preview")
         APPLY = "apply", _("Sync")
         UNDO = "undo", _("Undo")
-        AUDIT = "audit", _("Audit")
+        FULL_CHECK = "full_check", _("Audit")
 
     class Trigger(models.TextChoices):
         ADMIN = "admin", _("Admin")
@@ -57,14 +57,14 @@ class SyncRun(models.Model):
     done_count = models.PositiveIntegerField(_("finished operations"), default=0)
     failed_count = models.PositiveIntegerField(_("failures"), default=0)
     conflict_count = models.PositiveIntegerField(_("conflicts"), default=0)
-    skips = SaidJSONField(_("left alone"), default=list)
-    conflicts = SaidJSONField(_("conflicts found"), default=list)
+    skips = MessageJSONField(_("left alone"), default=list)
+    conflicts = MessageJSONField(_("conflicts found"), default=list)
     requests = models.JSONField(_("requests"), default=dict)
-    message = SaidField(_("message"), blank=True)
-    hint = SaidField(_("next step"), blank=True)
+    message = MessageField(_("message"), blank=True)
+    hint = MessageField(_("next step"), blank=True)
 
     # What waits for a person, and what was decided.
-    breaches = SaidJSONField(_("limits passed"), default=list)
+    breaches = MessageJSONField(_("limits passed"), default=list)
     held_count = models.PositiveIntegerField(_("operations that wait"), default=0)
     decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
@@ -93,7 +93,7 @@ class SyncRun(models.Model):
     pauses = models.BooleanField(default=False)  # its courses leave the automatic sync
 
     # What is needed to work on it later, in another process.
-    audit = models.BooleanField(_("reads every channel"), default=False)
+    full_check = models.BooleanField(_("reads every channel"), default=False)
     keep_plan = models.BooleanField(default=False)
     expect_digest = models.CharField(max_length=64, blank=True)
     parent = models.ForeignKey(
@@ -170,11 +170,11 @@ class SyncOperation(models.Model):
     moodle_user_id = models.BigIntegerField(_("Moodle user id"), null=True, blank=True)
     moodle_group_id = models.BigIntegerField(_("Moodle group id"), null=True, blank=True)
     moodle_course_id = models.BigIntegerField(_("Moodle course id"), null=True, blank=True)
-    description = SaidField(_("what"))
-    reason = SaidField(_("why"))
-    details = SaidJSONField(_("details"), default=dict)
-    error = SaidField(_("error"), blank=True)
-    hint = SaidField(_("next step"), blank=True)
+    description = MessageField(_("what"))
+    reason = MessageField(_("why"))
+    details = MessageJSONField(_("details"), default=dict)
+    error = MessageField(_("error"), blank=True)
+    hint = MessageField(_("next step"), blank=True)
     answer = models.TextField(_("Rocket.Chat's answer"), blank=True)
     in_doubt = models.BooleanField(
         _("effect unknown"),

@@ -3,25 +3,25 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from integration.fields import SaidField
+from integration.fields import MessageField
 from integration.tables.querysets import AuditedModel
 
 
 class RemovalLimit(AuditedModel):
     """How much of one thing may go in one span without asking. An empty number is no limit."""
 
-    class What(models.TextChoices):
+    class Removal(models.TextChoices):
         MEMBERSHIPS = "memberships", _("Memberships removed")
         ACCOUNTS = "accounts", _("Accounts deactivated")
         CHANNELS = "channels", _("Channels archived or made read-only")
 
-    class Span(models.TextChoices):
+    class Window(models.TextChoices):
         RUN = "run", _("in one run")
         COURSE = "course", _("in one course")
         DAY = "day", _("in 24 hours")
 
-    what = models.CharField(_("what"), max_length=12, choices=What.choices)
-    span = models.CharField(_("span"), max_length=6, choices=Span.choices)
+    what = models.CharField(_("what"), max_length=12, choices=Removal.choices)
+    span = models.CharField(_("span"), max_length=6, choices=Window.choices)
     percent = models.PositiveSmallIntegerField(
         _("percent"), null=True, blank=True, help_text=_("Of all that rcsync manages there.")
     )
@@ -55,8 +55,8 @@ class PendingEnding(models.Model):
         _("Moodle course id"), null=True, blank=True, db_index=True
     )
     kind = models.CharField(_("operation"), max_length=20)
-    description = SaidField(_("what"))
-    reason = SaidField(_("why"))
+    description = MessageField(_("what"))
+    reason = MessageField(_("why"))
     since = models.BigIntegerField(_("since"), help_text=_("Unix seconds."))
     due = models.BigIntegerField(_("due"), help_text=_("Unix seconds."))
 

@@ -151,7 +151,7 @@ class BackgroundSettings(models.Model):
         validators=[check_cron],
         help_text=_("A cron expression, in place of the minutes: 0 */2 * * * is every two hours."),
     )
-    audit_cron = models.CharField(
+    full_check_cron = models.CharField(
         _("audit at"),
         max_length=100,
         blank=True,

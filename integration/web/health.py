@@ -14,7 +14,7 @@ from integration import __version__
 from integration.domain.errors import SyncError
 from integration.services.events import webhook
 from integration.services.monitoring import status as conditions
-from integration.services.monitoring.status import Condition
+from integration.services.monitoring.status import Health
 
 UNAVAILABLE = 503
 RETRY_SECONDS = "60"
@@ -31,7 +31,7 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @require_GET
 def readyz(request: HttpRequest) -> JsonResponse:
     """503 when database, Moodle, Rocket.Chat or worker fail. Why, only with the token."""
-    now = conditions.condition()
+    now = conditions.health()
     told: dict[str, object] = {
         "ready": now.ready,
         "parts": {part.name: "ok" if part.ok else "failed" for part in now.parts},
@@ -54,7 +54,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus's text format."""
     if not _may_see(request):
         return HttpResponse("a token is wanted: Authorization: Bearer ...\n", status=403)
-    text = "".join(f"{line}\n" for line in _lines(conditions.condition()))
+    text = "".join(f"{line}\n" for line in _lines(conditions.health()))
     return HttpResponse(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -97,7 +97,7 @@ def _may_see(request: HttpRequest) -> bool:
     return not forwarded and request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1", "")
 
 
-def _lines(now: Condition) -> Iterator[str]:
+def _lines(now: Health) -> Iterator[str]:
     yield "# TYPE rcsync_build_info gauge"
     yield f'rcsync_build_info{{version="{__version__}"}} 1'
     yield "# TYPE rcsync_up gauge"

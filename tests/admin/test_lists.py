@@ -206,10 +206,10 @@ def test_what_waits_for_its_day_is_a_list_reached_from_the_navigation(viewer: Cl
     ("seconds", "said"),
     [(0.4, "under a second"), (1, "1 second"), (59, "59 seconds"), (61, "1 minute")],
 )
-def test_how_long_a_run_took_is_said_in_words(seconds: float, said: str) -> None:
+def test_how_long_a_run_took_is_said_in_words(seconds: float, msg: str) -> None:
     now = timezone.now()
     run = SyncRun(kind="apply", started_at=now, finished_at=now + timedelta(seconds=seconds))
-    assert cells.duration(run) == said
+    assert cells.duration(run) == msg
 
 
 def test_every_page_writes_dates_alike(viewer: Client) -> None:

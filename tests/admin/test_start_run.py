@@ -44,10 +44,10 @@ def test_sync_selected_courses_syncs_them_and_says_what_was_done(
     run = newest()
     assert (run.status, run.kind, run.trigger, run.actor) == ("done", "apply", "admin", "operator")
     assert len(chosen.rooms()) == ChannelLink.objects.count() > 0
-    said = words(page)
-    assert f"/admin/integration/syncrun/{run.pk}/change/" in said
-    assert "create channel" in said
-    assert "No failures" in said
+    msg = words(page)
+    assert f"/admin/integration/syncrun/{run.pk}/change/" in msg
+    assert "create channel" in msg
+    assert "No failures" in msg
 
 
 def test_only_the_selected_courses_are_synced(operator: Client, chosen: Site) -> None:

@@ -24,7 +24,7 @@ def somebody(course: str = "CS101", group: str = "Seminar group 1") -> tuple[int
     )[0]
 
 
-def said(page: Any) -> str:
+def msg(page: Any) -> str:
     reason = page.context["reason"]
     steps = [sentence.text for step in reason.steps for sentence in step.sentences]
     return "\n".join([reason.verdict.text, *steps])
@@ -33,7 +33,7 @@ def said(page: Any) -> str:
 def test_a_member_is_explained_from_enrolment_to_channel(viewer: Client, chosen: Site) -> None:
     chosen.apply()
     user, username, _email, _group = somebody()
-    text = said(viewer.get(f"/admin/why/person/{user}/"))
+    text = msg(viewer.get(f"/admin/why/person/{user}/"))
     for part in (
         "Is to be in: CS101-Seminar-group-1",
         "The account works",
@@ -53,7 +53,7 @@ def test_what_keeps_somebody_out_is_named_and_the_next_operation_too(
     chosen.apply()
     GroupRegexFilter.objects.update(pattern="^none$")
     user = somebody()[0]
-    text = said(viewer.get(f"/admin/why/person/{user}/"))
+    text = msg(viewer.get(f"/admin/why/person/{user}/"))
     assert "Is to be in no channel" in text
     assert "no include pattern matches the name" in text
 
@@ -61,7 +61,7 @@ def test_what_keeps_somebody_out_is_named_and_the_next_operation_too(
 def test_a_channel_is_explained_with_everybody_in_the_group(viewer: Client, chosen: Site) -> None:
     group = somebody()[3]
     page = viewer.get(f"/admin/why/channel/{group}/")
-    text = said(page)
+    text = msg(page)
     assert "is to have the channel CS101-Seminar-group-1" in text
     assert "create channel CS101-Seminar-group-1" in text
     assert len(page.context["reason"].members) > 5
@@ -73,7 +73,7 @@ def test_without_rocketchat_moodles_side_is_still_told(
     settings.ROCKETCHAT = settings.ROCKETCHAT | {"url": "http://127.0.0.1:9"}
     page = viewer.get(f"/admin/why/person/{somebody()[0]}/")
     assert "Rocket.Chat did not answer" in page.content.decode()
-    assert "matches the include pattern" in said(page)
+    assert "matches the include pattern" in msg(page)
 
 
 def test_nobody_of_that_id_is_said_plainly(viewer: Client, chosen: Site) -> None:

@@ -69,7 +69,7 @@ def test_a_lost_call_is_made_again_by_the_sweep(site: Site) -> None:
     OrmQ.objects.all().delete()
     sweep.sweep()
     assert OrmQ.objects.count() == 0, "it was called a moment ago"
-    SyncRun.objects.update(woken_at=timezone.now() - 2 * sweep.CALL_AGAIN)
+    SyncRun.objects.update(woken_at=timezone.now() - 2 * sweep.REQUEUE_AFTER)
     sweep.sweep()
     assert OrmQ.objects.count() == 1
     assert play_worker() == [run.pk]
@@ -85,11 +85,11 @@ def test_no_worker_alive_means_no_queue() -> None:
 
 def test_a_run_from_the_queue_knows_the_whole_order() -> None:
     whole = Order(
-        kind=SyncRun.Kind.AUDIT,
+        kind=SyncRun.Kind.FULL_CHECK,
         trigger=SyncRun.Trigger.ADMIN,
         scope=Scope(frozenset({10}), frozenset({1000, 1001})),
         actor="anna",
-        audit=True,
+        full_check=True,
         force=True,
         expect_digest="abc",
         keep_plan=True,
@@ -204,7 +204,7 @@ def test_two_sweeps_at_once_go_on_once(site: Site) -> None:
 
 def test_a_run_that_shows_signs_of_life_is_left_alone() -> None:
     run = queue.enqueue(order())
-    make_dead(run, silent=lease.SECONDS / 2)
+    make_dead(run, silent=lease.LEASE_SECONDS / 2)
     sweep.sweep()
     assert status_of(run) == Status.RUNNING
 
@@ -228,13 +228,13 @@ def test_what_a_person_reviewed_is_not_repeated_without_a_new_look() -> None:
 
 def test_a_run_is_given_up_after_some_attempts_with_state_and_reason(site: Site) -> None:
     queue.enqueue(order(11))
-    for _ in range(crashes.ATTEMPTS):
+    for _ in range(crashes.RUN_ATTEMPTS):
         make_dead(SyncRun.objects.get(status=Status.QUEUED))
         sweep.sweep()
     last = SyncRun.objects.latest("pk")
     assert last.status == Status.INTERRUPTED
     assert last.message == crashes.DIED
-    assert f"Given up after {crashes.ATTEMPTS} attempts" in last.hint
+    assert f"Given up after {crashes.RUN_ATTEMPTS} attempts" in last.hint
     assert not last.superseded
     assert IntegratedCourse.objects.get(course_id=11).status == IntegratedCourse.Status.FAILING
     sweep.sweep()
@@ -254,7 +254,7 @@ def test_a_course_that_kills_its_worker_does_not_hold_up_the_others(
     statuses = dict(IntegratedCourse.objects.values_list("course_id", "status"))
     assert statuses.pop(31) == IntegratedCourse.Status.FAILING
     assert set(statuses.values()) == {IntegratedCourse.Status.IN_STEP}
-    assert poison["deaths"] <= 2 + 1 + 1 + crashes.ATTEMPTS
+    assert poison["deaths"] <= 2 + 1 + 1 + crashes.RUN_ATTEMPTS
     assert worked < 40
     ends = set(SyncRun.objects.values_list("status", flat=True))
     assert ends == {Status.DONE, Status.INTERRUPTED}

@@ -53,7 +53,7 @@ def test_saving_the_settings_makes_the_schedules() -> None:
     assert installed() == {
         "rcsync sweep": ("sweep", 1, None),
         "rcsync full pass": ("full_pass", 60, None),
-        "rcsync audit": ("audit", None, "30 2 * * *"),
+        "rcsync full_check": ("full_check", None, "30 2 * * *"),
         "rcsync prune": ("prune", None, "15 4 * * *"),
     }
 
@@ -62,7 +62,7 @@ def test_changed_settings_change_the_schedules_and_nothing_else() -> None:
     settings = IntegrationSettings.load()
     Schedule.objects.create(name="somebody else's", func="math.sqrt")
     settings.full_pass_cron = "0 */2 * * *"
-    settings.audit_cron = ""
+    settings.full_check_cron = ""
     settings.save()
     found = installed()
     assert found["rcsync full pass"] == ("full_pass", None, "0 */2 * * *")
@@ -95,7 +95,7 @@ def test_every_schedule_names_a_task_that_exists() -> None:
 def test_a_cron_expression_that_means_nothing_is_refused() -> None:
     settings = IntegrationSettings.load()
     for text in ("every day", "61 2 * * *", "* * * * * *"):
-        settings.audit_cron = text
+        settings.full_check_cron = text
         with pytest.raises(ValidationError) as refused:
             settings.full_clean()
         assert "audit_cron" in refused.value.message_dict
@@ -118,7 +118,7 @@ def test_the_full_pass_looks_at_courses_with_background_sync_and_pending_ones(si
     IntegratedCourse.objects.filter(course_id=12).update(background_sync=False, pending_sync=True)
     assert tasks.full_pass().startswith("run ")
     run = SyncRun.objects.get()
-    assert (run.trigger, run.audit) == (SyncRun.Trigger.SCHEDULE, False)
+    assert (run.trigger, run.full_check) == (SyncRun.Trigger.SCHEDULE, False)
     assert order_of(run).scope == Scope(frozenset({10, 12}))
     play_worker()
     assert set(site.channel_members()) == {100, 120}
@@ -126,18 +126,18 @@ def test_the_full_pass_looks_at_courses_with_background_sync_and_pending_ones(si
 
 
 def test_when_every_course_takes_part_the_pass_is_over_everything(site: Site) -> None:
-    tasks.audit()
+    tasks.full_check()
     run = SyncRun.objects.get()
-    assert run.audit
+    assert run.full_check
     assert order_of(run).scope == EVERYTHING
 
 
 def test_a_pass_waits_for_the_one_before_it(site: Site) -> None:
     tasks.full_pass()
     assert tasks.full_pass() == "nothing to start"
-    assert tasks.audit() == "nothing to start"
+    assert tasks.full_check() == "nothing to start"
     play_worker()
-    assert tasks.audit().startswith("run ")
+    assert tasks.full_check().startswith("run ")
 
 
 def test_without_courses_there_is_no_pass() -> None:

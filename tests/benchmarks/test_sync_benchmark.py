@@ -27,6 +27,13 @@ def test_a_small_benchmark_measures_every_phase(tmp_path: Path) -> None:
     last = done.stdout.strip().splitlines()[-1]
     assert (done.returncode == 0) == last.startswith("All "), done.stdout + done.stderr
     phases = json.loads(result.read_text())["runs"][0]["results"]
-    assert {"sync", "nochange", "changed", "event_user", "event_course", "audit"} <= phases.keys()
+    assert {
+        "sync",
+        "nochange",
+        "changed",
+        "event_user",
+        "event_course",
+        "full_check",
+    } <= phases.keys()
     assert phases["sync"]["wrong"] == phases["changed"]["wrong"] == 0
     assert phases["nochange"]["server"]["writes"] == 0

@@ -7,21 +7,21 @@ import pytest
 from django.utils import translation
 
 from integration.domain.errors import ConfigurationError
-from integration.domain.messages import Said, counted, joined, listed, packed, said, unpacked
-from integration.fields import SaidField, SaidJSONField
+from integration.domain.messages import Message, counted, joined, listed, msg, packed, unpacked
+from integration.fields import MessageField, MessageJSONField
 from integration.models import SyncOperation, SyncRun
 from integration.services.ledger import bulk
 from integration.translation import in_words, local
 
 WHO = "anna {x} \x1f <b>"
-NESTED = said("{who} stays: {why}", who="anna", why=said("suspended in Moodle"))
+NESTED = msg("{who} stays: {why}", who="anna", why=msg("suspended in Moodle"))
 SENTENCES = [
-    said("suspended in Moodle"),
-    said("{who} is protected", who=WHO),
+    msg("suspended in Moodle"),
+    msg("{who} is protected", who=WHO),
     NESTED,
     counted("{n} person", "{n} people", 1),
     counted("{n} person of {group}", "{n} people of {group}", 3, group="A"),
-    joined("; ", [said("suspended in Moodle"), "x", NESTED]),
+    joined("; ", [msg("suspended in Moodle"), "x", NESTED]),
 ]
 
 
@@ -30,13 +30,13 @@ def test_it_is_the_english_text() -> None:
     assert counted("{n} person", "{n} people", 1) == "1 person"
     assert counted("{n} person", "{n} people", 0) == "0 people"
     assert joined(", ", []) == ""
-    assert said("{who} is protected", who=WHO) == f"{WHO} is protected", "braces mean nothing"
+    assert msg("{who} is protected", who=WHO) == f"{WHO} is protected", "braces mean nothing"
 
 
 @pytest.mark.parametrize("text", SENTENCES)
-def test_what_is_stored_is_read_back_with_what_it_is_made_of(text: Said) -> None:
+def test_what_is_stored_is_read_back_with_what_it_is_made_of(text: Message) -> None:
     again = unpacked(packed(text))
-    assert isinstance(again, Said)
+    assert isinstance(again, Message)
     assert again == text
     assert again.pattern == text.pattern
     assert (again.plural, again.values.keys()) == (text.plural, text.values.keys())
@@ -54,25 +54,25 @@ def test_a_long_list_is_stored_in_little_more_than_its_own_length() -> None:
 
 
 @pytest.mark.parametrize("text", SENTENCES)
-def test_copies_are_whole(text: Said) -> None:
+def test_copies_are_whole(text: Message) -> None:
     for again in (copy.deepcopy(text), pickle.loads(pickle.dumps(text))):
         assert (again, again.pattern, again.values) == (text, text.pattern, text.values)
 
 
 def test_a_page_says_it_in_the_language_of_its_reader() -> None:
     with translation.override("de"):
-        assert local(said("suspended in Moodle")) == "in Moodle gesperrt"
-        assert local(said("{who}: {why}", who="a", why=said("suspended in Moodle"))) == (
+        assert local(msg("suspended in Moodle")) == "in Moodle gesperrt"
+        assert local(msg("{who}: {why}", who="a", why=msg("suspended in Moodle"))) == (
             "a: in Moodle gesperrt"
         )
         assert local("plain") == "plain"
-        assert local(said("")) == ""
+        assert local(msg("")) == ""
     with translation.override("en"):
         assert local(NESTED) == NESTED
 
 
 def test_an_error_is_said_with_its_hint() -> None:
-    error = ConfigurationError(said("suspended in Moodle"), hint=said("suspended in Moodle"))
+    error = ConfigurationError(msg("suspended in Moodle"), hint=msg("suspended in Moodle"))
     with translation.override("de"):
         assert in_words(error) == "in Moodle gesperrt in Moodle gesperrt"
     assert str(error) == "suspended in Moodle suspended in Moodle"
@@ -87,13 +87,13 @@ def test_our_tables_keep_it_however_it_is_stored() -> None:
     )
     columns = ("run_id", "position", "kind", "description", "reason", "details")
     bulk.insert(SyncOperation, columns, [(run.pk, 1, "archive", NESTED, "plain", details)])
-    assert isinstance(SyncRun.objects.get().message, Said)
+    assert isinstance(SyncRun.objects.get().message, Message)
     for row in SyncOperation.objects.all():
         assert (row.description, row.reason, row.details) == (NESTED, "plain", details)
-        assert isinstance(row.description, Said)
-        assert isinstance(row.details["joiners"][0]["reason"], Said)
+        assert isinstance(row.description, Message)
+        assert isinstance(row.details["joiners"][0]["reason"], Message)
     assert SyncOperation.objects.filter(description__contains="anna").count() == 2
     assert {type(SyncOperation._meta.get_field(n)) for n in ("reason", "details")} == {
-        SaidField,
-        SaidJSONField,
+        MessageField,
+        MessageJSONField,
     }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from integration.services.events import moodle_log, other
+from integration.services.events import log_payload, moodle_log
 from integration.services.events.hints import Hint, LogRow, hint_of
 
 EVERYTHING = Hint()
@@ -129,7 +129,7 @@ def test_events_of_plugins_and_of_no_interest_send_us_nowhere() -> None:
 def test_other_is_read_as_json_and_as_php_and_nonsense_is_nothing(
     told: str | None, found: dict[str, object]
 ) -> None:
-    assert other.parse(told) == found
+    assert log_payload.parse(told) == found
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_other_is_read_as_json_and_as_php_and_nonsense_is_nothing(
     [(23, 23), ("23", 23), ("", None), (None, None), (True, None), ("2x", None)],
 )
 def test_numbers_come_as_ints_or_digits(value: object, number: int | None) -> None:
-    assert other.number(value) == number
+    assert log_payload.number(value) == number
 
 
 # ── Rows that appear late ────────────────────────────────────────────────────────────────────────
@@ -157,9 +157,9 @@ def test_a_late_row_closes_its_gap_and_leaves_the_rest_open() -> None:
 
 
 def test_a_gap_is_given_up_after_a_while() -> None:
-    assert moodle_log.gaps_after([(12, 13, 100)], 20, [], now=100 + moodle_log.PATIENCE) == []
+    assert moodle_log.gaps_after([(12, 13, 100)], 20, [], now=100 + moodle_log.GAP_SECONDS) == []
 
 
 def test_no_more_gaps_are_kept_than_can_be_asked_for() -> None:
-    every_third = list(range(3, 3 * (moodle_log.MOST + 50), 3))
-    assert len(moodle_log.gaps_after([], 0, every_third, now=1)) == moodle_log.MOST
+    every_third = list(range(3, 3 * (moodle_log.MAX_GAPS + 50), 3))
+    assert len(moodle_log.gaps_after([], 0, every_third, now=1)) == moodle_log.MAX_GAPS

@@ -162,9 +162,9 @@ def test_no_secret_is_in_the_trail(school: School) -> None:
     for token in ("first-token-0123456789", "second-token-0123456789", ""):
         row.rocketchat_auth_token = token
         row.save()
-    said = [entry.after for entry in AuditEntry.objects.filter(action="change_integrationsettings")]
+    msg = [entry.after for entry in AuditEntry.objects.filter(action="change_integrationsettings")]
     assert [
-        after["rocketchat_auth_token"] for after in said if "rocketchat_auth_token" in after
+        after["rocketchat_auth_token"] for after in msg if "rocketchat_auth_token" in after
     ] == [
         "",
         "(changed)",

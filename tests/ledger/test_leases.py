@@ -33,7 +33,7 @@ import fcntl, os, random, sys, time
 import django
 django.setup()
 from integration.services.ledger import leases
-leases.SECONDS = float(sys.argv[2])
+leases.LEASE_SECONDS = float(sys.argv[2])
 folder, me, until = sys.argv[1], str(os.getpid()), time.monotonic() + float(sys.argv[3])
 rng = random.Random(os.getpid())
 while time.monotonic() < until:

@@ -11,7 +11,7 @@ from integration.domain.errors import SourceError
 from integration.domain.state import EVERYTHING, MoodleState, RoomRole, Scope
 from integration.services.moodle.reader import MoodleReader
 from integration.services.moodle.rows import MoodleRows
-from integration.services.sync.eligibility import Standing
+from integration.services.sync.eligibility import Eligibility
 from tests.support.moodle_rows import ENGINES, NOW, Site, new_site, shared_site
 from tests.support.servers import MariaDB, Postgres, moodle_at
 
@@ -146,8 +146,8 @@ def test_effective_members_are_those_of_plain_sql(
 ) -> None:
     moodle, says = reading
     roles = [role for role, name in moodle.role_names.items() if name in names]
-    standing = Standing(moodle, dict.fromkeys(roles, RoomRole.MEMBER))
-    found = {group.group_id: set(standing.members(group)) for group in moodle.groups.values()}
+    eligibility = Eligibility(moodle, dict.fromkeys(roles, RoomRole.MEMBER))
+    found = {group.group_id: set(eligibility.members(group)) for group in moodle.groups.values()}
     assert found == sample[0].truth(says["generated"], roles)
 
 

@@ -14,7 +14,7 @@ from demo.sample_moodle.builder import DAY
 from demo.sample_moodle.changes import random_change
 from demo.sample_moodle.scale import create_scaled_moodle
 from integration.domain.state import MoodleState, RoomRole
-from integration.services.sync.eligibility import Standing
+from integration.services.sync.eligibility import Eligibility
 from moodle.models import TABLES
 from tests.support.moodle_rows import ENGINES, NOW, Site, new_site
 from tests.support.servers import moodle_at
@@ -46,8 +46,8 @@ def _everything(site: Site, now: int = NOW) -> MoodleState:
 
 
 def _members(moodle: MoodleState, roles: list[int]) -> dict[int, set[int]]:
-    standing = Standing(moodle, dict.fromkeys(roles, RoomRole.MEMBER))
-    return {group.group_id: set(standing.members(group)) for group in moodle.groups.values()}
+    eligibility = Eligibility(moodle, dict.fromkeys(roles, RoomRole.MEMBER))
+    return {group.group_id: set(eligibility.members(group)) for group in moodle.groups.values()}
 
 
 # --- what is in it --------------------------------------------------------------------------------

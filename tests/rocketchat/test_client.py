@@ -25,7 +25,7 @@ from integration.domain.errors import (
 from integration.domain.secret import Secret
 from integration.services.rocketchat import Connection, Credentials, RocketChat
 from integration.services.rocketchat.limiter import Limiter
-from integration.services.rocketchat.retries import AT_FIRST, ATTEMPTS
+from integration.services.rocketchat.retries import AT_FIRST, REQUEST_ATTEMPTS
 
 URL = "https://chat.example.org"
 TOKEN = "tok-AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
@@ -334,7 +334,7 @@ def test_attempts_end_and_their_pauses_grow(
     client = connect()
     with pytest.raises(TransientError):
         client.get("users.list")
-    assert len(server.calls) == ATTEMPTS
+    assert len(server.calls) == REQUEST_ATTEMPTS
     assert pauses == sorted(pauses)
     assert pauses == [1.0, 2.0, 4.0]
     assert client.stats.seconds_waited == 7.0
@@ -359,7 +359,7 @@ def test_a_server_that_goes_away_in_mid_run_is_waited_for(
     client.get("rooms.info")
     with pytest.raises(TransientError):
         client.get("users.list")
-    assert len(server.calls) == 1 + ATTEMPTS
+    assert len(server.calls) == 1 + REQUEST_ATTEMPTS
 
 
 def test_an_endless_429_ends(server: responses.RequestsMock) -> None:
@@ -419,7 +419,7 @@ def test_the_time_of_bulk_reads_does_not_lower_the_number_of_requests_at_once(
     ],
 )
 def test_a_redirect_is_explained_and_never_followed(
-    server: responses.RequestsMock, url: str, target: str, said: str
+    server: responses.RequestsMock, url: str, target: str, msg: str
 ) -> None:
     server.get(f"{url}/api/v1/me", status=302, headers={"Location": target})
     with (
@@ -427,7 +427,7 @@ def test_a_redirect_is_explained_and_never_followed(
         pytest.raises(ConfigurationError) as refused,
     ):
         client.get("me")
-    assert said in str(refused.value)
+    assert msg in str(refused.value)
     assert len(server.calls) == 1
 
 
@@ -521,8 +521,8 @@ def test_the_generated_password_still_reaches_the_server(
 def test_words_of_the_server_are_one_short_line_without_tricks(
     server: responses.RequestsMock, connect: Connect
 ) -> None:
-    said = "&lt;b&gt;no&lt;/b&gt;\n\x1b[31m\u202eevil" + "x" * 5000
-    server.post(api("groups.kick"), json={"success": False, "error": said}, status=400)
+    msg = "&lt;b&gt;no&lt;/b&gt;\n\x1b[31m\u202eevil" + "x" * 5000
+    server.post(api("groups.kick"), json={"success": False, "error": msg}, status=400)
     with pytest.raises(RocketChatError) as refused:
         connect().post("groups.kick", {})
     answer = refused.value.answer

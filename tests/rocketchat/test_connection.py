@@ -48,10 +48,10 @@ def test_an_address_may_end_in_a_slash_or_the_api_path_and_keeps_its_prefix(
         ("https://chat.example.org/#/home", "Leave out everything from ?"),
     ],
 )
-def test_a_wrong_address_is_refused_with_what_is_wrong(given: str, said: str) -> None:
+def test_a_wrong_address_is_refused_with_what_is_wrong(given: str, msg: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         Connection(given, CREDENTIALS)
-    assert said in str(refused.value)
+    assert msg in str(refused.value)
 
 
 @pytest.mark.parametrize("given", ["https://bot:hunter2@chat.example.org", "bot:hunter2@chat"])
@@ -74,11 +74,11 @@ def test_an_address_with_a_password_is_refused_without_repeating_it(given: str) 
     ],
 )
 def test_credentials_that_cannot_work_are_refused_without_showing_them(
-    given: dict[str, str], said: str
+    given: dict[str, str], msg: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refused:
         Credentials(**given)
-    assert said in str(refused.value)
+    assert msg in str(refused.value)
     assert TOKEN not in str(refused.value)
 
 

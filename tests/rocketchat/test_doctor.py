@@ -155,14 +155,14 @@ def test_a_server_that_is_not_there_is_one_failed_check() -> None:
     ],
 )
 def test_versions_outside_of_the_known_ones_are_warned_of(
-    version: str | None, status: CheckStatus, said: str
+    version: str | None, status: CheckStatus, msg: str
 ) -> None:
     with responses.RequestsMock() as server:
         server.get(f"{URL}/api/info", json={"version": version, "success": True})
         server.get(f"{URL}/api/v1/me", status=401, json={"status": "error", "message": "x"})
         check = checks_of(URL)["Version"]
     assert check.status is status
-    assert said in check.found
+    assert msg in check.found
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", '{"success": true}', '{"success": true, "u": 1}'])

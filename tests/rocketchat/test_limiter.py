@@ -73,8 +73,8 @@ class Server:
 
 def call(limiter: Limiter, server: Server, endpoint: str = ENDPOINT) -> int:
     with limiter.turn(endpoint, ignored) as turn:
-        status, headers, said = server.call()
-        turn.answered(status, headers, said, 0.01)
+        status, headers, msg = server.call()
+        turn.answered(status, headers, msg, 0.01)
     return status
 
 
@@ -176,8 +176,8 @@ def test_threads_together_keep_to_the_limit_of_one_endpoint(clock: Clock) -> Non
     def work() -> None:
         for _ in range(3):
             with limiter.turn(ENDPOINT, ignored) as turn, lock:
-                status, headers, said = server.call()
-                turn.answered(status, headers, said, 0.01)
+                status, headers, msg = server.call()
+                turn.answered(status, headers, msg, 0.01)
                 statuses.append(status)
 
     run_threads(work, 8)

@@ -475,7 +475,7 @@ def test_an_audit_reads_members_and_roles_of_every_room(
     person = next(one for one in state.accounts.values() if one.username == "person1")
     for number, room_id in enumerate(rooms):
         remote.writes.set_role(room_id, bool(number % 2), person.account_id, RoomRole.MODERATOR)
-    state = remote.read(known_counts=dict.fromkeys(rooms, 4), wanted_names=(), audit=rooms)
+    state = remote.read(known_counts=dict.fromkeys(rooms, 4), wanted_names=(), full_check=rooms)
     for room_id in rooms:
         one = state.channels[room_id]
         assert one.members is not None
@@ -582,7 +582,7 @@ def test_the_strongest_of_several_room_roles_counts(lists: Lists) -> None:
     ]
     body = {"members": members, "total": 4, "success": True}
     lists.mock.get(f"{URL}/api/v1/rooms.membersOrderedByRole", json=body)
-    channel = lists.read(known_counts={}, audit=["r1"]).channels["r1"]
+    channel = lists.read(known_counts={}, full_check=["r1"]).channels["r1"]
     assert channel.members == {"bot-id", "u1", "u2", "u3"}
     assert channel.roles == {"bot-id": RoomRole.OWNER, "u1": RoomRole.MODERATOR}
 

@@ -21,7 +21,7 @@ from integration.domain.state import RemoteAccount, RoomRole
 from integration.services import rocketchat
 from integration.services.rocketchat import Connection, Credentials, RocketChat, RocketChatRemote
 from integration.services.rocketchat.limiter import Limiter
-from integration.services.rocketchat.members import CHUNK
+from integration.services.rocketchat.members import INVITE_CHUNK
 from integration.services.rocketchat.writes import CREATE_CHUNK
 
 VERSIONS = ("3.11", "6.5", "8.8")
@@ -362,7 +362,7 @@ def test_a_large_channel_is_made_and_filled_in_chunks(
 def test_people_are_added_in_as_few_requests_as_the_server_takes(
     standin: StandIn, remote: RocketChatRemote, private: bool
 ) -> None:
-    count = CHUNK + 10
+    count = INVITE_CHUNK + 10
     with standin.world.lock:
         people = [standin.world.add_user(f"p{number}").id for number in range(count)]
     made = channel(remote, private=private)

@@ -108,12 +108,12 @@ def test_hours_within_a_day_end_before_their_end() -> None:
 )
 def test_only_runs_that_nobody_started_wait(trigger: str, waits: bool) -> None:
     IntegrationSettings.objects.create(big_run=5, quiet_from=time(22), quiet_until=time(6))
-    manners = pacing.manners_of(SyncRun(trigger=trigger))
+    start_rules = pacing.start_rules_of(SyncRun(trigger=trigger))
     if waits:
         with pytest.raises(Postponed):
-            manners.check(5, lambda: NOON)
+            start_rules.check(5, lambda: NOON)
     else:
-        manners.check(5, lambda: NOON)
+        start_rules.check(5, lambda: NOON)
 
 
 @pytest.mark.django_db

@@ -176,7 +176,7 @@ def test_an_audit_finds_what_no_count_shows(site: Site) -> None:
     world.unsubscribe(room, world.users[member.account.rocketchat_user_id])
     world.subscribe(room, stranger)
     assert sync("--json").json["planned"] == {}
-    assert sync("--json", "--audit").json["planned"] == {"add_members": 1}
+    assert sync("--json", "--full-check").json["planned"] == {"add_members": 1}
 
 
 # ── What is missing is said ──────────────────────────────────────────────────────────────────────

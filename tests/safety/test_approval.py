@@ -9,7 +9,7 @@ from django.core import mail
 from django.core.exceptions import PermissionDenied
 
 from integration.domain.errors import ConfigurationError
-from integration.domain.policy import Limit, Limits, Span, What
+from integration.domain.policy import Limit, Limits, Removal, Window
 from integration.domain.state import Scope
 from integration.management.operator import Operator
 from integration.models import AuditEntry, IntegratedCourse, RemovalLimit, SyncOperation, SyncRun
@@ -231,8 +231,8 @@ def test_the_size_of_a_course_is_that_of_the_last_good_run(school: School) -> No
 
 
 def test_a_limit_without_any_number_limits_nothing() -> None:
-    limits = Limits(special={(What.ACCOUNTS, Span.DAY): Limit(None, None)})
-    assert list(_over(limits, What.ACCOUNTS, Span.DAY, 50, 1, "words")) == []
+    limits = Limits(special={(Removal.ACCOUNTS, Window.DAY): Limit(None, None)})
+    assert list(_over(limits, Removal.ACCOUNTS, Window.DAY, 50, 1, "words")) == []
 
 
 def test_a_new_suspicion_is_told_although_something_else_was_rejected_before() -> None:

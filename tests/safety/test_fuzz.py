@@ -158,7 +158,7 @@ def test_random_answers_of_rocketchat_never_break_a_run_or_remove_anybody(
 
     @examples(EXAMPLES)
     @given(st.integers(0, 2**32), nonsense, st.booleans())
-    def fuzz(seed: int, part: Any, audit: bool) -> None:
+    def fuzz(seed: int, part: Any, full_check: bool) -> None:
         nonlocal cases
         cases += 1
         choose = random.Random(seed)
@@ -171,7 +171,7 @@ def test_random_answers_of_rocketchat_never_break_a_run_or_remove_anybody(
             return replace(answer, body=body)
 
         school.chat.application.reply = reply  # type: ignore[method-assign]
-        run = school.run(audit=audit)
+        run = school.run(full_check=full_check)
         school.chat.application.reply = honest  # type: ignore[method-assign]
         assert run.status != SyncRun.Status.RUNNING
         assert run.status == SyncRun.Status.DONE or run.message or run.failed_count

@@ -148,7 +148,7 @@ def test_a_lie_ends_the_run_with_a_clear_row_and_removes_nobody(school: School, 
 def test_a_lie_about_the_members_of_a_room_removes_nobody(school: School, change: Change) -> None:
     members = school.members(101)
     lie(school, change, *MEMBERS)
-    school.run(audit=True)
+    school.run(full_check=True)
     assert school.members(101) == members
 
 
@@ -194,6 +194,6 @@ def test_a_server_that_says_yes_and_does_nothing_is_found_out(school: School) ->
     assert school.run().status == Status.DONE
     school.chat.application.reply = honest  # type: ignore[method-assign]
     assert "person1000" in school.members(101)
-    run = school.run(audit=True)
+    run = school.run(full_check=True)
     assert run.status == Status.DONE
     assert "person1000" in school.members(101), "no row says that rcsync put the person there"

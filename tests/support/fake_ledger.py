@@ -121,10 +121,10 @@ class FakeLedger:
             Row(self.run, operation, "held" if operation in held else "planned")
             for operation in plan.operations
         ]
-        for account in plan.settled.accounts:
+        for account in plan.refreshed.accounts:
             link = self.accounts[account.user_id]
             self.accounts[account.user_id] = link._replace(deactivated=account.deactivated)
-        for channel in plan.settled.channels:
+        for channel in plan.refreshed.channels:
             self._channel(
                 channel.group_id, ended=channel.ended, name=channel.name, topic=channel.topic
             )

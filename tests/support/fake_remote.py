@@ -140,7 +140,7 @@ class FakeRemote:
         *,
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
-        audit: Collection[str] = (),
+        full_check: Collection[str] = (),
     ) -> RemoteState:
         if self.reading_fails:
             raise self.reading_fails
@@ -149,7 +149,10 @@ class FakeRemote:
         return RemoteState(
             BOT,
             {one.account_id: _account(one) for one in self.accounts.values()},
-            {one.room_id: self._channel(one, known_counts, names, audit) for one in self._rooms()},
+            {
+                one.room_id: self._channel(one, known_counts, names, full_check)
+                for one in self._rooms()
+            },
         )
 
     def _rooms(self) -> list[Room]:
@@ -160,9 +163,9 @@ class FakeRemote:
         room: Room,
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
-        audit: Collection[str],
+        full_check: Collection[str],
     ) -> RemoteChannel:
-        count, audited = len(room.members), room.room_id in audit
+        count, audited = len(room.members), room.room_id in full_check
         changed = room.room_id in known_counts and known_counts[room.room_id] != count
         visible = BOT in room.members and not (room.archived and room.private)
         members = roles = None

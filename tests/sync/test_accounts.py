@@ -210,7 +210,7 @@ def test_an_account_that_vanished_from_the_server_is_made_again() -> None:
     plan = plan_for(anna(), remote=remote(ROOM), managed=managed(link(ANNA), CHANNEL))
     assert [one.user_id for one in operations(plan, CreateAccount)] == [ANNA]
     assert operations(plan, AddMembers)[0].joiners[0].user_id == ANNA
-    assert plan.vanished_accounts == (ANNA,)
+    assert plan.missing_accounts == (ANNA,)
 
 
 def test_a_vanished_account_that_nobody_needs_is_left_alone() -> None:

@@ -202,9 +202,7 @@ def test_a_role_in_a_channel_that_could_not_be_made_is_skipped() -> None:
 def test_links_to_what_vanished_are_not_used() -> None:
     run = Run(managed=managed(link(ANNA, "gone"), channel_link(10, "gone")))
     run.chat.account_by_hand("user7", "other@x.y")
-    plan = Plan(
-        (create(ANNA), channel(10, ANNA)), vanished_accounts=(ANNA,), vanished_channels=(10,)
-    )
+    plan = Plan((create(ANNA), channel(10, ANNA)), missing_accounts=(ANNA,), missing_channels=(10,))
     applied = apply_plan(plan, run.chat, run.managed, run.journal)
     assert applied.outcomes[1].dropped == (ANNA,)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from integration.domain.state import Enrolment, MoodleState, Person, RoomRole
-from integration.services.sync.eligibility import Standing
+from integration.services.sync.eligibility import Eligibility
 from tests.support.builders import (
     CATEGORY,
     NOW,
@@ -23,27 +23,27 @@ ANNA = 7
 ROLES = {STUDENT: RoomRole.MEMBER, TEACHER: RoomRole.MODERATOR, TUTOR: RoomRole.LEADER}
 
 
-def standing(state: MoodleState, roles: dict[int, RoomRole] | None = None) -> Standing:
-    return Standing(state, ROLES if roles is None else roles)
+def eligibility(state: MoodleState, roles: dict[int, RoomRole] | None = None) -> Eligibility:
+    return Eligibility(state, ROLES if roles is None else roles)
 
 
-def with_rows(*rows: Enrolment) -> Standing:
-    return standing(moodle(group(10, "Group A", [ANNA]), enrolments=rows))
+def with_rows(*rows: Enrolment) -> Eligibility:
+    return eligibility(moodle(group(10, "Group A", [ANNA]), enrolments=rows))
 
 
-def with_person(one: Person) -> Standing:
-    return standing(moodle(group(10, "Group A", [ANNA]), people=[one]))
+def with_person(one: Person) -> Eligibility:
+    return eligibility(moodle(group(10, "Group A", [ANNA]), people=[one]))
 
 
-def with_roles(roles: dict[tuple[int, int], tuple[int, ...]]) -> Standing:
-    return standing(moodle(group(10, "Group A", [ANNA]), roles=roles))
+def with_roles(roles: dict[tuple[int, int], tuple[int, ...]]) -> Eligibility:
+    return eligibility(moodle(group(10, "Group A", [ANNA]), roles=roles))
 
 
-def counts(found: Standing) -> bool:
+def counts(found: Eligibility) -> bool:
     return ANNA in found.members(found.moodle.groups[10])
 
 
-def why_not(found: Standing) -> str:
+def why_not(found: Eligibility) -> str:
     return found.why_not_member(10, ANNA)
 
 
@@ -59,9 +59,9 @@ def test_an_active_enrolment_counts_and_the_reason_names_group_method_and_role()
 
 def test_group_membership_alone_proves_nothing() -> None:
     state = moodle(group(10, "Group A", [ANNA]), enrolments=[enrolment(3, ANNA)])
-    found = standing(moodle(group(10, "Group A"), people=[person(ANNA)]))
+    found = eligibility(moodle(group(10, "Group A"), people=[person(ANNA)]))
     assert state.group_members[10] == (ANNA,)
-    found = standing(
+    found = eligibility(
         MoodleState(**{f: getattr(state, f) for f in state.__slots__} | {"enrolments": {2: {}}})
     )
     assert not counts(found)
@@ -134,7 +134,7 @@ def test_a_suspension_in_one_course_says_nothing_about_another() -> None:
         group(11, "B", [ANNA], course_id=3),
         enrolments=[enrolment(2, ANNA, status=1)],
     )
-    found = standing(state)
+    found = eligibility(state)
     assert ANNA not in found.members(state.groups[10])
     assert ANNA in found.members(state.groups[11])
     assert ANNA in found.active_somewhere
@@ -142,28 +142,28 @@ def test_a_suspension_in_one_course_says_nothing_about_another() -> None:
 
 def test_an_enrolment_in_a_course_that_is_not_integrated_keeps_nobody_active() -> None:
     state = moodle(group(10, "A", [ANNA]), integrated=[3])
-    assert ANNA not in standing(state).active_somewhere
+    assert ANNA not in eligibility(state).active_somewhere
 
 
 def test_who_left_the_group_is_told_so() -> None:
     state = moodle(group(10, "Group A"), enrolments=[enrolment(2, ANNA)])
-    assert why_not(standing(state)) == "no longer in group 'Group A'"
+    assert why_not(eligibility(state)) == "no longer in group 'Group A'"
 
 
 def test_who_left_the_group_and_the_course_is_told_both() -> None:
     state = moodle(group(10, "Group A"), people=[person(ANNA)])
-    assert why_not(standing(state)) == (
+    assert why_not(eligibility(state)) == (
         "no longer in group 'Group A'; not enrolled in the course any more"
     )
 
 
 def test_a_group_that_is_gone_is_the_reason() -> None:
     state = moodle(people=[person(ANNA)])
-    assert why_not(standing(state)) == "the group does not exist any more"
+    assert why_not(eligibility(state)) == "the group does not exist any more"
 
 
 def test_a_person_without_a_row_is_the_reason() -> None:
-    assert why_not(standing(moodle(group(10)))) == "not found in Moodle"
+    assert why_not(eligibility(moodle(group(10)))) == "not found in Moodle"
 
 
 # ── Accounts ──────────────────────────────────────────────────────────────────────────────────────
@@ -222,7 +222,7 @@ def test_a_role_in_another_context_does_not_count() -> None:
 
 def test_a_role_without_an_enrolment_makes_nobody_a_member() -> None:
     state = moodle(group(10), people=[person(ANNA)], roles={(CATEGORY, ANNA): (TEACHER,)})
-    assert standing(state).members(state.groups[10]) == {}
+    assert eligibility(state).members(state.groups[10]) == {}
 
 
 def test_one_included_role_of_several_is_enough() -> None:
@@ -241,7 +241,7 @@ def test_of_roles_in_several_contexts_the_strongest_counts() -> None:
 
 
 def test_everybody_holds_the_default_role() -> None:
-    found = standing(
+    found = eligibility(
         moodle(group(10, "A", [ANNA]), roles={(102, ANNA): ()}, default_role_id=USER),
         {USER: RoomRole.MEMBER},
     )
@@ -249,7 +249,7 @@ def test_everybody_holds_the_default_role() -> None:
 
 
 def test_the_default_role_counts_where_it_is_the_stronger_one() -> None:
-    found = standing(
+    found = eligibility(
         moodle(group(10, "A", [ANNA]), default_role_id=USER),
         {STUDENT: RoomRole.MEMBER, USER: RoomRole.LEADER},
     )
@@ -257,7 +257,7 @@ def test_the_default_role_counts_where_it_is_the_stronger_one() -> None:
 
 
 def test_without_an_included_role_nobody_counts() -> None:
-    assert not counts(standing(moodle(group(10, "A", [ANNA])), {}))
+    assert not counts(eligibility(moodle(group(10, "A", [ANNA])), {}))
 
 
 def test_the_roles_of_one_course_do_not_count_in_another() -> None:
@@ -267,5 +267,5 @@ def test_the_roles_of_one_course_do_not_count_in_another() -> None:
         courses=[course(3, context_ids=(SYSTEM, 103))],
         roles={(102, ANNA): (), (103, ANNA): (STUDENT,)},
     )
-    assert standing(state).members(state.groups[10]) == {}
-    assert ANNA in standing(state).members(state.groups[11])
+    assert eligibility(state).members(state.groups[10]) == {}
+    assert ANNA in eligibility(state).members(state.groups[11])

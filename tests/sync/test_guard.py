@@ -129,18 +129,18 @@ def vanished(plan: Plan, known: Managed) -> list[str]:
 
 
 def test_many_vanished_channels_are_the_wrong_server() -> None:
-    plan = Plan(vanished_channels=tuple(range(1000, 1006)))
+    plan = Plan(missing_channels=tuple(range(1000, 1006)))
     assert vanished(plan, site(channels=10)) == ["vanished/channels"]
 
 
 def test_many_accounts_to_be_made_again_are_the_wrong_server() -> None:
     again = tuple(CreateAccount(n, "u", "n", "e", "why") for n in range(6))
-    plan = Plan(again, vanished_accounts=tuple(range(6)))
+    plan = Plan(again, missing_accounts=tuple(range(6)))
     assert vanished(plan, site(people=10)) == ["vanished/accounts"]
 
 
 def test_vanished_accounts_that_nobody_needs_do_not_hold_up_every_run_for_ever() -> None:
-    assert vanished(Plan(vanished_accounts=tuple(range(9))), site(people=10)) == []
+    assert vanished(Plan(missing_accounts=tuple(range(9))), site(people=10)) == []
 
 
 def test_a_limit_says_how_much_of_what_and_how_much_is_allowed() -> None:

@@ -400,7 +400,7 @@ def test_a_channel_that_vanished_is_made_again_with_its_members() -> None:
         managed=managed(link(ANNA), channel_link(10, name="A"), members={10: {ANNA: OURS}}),
     )
     assert [one.user_id for one in operations(plan, CreateChannel)[0].joiners] == [ANNA]
-    assert plan.vanished_channels == (10,)
+    assert plan.missing_channels == (10,)
 
 
 def test_a_name_that_was_changed_by_hand_is_changed_back() -> None:

@@ -213,7 +213,7 @@ def chats(draw: Callable[..., Any]) -> FakeRemote:
     return chat
 
 
-DEEDS = (
+HAND_CHANGES = (
     *("join", "leave", "moderate") * 2,
     *("rename", "archive", "open", "sleep", "wake", "username"),
     *("delete account", "delete room"),
@@ -221,7 +221,7 @@ DEEDS = (
 
 
 @dataclass(frozen=True)
-class Deed:
+class HandChange:
     """Something done by hand in Rocket.Chat, to the pick-th room and the whom-th account.
 
     Mostly a room that rcsync manages and, to leave or moderate it, somebody in it.
@@ -274,8 +274,8 @@ class Deed:
             chat.delete_room_by_hand(room.room_id)
 
 
-deeds = st.builds(Deed, st.sampled_from(DEEDS), st.integers(0, 9), st.integers(0, 9))
-lists_of_deeds = st.lists(deeds, max_size=4)
+change = st.builds(HandChange, st.sampled_from(HAND_CHANGES), st.integers(0, 9), st.integers(0, 9))
+lists_of_hand_changes = st.lists(change, max_size=4)
 
 
 # ── What has to be true ───────────────────────────────────────────────────────────────────────────
@@ -404,15 +404,15 @@ def check_nothing_left(line: Line, report: RunReport) -> None:
     waited = {one.user_id for one in report.plan.conflicts} - {None}
     waited |= {user_of(one.operation) for one in report.failed}
     waiting = {one.group_id for one in report.plan.conflicts} - {None}
-    for audit in (False, True):
+    for full_check in (False, True):
         rest = [
             one
-            for one in line.plan(audit=audit).operations
+            for one in line.plan(full_check=full_check).operations
             if getattr(one, "user_id", None) not in waited
             and getattr(one, "group_id", None) not in waiting
             and not {joiner.user_id for joiner in getattr(one, "joiners", ())} & waited
         ]
-        assert rest == [], f"{audit=}"
+        assert rest == [], f"{full_check=}"
 
 
 def check_history(line: Line) -> None:
@@ -476,12 +476,12 @@ class Strangers:
 @PLAIN
 @given(moodles(), policies(), chats(), st.booleans())
 def test_applying_a_plan_reaches_the_desired_state_and_a_second_plan_is_empty(
-    state: MoodleState, rules: Policy, chat: FakeRemote, audit: bool
+    state: MoodleState, rules: Policy, chat: FakeRemote, full_check: bool
 ) -> None:
     count("first run")
     line = Line(state, rules, chat)
     before = Strangers(line)
-    report = line.sync(audit=audit)
+    report = line.sync(full_check=full_check)
     check_success(report)
     Truth(line, report).check()
     before.check(line)
@@ -502,7 +502,9 @@ def who_is_where(line: Line) -> Any:
     policies(),
     chats(),
     st.lists(
-        st.tuples(lists_of_deeds, st.none() | moodles(), st.booleans()), min_size=1, max_size=3
+        st.tuples(lists_of_hand_changes, st.none() | moodles(), st.booleans()),
+        min_size=1,
+        max_size=3,
     ),
     policies(),
 )
@@ -510,21 +512,21 @@ def test_it_follows_every_change_in_moodle_in_the_settings_and_by_hand(
     state: MoodleState,
     rules: Policy,
     chat: FakeRemote,
-    rounds: list[tuple[list[Deed], MoodleState | None, bool]],
+    rounds: list[tuple[list[HandChange], MoodleState | None, bool]],
     changed_rules: Policy,
 ) -> None:
     count("changes")
     line = Line(state, rules, chat)
     line.sync()
-    for by_hand, changed, audit in rounds:
+    for by_hand, changed, full_check in rounds:
         known = who_is_where(line)
-        for deed in by_hand:
-            deed(line)
-        audit = audit or who_is_where(line) != known  # noqa: PLW2901  # the count may hide it
+        for change in by_hand:
+            change(line)
+        full_check = full_check or who_is_where(line) != known  # noqa: PLW2901  # the count may hide it
         if changed is not None:
             line.moodle, line.policy = changed, changed_rules
         before = Strangers(line)
-        report = line.sync(audit=audit)
+        report = line.sync(full_check=full_check)
         check_success(report)
         Truth(line, report).check()
         before.check(line)
@@ -533,20 +535,20 @@ def test_it_follows_every_change_in_moodle_in_the_settings_and_by_hand(
 
 
 @PLAIN
-@given(moodles(), moodles(), policies(), chats(), lists_of_deeds, st.integers(0, 2**32))
+@given(moodles(), moodles(), policies(), chats(), lists_of_hand_changes, st.integers(0, 2**32))
 def test_the_order_of_the_input_does_not_matter(
     state: MoodleState,
     changed: MoodleState,
     rules: Policy,
     chat: FakeRemote,
-    by_hand: list[Deed],
+    by_hand: list[HandChange],
     seed: int,
 ) -> None:
     count("order")
     line = Line(state, rules, chat)
     line.sync()
-    for deed in by_hand:
-        deed(line)
+    for change in by_hand:
+        change(line)
     managed = line.ledger.managed(EVERYTHING)
     there = chat.read(
         known_counts={one.room_id: one.users_count for one in managed.channels.values()},
@@ -593,20 +595,20 @@ SCOPES = (
 
 
 @PLAIN
-@given(moodles(), moodles(), policies(), chats(), lists_of_deeds, st.sampled_from(SCOPES))
+@given(moodles(), moodles(), policies(), chats(), lists_of_hand_changes, st.sampled_from(SCOPES))
 def test_a_scoped_run_changes_nothing_outside_its_scope(
     state: MoodleState,
     changed: MoodleState,
     rules: Policy,
     chat: FakeRemote,
-    by_hand: list[Deed],
+    by_hand: list[HandChange],
     scope: Scope,
 ) -> None:
     count("scope")
     line = Line(state, rules, chat)
     line.sync()
-    for deed in by_hand:
-        deed(line)
+    for change in by_hand:
+        change(line)
     line.moodle = changed
     before = Strangers(line)
     rooms = {one.room_id: replace(one, members=set(one.members)) for one in chat.rooms.values()}
@@ -831,24 +833,24 @@ def test_nothing_is_made_twice_whatever_goes_wrong_in_the_first_run(
 
 
 @PLAIN
-@given(moodles(), moodles(), policies(), chats(), accidents, lists_of_deeds)
+@given(moodles(), moodles(), policies(), chats(), accidents, lists_of_hand_changes)
 def test_what_moodle_changes_between_an_accident_and_the_next_run_is_followed_too(
     state: MoodleState,
     changed: MoodleState,
     rules: Policy,
     chat: FakeRemote,
     accident: Accident,
-    by_hand: list[Deed],
+    by_hand: list[HandChange],
 ) -> None:
     count("accidents and changes")
     line = Line(state, rules, chat)
     attempt(line, accident)
     known = who_is_where(line)
-    for deed in by_hand:
-        deed(line)
+    for change in by_hand:
+        change(line)
     line.moodle = changed
     before = Strangers(line)
-    report = line.sync(audit=who_is_where(line) != known)
+    report = line.sync(full_check=who_is_where(line) != known)
     check_success(report)
     Truth(line, report).check()
     before.check(line)

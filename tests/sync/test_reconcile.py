@@ -178,7 +178,7 @@ def test_a_change_by_hand_that_the_count_hides_is_seen_by_an_audit() -> None:
     site.chat.leave_by_hand(site.room(10).room_id, site.account(1))
     site.chat.join_by_hand(site.room(10).room_id, stranger.account_id)
     assert site.plan().operations == ()
-    assert len(operations(site.plan(audit=True), AddMembers)) == 1
+    assert len(operations(site.plan(full_check=True), AddMembers)) == 1
 
 
 def test_who_left_every_course_is_still_known() -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from integration.services.sync.workers import Gathering, batches
+from integration.services.sync.workers import ResultBatcher, batches
 
 
 def result(value: int) -> "Future[int]":
@@ -15,7 +15,7 @@ def result(value: int) -> "Future[int]":
 
 
 def test_no_more_is_taken_than_was_asked_for() -> None:
-    done: Gathering[int] = Gathering()
+    done: ResultBatcher[int] = ResultBatcher()
     for number in range(3):
         done.put(result(number))
     assert done.take(2, seconds=30) == [0, 1]
@@ -23,20 +23,20 @@ def test_no_more_is_taken_than_was_asked_for() -> None:
 
 
 def test_as_soon_as_there_is_enough_it_is_taken() -> None:
-    done: Gathering[int] = Gathering()
+    done: ResultBatcher[int] = ResultBatcher()
     for number in range(2):
         threading.Timer(0.02, done.put, [result(number)]).start()
     assert sorted(done.take(2, seconds=30)) == [0, 1]
 
 
 def test_work_that_takes_long_does_not_keep_back_what_others_did() -> None:
-    done: Gathering[int] = Gathering()
+    done: ResultBatcher[int] = ResultBatcher()
     threading.Timer(0.05, done.put, [result(7)]).start()
     assert done.take(2, seconds=0.01) == [7]
 
 
 def test_what_a_worker_raised_is_raised() -> None:
-    done: Gathering[int] = Gathering()
+    done: ResultBatcher[int] = ResultBatcher()
     broken: Future[int] = Future()
     broken.set_exception(ValueError("a bug"))
     done.put(broken)

@@ -1,4 +1,4 @@
-"""`makemessages` that also finds the sentences of `integration/domain/messages.py`.
+"""`makemessages` that also finds the messages of `integration/domain/messages.py`.
 
 Without arguments it brings the catalogues of all languages up to date; what is new is left empty,
 and tests/admin/test_translations.py says so.
@@ -15,7 +15,7 @@ OURS = [".venv", "tests", "benchmarks", "var"]
 class Command(makemessages.Command):
     xgettext_options = [
         *makemessages.Command.xgettext_options,
-        "--keyword=said",
+        "--keyword=msg",
         "--keyword=counted:1,2",
     ]
     msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching"]

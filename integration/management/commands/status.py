@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from integration import __version__
-from integration.services.monitoring.status import Condition, condition
+from integration.services.monitoring.status import Health, health
 
 NOT_READY = 1
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = condition()
+        now = health()
         if options["json"]:
             self.stdout.write(json.dumps(as_json(now), ensure_ascii=False))
         else:
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         if not now.ready:
             raise SystemExit(NOT_READY)
 
-    def _print(self, now: Condition) -> None:
+    def _print(self, now: Health) -> None:
         self.stdout.write(f"rcsync {__version__}")
         for part in now.parts:
             word = self.style.SUCCESS("works") if part.ok else self.style.ERROR("fails")
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             self.stdout.write(self.style.WARNING(warning))
 
 
-def as_json(now: Condition) -> dict[str, Any]:
+def as_json(now: Health) -> dict[str, Any]:
     return {
         "version": __version__,
         "ready": now.ready,

@@ -13,7 +13,7 @@ from integration.domain.operations import Operation, describe, joiners_of
 from integration.domain.state import Scope
 from integration.management.printing import RunPrinter, told_once
 from integration.models import AccountLink, IntegratedCourse, SyncRun
-from integration.services.background.sweep import bury_the_dead
+from integration.services.background.sweep import recover_dead_runs
 from integration.services.moodle.reader import MoodleReader
 from integration.services.runs import runner
 from integration.services.runs.order import Order
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         parser.add_argument("--user", metavar="ID|USERNAME", help="only this person (of Moodle)")
         parser.add_argument("--apply", action="store_true", help="carry the plan out")
         parser.add_argument(
-            "--audit",
+            "--full-check",
             action="store_true",
             help="read the members of every channel, not only of changed ones",
         )
@@ -68,11 +68,11 @@ class Command(BaseCommand):
             trigger=SyncRun.Trigger.COMMAND,
             scope=scope,
             actor=_who(),
-            audit=options["audit"],
+            full_check=options["full_check"],
             force=options["force"],
         )
         if order.writes:
-            bury_the_dead()  # else a run that was killed on this machine says "running" for ever
+            recover_dead_runs()  # a run killed on this machine would stay "running"
         if options["json"]:
             with told_once():
                 finished = runner.execute(order)
@@ -167,7 +167,7 @@ def _people(operation: Operation) -> list[Mapping[str, Any]]:
 def _kind(options: Mapping[str, Any]) -> str:
     if options["apply"]:
         return SyncRun.Kind.APPLY
-    return SyncRun.Kind.AUDIT if options["audit"] else SyncRun.Kind.PREVIEW
+    return SyncRun.Kind.FULL_CHECK if options["full_check"] else SyncRun.Kind.PREVIEW
 
 
 def _scope(courses: list[str], user: str | None) -> Scope:

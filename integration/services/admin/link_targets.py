@@ -17,7 +17,7 @@ from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.sync.accounts import is_protected
 
-SHOWN = 25
+MAX_CANDIDATES = 25
 MAIN_ROOM = "GENERAL"  # the id of the channel that everybody is in; Rocket.Chat gives it itself
 
 
@@ -47,10 +47,15 @@ def search(conflict: Conflict, words: str) -> Search:
     if conflict.moodle_user_id is not None:
         accounts = sorted(state.accounts.values(), key=lambda one: one.username.casefold())
         fitting = [one for one in accounts if _fits(wanted, _words_of(one))]
-        return Search(tuple(_accounts(fitting[:SHOWN], state)), len(fitting) > SHOWN)
+        return Search(
+            tuple(_accounts(fitting[:MAX_CANDIDATES], state)), len(fitting) > MAX_CANDIDATES
+        )
     rooms = sorted(state.channels.values(), key=lambda one: one.name.casefold())
     named = [one for one in rooms if _fits(wanted, (one.name, one.room_id))]
-    return Search(tuple(_rooms(named[:SHOWN], conflict.moodle_group_id or 0)), len(named) > SHOWN)
+    return Search(
+        tuple(_rooms(named[:MAX_CANDIDATES], conflict.moodle_group_id or 0)),
+        len(named) > MAX_CANDIDATES,
+    )
 
 
 def look(conflict: Conflict, remote_id: str) -> tuple[Candidate, RemoteState]:

@@ -10,7 +10,7 @@ from integration.models import AccountLink, ChannelLink, IntegratedCourse, Integ
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ExternalLinks:
     """Builds addresses; "" where the place is not known."""
 
     moodle: str
@@ -44,17 +44,17 @@ class Places:
         return f"{self.rocketchat}/{path}" if self.rocketchat else ""
 
 
-def places() -> Places:
+def places() -> ExternalLinks:
     """Of the settings only the addresses are read, so that a secret that cannot be decrypted is
     no matter.
     """
     rows = IntegrationSettings.objects.values_list("moodle_url", "rocketchat_url")
     moodle, rocketchat = rows.first() or ("", "")
-    return Places(moodle.rstrip("/"), (settings.ROCKETCHAT["url"] or rocketchat).rstrip("/"))
+    return ExternalLinks(moodle.rstrip("/"), (settings.ROCKETCHAT["url"] or rocketchat).rstrip("/"))
 
 
 @dataclass(frozen=True, slots=True)
-class LettingGo:
+class StopManagingImpact:
     """What "stop managing" is about: courses, their channels, and people in them."""
 
     courses: int
@@ -62,10 +62,10 @@ class LettingGo:
     memberships: int
 
 
-def weigh(course_ids: list[int]) -> LettingGo:
+def impact_of(course_ids: list[int]) -> StopManagingImpact:
     """`course_ids` are Moodle's."""
     channels = ChannelLink.objects.filter(moodle_course_id__in=course_ids)
-    return LettingGo(
+    return StopManagingImpact(
         len(course_ids),
         channels.count(),
         sum(channel.memberships.count() for channel in channels.only("pk")[:500]),

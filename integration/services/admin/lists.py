@@ -51,7 +51,9 @@ def channels(rows: QuerySet[ChannelLink]) -> QuerySet[ChannelLink]:
     """
     members = ManagedMembership.objects.filter(channel=OuterRef("pk")).order_by()
     rows = rows.annotate(member_number=_number(members.values("channel")))
-    audit = SyncRun.objects.filter(kind=SyncRun.Kind.AUDIT, status=SyncRun.Status.PLANNED).first()
+    audit = SyncRun.objects.filter(
+        kind=SyncRun.Kind.FULL_CHECK, status=SyncRun.Status.PLANNED
+    ).first()
     if audit is None:
         return rows.annotate(drift=Value(None, output_field=IntegerField()))
     found = SyncOperation.objects.filter(run=audit, moodle_group_id=OuterRef("moodle_group_id"))

@@ -18,7 +18,7 @@ from moodle.models import Group as GroupRow
 from moodle.router import MOODLE
 
 FOUND = 200  # courses in one answer
-CHUNK = 500
+QUERY_CHUNK = 500
 T = TypeVar("T")
 
 MOODLES_OWN_NAMES = {
@@ -56,7 +56,7 @@ class CourseChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchHit:
     """Somebody or something that a search found. `kind` is "person" or "channel"."""
 
     kind: str
@@ -211,7 +211,7 @@ def groups_of_integrated(limit: int) -> tuple[list[tuple[Group, Course]], bool]:
     return read_whole(lambda: _groups_of(integrated_courses() or _all_courses(), limit))
 
 
-def search_people_and_channels(text: str, limit: int = 20) -> list[Found]:
+def search_people_and_channels(text: str, limit: int = 20) -> list[SearchHit]:
     """People by name, username, e-mail or id; groups of integrated courses by name or id."""
     words = text.split()
     if not words:
@@ -248,7 +248,7 @@ def _groups_of(courses: Collection[int], limit: int) -> tuple[list[tuple[Group, 
     return found[:limit], len(found) > limit
 
 
-def _people(words: list[str], limit: int) -> Iterator[Found]:
+def _people(words: list[str], limit: int) -> Iterator[SearchHit]:
     condition = Q()
     for word in words:
         condition &= (
@@ -262,12 +262,12 @@ def _people(words: list[str], limit: int) -> Iterator[Found]:
     for number, username, first, last, email in rows.values_list(
         "id", "username", "firstname", "lastname", "email"
     )[:limit]:
-        yield Found(
+        yield SearchHit(
             "person", number, f"{first} {last}".strip() or username, f"{username} · {email}"
         )
 
 
-def _groups_named(words: list[str], limit: int) -> Iterator[Found]:
+def _groups_named(words: list[str], limit: int) -> Iterator[SearchHit]:
     condition = Q()
     for word in words:
         condition &= Q(name__icontains=word) | Q(
@@ -278,7 +278,7 @@ def _groups_named(words: list[str], limit: int) -> Iterator[Found]:
     found = 0
     for number, course, name in rows.values_list("id", "courseid", "name").iterator():
         if course in courses:
-            yield Found("channel", number, name, courses[course])
+            yield SearchHit("channel", number, name, courses[course])
             found += 1
             if found == limit:
                 return
@@ -286,5 +286,5 @@ def _groups_named(words: list[str], limit: int) -> Iterator[Found]:
 
 def _chunks(values: Collection[int]) -> Iterator[list[int]]:
     ordered = sorted(values)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
+    for start in range(0, len(ordered), QUERY_CHUNK):
+        yield ordered[start : start + QUERY_CHUNK]

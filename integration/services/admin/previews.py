@@ -21,14 +21,14 @@ from integration.services.sync.desired import MEMBERS_HIDDEN_FROM
 from integration.translation import local
 
 GROUPS = 20_000  # looked at
-SECONDS = 3.0  # spent on looking
-SHOWN = 150
+PREVIEW_SECONDS = 3.0  # spent on looking
+MAX_EXAMPLES = 150
 RULES_KEY = "rcsync-name-rules"
 RULES_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class GroupPreview:
     """One group and what the patterns say of it.
 
     `by` is the pattern that decides, "" when none matches.
@@ -52,12 +52,12 @@ class PatternPreview:
     hint: str
     matched: int
     total: int
-    rows: tuple[Judged, ...]
+    rows: tuple[GroupPreview, ...]
     more: bool  # not every group was looked at, or not every one is listed
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NameExample:
     course: str
     group: str
     name: str
@@ -66,8 +66,8 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class NamePreview:
-    examples: tuple[Named, ...]
-    collisions: tuple[Named, ...]
+    examples: tuple[NameExample, ...]
+    collisions: tuple[NameExample, ...]
     total: int
     guessed: bool  # Rocket.Chat could not be asked for its rules
 
@@ -88,18 +88,23 @@ def preview_patterns(text: str, kind: str, enabled: bool, replaces: int | None) 
     judged, more = _judge(rows)
     yes = sum(row.verdict == "yes" for row in judged)
     return PatternPreview(
-        problem, hint, yes, len(judged), tuple(_both_kinds(judged)), more or len(judged) > SHOWN
+        problem,
+        hint,
+        yes,
+        len(judged),
+        tuple(_both_kinds(judged)),
+        more or len(judged) > MAX_EXAMPLES,
     )
 
 
-def _judge(rows: Sequence[Pattern]) -> tuple[list[Judged], bool]:
+def _judge(rows: Sequence[Pattern]) -> tuple[list[GroupPreview], bool]:
     groups, more = moodle_search.groups_of_integrated(GROUPS)
-    until = time.monotonic() + SECONDS
-    judged: list[Judged] = []
+    until = time.monotonic() + PREVIEW_SECONDS
+    judged: list[GroupPreview] = []
     for group, course in groups:
         if time.monotonic() > until:
             return judged, True
-        judged.append(Judged(course.shortname, group.name, *_verdict(group, rows)))
+        judged.append(GroupPreview(course.shortname, group.name, *_verdict(group, rows)))
     return judged, more
 
 
@@ -113,14 +118,14 @@ def _verdict(group: Group, rows: Sequence[Pattern]) -> tuple[str, str]:
     return ("yes" if decision.chosen else "no"), decision.by.text if decision.by else ""
 
 
-def _both_kinds(judged: Sequence[Judged]) -> list[Judged]:
+def _both_kinds(judged: Sequence[GroupPreview]) -> list[GroupPreview]:
     """Those that get a channel first; a list short enough to look at, with room for the others
     too.
     """
     yes = [row for row in judged if row.verdict == "yes"]
     others = [row for row in judged if row.verdict != "yes"]
-    room = max(SHOWN // 2, SHOWN - len(others))
-    return yes[:room] + others[: SHOWN - min(room, len(yes))]
+    room = max(MAX_EXAMPLES // 2, MAX_EXAMPLES - len(others))
+    return yes[:room] + others[: MAX_EXAMPLES - min(room, len(yes))]
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -142,11 +147,14 @@ def preview_names(template: str) -> NamePreview:
     collisions = [row for rows in by_name.values() if len(rows) > 1 for row in _numbered(rows)]
     alone = [row for rows in by_name.values() if len(rows) == 1 for row in _numbered(rows)]
     return NamePreview(
-        tuple(_spread([*alone, *collisions], 5)), tuple(collisions[:SHOWN]), len(chosen), guessed
+        tuple(_spread([*alone, *collisions], 5)),
+        tuple(collisions[:MAX_EXAMPLES]),
+        len(chosen),
+        guessed,
     )
 
 
-def _numbered(rows: Sequence[tuple[Group, Course, str]]) -> list[Named]:
+def _numbered(rows: Sequence[tuple[Group, Course, str]]) -> list[NameExample]:
     """The first one keeps the name, the others get the id of their group behind it."""
     used: set[str] = set()
 
@@ -154,7 +162,7 @@ def _numbered(rows: Sequence[tuple[Group, Course, str]]) -> list[Named]:
         return name.casefold() not in used and not used.add(name.casefold())  # type: ignore[func-returns-value]
 
     return [
-        Named(
+        NameExample(
             course.shortname,
             group.name,
             names.unique(name, "group", group.group_id, is_free, names.MAX_CHANNEL_NAME),
@@ -164,7 +172,7 @@ def _numbered(rows: Sequence[tuple[Group, Course, str]]) -> list[Named]:
     ]
 
 
-def _spread(rows: list[Named], number: int) -> list[Named]:
+def _spread(rows: list[NameExample], number: int) -> list[NameExample]:
     """A few rows from all over the list, because neighbours look alike."""
     step = max(1, len(rows) // number)
     return rows[::step][:number]

@@ -17,7 +17,7 @@ from integration.services.ledger.past_runs import check_undoable
 
 
 @dataclass(frozen=True, slots=True)
-class Ties:
+class UndoLinks:
     """What belongs together: the run that this one turns back, and those that turned it back."""
 
     turns_back: SyncRun | None
@@ -33,11 +33,11 @@ def can_undo(run: SyncRun) -> bool:
     return SyncOperation.objects.filter(run=run, status=SyncOperation.Status.DONE).exists()
 
 
-def ties(run: SyncRun) -> Ties:
+def undo_links(run: SyncRun) -> UndoLinks:
     """Runs that could not begin turned nothing back, so they are not named."""
     later = SyncRun.objects.filter(undoes=run, kind=SyncRun.Kind.UNDO)
     named = later.exclude(status=SyncRun.Status.ERROR).order_by("pk")
-    return Ties(run.undoes, tuple(named[:20]))
+    return UndoLinks(run.undoes, tuple(named[:20]))
 
 
 def is_plan(run: SyncRun) -> bool:

@@ -73,7 +73,7 @@ def order_for(
         trigger=SyncRun.Trigger.ADMIN,
         scope=scope,
         actor=actor,
-        audit=kind == SyncRun.Kind.AUDIT,
+        full_check=kind == SyncRun.Kind.FULL_CHECK,
         keep_plan=kind != SyncRun.Kind.APPLY,
     )
 
@@ -83,7 +83,7 @@ def order_to_apply(plan: SyncRun, actor: str, *, force: bool) -> Order:
     return replace(
         order_for(SyncRun.Kind.APPLY, actor),
         scope=scope_of(plan),
-        audit=plan.kind == SyncRun.Kind.AUDIT,
+        full_check=plan.kind == SyncRun.Kind.FULL_CHECK,
         expect_digest=plan.digest,
         force=force,
     )

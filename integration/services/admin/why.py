@@ -13,7 +13,7 @@ from integration.domain.policy import Policy
 from integration.domain.state import NameRules, Scope
 from integration.models import ChannelLink
 from integration.services.admin import moodle_search, why_steps
-from integration.services.admin.why_steps import Sentence, World
+from integration.services.admin.why_steps import Findings, Sentence
 from integration.services.ledger.managed import LookOnly
 from integration.services.ledger.policy import load_policy
 from integration.services.moodle.reader import MoodleReader
@@ -21,7 +21,7 @@ from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.sync.desired import desire
 from integration.services.sync.ports import Remote
-from integration.services.sync.reconcile import compare, concerned
+from integration.services.sync.reconcile import compare, people_in_scope
 from integration.translation import in_words
 
 
@@ -49,8 +49,8 @@ class Reason:
 
 def why_person(user_id: int) -> Reason:
     """SyncError where Moodle cannot be read or does not know the person."""
-    world = _look(Scope(users=frozenset({user_id})))
-    person = world.moodle.people.get(user_id)
+    findings = _look(Scope(users=frozenset({user_id})))
+    person = findings.moodle.people.get(user_id)
     if person is None:
         raise SourceError(
             gettext("Moodle has no person with the id %(id)s.") % {"id": user_id},
@@ -59,18 +59,25 @@ def why_person(user_id: int) -> Reason:
     steps = [
         Step(gettext("Moodle account"), (why_steps.account_sentence(person),)),
         Step(
-            gettext("Enrolments in integrated courses"), tuple(why_steps.enrolments(world, user_id))
+            gettext("Enrolments in integrated courses"),
+            tuple(why_steps.enrolments(findings, user_id)),
         ),
-        Step(gettext("Roles"), tuple(why_steps.roles(world, user_id))),
-        Step(gettext("Groups and patterns"), tuple(why_steps.groups(world, user_id))),
-        Step(gettext("Rocket.Chat account"), tuple(why_steps.remote_account(world, user_id))),
+        Step(gettext("Roles"), tuple(why_steps.roles(findings, user_id))),
+        Step(gettext("Groups and patterns"), tuple(why_steps.groups(findings, user_id))),
+        Step(gettext("Rocket.Chat account"), tuple(why_steps.remote_account(findings, user_id))),
         Step(gettext("Channels now"), tuple(why_steps.channels_now(user_id))),
-        Step(gettext("Next sync"), tuple(why_steps.next_steps(world, user_id=user_id))),
+        Step(gettext("Next sync"), tuple(why_steps.next_steps(findings, user_id=user_id))),
     ]
-    wanted = [c.name for c in world.desired.channels.values() if user_id in c.members]
-    courses = sorted({c.course_id for c in world.desired.channels.values() if user_id in c.members})
+    wanted = [c.name for c in findings.desired.channels.values() if user_id in c.members]
+    courses = sorted(
+        {c.course_id for c in findings.desired.channels.values() if user_id in c.members}
+    )
     return Reason(
-        person.name, why_steps.verdict(wanted), tuple(steps), tuple(courses), problem=world.problem
+        person.name,
+        why_steps.verdict(wanted),
+        tuple(steps),
+        tuple(courses),
+        problem=findings.problem,
     )
 
 
@@ -86,15 +93,15 @@ def why_channel(group_id: int) -> Reason:
             hint=gettext("Search by the name of the group."),
         )
     course_id = row[0] if row else link.moodle_course_id  # type: ignore[union-attr]
-    world = _look(Scope(courses=frozenset({course_id})))
-    group = world.moodle.groups.get(group_id)
+    findings = _look(Scope(courses=frozenset({course_id})))
+    group = findings.moodle.groups.get(group_id)
     steps = [
-        Step(gettext("Course"), (why_steps.course_sentence(world, course_id),)),
-        Step(gettext("Group and patterns"), (why_steps.pattern_sentence(world, group),)),
-        Step(gettext("Channel now"), tuple(why_steps.channel_now(world, link))),
-        Step(gettext("Next sync"), tuple(why_steps.next_steps(world, group_id=group_id))),
+        Step(gettext("Course"), (why_steps.course_sentence(findings, course_id),)),
+        Step(gettext("Group and patterns"), (why_steps.pattern_sentence(findings, group),)),
+        Step(gettext("Channel now"), tuple(why_steps.channel_now(findings, link))),
+        Step(gettext("Next sync"), tuple(why_steps.next_steps(findings, group_id=group_id))),
     ]
-    wanted = world.desired.channels.get(group_id)
+    wanted = findings.desired.channels.get(group_id)
     if wanted:
         verdict = Sentence(
             gettext("This group is to have the channel %(name)s with %(count)s people.")
@@ -109,15 +116,15 @@ def why_channel(group_id: int) -> Reason:
         verdict,
         tuple(steps),
         (course_id,),
-        tuple(why_steps.members(world, group)),
-        world.problem,
+        tuple(why_steps.members(findings, group)),
+        findings.problem,
     )
 
 
 # --- looking --------------------------------------------------------------------------------------
 
 
-def _look(scope: Scope) -> World:
+def _look(scope: Scope) -> Findings:
     """What a run of this scope would see and do; as far as that goes without Rocket.Chat."""
     source = MoodleReader()
     policy = load_policy(source.roles())
@@ -128,16 +135,16 @@ def _look(scope: Scope) -> World:
         raise
     except SyncError as error:
         return _moodle_only(scope, policy, source, problem=in_words(error))
-    return World(
+    return Findings(
         seen.moodle, policy, seen.managed, seen.desired, seen.remote, seen.plan, seen.waiting
     )
 
 
-def _moodle_only(scope: Scope, policy: Policy, source: MoodleReader, problem: str) -> World:
+def _moodle_only(scope: Scope, policy: Policy, source: MoodleReader, problem: str) -> Findings:
     records = LookOnly()
     managed = records.managed(scope)
     moodle = source.read(
-        scope, integrated=records.integrated(), linked_users=concerned(managed, scope)
+        scope, integrated=records.integrated(), linked_users=people_in_scope(managed, scope)
     )
     desired = desire(moodle, policy, NameRules(), managed, scope)
-    return World(moodle, policy, managed, desired, problem=problem)
+    return Findings(moodle, policy, managed, desired, problem=problem)

@@ -22,7 +22,7 @@ from integration.domain.state import (
 )
 from integration.models import AccountLink, ChannelLink
 from integration.services.sync.desired import Desired, choose
-from integration.services.sync.eligibility import Standing, is_active, unusable_because
+from integration.services.sync.eligibility import Eligibility, is_active, unusable_because
 from integration.services.sync.grace import Waiting
 from integration.services.sync.plan import Plan
 from integration.translation import in_words, local
@@ -37,7 +37,7 @@ class Sentence:
 
 
 @dataclass(slots=True)
-class World:
+class Findings:
     """Everything that one look gathered. `remote` and `plan` are None where Rocket.Chat did not
     answer.
     """
@@ -50,10 +50,10 @@ class World:
     plan: Plan | None = None
     waiting: tuple[Waiting, ...] = ()
     problem: str = ""
-    standing: Standing = field(init=False)
+    eligibility: Eligibility = field(init=False)
 
     def __post_init__(self) -> None:
-        self.standing = self.desired.standing
+        self.eligibility = self.desired.eligibility
 
 
 def verdict(channels: Sequence[str]) -> Sentence:
@@ -75,17 +75,17 @@ def account_sentence(person: Person) -> Sentence:
     )
 
 
-def enrolments(world: World, user_id: int) -> list[Sentence]:
+def enrolments(findings: Findings, user_id: int) -> list[Sentence]:
     found = [
-        _enrolment(world, row)
-        for _course, rows in sorted(world.moodle.enrolments.items())
+        _enrolment(findings, row)
+        for _course, rows in sorted(findings.moodle.enrolments.items())
         for row in rows.get(user_id, ())
     ]
     return found or [Sentence(gettext("Not enrolled in any integrated course."), "bad")]
 
 
-def _enrolment(world: World, row: Enrolment) -> Sentence:
-    course = world.moodle.courses.get(row.course_id)
+def _enrolment(findings: Findings, row: Enrolment) -> Sentence:
+    course = findings.moodle.courses.get(row.course_id)
     values = {
         "course": course.shortname if course else row.course_id,
         "method": row.method,
@@ -95,7 +95,7 @@ def _enrolment(world: World, row: Enrolment) -> Sentence:
     text = (
         gettext("%(course)s: by the method %(method)s, from %(since)s, until %(until)s.") % values
     )
-    if is_active(row, world.moodle.read_at):
+    if is_active(row, findings.moodle.read_at):
         return Sentence(" ".join((text, gettext("Active."))), "good")
     if row.method_status:
         because = gettext("The method is switched off in the course.")
@@ -106,22 +106,22 @@ def _enrolment(world: World, row: Enrolment) -> Sentence:
     return Sentence(f"{text} {because}", "bad")
 
 
-def roles(world: World, user_id: int) -> list[Sentence]:
+def roles(findings: Findings, user_id: int) -> list[Sentence]:
     sentences = []
-    for course in world.moodle.courses.values():
+    for course in findings.moodle.courses.values():
         held = {
             role: context
             for context in course.context_ids
-            for role in world.moodle.roles.get(context, {}).get(user_id, ())
+            for role in findings.moodle.roles.get(context, {}).get(user_id, ())
         }
         for role, context in held.items():
             values = {
                 "course": course.shortname,
-                "role": world.moodle.role_names.get(role, str(role)),
+                "role": findings.moodle.role_names.get(role, str(role)),
                 "where": _where(course.context_ids, context),
-                "room_role": local(ROLES[world.policy.roles.get(role, RoomRole.MEMBER)]),
+                "room_role": local(ROLES[findings.policy.roles.get(role, RoomRole.MEMBER)]),
             }
-            if role in world.policy.roles:
+            if role in findings.policy.roles:
                 text = gettext("%(course)s: %(role)s, %(where)s. Included, as %(room_role)s.")
                 sentences.append(Sentence(text % values, "good"))
             else:
@@ -138,29 +138,29 @@ def _where(contexts: Sequence[int], context: int) -> str:
     return gettext("given in a category above the course")
 
 
-def groups(world: World, user_id: int) -> list[Sentence]:
+def groups(findings: Findings, user_id: int) -> list[Sentence]:
     sentences = []
-    for group_id, users in sorted(world.moodle.group_members.items()):
-        group = world.moodle.groups[group_id]
+    for group_id, users in sorted(findings.moodle.group_members.items()):
+        group = findings.moodle.groups[group_id]
         if user_id not in users:
             continue
-        sentences.append(pattern_sentence(world, group))
+        sentences.append(pattern_sentence(findings, group))
         if (
-            group_id in world.desired.channels
-            and user_id not in world.desired.channels[group_id].members
+            group_id in findings.desired.channels
+            and user_id not in findings.desired.channels[group_id].members
         ):
-            reason = local(world.standing.why_not_member(group_id, user_id))
+            reason = local(findings.eligibility.why_not_member(group_id, user_id))
             text = gettext("Yet not a member of this channel: %(reason)s.") % {"reason": reason}
             sentences.append(Sentence(text, "bad"))
     return sentences or [Sentence(gettext("Member of no group in an integrated course."), "bad")]
 
 
-def pattern_sentence(world: World, group: Group | None) -> Sentence:
+def pattern_sentence(findings: Findings, group: Group | None) -> Sentence:
     if group is None:
         return Sentence(gettext("The group does not exist in Moodle any more."), "bad")
-    course = world.moodle.courses[group.course_id]
+    course = findings.moodle.courses[group.course_id]
     try:
-        chosen, reason = choose(group, world.policy)
+        chosen, reason = choose(group, findings.policy)
     except PatternTimeout as error:
         return Sentence(in_words(error), "bad")
     values = {"group": group.name, "course": course.shortname, "reason": local(reason)}
@@ -168,22 +168,22 @@ def pattern_sentence(world: World, group: Group | None) -> Sentence:
     return Sentence(text, "good" if chosen else "bad")
 
 
-def remote_account(world: World, user_id: int) -> list[Sentence]:
+def remote_account(findings: Findings, user_id: int) -> list[Sentence]:
     link = AccountLink.objects.filter(moodle_user_id=user_id).first()
     if link is None:
         return [Sentence(gettext("Not linked to a Rocket.Chat account yet."))]
     made = gettext("made by rcsync") if link.created else gettext("existed before, adopted")
     values = {"username": link.username, "made": made}
     sentences = [Sentence(gettext("Linked to %(username)s (%(made)s).") % values, "good")]
-    if world.remote is not None:
-        account = world.remote.accounts.get(link.rocketchat_user_id)
+    if findings.remote is not None:
+        account = findings.remote.accounts.get(link.rocketchat_user_id)
         if account is None:
             sentences.append(
                 Sentence(gettext("Rocket.Chat does not have this account any more."), "bad")
             )
         elif not account.active:
             sentences.append(Sentence(gettext("The account is deactivated in Rocket.Chat."), "bad"))
-    wanted = world.desired.accounts.get(user_id)
+    wanted = findings.desired.accounts.get(user_id)
     if wanted and wanted.active is not None:
         text = (
             gettext("Is to be active: %(reason)s.")
@@ -215,7 +215,7 @@ def channels_now(user_id: int) -> list[Sentence]:
     return found or [Sentence(gettext("In no channel that rcsync knows."))]
 
 
-def channel_now(world: World, link: ChannelLink | None) -> list[Sentence]:
+def channel_now(findings: Findings, link: ChannelLink | None) -> list[Sentence]:
     if link is None:
         return [Sentence(gettext("There is no channel yet."))]
     count = link.memberships.count()
@@ -227,14 +227,14 @@ def channel_now(world: World, link: ChannelLink | None) -> list[Sentence]:
     ]
     if link.ended:
         sentences.append(Sentence(str(link.get_ended_display()), "bad"))
-    if world.remote is not None and link.room_id not in world.remote.channels:
+    if findings.remote is not None and link.room_id not in findings.remote.channels:
         sentences.append(Sentence(gettext("Rocket.Chat does not have this room any more."), "bad"))
     return sentences
 
 
-def course_sentence(world: World, course_id: int) -> Sentence:
-    course = world.moodle.courses.get(course_id)
-    if course_id not in world.moodle.integrated:
+def course_sentence(findings: Findings, course_id: int) -> Sentence:
+    course = findings.moodle.courses.get(course_id)
+    if course_id not in findings.moodle.integrated:
         return Sentence(gettext("The course is not among the integrated ones."), "bad")
     if course is None:
         return Sentence(gettext("The course does not exist in Moodle any more."), "bad")
@@ -246,18 +246,18 @@ def course_sentence(world: World, course_id: int) -> Sentence:
     return Sentence(f"{text} {hidden}")
 
 
-def members(world: World, group: Group | None) -> list[tuple[int, str, str]]:
+def members(findings: Findings, group: Group | None) -> list[tuple[int, str, str]]:
     if group is None:
         return []
-    wanted = world.desired.channels.get(group.group_id)
+    wanted = findings.desired.channels.get(group.group_id)
     rows = []
-    for user_id in world.moodle.group_members.get(group.group_id, ()):
-        person = world.moodle.people.get(user_id)
+    for user_id in findings.moodle.group_members.get(group.group_id, ()):
+        person = findings.moodle.people.get(user_id)
         inside = wanted is not None and user_id in wanted.members
         why = (
-            world.standing.why_member(group, user_id)
+            findings.eligibility.why_member(group, user_id)
             if inside
-            else world.standing.why_not_member(group.group_id, user_id)
+            else findings.eligibility.why_not_member(group.group_id, user_id)
         )
         sign = "✓" if inside else "✗"
         rows.append((user_id, person.name if person else str(user_id), f"{sign} {local(why)}"))
@@ -265,26 +265,28 @@ def members(world: World, group: Group | None) -> list[tuple[int, str, str]]:
 
 
 def next_steps(
-    world: World, *, user_id: int | None = None, group_id: int | None = None
+    findings: Findings, *, user_id: int | None = None, group_id: int | None = None
 ) -> list[Sentence]:
-    if world.plan is None:
+    if findings.plan is None:
         return [
-            Sentence(gettext("Cannot be said: %(problem)s") % {"problem": world.problem}, "bad")
+            Sentence(gettext("Cannot be said: %(problem)s") % {"problem": findings.problem}, "bad")
         ]
     found = [
         Sentence(f"{local(describe(o))} ({local(o.reason)})")
-        for o in world.plan.operations
+        for o in findings.plan.operations
         if _is_about(o, user_id, group_id)
     ]
-    found += [_waits(one) for one in world.waiting if _is_about(one.operation, user_id, group_id)]
+    found += [
+        _waits(one) for one in findings.waiting if _is_about(one.operation, user_id, group_id)
+    ]
     found += [
         Sentence(f"{local(c.moodle_side)}: {local(c.rocketchat_side)}. {local(c.advice)}", "bad")
-        for c in world.plan.conflicts
+        for c in findings.plan.conflicts
         if (user_id is not None and c.user_id == user_id)
         or (group_id is not None and c.group_id == group_id)
     ]
     if user_id is not None:
-        found += [Sentence(f"{local(s.subject)}: {local(s.reason)}") for s in world.plan.skips]
+        found += [Sentence(f"{local(s.subject)}: {local(s.reason)}") for s in findings.plan.skips]
     return found or [Sentence(gettext("Nothing to do: as it should be."), "good")]
 
 

@@ -10,7 +10,7 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.state import Scope
 from integration.models import IntegratedCourse, SyncRun
 from integration.services.background import parts, queue
@@ -21,10 +21,10 @@ from integration.services.runs.order import order_of
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 3
+RUN_ATTEMPTS = 3
 CUT_FROM = 2  # with this attempt, a run over several courses is cut up
 PIECES = 8
-DIED = said("Its process ended without a word.")
+DIED = msg("Its process ended without a word.")
 
 
 def go_on_after(run: SyncRun, why: str) -> None:
@@ -52,7 +52,7 @@ def _close(run: SyncRun, why: str) -> bool:
         SyncRun.objects.filter(pk=run.pk, worker=run.worker, status=SyncRun.Status.RUNNING).update(
             status=SyncRun.Status.INTERRUPTED,
             message=why,
-            hint=said("Sync again: it goes on from there."),
+            hint=msg("Sync again: it goes on from there."),
             finished_at=timezone.now(),
         )
     )
@@ -65,7 +65,7 @@ def _go_on(run: SyncRun) -> None:
     courses = _courses(run)
     if run.attempts >= CUT_FROM and len(courses) > 1:
         _cut_up(run, courses)
-    elif run.attempts < ATTEMPTS:
+    elif run.attempts < RUN_ATTEMPTS:
         _again(run, attempts=run.attempts + 1)
     else:
         _give_up(run)
@@ -80,12 +80,12 @@ def _courses(run: SyncRun) -> list[int]:
 
 
 def _again(run: SyncRun, attempts: int) -> None:
-    if attempts > ATTEMPTS:
+    if attempts > RUN_ATTEMPTS:
         _give_up(run)
         return
     with transaction.atomic():
         new = queue.enqueue(order_of(run), parent=run.parent, attempts=attempts, scope=run.scope)
-        hint = said("Run {run} goes on with it (attempt {n}).", run=new.pk, n=attempts)
+        hint = msg("Run {run} goes on with it (attempt {n}).", run=new.pk, n=attempts)
         _supersede(run, hint)
 
 
@@ -100,7 +100,7 @@ def _cut_up(run: SyncRun, courses: list[int]) -> None:
             new = queue.enqueue(order.with_scope(piece), parent=run.parent, attempts=attempts)
             numbers.append(str(new.pk))
         pieces = ", ".join(numbers)
-        _supersede(run, said("Cut up to find the course that does it: runs {runs}.", runs=pieces))
+        _supersede(run, msg("Cut up to find the course that does it: runs {runs}.", runs=pieces))
 
 
 def _supersede(run: SyncRun, hint: str) -> None:
@@ -109,7 +109,7 @@ def _supersede(run: SyncRun, hint: str) -> None:
 
 
 def _give_up(run: SyncRun) -> None:
-    hint = said(
+    hint = msg(
         "Given up after {n} attempts. The log of the worker says what happened; "
         "the next full pass tries again.",
         n=run.attempts,

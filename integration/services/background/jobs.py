@@ -15,7 +15,7 @@ OPEN = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
 KEPT = (*OPEN, SyncRun.Status.QUARANTINED)  # something still waits there
 
 
-def full_pass(*, audit: bool = False) -> SyncRun | None:
+def full_pass(*, full_check: bool = False) -> SyncRun | None:
     """Queue a look at every course with background sync, and at those that are pending.
 
     None when there is no such course, or an earlier pass is not done yet: it does what is left.
@@ -25,7 +25,7 @@ def full_pass(*, audit: bool = False) -> SyncRun | None:
     if not courses or _unfinished():
         return None
     whole = len(courses) == IntegratedCourse.objects.count()
-    order = Order(SyncRun.Kind.APPLY, SyncRun.Trigger.SCHEDULE, audit=audit)
+    order = Order(SyncRun.Kind.APPLY, SyncRun.Trigger.SCHEDULE, full_check=full_check)
     return parts.start(order, courses, whole=whole)
 
 

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.models import SyncRun
 from integration.services.ledger import heartbeat
 from integration.services.ledger.runs import scope_as_json
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 TASK = "integration.tasks.work"
 MERGED = (SyncRun.Trigger.EVENT, SyncRun.Trigger.SCHEDULE)
-CANCELLED_EARLY = said("Cancelled before it began.")
+CANCELLED_EARLY = msg("Cancelled before it began.")
 
 
 def hand_over(order: Order) -> SyncRun | None:
@@ -48,7 +48,7 @@ def _merged(order: Order) -> SyncRun | None:
         status=SyncRun.Status.QUEUED,
         kind=order.kind,
         trigger=order.trigger,
-        audit=order.audit,
+        full_check=order.full_check,
         attempts=1,
         parent=None,
         cancel_requested=False,

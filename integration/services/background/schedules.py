@@ -13,7 +13,7 @@ from integration.models import IntegrationSettings
 PREFIX = "rcsync "
 SWEEP = f"{PREFIX}sweep"
 FULL_PASS = f"{PREFIX}full pass"
-AUDIT = f"{PREFIX}audit"
+FULL_CHECK = f"{PREFIX}full_check"
 PRUNE = f"{PREFIX}prune"
 PRUNE_CRON = "15 4 * * *"
 
@@ -34,8 +34,8 @@ def _wanted(settings: IntegrationSettings) -> dict[str, dict[str, Any]]:
         wanted[FULL_PASS] = _cron(settings.full_pass_cron, "full_pass")
     elif settings.full_pass_minutes:
         wanted[FULL_PASS] = _every(settings.full_pass_minutes, "full_pass")
-    if settings.audit_cron:
-        wanted[AUDIT] = _cron(settings.audit_cron, "audit")
+    if settings.full_check_cron:
+        wanted[FULL_CHECK] = _cron(settings.full_check_cron, "full_check")
     return wanted
 
 

@@ -12,16 +12,16 @@ from integration.services.ledger import heartbeat, leases
 
 logger = logging.getLogger(__name__)
 
-CALL_AGAIN = timedelta(seconds=60)
-CROWD = 20  # waiting tasks of the broker: enough to wake everybody
+REQUEUE_AFTER = timedelta(seconds=60)
+FULL_BROKER = 20  # waiting tasks of the broker: enough to wake everybody
 PUSHES_KEPT = timedelta(hours=1)
 PARTS = "parts"  # the `worker` of a run whose parts do the work
 
 
 def sweep() -> str:
     """Every step may be done by several machines at once. The answer is one line."""
-    dead = bury_the_dead()
-    called = call_again()
+    dead = recover_dead_runs()
+    called = requeue_overdue()
     queue.cancel_waiting()
     freed = leases.clear_expired()
     now = timezone.now()
@@ -30,9 +30,9 @@ def sweep() -> str:
     return f"dead {dead}, called again {called}, leases freed {freed}"
 
 
-def bury_the_dead() -> int:
+def recover_dead_runs() -> int:
     """Runs that say "running" and whose process is gone, or has shown no sign of life."""
-    silent_since = timezone.now() - timedelta(seconds=leases.SECONDS)
+    silent_since = timezone.now() - timedelta(seconds=leases.LEASE_SECONDS)
     dead = 0
     for run in SyncRun.objects.filter(status=SyncRun.Status.RUNNING):
         if run.worker == PARTS:
@@ -43,19 +43,19 @@ def bury_the_dead() -> int:
     return dead
 
 
-def call_again() -> int:
+def requeue_overdue() -> int:
     """Waiting runs that nobody took: the call was lost, or a worker died with it."""
     now = timezone.now()
-    overdue = queue.due(now).filter(woken_at__lt=now - CALL_AGAIN)
-    due = list(overdue.order_by("pk")[:CROWD])
-    if not due or crowded():
+    overdue = queue.due(now).filter(woken_at__lt=now - REQUEUE_AFTER)
+    due = list(overdue.order_by("pk")[:FULL_BROKER])
+    if not due or broker_is_full():
         return 0
     for run in due:
         queue.wake(run)
     return len(due)
 
 
-def crowded(most: int = CROWD) -> bool:
+def broker_is_full(most: int = FULL_BROKER) -> bool:
     """Whether so many tasks wait in the broker that one more would only make it worse."""
     try:
         return bool(get_broker().queue_size() >= most)

@@ -5,7 +5,7 @@ import logging
 from django.conf import settings
 
 from integration.domain.errors import Busy
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.state import Scope
 from integration.models import SyncRun
 from integration.services.background import crashes, parts, queue
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 10.0
 SHARE_OF_TASK = 0.8  # of the time of a task; what is under way then still has to end
-UNEXPECTED = said("It ended by an unexpected error; the log holds the details.")
+UNEXPECTED = msg("It ended by an unexpected error; the log holds the details.")
 
 
 def work(run_id: int) -> str:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from integration.models import EventCursor
 
-SECONDS = 30  # without a word for so long, another machine takes over
+CURSOR_LEASE_SECONDS = 30  # without a word for so long, another machine takes over
 
 
 def take(owner: str) -> EventCursor | None:
@@ -16,7 +16,7 @@ def take(owner: str) -> EventCursor | None:
     EventCursor.objects.get_or_create(pk=1)
     free = Q(lease_expires__isnull=True) | Q(lease_expires__lt=now) | Q(lease_owner=owner)
     taken = EventCursor.objects.filter(free, pk=1).update(
-        lease_owner=owner, lease_expires=now + timedelta(seconds=SECONDS)
+        lease_owner=owner, lease_expires=now + timedelta(seconds=CURSOR_LEASE_SECONDS)
     )
     return EventCursor.objects.get(pk=1) if taken else None
 
@@ -34,7 +34,7 @@ def store(cursor: EventCursor, owner: str) -> bool:
             polled_at=timezone.now(),
             rows_read=cursor.rows_read,
             problem=cursor.problem,
-            lease_expires=timezone.now() + timedelta(seconds=SECONDS),
+            lease_expires=timezone.now() + timedelta(seconds=CURSOR_LEASE_SECONDS),
         )
     )
 

@@ -12,17 +12,17 @@ from integration.services.events.hints import Hint
 from moodle.models import Enrol, UserEnrolment
 from moodle.router import MOODLE
 
-CHUNK = 500
+METHOD_CHUNK = 500
 
 
-class Turns(NamedTuple):
+class Transitions(NamedTuple):
     """Who came in or went out, and when (unix seconds) the next one will; None = nobody."""
 
     hints: frozenset[Hint]
     following: int | None
 
 
-def turns(courses: Collection[int], since: int, now: int) -> Turns:
+def transitions(courses: Collection[int], since: int, now: int) -> Transitions:
     """What the clock changed in these courses after the look at `since`, up to `now`.
 
     An enrolment counts while timestart < now and (timeend = 0 or timeend > now).
@@ -31,8 +31,10 @@ def turns(courses: Collection[int], since: int, now: int) -> Turns:
     hints: set[Hint] = set()
     moments: list[int] = []
     keys = sorted(methods)
-    for start in range(0, len(keys), CHUNK):
-        rows = UserEnrolment.objects.using(MOODLE).filter(enrolid__in=keys[start : start + CHUNK])
+    for start in range(0, len(keys), METHOD_CHUNK):
+        rows = UserEnrolment.objects.using(MOODLE).filter(
+            enrolid__in=keys[start : start + METHOD_CHUNK]
+        )
         began = Q(timestart__gte=since, timestart__lt=now)
         ended = Q(timeend__gt=since, timeend__lte=now)
         for method, user_id in rows.filter(began | ended).values_list("enrolid", "userid"):
@@ -42,14 +44,14 @@ def turns(courses: Collection[int], since: int, now: int) -> Turns:
             ends=Min("timeend", filter=Q(timeend__gt=now)),
         )
         moments += [moment for moment in ahead.values() if moment is not None]
-    return Turns(frozenset(hints), min(moments, default=None))
+    return Transitions(frozenset(hints), min(moments, default=None))
 
 
 def _methods(courses: Collection[int]) -> dict[int, int]:
     """Enrolment method -> course."""
     ids = sorted(courses)
     methods: dict[int, int] = {}
-    for start in range(0, len(ids), CHUNK):
-        rows = Enrol.objects.using(MOODLE).filter(courseid__in=ids[start : start + CHUNK])
+    for start in range(0, len(ids), METHOD_CHUNK):
+        rows = Enrol.objects.using(MOODLE).filter(courseid__in=ids[start : start + METHOD_CHUNK])
         methods.update(rows.values_list("id", "courseid"))
     return methods

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from integration.services.events import other
+from integration.services.events import log_payload
 
 COURSE_LEVEL = 50  # mdl_context.contextlevel
 CORE = "\\core\\event\\"
@@ -89,5 +89,5 @@ def _person(row: LogRow) -> int | None:
     """Plugins do not always fill the column; what was deleted is described in `other`."""
     if row.relateduserid:
         return row.relateduserid
-    enrolment = other.parse(row.other).get("userenrolment")
-    return other.number(enrolment.get("userid")) if isinstance(enrolment, dict) else None
+    enrolment = log_payload.parse(row.other).get("userenrolment")
+    return log_payload.number(enrolment.get("userid")) if isinstance(enrolment, dict) else None

@@ -10,21 +10,21 @@ from moodle.router import MOODLE
 
 Gap = tuple[int, int, int]  # first id, last id, unix seconds at which it was noticed
 
-PATIENCE = 300  # seconds; a request of Moodle that takes longer is looked after by the full pass
-MOST = 500
+GAP_SECONDS = 300  # seconds; a request of Moodle that takes longer is looked after by the full pass
+MAX_GAPS = 500
 
 
 def gaps_after(gaps: Iterable[Gap], last_id: int, read: Iterable[int], now: int) -> list[Gap]:
     """The gaps when rows `read` came, in part late; `last_id` was the highest one before."""
     ids = sorted(read)
     late = [number for number in ids if number <= last_id]
-    found = [piece for gap in gaps if gap[2] > now - PATIENCE for piece in _without(gap, late)]
+    found = [piece for gap in gaps if gap[2] > now - GAP_SECONDS for piece in _without(gap, late)]
     expected = last_id + 1
     for number in ids:
         if number > expected:
             found.append((expected, number - 1, now))
         expected = max(expected, number + 1)
-    return found[-MOST:]
+    return found[-MAX_GAPS:]
 
 
 def _without(gap: Gap, ids: Iterable[int]) -> list[Gap]:
@@ -40,7 +40,7 @@ def _without(gap: Gap, ids: Iterable[int]) -> list[Gap]:
     return pieces
 
 
-PAGE = 5000
+LOG_PAGE_SIZE = 5000
 RANGES = 50  # in one query
 COLUMNS = (
     "id",
@@ -72,7 +72,7 @@ def ends() -> tuple[int, int]:
 def after(last_id: int) -> list[LogRow]:
     """The next rows, one page of them."""
     rows = LogEntry.objects.using(MOODLE).filter(id__gt=last_id).order_by("id")
-    return [LogRow(*row) for row in rows.values_list(*COLUMNS)[:PAGE]]
+    return [LogRow(*row) for row in rows.values_list(*COLUMNS)[:LOG_PAGE_SIZE]]
 
 
 def late(gaps: Sequence[Gap]) -> list[LogRow]:
@@ -81,7 +81,7 @@ def late(gaps: Sequence[Gap]) -> list[LogRow]:
     for start in range(0, len(gaps), RANGES):
         wanted = _any(gaps[start : start + RANGES])
         rows = LogEntry.objects.using(MOODLE).filter(wanted).order_by("id")
-        found += [LogRow(*row) for row in rows.values_list(*COLUMNS)[:PAGE]]
+        found += [LogRow(*row) for row in rows.values_list(*COLUMNS)[:LOG_PAGE_SIZE]]
     return found
 
 

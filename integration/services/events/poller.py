@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.db import close_old_connections, connections, transaction
 
 from integration.domain.errors import SyncError
-from integration.domain.messages import joined, said
+from integration.domain.messages import joined, msg
 from integration.domain.state import Scope
 from integration.models import EventCursor, IntegrationSettings, SyncRun
 from integration.services.background import queue
@@ -24,7 +24,7 @@ CLOCK_SECONDS = 60  # for enrolments that were added since and pass soon
 WATERMARK_SECONDS = 60  # these columns have no index
 LONG_AWAY = 3600  # seconds: rows of the log may have been deleted unread
 IDLE_SECONDS = 10.0
-LOG_IS_OFF = said(
+LOG_IS_OFF = msg(
     "Moodle's standard log is switched off (Site administration > Plugins > Logging). Additions "
     "and changes are found by their times, once a minute; removals only by the next full pass."
 )
@@ -127,6 +127,6 @@ def _by_clock(at: EventCursor, courses: frozenset[int], now: int) -> frozenset[H
     due = at.next_turn is not None and now > at.next_turn
     if at.clock is not None and not due and now - at.clock < CLOCK_SECONDS:
         return frozenset()
-    found = enrolment_dates.turns(courses, now if at.clock is None else at.clock, now)
+    found = enrolment_dates.transitions(courses, now if at.clock is None else at.clock, now)
     at.clock, at.next_turn = now, found.following
     return found.hints

@@ -106,7 +106,7 @@ def _entry(run: SyncRun, by: Actor, outcome: Outcome) -> tuple[Any, ...]:
     operation = outcome.operation
     before, after = changes(operation)
     ids = {"account_id": outcome.account_id, "room_id": outcome.room_id}
-    said = " ".join(part for part in (outcome.error, outcome.code, outcome.answer) if part)
+    msg = " ".join(part for part in (outcome.error, outcome.code, outcome.answer) if part)
     return (
         str(by.kind),
         by.name[:150],
@@ -120,7 +120,7 @@ def _entry(run: SyncRun, by: Actor, outcome: Outcome) -> tuple[Any, ...]:
         after | {key: value for key, value in ids.items() if value},
         str(TRIED[outcome.result]),
         operation.reason,
-        said,
+        msg,
     )
 
 

@@ -16,7 +16,7 @@ from django.db.models import DateTimeField, Field, JSONField, Model, QuerySet
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
-from integration.fields import SaidField, SaidJSONField
+from integration.fields import MessageField, MessageJSONField
 
 ROWS = 500  # in one statement
 VALUES = 16_000  # in one statement; PostgreSQL takes 65,535, SQLite says what it takes
@@ -118,7 +118,7 @@ def _literal(value: Any) -> str | None:
 
 def _prepared(field: "Field[Any, Any]") -> Callable[[Any], Any] | None:
     """What has to be done to a value of this column before the driver takes it."""
-    if isinstance(field, SaidJSONField | SaidField):
+    if isinstance(field, MessageJSONField | MessageField):
         return lambda value: field.get_db_prep_value(value, connection)
     if isinstance(field, JSONField):
         return _json

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from integration.domain.errors import Busy
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.operations import CreateAccount, Operation
 from integration.domain.state import Managed, RemoteAccount
 from integration.models import AccountClaim, AccountLink
@@ -23,7 +23,9 @@ from integration.services.ledger import heartbeat, retry
 from integration.services.ledger.bulk import insert_missing
 from integration.services.sync.ports import Remote, Writes
 
-SECONDS = 3600  # longer than a batch under a slow rate limit; a dead run's are taken away sooner
+CLAIM_SECONDS = (
+    3600  # longer than a batch under a slow rate limit; a dead run's are taken away sooner
+)
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.1
 
@@ -49,7 +51,7 @@ class Claims:
         people = {o.username: o.user_id for o in operations if isinstance(o, CreateAccount)}
         if people:
             self._user_of.update(people)
-            retry.repeated(lambda: self._claim(set(people.values())))
+            retry.retry_on_deadlock(lambda: self._claim(set(people.values())))
 
     def holds(self, user_id: int) -> bool:
         """Whether the account of this person is ours to make."""
@@ -79,7 +81,7 @@ class Claims:
 
     def _claim(self, user_ids: Collection[int]) -> None:
         now = timezone.now()
-        expires = now + timedelta(seconds=SECONDS)
+        expires = now + timedelta(seconds=CLAIM_SECONDS)
         claims = ((user_id, self._owner, expires) for user_id in sorted(user_ids))
         insert_missing(AccountClaim, ("moodle_user_id", "owner", "expires"), claims)
         rows = AccountClaim.objects.filter(moodle_user_id__in=user_ids)
@@ -103,7 +105,7 @@ class Claims:
         try:
             while time.monotonic() < deadline:
                 _drop_of_the_dead(user_id)
-                retry.repeated(lambda: self._claim({user_id}))
+                retry.retry_on_deadlock(lambda: self._claim({user_id}))
                 if user_id in self._ours or user_id in self._made:
                     return
                 time.sleep(LOOK_SECONDS)
@@ -111,8 +113,8 @@ class Claims:
             if threading.current_thread() is not threading.main_thread():
                 connection.close()
         raise Busy(
-            said("Another run is making this account and does not come to an end."),
-            hint=said("The next run looks again."),
+            msg("Another run is making this account and does not come to an end."),
+            hint=msg("The next run looks again."),
         )
 
 

@@ -29,7 +29,7 @@ from integration.domain.state import Ending, Managed, RoomRole
 from integration.models import AccountLink, ChannelLink, ManagedMembership
 from integration.services.ledger import bulk
 from integration.services.sync.members import Observed
-from integration.services.sync.refresh import Settled
+from integration.services.sync.refresh import Refreshed
 from integration.services.sync.report import Outcome
 
 Kind = TypeVar("Kind", bound=Operation)
@@ -103,13 +103,13 @@ class Effects:
                 channel__moodle_group_id=look.group_id, account__moodle_user_id__in=look.gone
             ).delete()
 
-    def store_settled(self, settled: Settled) -> None:
+    def store_refreshed(self, refreshed: Refreshed) -> None:
         """Rows that said something that is not true any more."""
-        for account in settled.accounts:
+        for account in refreshed.accounts:
             AccountLink.objects.filter(moodle_user_id=account.user_id).update(
                 deactivated=account.deactivated
             )
-        for channel in settled.channels:
+        for channel in refreshed.channels:
             _channels([channel.group_id]).update(
                 ended=channel.ended or "", name=channel.name, topic=channel.topic
             )
@@ -193,11 +193,11 @@ class Effects:
             self._roles.update(dict.fromkeys(members, role))
 
     def _store_active(self, outcomes: Sequence[Outcome]) -> None:
-        woken = [operation.user_id for _, operation in _those(outcomes, Activate)]
-        asleep = [operation.user_id for _, operation in _those(outcomes, Deactivate)]
-        for users, deactivated in ((woken, False), (asleep, True)):
+        activated = [operation.user_id for _, operation in _those(outcomes, Activate)]
+        deactivated = [operation.user_id for _, operation in _those(outcomes, Deactivate)]
+        for users, is_off in ((activated, False), (deactivated, True)):
             links = AccountLink.objects.filter(moodle_user_id__in=users)
-            links.update(deactivated=deactivated)
+            links.update(deactivated=is_off)
 
     def _joined(
         self, outcome: Outcome, operation: CreateChannel | AddMembers

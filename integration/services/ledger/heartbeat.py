@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from integration.models import SyncRun, WorkerBeat
 
-FRESH = timedelta(seconds=90)
-FORGOTTEN = timedelta(days=1)
+BEAT_FRESH_FOR = timedelta(seconds=90)
+BEAT_KEPT_FOR = timedelta(days=1)
 CLUSTER_VARIABLE = "RCSYNC_CLUSTER"  # set by `worker` for the processes it starts
 
 
@@ -63,8 +63,8 @@ def register(name: str) -> None:
     WorkerBeat.objects.update_or_create(
         name=name, defaults={"started_at": now, "beat_at": None, "restarts": 0}
     )
-    WorkerBeat.objects.filter(started_at__lt=now - FORGOTTEN).exclude(
-        beat_at__gte=now - FORGOTTEN
+    WorkerBeat.objects.filter(started_at__lt=now - BEAT_KEPT_FOR).exclude(
+        beat_at__gte=now - BEAT_KEPT_FOR
     ).delete()
 
 
@@ -95,7 +95,7 @@ def last_sign(name: str) -> datetime | None:
 
 def live_clusters() -> list[str]:
     """The clusters that showed a sign of life lately."""
-    since = timezone.now() - FRESH
+    since = timezone.now() - BEAT_FRESH_FOR
     names = set(WorkerBeat.objects.filter(beat_at__gte=since).values_list("name", flat=True))
     busy = SyncRun.objects.filter(status=SyncRun.Status.RUNNING, alive_at__gte=since)
     for worker in busy.exclude(worker="").values_list("worker", flat=True):

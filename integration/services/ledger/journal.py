@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.operations import Operation, course_of, describe, group_of, user_of
 from integration.domain.outcomes import Result
 from integration.domain.state import Managed, Scope
@@ -64,7 +64,7 @@ class RunLedger:
         self._plan = plan
         self._looked = True
         if self.run.kind == SyncRun.Kind.APPLY:
-            self._effects.store_settled(plan.settled)  # before the operations change it again
+            self._effects.store_refreshed(plan.refreshed)  # before the operations change it again
         SyncRun.objects.filter(pk=self.run.pk).update(
             planned=dict(plan.counts), digest=plan.digest, alive_at=timezone.now()
         )
@@ -132,7 +132,7 @@ class RunLedger:
             rows.filter(in_doubt=True).update(in_doubt=False)
             rows.filter(status=SyncOperation.Status.STARTED).update(
                 status=SyncOperation.Status.NOT_TRIED,
-                error=said("The run was cut off here; a later run looked and settled it."),
+                error=msg("The run was cut off here; a later run looked and settled it."),
             )
 
     def _compared(self, kind: str, group_id: int, course_id: int | None) -> bool:
@@ -198,7 +198,7 @@ def _is_plain(outcome: Outcome) -> bool:
 def _result_columns(outcome: Outcome) -> Mapping[str, Any]:
     error = outcome.error
     if outcome.dropped:
-        error = said(
+        error = msg(
             "Without the people {people}, who have no account: see their own rows.",
             people=_ids(outcome.dropped),
         )

@@ -10,7 +10,9 @@ from django.utils import timezone
 from integration.models import IntegratedCourse, SyncRun
 from integration.services.ledger import heartbeat, retry
 
-SECONDS = 120  # without renewal for so long, the process that held the lease is taken for dead
+LEASE_SECONDS = (
+    120  # without renewal for so long, the process that held the lease is taken for dead
+)
 
 RUN = "run "
 
@@ -26,7 +28,7 @@ def acquire(owner: str, course_ids: Collection[int]) -> list[str]:
     `course_ids` are Moodle's. Taken in the order of the primary key, so that two runs cannot wait
     for each other.
     """
-    return retry.repeated(lambda: _acquire(owner, course_ids))
+    return retry.retry_on_deadlock(lambda: _acquire(owner, course_ids))
 
 
 def _acquire(owner: str, course_ids: Collection[int]) -> list[str]:
@@ -35,7 +37,7 @@ def _acquire(owner: str, course_ids: Collection[int]) -> list[str]:
     with transaction.atomic():
         taken = IntegratedCourse.objects.filter(free, course_id__in=course_ids).update(
             lease_owner=owner,
-            lease_expires=now + timedelta(seconds=SECONDS),
+            lease_expires=now + timedelta(seconds=LEASE_SECONDS),
             lease_token=F("lease_token") + 1,
         )
         if taken == IntegratedCourse.objects.filter(course_id__in=course_ids).count():
@@ -73,7 +75,7 @@ def renew(owner: str, course_ids: Collection[int]) -> bool:
     held = IntegratedCourse.objects.filter(
         lease_owner=owner, lease_expires__gte=now, course_id__in=course_ids
     )
-    kept = held.update(lease_expires=now + timedelta(seconds=SECONDS))
+    kept = held.update(lease_expires=now + timedelta(seconds=LEASE_SECONDS))
     return kept == IntegratedCourse.objects.filter(course_id__in=course_ids).count()
 
 

@@ -6,25 +6,27 @@ from collections.abc import Collection
 from django.db.models import Q
 
 from integration.domain.errors import ConfigurationError
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.state import Scope
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.sync.guard import Approval
-from integration.services.sync.undo import Deed
+from integration.services.sync.undo import PastOperation
 
 
-def deeds_of(run_id: int, chosen: Collection[int] | None = None) -> list[Deed]:
+def past_operations(run_id: int, chosen: Collection[int] | None = None) -> list[PastOperation]:
     """The operations of the run that were done, the last one first; `chosen` are positions."""
     done = SyncOperation.objects.filter(run_id=run_id, status=SyncOperation.Status.DONE)
     if chosen is not None:
         done = done.filter(position__in=chosen)
     return [
-        Deed(row.kind, row.moodle_group_id, row.moodle_user_id, row.description, row.details)
+        PastOperation(
+            row.kind, row.moodle_group_id, row.moodle_user_id, row.description, row.details
+        )
         for row in done.order_by("-position").iterator(2000)
     ]
 
 
-def scope_of_deeds(run: SyncRun, chosen: Collection[int] | None = None) -> Scope:
+def scope_of_past(run: SyncRun, chosen: Collection[int] | None = None) -> Scope:
     """The courses that the run changed something in; all where it changed accounts only.
 
     `chosen` are positions of the operations that are meant, None = all.
@@ -45,11 +47,11 @@ def scope_of_deeds(run: SyncRun, chosen: Collection[int] | None = None) -> Scope
 def check_undoable(run: SyncRun) -> None:
     if run.kind not in (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO):
         raise ConfigurationError(
-            said("Run {run} wrote nothing, so there is nothing to undo.", run=run.pk)
+            msg("Run {run} wrote nothing, so there is nothing to undo.", run=run.pk)
         )
     if run.status in (SyncRun.Status.RUNNING, SyncRun.Status.QUEUED):
         raise ConfigurationError(
-            said("Run {run} is not over yet.", run=run.pk), hint=said("Wait, or cancel it first.")
+            msg("Run {run} is not over yet.", run=run.pk), hint=msg("Wait, or cancel it first.")
         )
 
 

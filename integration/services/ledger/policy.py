@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from integration.domain.errors import ConfigurationError
-from integration.domain.messages import joined, said
+from integration.domain.messages import joined, msg
 from integration.domain.patterns import Pattern
 from integration.domain.policy import (
     AccountsFor,
@@ -13,8 +13,8 @@ from integration.domain.policy import (
     Limits,
     MissingAccounts,
     Policy,
-    Span,
-    What,
+    Removal,
+    Window,
 )
 from integration.domain.state import Ending, RoomRole
 from integration.models import (
@@ -85,7 +85,7 @@ def _causes(row: IntegrationSettings, switches: Mapping[str, Cause]) -> frozense
 
 def _limits(row: IntegrationSettings) -> Limits:
     special = {
-        (What(limit.what), Span(limit.span)): Limit(limit.percent, limit.absolute)
+        (Removal(limit.what), Window(limit.span)): Limit(limit.percent, limit.absolute)
         for limit in RemovalLimit.objects.all()
     }
     return Limits(
@@ -98,28 +98,28 @@ def _limits(row: IntegrationSettings) -> Limits:
     )
 
 
-def gaps(policy: Policy) -> list[str]:
+def missing_choices_in_words(policy: Policy) -> list[str]:
     """What is missing so that anything at all can be synced, in plain words."""
-    return [joined(" ", found_and_fix) for found_and_fix in lacks(policy)]
+    return [joined(" ", found_and_fix) for found_and_fix in missing_choices(policy)]
 
 
-def lacks(policy: Policy) -> list[tuple[str, str]]:
+def missing_choices(policy: Policy) -> list[tuple[str, str]]:
     """The same: what was found, and what to do about it."""
     found: list[tuple[str, str]] = []
     if not any(not pattern.exclude for pattern in policy.patterns):
         found.append(
             (
-                said(
+                msg(
                     "No group pattern of the kind 'include' is enabled, so no group gets a channel."
                 ),
-                said("Add one under Group patterns, for example .* for every group."),
+                msg("Add one under Group patterns, for example .* for every group."),
             )
         )
     if not policy.roles:
         found.append(
             (
-                said("No role is included, so nobody is put into a channel."),
-                said("Add one under Included roles, for example student."),
+                msg("No role is included, so nobody is put into a channel."),
+                msg("Add one under Included roles, for example student."),
             )
         )
     return found
@@ -139,11 +139,11 @@ def _roles(role_names: Mapping[int, str]) -> dict[int, RoomRole]:
         role_id = row.role_id if row.role_id is not None else ids.get(row.shortname)
         if role_id is None or role_id not in role_names:
             raise ConfigurationError(
-                said(
+                msg(
                     "Moodle has no role '{role}', which is among the included roles.",
                     role=str(row.shortname or row.role_id),
                 ),
-                hint=said(
+                hint=msg(
                     "Remove it under Included roles or switch it off. Moodle has: {names}.",
                     names=_names(ids),
                 ),
@@ -153,4 +153,4 @@ def _roles(role_names: Mapping[int, str]) -> dict[int, RoomRole]:
 
 
 def _names(ids: Mapping[str, int]) -> str:
-    return ", ".join(sorted(ids)) or said("none")
+    return ", ".join(sorted(ids)) or msg("none")

@@ -14,7 +14,7 @@ from django.db import OperationalError, connection
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 6
+DEADLOCK_ATTEMPTS = 6
 PAUSE_SECONDS = 0.05
 MYSQL = {1205, 1213}  # lock wait timeout, deadlock
 POSTGRESQL = {"40P01", "40001"}  # deadlock, serialization failure
@@ -22,9 +22,11 @@ POSTGRESQL = {"40P01", "40001"}  # deadlock, serialization failure
 Answer = TypeVar("Answer")
 
 
-def repeated(work: Callable[[], Answer], undo: Callable[[], None] = lambda: None) -> Answer:
+def retry_on_deadlock(
+    work: Callable[[], Answer], undo: Callable[[], None] = lambda: None
+) -> Answer:
     """What `work`, a whole transaction, returns. `undo` forgets what a rollback made untrue."""
-    for attempt in range(1, ATTEMPTS):
+    for attempt in range(1, DEADLOCK_ATTEMPTS):
         try:
             return work()
         except OperationalError as error:

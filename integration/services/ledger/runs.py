@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from integration.domain import conflicts
 from integration.domain.errors import Busy, SyncError
-from integration.domain.messages import joined, said
+from integration.domain.messages import joined, msg
 from integration.domain.operations import course_of
 from integration.domain.outcomes import Result, RunStatus
 from integration.domain.state import Course, Scope
@@ -100,7 +100,7 @@ def fail(run: SyncRun, error: SyncError, scope: Scope) -> None:
         return
     run.status = SyncRun.Status.ERROR
     run.message = error.message
-    doctor = said("./rcsync doctor looks at every connection and says what is wrong.")
+    doctor = msg("./rcsync doctor looks at every connection and says what is wrong.")
     run.hint = error.hint or doctor
     run.finished_at = timezone.now()
     run.save(update_fields=RESULT)
@@ -142,20 +142,20 @@ def _conflict_as_json(conflict: conflicts.Conflict) -> dict[str, Any]:
 
 def _hint(report: RunReport) -> str:
     if report.status is RunStatus.QUARANTINED:
-        what = said("Nothing was changed.")
+        what = msg("Nothing was changed.")
         if report.outcomes:
-            what = said("Only additions were made.")
-        return said(
+            what = msg("Only additions were made.")
+        return msg(
             "{what} Look at the plan; if it is right, approve it with a reason (admin: Runs; "
             "./rcsync approve RUN --reason ...), or run it once more with --force.",
             what=what,
         )
     if report.stopped_because:
-        return said(
+        return msg(
             "What was done stays done. Run again when the cause is repaired: it goes on from there."
         )
     if report.failed:
-        return said("Every failure has its own row with its cause. The next run tries again.")
+        return msg("Every failure has its own row with its cause. The next run tries again.")
     return ""
 
 
@@ -165,7 +165,7 @@ def breach_as_json(breach: Breach) -> dict[str, Any]:
         "text": breach.in_words(),
         "count": breach.count,
         "managed": breach.managed,
-        "holds": breach.holds.value,
+        "holds": breach.blocks.value,
     }
 
 

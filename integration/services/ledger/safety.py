@@ -19,7 +19,7 @@ from integration.domain.operations import (
     user_of,
 )
 from integration.domain.outcomes import RunStatus
-from integration.domain.policy import What
+from integration.domain.policy import Removal
 from integration.domain.state import Scope
 from integration.models import IntegratedCourse, PendingEnding, SyncOperation, SyncRun
 from integration.services.sync.grace import Waiting
@@ -29,9 +29,9 @@ from integration.services.sync.sizes import Size
 LATELY = timedelta(hours=24)
 GOOD = (RunStatus.DONE, RunStatus.FAILED)
 KINDS = {
-    What.MEMBERSHIPS: (RemoveMember.kind,),
-    What.ACCOUNTS: (Deactivate.kind,),
-    What.CHANNELS: (Archive.kind, SetReadOnly.kind),
+    Removal.MEMBERSHIPS: (RemoveMember.kind,),
+    Removal.ACCOUNTS: (Deactivate.kind,),
+    Removal.CHANNELS: (Archive.kind, SetReadOnly.kind),
 }
 
 

@@ -11,10 +11,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError
 
 from integration.domain.errors import SyncError
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.state import Check, CheckStatus
 from integration.models import IntegratedCourse, IntegrationSettings
-from integration.services.ledger.policy import lacks, load_policy
+from integration.services.ledger.policy import load_policy, missing_choices
 from integration.services.moodle.doctor import check_moodle
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import RocketChat, check_rocketchat
@@ -31,7 +31,7 @@ def all_checks() -> list[Check]:
 
 def check_own_tables() -> list[Check]:
     """Our own database answers, and its tables are those of this version."""
-    name = said("rcsync's tables")
+    name = msg("rcsync's tables")
     try:
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -40,14 +40,14 @@ def check_own_tables() -> list[Check]:
             Check(
                 name,
                 CheckStatus.FAILED,
-                said("rcsync's own database does not answer: {error}", error=str(error)),
-                said("Check DATABASE_URL and that the database server runs."),
+                msg("rcsync's own database does not answer: {error}", error=str(error)),
+                msg("Check DATABASE_URL and that the database server runs."),
             )
         ]
     if missing:
-        found = said("{count} changes of the tables are missing", count=len(missing))
-        return [Check(name, CheckStatus.FAILED, found, said("Run ./rcsync migrate"))]
-    return [Check(name, CheckStatus.OK, said("up to date")), _secrets()]
+        found = msg("{count} changes of the tables are missing", count=len(missing))
+        return [Check(name, CheckStatus.FAILED, found, msg("Run ./rcsync migrate"))]
+    return [Check(name, CheckStatus.OK, msg("up to date")), _secrets()]
 
 
 def check_chat() -> list[Check]:
@@ -61,16 +61,16 @@ def check_chat() -> list[Check]:
 
 def check_choices() -> list[Check]:
     """What the administrator has to choose before anything can be synced."""
-    name = said("Choices")
+    name = msg("Choices")
     try:
-        missing = lacks(load_policy(MoodleReader().roles()))
+        missing = missing_choices(load_policy(MoodleReader().roles()))
     except SyncError as error:
         return [Check(name, CheckStatus.FAILED, error.message, error.hint)]
     if not IntegratedCourse.objects.exists():
-        found, fix = said("No course is integrated."), said("Add one under Integrated courses.")
+        found, fix = msg("No course is integrated."), msg("Add one under Integrated courses.")
         missing.append((found, fix))
     if not missing:
-        return [Check(name, CheckStatus.OK, said("patterns, roles and courses are chosen"))]
+        return [Check(name, CheckStatus.OK, msg("patterns, roles and courses are chosen"))]
     return [Check(name, CheckStatus.WARNING, found, fix) for found, fix in missing]
 
 
@@ -78,8 +78,8 @@ def _secrets() -> Check:
     try:
         IntegrationSettings.load()
     except Exception as error:  # noqa: BLE001  # whatever it is, the administrator has to see it
-        return Check(said("Stored secrets"), CheckStatus.FAILED, str(error))
-    return Check(said("Stored secrets"), CheckStatus.OK, said("readable"))
+        return Check(msg("Stored secrets"), CheckStatus.FAILED, str(error))
+    return Check(msg("Stored secrets"), CheckStatus.OK, msg("readable"))
 
 
 RANK = {CheckStatus.FAILED: 0, CheckStatus.WARNING: 1, CheckStatus.OK: 2}

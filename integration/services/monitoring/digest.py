@@ -16,7 +16,7 @@ from integration.translation import local
 logger = logging.getLogger(__name__)
 
 TOPIC = "digest"
-SHOWN = 200
+MAX_SHOWN_FAILURES = 200
 
 
 def compose(failures: Sequence[SyncOperation]) -> str:
@@ -33,10 +33,10 @@ def compose(failures: Sequence[SyncOperation]) -> str:
             )
             if line
         )
-        for row in failures[:SHOWN]
+        for row in failures[:MAX_SHOWN_FAILURES]
     ]
-    if len(failures) > SHOWN:
-        paragraphs.append(_("… and %d more.") % (len(failures) - SHOWN))
+    if len(failures) > MAX_SHOWN_FAILURES:
+        paragraphs.append(_("… and %d more.") % (len(failures) - MAX_SHOWN_FAILURES))
     return "\n\n".join(paragraphs)
 
 

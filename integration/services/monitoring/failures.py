@@ -15,7 +15,9 @@ from integration.models import SyncOperation, SyncRun
 
 LOOK_BACK = timedelta(days=7)
 BAD = (SyncOperation.Status.FAILED, SyncOperation.Status.SKIPPED)
-MOST = 5000  # shown and filtered; beyond that a whole server has failed, and a run's page tells why
+MAX_FAILURES = (
+    5000  # shown and filtered; beyond that a whole server has failed, and a run's page tells why
+)
 Key = tuple[str, int | None, int | None]
 
 
@@ -46,7 +48,7 @@ def open_failures() -> OpenFailures:
         ),
         reverse=True,
     )
-    return OpenFailures(tuple(keys[:MOST]), len(keys))
+    return OpenFailures(tuple(keys[:MAX_FAILURES]), len(keys))
 
 
 def _latest(statuses: Iterable[str]) -> "QuerySet[SyncOperation, Any]":

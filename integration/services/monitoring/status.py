@@ -27,7 +27,7 @@ from integration.services.runs.configured_connection import rocketchat_connectio
 KEPT_SECONDS = (
     15.0  # a health page that is asked every second does not ask the servers every second
 )
-BEAT_LIMIT = heartbeat.FRESH.total_seconds()
+BEAT_LIMIT = heartbeat.BEAT_FRESH_FOR.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Health:
     parts: tuple[Part, ...]
     numbers: Numbers
     warnings: tuple[str, ...]
@@ -74,15 +74,15 @@ class Condition:
         return all(part.ok for part in self.parts)
 
 
-def condition() -> Condition:
+def health() -> Health:
     """Never raises: what cannot be asked is a part that does not work."""
     database = _database()
     if not database.ok:
-        return Condition((database,), Numbers(), ())
+        return Health((database,), Numbers(), ())
     found = numbers()
     worker = Part("worker", _worker_problem(found))
     parts = (database, _kept("moodle", _moodle), _kept("rocketchat", _rocketchat), worker)
-    return Condition(parts, found, tuple(_warnings(found)))
+    return Health(parts, found, tuple(_warnings(found)))
 
 
 def numbers() -> Numbers:

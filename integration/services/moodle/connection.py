@@ -10,7 +10,7 @@ from django.db import Error, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integration.domain.errors import ConfigurationError
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.services.moodle.errors import explain, explain_connect, is_lost
 from moodle.router import MOODLE
 
@@ -46,8 +46,8 @@ def open_connection(alias: str = MOODLE) -> BaseDatabaseWrapper:
     """The connection to Moodle, open; ConfigurationError or SourceError where that fails."""
     if alias == MOODLE and not settings.MOODLE_CONFIGURED:
         raise ConfigurationError(
-            said("No Moodle is configured."),
-            hint=said(
+            msg("No Moodle is configured."),
+            hint=msg(
                 "Set MOODLE_DATABASE_URL to the address of Moodle's database, "
                 "for example mysql://rcsync:PASSWORD@moodle-db:3306/moodle, and start rcsync again."
             ),

@@ -10,7 +10,7 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integration.domain.errors import SyncError
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.state import Check, CheckStatus
 from integration.services.moodle import server
 from integration.services.moodle.connection import open_connection
@@ -48,14 +48,14 @@ def check_moodle(clock: Callable[[], float] = time.time, alias: str = MOODLE) ->
     try:
         connection = open_connection(alias)
     except SyncError as error:
-        return [Check(said("Moodle's database"), CheckStatus.FAILED, error.message, error.hint)]
+        return [Check(msg("Moodle's database"), CheckStatus.FAILED, error.message, error.hint)]
     return list(_checks(connection, clock))
 
 
 def _checks(connection: BaseDatabaseWrapper, clock: Callable[[], float]) -> Iterator[Check]:
     """Until one fails: those behind it would only say the same in other words."""
     clocks: Question = partial(_clocks, clock=clock)
-    for name, question in {**QUESTIONS, said("Moodle's clock"): clocks}.items():
+    for name, question in {**QUESTIONS, msg("Moodle's clock"): clocks}.items():
         try:
             finding = question(connection)
         except Error as error:
@@ -74,7 +74,7 @@ def _tables(connection: BaseDatabaseWrapper) -> Finding:
     """Every table that rcsync reads, with every column."""
     for model in TABLES:
         list(model._default_manager.using(connection.alias).all()[:1])
-    found = said(
+    found = msg(
         "all {count} tables, with the prefix '{prefix}'", count=len(TABLES), prefix=table("")
     )
     return Finding(CheckStatus.OK, found)
@@ -87,12 +87,12 @@ def _version(connection: BaseDatabaseWrapper) -> Finding:
     if not number.isdigit():
         return Finding(
             CheckStatus.FAILED,
-            said("{table} holds no version", table=Config._meta.db_table),
-            said("Restore Moodle's database completely, or correct MOODLE_DATABASE_URL."),
+            msg("{table} holds no version", table=Config._meta.db_table),
+            msg("Restore Moodle's database completely, or correct MOODLE_DATABASE_URL."),
         )
     found = settings.get("release") or number
     if int(number) < OLDEST:
-        fix = said("rcsync is made for Moodle 4.2 and newer: upgrade Moodle.")
+        fix = msg("rcsync is made for Moodle 4.2 and newer: upgrade Moodle.")
         return Finding(CheckStatus.WARNING, found, fix)
     return Finding(CheckStatus.OK, found)
 
@@ -105,19 +105,19 @@ def _content(connection: BaseDatabaseWrapper) -> Finding:
     if not people or not courses:
         return Finding(
             CheckStatus.FAILED,
-            said(
+            msg(
                 "{people} accounts and {courses} courses, which no Moodle in use has",
                 people=people,
                 courses=courses,
             ),
-            said(
+            msg(
                 "Check MOODLE_DATABASE_URL and MOODLE_DB_PREFIX, or restore the database "
                 "completely."
             ),
         )
     return Finding(
         CheckStatus.OK,
-        said(
+        msg(
             "{people} accounts, {courses} courses, {groups} groups, {memberships} memberships",
             people=people,
             courses=courses - 1,
@@ -130,11 +130,11 @@ def _content(connection: BaseDatabaseWrapper) -> Finding:
 def _session(connection: BaseDatabaseWrapper) -> Finding:
     refusal = server.refusal_to_write(connection)
     if refusal:
-        return Finding(CheckStatus.OK, said("a write was refused: {words}", words=refusal))
+        return Finding(CheckStatus.OK, msg("a write was refused: {words}", words=refusal))
     return Finding(
         CheckStatus.FAILED,
-        said("the session would let rcsync write to Moodle's database"),
-        said(
+        msg("the session would let rcsync write to Moodle's database"),
+        msg(
             "Set MOODLE_DATABASE_URL, which opens read-only sessions, and not "
             "RCSYNC_MOODLE_TESTING."
         ),
@@ -143,17 +143,17 @@ def _session(connection: BaseDatabaseWrapper) -> Finding:
 
 def _account(connection: BaseDatabaseWrapper) -> Finding:
     if connection.vendor == "sqlite":
-        return Finding(CheckStatus.OK, said("a file, which has no accounts"))
+        return Finding(CheckStatus.OK, msg("a file, which has no accounts"))
     rights = server.write_rights(connection)
     if not rights:
-        return Finding(CheckStatus.OK, said("may only read"))
+        return Finding(CheckStatus.OK, msg("may only read"))
     return Finding(
         CheckStatus.WARNING,
-        said(
+        msg(
             "the account could write, if the session let it: {rights}",
             rights="; ".join(rights[:3]),
         ),
-        said(
+        msg(
             "Make an account for rcsync alone and give it this right only: {statement}",
             statement=grant(connection, "rcsync"),
         ),
@@ -166,8 +166,8 @@ def _characters(connection: BaseDatabaseWrapper) -> Finding:
         return Finding(CheckStatus.OK, found)
     return Finding(
         CheckStatus.WARNING,
-        said("{encoding}, which has no room for emoji and some scripts", encoding=found),
-        said("Convert the database with Moodle's admin/cli/mysql_collation.php."),
+        msg("{encoding}, which has no room for emoji and some scripts", encoding=found),
+        msg("Convert the database with Moodle's admin/cli/mysql_collation.php."),
     )
 
 
@@ -177,39 +177,39 @@ def _log(connection: BaseDatabaseWrapper) -> Finding:
     if "logstore_standard" not in ",".join(stores).split(","):
         return Finding(
             CheckStatus.WARNING,
-            said(
+            msg(
                 "the standard log is off, so changes are found by the schedule only, not by events"
             ),
-            said("Switch on 'Standard log' in Moodle under Plugins, Logging, Manage log stores."),
+            msg("Switch on 'Standard log' in Moodle under Plugins, Logging, Manage log stores."),
         )
     entries = LogEntry.objects.using(connection.alias).order_by("-id")
     newest = entries.values_list("timecreated", flat=True).first()
     if newest is None:
-        return Finding(CheckStatus.OK, said("on, and empty"))
+        return Finding(CheckStatus.OK, msg("on, and empty"))
     when = datetime.fromtimestamp(newest, UTC)
-    found = said("on, its newest entry is of {time} UTC", time=f"{when:%Y-%m-%d %H:%M}")
+    found = msg("on, its newest entry is of {time} UTC", time=f"{when:%Y-%m-%d %H:%M}")
     return Finding(CheckStatus.OK, found)
 
 
 def _clocks(connection: BaseDatabaseWrapper, clock: Callable[[], float]) -> Finding:
     ahead = server.seconds(connection) - clock()
     distance = f"{abs(ahead):.0f}"
-    found = said("the database's clock is {seconds} s behind ours", seconds=distance)
+    found = msg("the database's clock is {seconds} s behind ours", seconds=distance)
     if ahead > 0:
-        found = said("the database's clock is {seconds} s ahead of ours", seconds=distance)
+        found = msg("the database's clock is {seconds} s ahead of ours", seconds=distance)
     if abs(ahead) <= CLOCK_SECONDS:
         return Finding(CheckStatus.OK, found)
-    fix = said("Set both clocks by NTP: enrolments begin and end by rcsync's clock.")
+    fix = msg("Set both clocks by NTP: enrolments begin and end by rcsync's clock.")
     return Finding(CheckStatus.WARNING, found, fix)
 
 
 QUESTIONS: dict[str, Question] = {
-    said("Moodle's database"): _reachable,
-    said("Moodle's tables"): _tables,
-    said("Moodle's version"): _version,
-    said("Moodle's content"): _content,
-    said("Moodle's session"): _session,
-    said("Moodle's account"): _account,
-    said("Moodle's characters"): _characters,
-    said("Moodle's log"): _log,
+    msg("Moodle's database"): _reachable,
+    msg("Moodle's tables"): _tables,
+    msg("Moodle's version"): _version,
+    msg("Moodle's content"): _content,
+    msg("Moodle's session"): _session,
+    msg("Moodle's account"): _account,
+    msg("Moodle's characters"): _characters,
+    msg("Moodle's log"): _log,
 }

@@ -11,7 +11,7 @@ from django.db import Error, InterfaceError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integration.domain.errors import ConfigurationError, SourceError, SyncError
-from integration.domain.messages import counted, said
+from integration.domain.messages import counted, msg
 from moodle.models import TABLES, User, UserEnrolment, table
 
 LOST = {"0", "1053", "1927", "2006", "2013", "2055", "4031"}
@@ -50,13 +50,13 @@ def explain(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
         return not_allowed(connection, text)
     if code in TOO_SLOW:
         return SourceError(
-            said("Moodle's database took too long to answer ({text}).", text=text),
-            hint=said("Try again when the server is less busy, or allow longer queries there."),
+            msg("Moodle's database took too long to answer ({text}).", text=text),
+            hint=msg("Try again when the server is less busy, or allow longer queries there."),
         )
     if is_lost(error, connection):
         return SourceError(
-            said("The connection to Moodle's database was lost while reading ({text}).", text=text),
-            hint=said(
+            msg("The connection to Moodle's database was lost while reading ({text}).", text=text),
+            hint=msg(
                 "It was opened again once, in vain. Look into the log of the database server."
             ),
         )
@@ -68,10 +68,10 @@ def explain_connect(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
     code, text = error_code(error), _drivers_words(error, connection)
     if code in NO_DATABASE or re.search('database ".*" does not exist', text):
         return ConfigurationError(
-            said(
+            msg(
                 "There is no Moodle database {place} ({text}).", place=_place(connection), text=text
             ),
-            hint=said(
+            hint=msg(
                 "Correct the name at the end of MOODLE_DATABASE_URL: it is $CFG->dbname in "
                 "Moodle's config.php."
             ),
@@ -80,23 +80,23 @@ def explain_connect(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
         return not_allowed(connection, text)
     if code in WRONG_USER or re.search('authentication failed|role ".*" does not exist', text):
         return ConfigurationError(
-            said(
+            msg(
                 "Moodle's database refuses the user {user} ({text}).",
                 user=_user(connection),
                 text=text,
             ),
-            hint=said(
+            hint=msg(
                 "Correct the user and the password in MOODLE_DATABASE_URL (special characters as "
                 "%XX), or create the account in the database."
             ),
         )
     return SourceError(
-        said(
+        msg(
             "Moodle's database {place} cannot be reached ({text}).",
             place=_place(connection),
             text=text,
         ),
-        hint=said(
+        hint=msg(
             "Check that the server runs, that host and port in MOODLE_DATABASE_URL are right, and "
             "that no firewall stands between."
         ),
@@ -117,12 +117,12 @@ def missing_tables(connection: BaseDatabaseWrapper) -> SyncError | None:
                 len(missing),
                 names=", ".join(missing),
             ),
-            hint=said("It is incomplete: restore it whole, or let Moodle's upgrade finish."),
+            hint=msg("It is incomplete: restore it whole, or let Moodle's upgrade finish."),
         )
     prefixes = _prefixes(names)
     if prefixes:
         return ConfigurationError(
-            said(
+            msg(
                 "Moodle's tables do not begin with '{prefix}': the database has {names}.",
                 prefix=table(""),
                 names=", ".join(f"{prefix}user" for prefix in prefixes),
@@ -135,12 +135,12 @@ def missing_tables(connection: BaseDatabaseWrapper) -> SyncError | None:
             ),
         )
     return ConfigurationError(
-        said(
+        msg(
             "The database {place} shows no table {name} and nothing else of a Moodle.",
             place=_place(connection),
             name=User._meta.db_table,
         ),
-        hint=said(
+        hint=msg(
             "Correct the name at the end of MOODLE_DATABASE_URL, or give the account the right: "
             "{statement}",
             statement=grant(connection),
@@ -150,8 +150,8 @@ def missing_tables(connection: BaseDatabaseWrapper) -> SyncError | None:
 
 def missing_columns(text: str) -> SyncError:
     return SourceError(
-        said("A column that rcsync reads is missing in Moodle's database ({text}).", text=text),
-        hint=said(
+        msg("A column that rcsync reads is missing in Moodle's database ({text}).", text=text),
+        hint=msg(
             "rcsync reads Moodle 4.2 and newer: upgrade Moodle, or rcsync where Moodle is the "
             "newer one."
         ),
@@ -160,12 +160,12 @@ def missing_columns(text: str) -> SyncError:
 
 def not_allowed(connection: BaseDatabaseWrapper, text: str) -> SyncError:
     return ConfigurationError(
-        said(
+        msg(
             "The database account {user} may not read all of Moodle's tables ({text}).",
             user=_user(connection),
             text=text,
         ),
-        hint=said("Run as administrator of the database: {statement}", statement=grant(connection)),
+        hint=msg("Run as administrator of the database: {statement}", statement=grant(connection)),
     )
 
 
@@ -177,7 +177,7 @@ def grant(connection: BaseDatabaseWrapper, account: str = "") -> str:
     if connection.vendor == "mysql":
         host = "%" if account else _mysql_host(connection)
         return f"GRANT SELECT ON `{name}`.* TO '{user}'@'{host}';"
-    return said("make the file readable for the user rcsync runs as.")
+    return msg("make the file readable for the user rcsync runs as.")
 
 
 def _mysql_host(connection: BaseDatabaseWrapper) -> str:
@@ -205,8 +205,8 @@ def _table_names(connection: BaseDatabaseWrapper) -> set[str]:
 
 def _other(text: str) -> SyncError:
     return SourceError(
-        said("Moodle's database refused a query ({text}).", text=text),
-        hint=said("./rcsync doctor looks at each table by itself and says what is wrong with it."),
+        msg("Moodle's database refused a query ({text}).", text=text),
+        hint=msg("./rcsync doctor looks at each table by itself and says what is wrong with it."),
     )
 
 
@@ -229,10 +229,10 @@ def _place(connection: BaseDatabaseWrapper) -> str:
     settings = connection.settings_dict
     if connection.vendor == "sqlite":
         path = str(settings["NAME"]).removeprefix("file://").removesuffix("?mode=ro")
-        return said("at {path}", path=path)
+        return msg("at {path}", path=path)
     options = settings.get("OPTIONS", {})
     host = settings["HOST"] or options.get("unix_socket") or options.get("read_default_file")
     if not host:
         return f"'{settings['NAME']}'"
     port = f":{settings['PORT']}" if settings["PORT"] else ""
-    return said("'{name}' on {host}", name=settings["NAME"], host=f"{host}{port}")
+    return msg("'{name}' on {host}", name=settings["NAME"], host=f"{host}{port}")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from integration.domain.errors import SourceError
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.state import Course, Enrolment, MoodleState, Scope
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.paging import PAGE_SIZE
@@ -172,14 +172,14 @@ def _require_contexts(courses: Iterable[Course]) -> None:
     for course in courses:
         if not course.context_ids:
             raise SourceError(
-                said(
+                msg(
                     "Course {id} ({course}) has no path in {table}, so nobody's roles in it can be "
                     "known.",
                     id=course.course_id,
                     course=course.shortname,
                     table=Context._meta.db_table,
                 ),
-                hint=said(
+                hint=msg(
                     "Let Moodle's cron run (its task 'Cleanup contexts' builds missing paths), or "
                     "take the course out of the integrated ones."
                 ),

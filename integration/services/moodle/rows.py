@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from integration.domain.errors import SourceError
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.state import Course, Enrolment, Group, Person
 from integration.services.moodle.paging import Pager
 from moodle.models import (
@@ -58,10 +58,10 @@ class MoodleRows:
         settings = dict(rows.values_list("name", "value"))
         if "version" not in settings:
             raise not_whole(
-                said("{table} does not say Moodle's version", table=Config._meta.db_table)
+                msg("{table} does not say Moodle's version", table=Config._meta.db_table)
             )
-        self._require(User, said("rows"))
-        self._require(CourseRow, said("the course that is the site itself"), category=SITE)
+        self._require(User, msg("rows"))
+        self._require(CourseRow, msg("the course that is the site itself"), category=SITE)
         return Site(
             guest=_number(settings.get("siteguest")),
             default_role=_number(settings.get("defaultuserroleid")) or None,
@@ -70,7 +70,7 @@ class MoodleRows:
 
     def _require(self, model: type[MoodleTable], what: str, **row: int) -> None:
         if not model._default_manager.using(self.alias).filter(**row).exists():
-            raise not_whole(said("{table} lacks {what}", table=model._meta.db_table, what=what))
+            raise not_whole(msg("{table} lacks {what}", table=model._meta.db_table, what=what))
 
     # --- courses and groups -----------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class MoodleRows:
         names = dict(rows.values_list("id", "shortname"))
         if not names:
             raise not_whole(
-                said("{table} lacks {what}", table=Role._meta.db_table, what=said("rows"))
+                msg("{table} lacks {what}", table=Role._meta.db_table, what=msg("rows"))
             )
         return names
 
@@ -182,8 +182,8 @@ def ids_in(path: str | None) -> tuple[int, ...]:
 
 def not_whole(finding: str) -> SourceError:
     return SourceError(
-        said("This is not a whole Moodle: {finding}.", finding=finding),
-        hint=said(
+        msg("This is not a whole Moodle: {finding}.", finding=finding),
+        hint=msg(
             "Check that MOODLE_DATABASE_URL and MOODLE_DB_PREFIX name the right database, and "
             "that it was restored completely."
         ),

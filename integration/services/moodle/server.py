@@ -8,7 +8,7 @@ from typing import Any
 from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from moodle.models import TABLES, User
 
 WRITE_RIGHTS = {"ALL", "ALTER", "CREATE", "DELETE", "DROP", "INSERT", "TRUNCATE", "UPDATE"}
@@ -37,13 +37,13 @@ def description(connection: BaseDatabaseWrapper) -> str:
     name = "MariaDB" if "mariadb" in version.lower() else connection.display_name
     number = re.match(r"[\d.]*", version)
     server = f"{name} {number[0] if number else version}"
-    return said("{server} through {driver}", server=server, driver=driver(connection))
+    return msg("{server} through {driver}", server=server, driver=driver(connection))
 
 
 def driver(connection: BaseDatabaseWrapper) -> str:
     """The Python package that talks to the server, with its version."""
     if connection.vendor == "sqlite":
-        return said("Python's sqlite3")
+        return msg("Python's sqlite3")
     package = "psycopg"
     if connection.vendor == "mysql":
         module: Any = importlib.import_module("MySQLdb")  # PyMySQL can stand in under this name

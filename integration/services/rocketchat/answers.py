@@ -10,7 +10,7 @@ from functools import lru_cache
 from sys import intern
 
 from integration.domain.errors import UnexpectedAnswer
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.secret import without
 from integration.domain.state import ROLE_STRENGTH, RemoteAccount, RemoteChannel, RoomRole
 
@@ -22,12 +22,12 @@ _UNSEEN = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206
 
 def wrong(where: str, what: str) -> UnexpectedAnswer:
     return UnexpectedAnswer(
-        said(
+        msg(
             "Rocket.Chat's answer to {call} is not what its API promises: {what}.",
             call=where,
             what=what,
         ),
-        hint=said("Does a proxy change answers? Is the server's version supported (3.11 to 8.8)?"),
+        hint=msg("Does a proxy change answers? Is the server's version supported (3.11 to 8.8)?"),
         endpoint=where,
         status=200,
     )
@@ -37,7 +37,7 @@ def identifier(row: Json, where: str, key: str = "_id") -> str:
     """A non-empty id. Anything else would end up as a link to nothing."""
     value = row.get(key)
     if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_ID:
-        raise wrong(where, said("{field} is not an id", field=repr(key)))
+        raise wrong(where, msg("{field} is not an id", field=repr(key)))
     return value
 
 
@@ -47,7 +47,7 @@ def text(row: Json, key: str, where: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise wrong(where, said("{field} is not a text", field=repr(key)))
+        raise wrong(where, msg("{field} is not a text", field=repr(key)))
     return value
 
 
@@ -56,7 +56,7 @@ def flag(row: Json, key: str, where: str, *, default: bool) -> bool:
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise wrong(where, said("{field} is neither true nor false", field=repr(key)))
+        raise wrong(where, msg("{field} is neither true nor false", field=repr(key)))
     return value
 
 
@@ -66,21 +66,21 @@ def number(row: Json, key: str, where: str) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise wrong(where, said("{field} is not a number", field=repr(key)))
+        raise wrong(where, msg("{field} is not a number", field=repr(key)))
     return value
 
 
 def inner(row: Json, key: str, where: str) -> Json:
     value = row.get(key)
     if not isinstance(value, dict):
-        raise wrong(where, said("{field} is missing or not an object", field=repr(key)))
+        raise wrong(where, msg("{field} is missing or not an object", field=repr(key)))
     return value
 
 
 def objects(row: Json, key: str, where: str) -> list[Json]:
     value = row.get(key)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise wrong(where, said("{field} is not a list of objects", field=repr(key)))
+        raise wrong(where, msg("{field} is not a list of objects", field=repr(key)))
     return value
 
 
@@ -90,7 +90,7 @@ def texts(row: Json, key: str, where: str) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise wrong(where, said("{field} is not a list of texts", field=repr(key)))
+        raise wrong(where, msg("{field} is not a list of texts", field=repr(key)))
     return tuple(value)
 
 

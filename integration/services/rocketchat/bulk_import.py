@@ -18,12 +18,12 @@ from integration.services.rocketchat.client import RocketChat
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 500  # accounts in one call: below the 1 MB that proxies let through
+IMPORT_CHUNK = 500  # accounts in one call: below the 1 MB that proxies let through
 QUIET = frozenset({"none", "done", "error", "canceled"})  # no import is under way
 FINISHED = frozenset({"done", "error", "canceled", "none"})
 FIRST_LOOK, LONGEST_PAUSE = 0.5, 10.0  # seconds between questions how far it is
-SECONDS = 120.0  # to wait at least, and for each account so much more:
-SECONDS_EACH = 0.05
+IMPORT_WAIT_SECONDS = 120.0  # to wait at least, and for each account so much more:
+IMPORT_WAIT_SECONDS_EACH = 0.05
 
 
 class NewAccount(NamedTuple):
@@ -80,11 +80,11 @@ class BulkImport:
 
     def _run(self, wanted: Sequence[NewAccount]) -> None:
         self._client.post("import.new", {})
-        for start in range(0, len(wanted), CHUNK):
-            users = [account.record() for account in wanted[start : start + CHUNK]]
+        for start in range(0, len(wanted), IMPORT_CHUNK):
+            users = [account.record() for account in wanted[start : start + IMPORT_CHUNK]]
             self._client.post("import.addUsers", {"users": users}, slow=True)
         self._client.post("import.run", {}, slow=True)
-        self._wait(SECONDS + SECONDS_EACH * len(wanted))
+        self._wait(IMPORT_WAIT_SECONDS + IMPORT_WAIT_SECONDS_EACH * len(wanted))
         self._client.post("import.clear", {}, repeatable=True)
 
     def _wait(self, seconds: float) -> None:

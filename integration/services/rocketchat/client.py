@@ -27,7 +27,7 @@ from integration.services.rocketchat.answers import Json
 from integration.services.rocketchat.connection import Connection
 from integration.services.rocketchat.errors import SecondFactorAsked, no_json, refused
 from integration.services.rocketchat.limiter import Limiter, shared_limiter
-from integration.services.rocketchat.retries import Patience
+from integration.services.rocketchat.retries import RetryBudget
 from integration.services.rocketchat.session import Identity, Session, WithSecondFactor
 from integration.services.rocketchat.transport import Answer, NoAuth, Request, Transport
 
@@ -146,7 +146,7 @@ class RocketChat:
 
     def _call(self, request: Request) -> Json:
         self._identity()  # before the attempts of the call: logging in has attempts of its own
-        patience = Patience(request.repeatable, self._clock, self._chance)
+        budget = RetryBudget(request.repeatable, self._clock, self._chance)
         unknown = False  # whether an earlier attempt may have had its effect
         while True:
             try:
@@ -155,7 +155,7 @@ class RocketChat:
                 unknown = error.may_have_happened = unknown or error.may_have_happened
                 if not isinstance(error, TransientError):
                     raise
-                pause = patience.pause_after(error, reached=self._reached)
+                pause = budget.pause_after(error, reached=self._reached)
                 if pause is None:
                     raise
                 logger.debug(
@@ -199,12 +199,12 @@ class RocketChat:
             raise
 
     def _logged_in(self, request: Request) -> Json:
-        patience = Patience(True, self._clock, self._chance)  # one more token does no harm
+        budget = RetryBudget(True, self._clock, self._chance)  # one more token does no harm
         while True:
             try:
                 return self._exchange(request, NoAuth())
             except TransientError as error:
-                pause = patience.pause_after(error, reached=self._reached)
+                pause = budget.pause_after(error, reached=self._reached)
                 if pause is None:
                     raise
             self.pause(pause)

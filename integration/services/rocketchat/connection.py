@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from integration.domain.errors import ConfigurationError
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.secret import Secret
 
 MEGABYTE = 1024 * 1024
@@ -35,30 +35,30 @@ class Credentials:
             self._check_token()
         elif not (self.username and self.password):
             raise ConfigurationError(
-                said("There are no credentials for Rocket.Chat."),
-                hint=said("Set the bot's user id and access token, or its username and password."),
+                msg("There are no credentials for Rocket.Chat."),
+                hint=msg("Set the bot's user id and access token, or its username and password."),
             )
 
     def _check_token(self) -> None:
         for value, missing, unfit in (
             (
                 self.user_id,
-                said("The user id of the Rocket.Chat bot is missing."),
-                said("The user id of the Rocket.Chat bot holds a space or a special character."),
+                msg("The user id of the Rocket.Chat bot is missing."),
+                msg("The user id of the Rocket.Chat bot holds a space or a special character."),
             ),
             (
                 self.token,
-                said("The access token of the Rocket.Chat bot is missing."),
-                said(
+                msg("The access token of the Rocket.Chat bot is missing."),
+                msg(
                     "The access token of the Rocket.Chat bot holds a space or a special character."
                 ),
             ),
         ):
             if not value:
-                hint = said("Set both; Rocket.Chat shows user id and token when the token is made.")
+                hint = msg("Set both; Rocket.Chat shows user id and token when the token is made.")
                 raise ConfigurationError(missing, hint=hint)
             if not HEADER_VALUE.fullmatch(value):
-                hint = said("Copy it again, without anything before or after it.")
+                hint = msg("Copy it again, without anything before or after it.")
                 raise ConfigurationError(unfit, hint=hint)
 
     @property
@@ -95,21 +95,19 @@ class Connection:
         object.__setattr__(self, "url", normal_url(self.url))
         if self.max_connections < 1:
             raise ConfigurationError(
-                said("The number of connections to Rocket.Chat has to be 1 or more.")
+                msg("The number of connections to Rocket.Chat has to be 1 or more.")
             )
         if self.max_rps is not None and self.max_rps <= 0:
             raise ConfigurationError(
-                said("The requests per second to Rocket.Chat have to be more than 0.")
+                msg("The requests per second to Rocket.Chat have to be more than 0.")
             )
         if min(self.connect_timeout, self.read_timeout, self.long_read_timeout) <= 0:
             raise ConfigurationError(
-                said("The time-outs for Rocket.Chat have to be more than 0 seconds.")
+                msg("The time-outs for Rocket.Chat have to be more than 0 seconds.")
             )
         if self.verify_tls and self.ca_file and not Path(self.ca_file).exists():
             raise ConfigurationError(
-                said(
-                    "The file of certificate authorities {path} does not exist.", path=self.ca_file
-                )
+                msg("The file of certificate authorities {path} does not exist.", path=self.ca_file)
             )
 
     @property
@@ -123,18 +121,18 @@ def normal_url(url: str) -> str:
     text = url.strip()
     if not text:
         raise ConfigurationError(
-            said("The address of Rocket.Chat is missing."),
-            hint=said("Set it, https:// included."),
+            msg("The address of Rocket.Chat is missing."),
+            hint=msg("Set it, https:// included."),
         )
     if "@" in text:
         raise ConfigurationError(
-            said("The address of Rocket.Chat must not hold a user name or a password."),
-            hint=said("Put them into their own settings."),
+            msg("The address of Rocket.Chat must not hold a user name or a password."),
+            hint=msg("Put them into their own settings."),
         )
     if "://" not in text:
         raise ConfigurationError(
-            said("The address of Rocket.Chat {url} does not say http or https.", url=repr(text)),
-            hint=said("Write {url}", url=f"https://{text}"),
+            msg("The address of Rocket.Chat {url} does not say http or https.", url=repr(text)),
+            hint=msg("Write {url}", url=f"https://{text}"),
         )
     parts = _split(text)
     return f"{parts.scheme}://{parts.netloc}{API_SUFFIX.sub('', parts.path)}"
@@ -148,12 +146,12 @@ def _split(text: str) -> SplitResult:
         parts, valid = SplitResult("", "", "", "", ""), False
     if not valid or re.search(r"\s", text):
         raise ConfigurationError(
-            said("The address of Rocket.Chat {url} is not a web address.", url=repr(text)),
-            hint=said("Write it like https://chat.example.org"),
+            msg("The address of Rocket.Chat {url} is not a web address.", url=repr(text)),
+            hint=msg("Write it like https://chat.example.org"),
         )
     if parts.query or parts.fragment:
         raise ConfigurationError(
-            said("The address of Rocket.Chat {url} has something after the path.", url=repr(text)),
-            hint=said("Leave out everything from ? or # on."),
+            msg("The address of Rocket.Chat {url} has something after the path.", url=repr(text)),
+            hint=msg("Leave out everything from ? or # on."),
         )
     return parts

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from integration.domain.errors import RocketChatError, SyncError
-from integration.domain.messages import joined, said
+from integration.domain.messages import joined, msg
 from integration.domain.state import Check, CheckStatus
 from integration.services.rocketchat.answers import Json, flag, objects, text, texts
 from integration.services.rocketchat.client import RocketChat
@@ -40,26 +40,26 @@ class Permission:
 
 
 PERMISSIONS = (
-    Permission("view-d-room", said("list accounts")),
+    Permission("view-d-room", msg("list accounts")),
     Permission(
-        "view-full-other-user-info", said("see e-mail addresses, by which people are recognised")
+        "view-full-other-user-info", msg("see e-mail addresses, by which people are recognised")
     ),
-    Permission("view-room-administration", said("list all channels")),
-    Permission("create-user", said("create accounts")),
-    Permission("edit-other-user-info", said("change names and e-mail addresses")),
-    Permission("edit-other-user-active-status", said("deactivate and reactivate accounts")),
-    Permission("create-p", said("create private channels")),
-    Permission("create-c", said("create public channels"), needed=False),
-    Permission("view-p-room", said("read members of private channels")),
-    Permission("view-c-room", said("read members of public channels"), needed=False),
-    Permission("add-user-to-joined-room", said("add members"), in_room=True),
-    Permission("remove-user", said("remove members"), in_room=True),
-    Permission("set-moderator", said("make moderators"), in_room=True),
-    Permission("set-owner", said("make owners"), in_room=True),
-    Permission("set-leader", said("make leaders"), in_room=True),
-    Permission("edit-room", said("rename channels and set topics"), in_room=True),
-    Permission("archive-room", said("archive channels"), in_room=True),
-    Permission("unarchive-room", said("take channels out of the archive"), needed=False),
+    Permission("view-room-administration", msg("list all channels")),
+    Permission("create-user", msg("create accounts")),
+    Permission("edit-other-user-info", msg("change names and e-mail addresses")),
+    Permission("edit-other-user-active-status", msg("deactivate and reactivate accounts")),
+    Permission("create-p", msg("create private channels")),
+    Permission("create-c", msg("create public channels"), needed=False),
+    Permission("view-p-room", msg("read members of private channels")),
+    Permission("view-c-room", msg("read members of public channels"), needed=False),
+    Permission("add-user-to-joined-room", msg("add members"), in_room=True),
+    Permission("remove-user", msg("remove members"), in_room=True),
+    Permission("set-moderator", msg("make moderators"), in_room=True),
+    Permission("set-owner", msg("make owners"), in_room=True),
+    Permission("set-leader", msg("make leaders"), in_room=True),
+    Permission("edit-room", msg("rename channels and set topics"), in_room=True),
+    Permission("archive-room", msg("archive channels"), in_room=True),
+    Permission("unarchive-room", msg("take channels out of the archive"), needed=False),
 )
 
 
@@ -81,32 +81,32 @@ def _granted(client: RocketChat) -> Mapping[str, frozenset[str]]:
 def _permission_check(
     permission: Permission, granted: frozenset[str] | None, roles: set[str]
 ) -> Check:
-    name, purpose = said("Permission {name}", name=permission.name), permission.purpose
+    name, purpose = msg("Permission {name}", name=permission.name), permission.purpose
     if granted is None:
-        found = said("the server does not know it; needed to {purpose}", purpose=purpose)
+        found = msg("the server does not know it; needed to {purpose}", purpose=purpose)
         return Check(name, WARNING, found, OLD_SERVER)
     if holders := sorted(roles & granted):
         who = ", ".join(holders)
-        found = said("granted to {roles}; lets rcsync {purpose}", roles=who, purpose=purpose)
+        found = msg("granted to {roles}; lets rcsync {purpose}", roles=who, purpose=purpose)
         return Check(name, OK, found)
     if permission.in_room and "owner" in granted:
-        found = said("as owner of its channels; lets rcsync {purpose}", purpose=purpose)
+        found = msg("as owner of its channels; lets rcsync {purpose}", purpose=purpose)
         return Check(name, OK, found)
     status = FAILED if permission.needed else WARNING
-    found = said("missing; rcsync cannot {purpose}", purpose=purpose)
+    found = msg("missing; rcsync cannot {purpose}", purpose=purpose)
     return Check(name, status, found, grant(permission.name))
 
 
 def _rate_limit_check(client: RocketChat, bypass: bool) -> Check:
-    name = said("Rate limit")
+    name = msg("Rate limit")
     if bypass:
-        return Check(name, OK, said('the bot has "{name}"', name=BYPASS))
+        return Check(name, OK, msg('the bot has "{name}"', name=BYPASS))
     if setting(client, "API_Enable_Rate_Limiter") is False:
-        return Check(name, OK, said("the API's rate limiter is switched off"))
+        return Check(name, OK, msg("the API's rate limiter is switched off"))
     calls = _positive(setting(client, "API_Enable_Rate_Limiter_Limit_Calls_Default"), 10)
     window = _positive(setting(client, "API_Enable_Rate_Limiter_Limit_Time_Default"), 60_000)
     minutes = -(-EXAMPLE_ACCOUNTS * window // (calls * 60_000))
-    found = said(
+    found = msg(
         "the bot has to keep to {calls} calls in {seconds} s per kind of call:"
         " {accounts} new accounts take about {minutes} minutes",
         calls=calls,
@@ -121,25 +121,25 @@ def second_factor_check(
     client: RocketChat, me: Json, public: Json, version: Version | None
 ) -> Check:
     """users.update asks for a second factor, the password at least, unless the token is exempt."""
-    name = said("Second factor")
+    name = msg("Second factor")
     if public.get(TWO_FACTOR) is False:
-        return Check(name, OK, said("two-factor authentication is switched off"))
+        return Check(name, OK, msg("two-factor authentication is switched off"))
     if _token_is_exempt(client) and version != TOKEN_BYPASS_BROKEN:
-        return Check(name, OK, said("the token ignores two-factor authentication"))
+        return Check(name, OK, msg("the token ignores two-factor authentication"))
     if methods := _own_methods(me):
-        found = said(
+        found = msg(
             "the bot has its own two-factor authentication ({methods}): names and e-mails cannot "
             "be changed",
             methods=joined(", ", methods),
         )
         return Check(name, WARNING, found, EXEMPT)
     if public.get(PASSWORD_FALLBACK) is False:
-        found = said("the bot has none, and the server does not ask for the password")
+        found = msg("the bot has none, and the server does not ask for the password")
         return Check(name, OK, found)
     if client.connection.credentials.factor:
-        found = said("the bot's password is known, it is sent when the server asks")
+        found = msg("the bot's password is known, it is sent when the server asks")
         return Check(name, OK, found)
-    found = said(
+    found = msg(
         "a change of name or e-mail may be refused: the token does not ignore two-factor, and the "
         "bot's password is not known"
     )
@@ -163,7 +163,7 @@ def _token_is_exempt(client: RocketChat) -> bool:
 
 def _own_methods(me: Json) -> list[str]:
     services = me.get("services")
-    names = {"totp": said("app"), "email2fa": said("e-mail")}
+    names = {"totp": msg("app"), "email2fa": msg("e-mail")}
     return [
         label
         for key, label in names.items()
@@ -195,8 +195,8 @@ def _positive(value: object, default: int) -> int:
     return value if is_number and isinstance(value, int) and value > 0 else default
 
 
-OLD_SERVER = said("Update Rocket.Chat if the call fails; then look {where}.", where=WHERE)
-EXEMPT = said(
+OLD_SERVER = msg("Update Rocket.Chat if the call fails; then look {where}.", where=WHERE)
+EXEMPT = msg(
     "Make a personal access token with 'Ignore Two Factor Authentication' for the bot (without"
     " effect on Rocket.Chat 8.5), or store the bot's password as second factor."
 )
@@ -212,20 +212,20 @@ MAILS = ("Accounts_Send_Email_When_Activating", "Accounts_Send_Email_When_Deacti
 def check_rocketchat(client: RocketChat) -> list[Check]:
     """Every check with its fix. Never raises: what cannot be looked at is a failed check."""
     features = Features(client)
-    checks = _safely(said("Reachable"), lambda: _reachable(client, features))
+    checks = _safely(msg("Reachable"), lambda: _reachable(client, features))
     if any(check.status is FAILED for check in checks):
         return checks
     me: dict[str, object] = {}
-    checks += _safely(said("Account"), lambda: [_account(client, me)])
+    checks += _safely(msg("Account"), lambda: [_account(client, me)])
     if not me:
         return checks
     public: dict[str, object] = {}
-    settings = _safely(said("Settings"), lambda: _settings(client, features, public))
-    checks += _safely(said("Permissions"), lambda: permission_checks(client, me))
+    settings = _safely(msg("Settings"), lambda: _settings(client, features, public))
+    checks += _safely(msg("Permissions"), lambda: permission_checks(client, me))
     checks += _safely(
-        said("Second factor"), lambda: [second_factor_check(client, me, public, features.version)]
+        msg("Second factor"), lambda: [second_factor_check(client, me, public, features.version)]
     )
-    return checks + settings + _safely(said("Licence"), lambda: _seats(client))
+    return checks + settings + _safely(msg("Licence"), lambda: _seats(client))
 
 
 def _safely(name: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
@@ -239,27 +239,27 @@ def _safely(name: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
 
 def _reachable(client: RocketChat, features: Features) -> Iterator[Check]:
     version = features.version
-    found = said("a server answers at {url}", url=client.connection.url)
-    yield Check(said("Reachable"), OK, found)
+    found = msg("a server answers at {url}", url=client.connection.url)
+    yield Check(msg("Reachable"), OK, found)
     if not client.connection.verify_tls:
-        fix = said("Switch it on; for an own certificate authority set its CA file.")
-        yield Check("TLS", WARNING, said("the server's certificate is not checked"), fix)
+        fix = msg("Switch it on; for an own certificate authority set its CA file.")
+        yield Check("TLS", WARNING, msg("the server's certificate is not checked"), fix)
     yield _version(version)
 
 
 def _version(version: Version | None) -> Check:
-    name = said("Version")
+    name = msg("Version")
     if version is None:
-        found = said("the server does not tell; what it can do is found out by trying")
-        fix = said("Let /api/info through, if a proxy holds it back.")
+        found = msg("the server does not tell; what it can do is found out by trying")
+        fix = msg("Let /api/info through, if a proxy holds it back.")
         return Check(name, WARNING, found, fix)
     shown = ".".join(map(str, version))
     if version < OLDEST:
-        found = said("{version} is older than 3.11", version=shown)
-        return Check(name, WARNING, found, said("Update Rocket.Chat."))
+        found = msg("{version} is older than 3.11", version=shown)
+        return Check(name, WARNING, found, msg("Update Rocket.Chat."))
     if version > NEWEST:
-        found = said("{version} is newer than what rcsync was made for (8.8)", version=shown)
-        fix = said("Try with a few courses first, and look for a newer rcsync.")
+        found = msg("{version} is newer than what rcsync was made for (8.8)", version=shown)
+        fix = msg("Try with a few courses first, and look for a newer rcsync.")
         return Check(name, WARNING, found, fix)
     return Check(name, OK, shown)
 
@@ -268,9 +268,9 @@ def _account(client: RocketChat, me: dict[str, object]) -> Check:
     answer: Json = client.get("me")
     name, roles = text(answer, "username", "GET me"), texts(answer, "roles", "GET me")
     me.update(answer)
-    shown = ", ".join(sorted(roles)) or said("no role")
-    found = said("signed in as {name} ({roles})", name=name, roles=shown)
-    return Check(said("Account"), OK, found)
+    shown = ", ".join(sorted(roles)) or msg("no role")
+    found = msg("signed in as {name} ({roles})", name=name, roles=shown)
+    return Check(msg("Account"), OK, found)
 
 
 def _settings(client: RocketChat, features: Features, values: dict[str, object]) -> Iterator[Check]:
@@ -279,58 +279,58 @@ def _settings(client: RocketChat, features: Features, values: dict[str, object])
     values.update(public.values)
     limited = not features.count_unlimited
     rules = public.name_rules()
-    yield _pattern(public, said("Usernames"), USERNAMES, rules.username_pattern)
-    yield _pattern(public, said("Channel names"), CHANNEL_NAMES, rules.channel_pattern)
-    found = said("names of channels keep to the pattern")
+    yield _pattern(public, msg("Usernames"), USERNAMES, rules.username_pattern)
+    yield _pattern(public, msg("Channel names"), CHANNEL_NAMES, rules.channel_pattern)
+    found = msg("names of channels keep to the pattern")
     if rules.free_channel_names:
-        found = said("names of channels may hold any character")
-    yield Check(said("Special characters"), OK, found)
+        found = msg("names of channels may hold any character")
+    yield Check(msg("Special characters"), OK, found)
     yield _lists(limited or setting(client, INFINITE) is False)
     yield _approval(public.values.get(APPROVAL, setting(client, APPROVAL)))
     yield _mails({name: setting(client, name) for name in MAILS})
-    found = said("accounts made by rcsync do not join the default channels")
-    yield Check(said("Default channels"), OK, found)
+    found = msg("accounts made by rcsync do not join the default channels")
+    yield Check(msg("Default channels"), OK, found)
 
 
 def _pattern(public: PublicSettings, what: str, name: str, used: str) -> Check:
     given = public.values.get(name, public.values.get(NAMES))
     if isinstance(given, str) and not compiles(given):
-        found = said("the server's pattern is not valid; {pattern} is used", pattern=used)
-        fix = said("Repair the setting {name} in Rocket.Chat.", name=name)
+        found = msg("the server's pattern is not valid; {pattern} is used", pattern=used)
+        fix = msg("Repair the setting {name} in Rocket.Chat.", name=name)
         return Check(what, WARNING, found, fix)
-    return Check(what, OK, said("have to match {pattern}", pattern=used))
+    return Check(what, OK, msg("have to match {pattern}", pattern=used))
 
 
 def _lists(limited: bool) -> Check:
-    name = said("Long lists")
+    name = msg("Long lists")
     if not limited:
-        return Check(name, OK, said("come in one request"))
-    found = said("come in pages ({name} is off): more requests at every run", name=INFINITE)
-    return Check(name, WARNING, found, said("Switch {name} on.", name=INFINITE))
+        return Check(name, OK, msg("come in one request"))
+    found = msg("come in pages ({name} is off): more requests at every run", name=INFINITE)
+    return Check(name, WARNING, found, msg("Switch {name} on.", name=INFINITE))
 
 
 def _approval(value: object) -> Check:
-    name = said("Manual approval")
+    name = msg("Manual approval")
     if value is True:
-        found = said(
+        found = msg(
             "new accounts wait for approval, and every one sends a mail to the administrators"
         )
-        return Check(name, WARNING, found, said("Switch {name} off.", name=APPROVAL))
-    return Check(name, OK, said("new accounts are active at once"))
+        return Check(name, WARNING, found, msg("Switch {name} off.", name=APPROVAL))
+    return Check(name, OK, msg("new accounts are active at once"))
 
 
 def _mails(values: dict[str, object]) -> Check:
-    name = said("Mails on activation")
+    name = msg("Mails on activation")
     if all(value is None for value in values.values()):
-        found = said("could not be read, needs view-privileged-setting")
+        found = msg("could not be read, needs view-privileged-setting")
         return Check(name, WARNING, found, grant("view-privileged-setting"))
     if on := [setting_name for setting_name, value in values.items() if value is True]:
-        found = said(
+        found = msg(
             "people get a mail when rcsync changes their account ({names})", names=", ".join(on)
         )
-        fix = said("Switch these settings off unless the mails are wanted.")
+        fix = msg("Switch these settings off unless the mails are wanted.")
         return Check(name, WARNING, found, fix)
-    found = said("people get no mail when their account is switched on or off")
+    found = msg("people get no mail when their account is switched on or off")
     return Check(name, OK, found)
 
 
@@ -343,12 +343,12 @@ def _seats(client: RocketChat) -> Iterator[Check]:
     limits = _path(answer, "license", "limits", "activeUsers")
     used, most = _path(limits, "value"), _path(limits, "max")
     if isinstance(used, int) and isinstance(most, int) and most > 0:
-        found = said("{used} of {most} seats are taken", used=used, most=most)
+        found = msg("{used} of {most} seats are taken", used=used, most=most)
         if most > used:
-            yield Check(said("Licence"), OK, found)
+            yield Check(msg("Licence"), OK, found)
         else:
-            fix = said("Deactivate accounts or extend the licence.")
-            yield Check(said("Licence"), FAILED, found, fix)
+            fix = msg("Deactivate accounts or extend the licence.")
+            yield Check(msg("Licence"), FAILED, found, fix)
 
 
 def _path(value: object, *keys: str) -> object:

@@ -12,7 +12,7 @@ from integration.domain.errors import (
     RocketChatError,
     UnexpectedAnswer,
 )
-from integration.domain.messages import said
+from integration.domain.messages import msg
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,117 +24,115 @@ class Rule:
     hint: str = ""
 
 
-_PERMISSION = Rule(PermissionMissing, said("The Rocket.Chat bot lacks a permission"))
+_PERMISSION = Rule(PermissionMissing, msg("The Rocket.Chat bot lacks a permission"))
 _IN_USE = Rule(
     NameTaken,
-    said("The username or e-mail address is already in use in Rocket.Chat"),
-    said("Link the existing account to the person, or rename one of the two."),
+    msg("The username or e-mail address is already in use in Rocket.Chat"),
+    msg("Link the existing account to the person, or rename one of the two."),
 )
 _RESERVED = Rule(
-    NameTaken, said("Rocket.Chat reserves this username"), said("Give the person another username.")
+    NameTaken, msg("Rocket.Chat reserves this username"), msg("Give the person another username.")
 )
 _ROOM_NAME = Rule(
     NameTaken,
-    said("A channel, team or person in Rocket.Chat already has this name"),
-    said("Link the existing channel to the group, or rename one of the two."),
+    msg("A channel, team or person in Rocket.Chat already has this name"),
+    msg("Link the existing channel to the group, or rename one of the two."),
 )
 _ARCHIVED_NAME = Rule(
     NameTaken,
-    said("An archived channel in Rocket.Chat already has this name"),
-    said("Unarchive and link that channel, or rename it."),
+    msg("An archived channel in Rocket.Chat already has this name"),
+    msg("Unarchive and link that channel, or rename it."),
 )
 _NO_ROOM = Rule(
     NotFound,
-    said("The channel does not exist in Rocket.Chat, or the bot is no longer in it"),
-    said("If the channel still exists, add the bot to it again."),
+    msg("The channel does not exist in Rocket.Chat, or the bot is no longer in it"),
+    msg("If the channel still exists, add the bot to it again."),
 )
 _NO_USER = Rule(
     NotFound,
-    said("The account does not exist in Rocket.Chat any more"),
-    said("Run the sync again to see it anew."),
+    msg("The account does not exist in Rocket.Chat any more"),
+    msg("Run the sync again to see it anew."),
 )
-_DONE = Rule(AlreadyDone, said("It is already so"))
+_DONE = Rule(AlreadyDone, msg("It is already so"))
 _NOT_A_MEMBER = Rule(
     NotFound,
-    said("The person is not in the channel"),
-    said("Run the sync again to see its members anew."),
+    msg("The person is not in the channel"),
+    msg("Run the sync again to see its members anew."),
 )
 _ARCHIVED = Rule(
     RocketChatError,
-    said("The channel is archived"),
-    said("Unarchive it in Rocket.Chat, or let it be."),
+    msg("The channel is archived"),
+    msg("Unarchive it in Rocket.Chat, or let it be."),
 )
 _LAST_OWNER = Rule(
     RocketChatError,
-    said("The channel would be left without an owner"),
-    said("Make somebody else an owner of it first."),
+    msg("The channel would be left without an owner"),
+    msg("Make somebody else an owner of it first."),
 )
 _OWNER_OF = Rule(
     RocketChatError,
-    said("The account is the last owner (or only member) of channels"),
-    said(
+    msg("The account is the last owner (or only member) of channels"),
+    msg(
         "Make somebody else an owner of them (or add the bot) in Rocket.Chat, then run the sync "
         "again."
     ),
 )
 _LAST_ADMIN = Rule(
     RocketChatError,
-    said("Rocket.Chat would be left without an administrator"),
-    said("Make another account an administrator first."),
+    msg("Rocket.Chat would be left without an administrator"),
+    msg("Make another account an administrator first."),
 )
 _SEATS = Rule(
     RocketChatError,
-    said("The Rocket.Chat licence has no seat left"),
-    said("Deactivate accounts nobody uses, or extend the licence."),
+    msg("The Rocket.Chat licence has no seat left"),
+    msg("Deactivate accounts nobody uses, or extend the licence."),
 )
 _CHANNEL_PATTERN = Rule(
     RocketChatError,
-    said("Rocket.Chat does not accept this channel name"),
-    said(
-        "Change the naming template, or the setting UTF8_Channel_Names_Validation of Rocket.Chat."
-    ),
+    msg("Rocket.Chat does not accept this channel name"),
+    msg("Change the naming template, or the setting UTF8_Channel_Names_Validation of Rocket.Chat."),
 )
 _USERNAME_PATTERN = Rule(
     RocketChatError,
-    said("Rocket.Chat does not accept this username"),
-    said("Change the username, or the setting UTF8_User_Names_Validation of Rocket.Chat."),
+    msg("Rocket.Chat does not accept this username"),
+    msg("Change the username, or the setting UTF8_User_Names_Validation of Rocket.Chat."),
 )
 _EMAIL = Rule(
     RocketChatError,
-    said("Rocket.Chat does not accept this e-mail address"),
-    said("Correct it in Moodle."),
+    msg("Rocket.Chat does not accept this e-mail address"),
+    msg("Correct it in Moodle."),
 )
 _DOMAIN = Rule(
     RocketChatError,
-    said("Rocket.Chat does not accept e-mail addresses of this domain"),
-    said("Look at Accounts > Registration > allowed and blocked domains in Rocket.Chat."),
+    msg("Rocket.Chat does not accept e-mail addresses of this domain"),
+    msg("Look at Accounts > Registration > allowed and blocked domains in Rocket.Chat."),
 )
 _PERSON_NAME = Rule(
     RocketChatError,
-    said("Rocket.Chat does not accept this person's name"),
-    said("Take out the characters < > \\ / in Moodle."),
+    msg("Rocket.Chat does not accept this person's name"),
+    msg("Take out the characters < > \\ / in Moodle."),
 )
 _BANNED = Rule(
     RocketChatError,
-    said("The person is banned from the channel"),
-    said("Lift the ban in Rocket.Chat, or remove them in Moodle."),
+    msg("The person is banned from the channel"),
+    msg("Lift the ban in Rocket.Chat, or remove them in Moodle."),
 )
 _CONTRACT = Rule(
     RocketChatError,
-    said("Rocket.Chat does not understand the request"),
-    said("Compare the server's version with the supported ones (3.11 to 8.8) and report this."),
+    msg("Rocket.Chat does not understand the request"),
+    msg("Compare the server's version with the supported ones (3.11 to 8.8) and report this."),
 )
 _ENDPOINT = Rule(
     UnexpectedAnswer,
-    said("The server does not know this call"),
-    said(
+    msg("The server does not know this call"),
+    msg(
         "Compare the server's version with the supported ones (3.11 to 8.8), and check its address."
     ),
 )
 _OTHER = Rule(
     RocketChatError,
-    said("Rocket.Chat refuses the call"),
-    said("Its answer says why; repair that, and the next sync tries again."),
+    msg("Rocket.Chat refuses the call"),
+    msg("Its answer says why; repair that, and the next sync tries again."),
 )
 
 RULES: Mapping[str, Rule] = {
@@ -203,14 +201,14 @@ _ACTIONS: Mapping[str, Rule] = {
     "Remove_last_admin": _LAST_ADMIN,
     "Assign_role": Rule(
         RocketChatError,
-        said("Rocket.Chat does not accept the role of new accounts"),
-        said("Look at the setting Accounts_Registration_Users_Default_Roles of Rocket.Chat."),
+        msg("Rocket.Chat does not accept the role of new accounts"),
+        msg("Look at the setting Accounts_Registration_Users_Default_Roles of Rocket.Chat."),
     ),
 }
 """`details.action` of an error-action-not-allowed that is no question of permissions."""
 
 
-def rule_for(endpoint: str, status: int, code: str, said: str, action: str) -> Rule:
+def rule_for(endpoint: str, status: int, code: str, msg: str, action: str) -> Rule:
     if action in _ACTIONS:
         return _ACTIONS[action]
     for pattern, for_code, rule in BY_ENDPOINT:
@@ -219,6 +217,6 @@ def rule_for(endpoint: str, status: int, code: str, said: str, action: str) -> R
     if code in RULES:
         return RULES[code]
     for pattern, phrase, rule in BY_WORDS:
-        if re.search(pattern, endpoint) and re.search(phrase, said):
+        if re.search(pattern, endpoint) and re.search(phrase, msg):
             return rule
     return _PERMISSION if status == 403 else _ENDPOINT if status == 405 else _OTHER

@@ -20,7 +20,7 @@ from integration.domain.errors import (
     TransientError,
     UnexpectedAnswer,
 )
-from integration.domain.messages import joined, said
+from integration.domain.messages import joined, msg
 from integration.services.rocketchat.answers import Json, words
 from integration.services.rocketchat.error_table import Rule, rule_for
 from integration.services.rocketchat.permissions import grant, permission_hint
@@ -28,8 +28,8 @@ from integration.services.rocketchat.permissions import grant, permission_hint
 Kind = TypeVar("Kind", bound=RocketChatError)
 LAST_BRACKETS = re.compile(r"\[([^\[\]]{1,80})\]\s*$")
 CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-NO_JSON_HINT = said("Check the address of Rocket.Chat (path prefix?) and any proxy before it.")
-OVERLOADED_HINT = said("Wait until the server is well again; a new run finishes what is left.")
+NO_JSON_HINT = msg("Check the address of Rocket.Chat (path prefix?) and any proxy before it.")
+OVERLOADED_HINT = msg("Wait until the server is well again; a new run finishes what is left.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Refusal:
 
     def error(self, kind: type[Kind], lead: str, hint: str) -> Kind:
         spoken = LAST_BRACKETS.sub("", self.answer).strip()
-        message = said(
+        message = msg(
             "{lead} ({call}, HTTP {status}).", lead=lead, call=self.endpoint, status=self.status
         )
         if spoken:
-            message = said(
+            message = msg(
                 '{lead} ({call}, HTTP {status}: "{words}").',
                 lead=lead,
                 call=self.endpoint,
@@ -71,13 +71,13 @@ def refused(endpoint: str, status: int, body: Json, secrets: Iterable[str] = ())
     answer = words(body.get("error"), hidden) or message
     refusal = Refusal(endpoint, status, words(code_of(body), hidden, longest=80), answer)
     if status == 429:
-        return refusal.error(RateLimited, said("Rocket.Chat asks us to slow down"), RATE_LIMIT_HINT)
+        return refusal.error(RateLimited, msg("Rocket.Chat asks us to slow down"), RATE_LIMIT_HINT)
     if refusal.code in ("totp-required", "totp-invalid", "totp-max-attempts"):
         return _second_factor(refusal, body)
     if status == 401:
         return _unauthenticated(Refusal(endpoint, status, refusal.code, message or answer))
     if status >= 500:
-        return refusal.error(TransientError, said("Rocket.Chat failed by itself"), OVERLOADED_HINT)
+        return refusal.error(TransientError, msg("Rocket.Chat failed by itself"), OVERLOADED_HINT)
     return _by_rule(refusal, body, hidden)
 
 
@@ -100,7 +100,7 @@ def rooms_without_owner(body: Json, secrets: Iterable[str] = ()) -> str:
         for key in ("shouldChangeOwner", "shouldBeRemoved"):
             rooms = details.get(key)
             names += [words(name, secrets, 60) for name in rooms] if isinstance(rooms, list) else []
-    return ", ".join(sorted(filter(None, names))[:20]) or said("the server does not say which")
+    return ", ".join(sorted(filter(None, names))[:20]) or msg("the server does not say which")
 
 
 def code_of(body: Json) -> str:
@@ -126,13 +126,13 @@ def _action(body: Json) -> str:
 
 def _unauthenticated(refusal: Refusal) -> RocketChatError:
     if refusal.endpoint == "POST login":
-        lead = said("Rocket.Chat refuses the bot's username and password")
-        hint = said(
+        lead = msg("Rocket.Chat refuses the bot's username and password")
+        hint = msg(
             "Check both, and that the account is active; better, use a personal access token."
         )
     else:
-        lead = said("Rocket.Chat refuses the bot's user id and access token")
-        hint = said(
+        lead = msg("Rocket.Chat refuses the bot's user id and access token")
+        hint = msg(
             "Make a new one for the bot (My Account > Personal Access Tokens) and store both."
         )
     return refusal.error(AuthenticationError, lead, hint)
@@ -142,9 +142,9 @@ def _second_factor(refusal: Refusal, body: Json) -> RocketChatError:
     details = body.get("details")
     method = details.get("method") if isinstance(details, dict) else None
     if refusal.code == "totp-required":
-        lead, hint = said("Rocket.Chat asks for a second factor"), SECOND_FACTOR_HINT
+        lead, hint = msg("Rocket.Chat asks for a second factor"), SECOND_FACTOR_HINT
     else:
-        lead, hint = said("Rocket.Chat does not accept the second factor"), WRONG_FACTOR_HINT
+        lead, hint = msg("Rocket.Chat does not accept the second factor"), WRONG_FACTOR_HINT
     error = refusal.error(SecondFactorAsked, lead, hint)
     error.password_helps = refusal.code == "totp-required" and method == "password"
     return error
@@ -157,21 +157,21 @@ def no_json(
     page = words(content[:4000].decode("utf-8", "replace"), secrets, longest=120)
     refusal = Refusal(endpoint, status, "", page)
     if status == 429:
-        return refusal.error(RateLimited, said("The server asks us to slow down"), RATE_LIMIT_HINT)
+        return refusal.error(RateLimited, msg("The server asks us to slow down"), RATE_LIMIT_HINT)
     if status >= 500:
         return refusal.error(
-            TransientError, said("The server, or a proxy in front of it, failed"), OVERLOADED_HINT
+            TransientError, msg("The server, or a proxy in front of it, failed"), OVERLOADED_HINT
         )
     if status == 401:
         return refusal.error(
             AuthenticationError,
-            said("A page instead of Rocket.Chat asks for a login"),
+            msg("A page instead of Rocket.Chat asks for a login"),
             NO_JSON_HINT,
         )
     if status == 413:
-        hint = said("Raise the proxy's limit for request bodies (nginx: client_max_body_size).")
-        return refusal.error(RocketChatError, said("The request is too large for the proxy"), hint)
-    return refusal.error(UnexpectedAnswer, said("The answer is not JSON"), NO_JSON_HINT)
+        hint = msg("Raise the proxy's limit for request bodies (nginx: client_max_body_size).")
+        return refusal.error(RocketChatError, msg("The request is too large for the proxy"), hint)
+    return refusal.error(UnexpectedAnswer, msg("The answer is not JSON"), NO_JSON_HINT)
 
 
 def unknown_endpoint(error: RocketChatError) -> bool:
@@ -183,14 +183,14 @@ def unknown_endpoint(error: RocketChatError) -> bool:
 
 RATE_LIMIT_HINT = joined(
     " ",
-    (grant("api-bypass-rate-limit"), said("Or raise the workspace's limit for API calls.")),
+    (grant("api-bypass-rate-limit"), msg("Or raise the workspace's limit for API calls.")),
 )
-SECOND_FACTOR_HINT = said(
+SECOND_FACTOR_HINT = msg(
     "Make the bot's personal access token with 'Ignore Two Factor Authentication', or store the"
     " bot's password as second factor (on Rocket.Chat 8.5 only the password works), and switch off"
     " two-factor by e-mail or app for the bot."
 )
-WRONG_FACTOR_HINT = said(
+WRONG_FACTOR_HINT = msg(
     "The stored password of the bot is wrong: store the one its account really has."
 )
 

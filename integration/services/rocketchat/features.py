@@ -78,8 +78,8 @@ class Features:
 
         Such a refusal had no effect.
         """
-        said = f"{error.code} {error.answer}"
-        if error.status != 400 or not _NO_ARRAYS.search(said):
+        msg = f"{error.code} {error.answer}"
+        if error.status != 400 or not _NO_ARRAYS.search(msg):
             return False
         self.lacks(f"{kind}.invite list")
         return True

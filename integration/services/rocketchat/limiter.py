@@ -130,7 +130,7 @@ class Window:
         self.lowest, self.ends = 0, max(until, self.ends)
 
 
-class Turn:
+class Slot:
     """The permission to send one request; tell it how that went."""
 
     def __init__(self) -> None:
@@ -169,11 +169,11 @@ class Limiter:
         self._next_slot = 0.0
 
     @contextmanager
-    def turn(self, endpoint: str, waited: Callable[[float], None]) -> Iterator[Turn]:
+    def turn(self, endpoint: str, waited: Callable[[float], None]) -> Iterator[Slot]:
         """Wait until `endpoint` may be called; `waited` is told every pause."""
         self._pass_gate(endpoint, waited)
         self.concurrency.enter()
-        turn = Turn()
+        turn = Slot()
         try:
             self._keep_pace(waited)
             yield turn
@@ -205,7 +205,7 @@ class Limiter:
         self._sleep(seconds)
         waited(seconds)
 
-    def _learn(self, endpoint: str, turn: Turn) -> None:
+    def _learn(self, endpoint: str, turn: Slot) -> None:
         with self._lock:
             window = self._windows[endpoint]
             window.running -= 1

@@ -20,8 +20,8 @@ from integration.services.rocketchat.errors import in_doubt, unknown_endpoint
 from integration.services.rocketchat.features import MEMBERS_BY_ROLE, Features
 from integration.services.rocketchat.paging import Listing, read_all
 
-CHUNK = 200  # the server handles each person of a list by several queries
-LONG = 20  # from so many on it may take its time
+INVITE_CHUNK = 200  # the server handles each person of a list by several queries
+SLOW_INVITE_FROM = 20  # from so many on it may take its time
 NO_SUCH_PERSON = frozenset(
     {"error-invalid-user", "error-empty-invite-list", "invalid-user-invite-list"}
 )
@@ -39,9 +39,9 @@ class Invitations:
         Returns the room's users_count after the last step, None where the server does not say.
         """
         kind, count = kind_of(private), None
-        for start in range(0, len(names), CHUNK):
+        for start in range(0, len(names), INVITE_CHUNK):
             with in_doubt(unknown=start > 0):  # those before are in
-                count = self._some(kind, room_id, key, names[start : start + CHUNK])
+                count = self._some(kind, room_id, key, names[start : start + INVITE_CHUNK])
         return count
 
     def _some(self, kind: str, room_id: str, key: str, names: Sequence[str]) -> int | None:
@@ -68,7 +68,7 @@ class Invitations:
 
     def _invited(self, kind: str, body: dict[str, object]) -> int | None:
         several = next((one for one in body.values() if isinstance(one, list)), [])
-        slow = len(several) > LONG
+        slow = len(several) > SLOW_INVITE_FROM
         answer = self._client.post(f"{kind}.invite", body, repeatable=True, slow=slow)
         room = answer.get(kind.removesuffix("s"))
         if not isinstance(room, dict) or room.get("usersCount") is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from integration.domain.errors import TransientError, UnexpectedAnswer
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.services.rocketchat.answers import Json, number, objects, wrong
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.errors import AnswerTooLarge
@@ -18,7 +18,7 @@ from integration.services.rocketchat.features import Features
 Row = TypeVar("Row")
 
 PASSES = 3
-PAGE = 1000  # more than most servers give; they cut it down to what they allow
+PAGE_SIZE = 1000  # more than most servers give; they cut it down to what they allow
 SLACK = 1000  # how much a list may grow while it is read, on top of doubling
 
 
@@ -57,13 +57,13 @@ def read_all(client: RocketChat, features: Features, listing: Listing[Row]) -> d
         if reading.complete():
             return reading.rows
     raise UnexpectedAnswer(
-        said(
+        msg(
             "{call}: the server counts {total} but lists {listed}.",
             call=listing.where,
             total=reading.total,
             listed=len(reading.seen),
         ),
-        hint=said("If many people change things right now, run again later."),
+        hint=msg("If many people change things right now, run again later."),
         endpoint=listing.where,
         status=200,
     )
@@ -94,13 +94,13 @@ class _Reading(Generic[Row]):
             if len(self.seen) >= self.total:
                 return True
             if self.total > 2 * first_total + SLACK:
-                raise wrong(self.listing.where, said("its total grows without end"))
+                raise wrong(self.listing.where, msg("its total grows without end"))
 
     def _page(self, offset: int) -> bool:
         """Take one page in; False when it does not continue the one before."""
         where, before = self.listing.where, len(self.seen)
         at_once = offset == 0 and self.features.count_unlimited
-        answer = self._everything() if at_once else self._get(offset, count=PAGE)
+        answer = self._everything() if at_once else self._get(offset, count=PAGE_SIZE)
         page = objects(answer, self.listing.key, where)
         self.total = number(answer, "total", where)
         if before and (not page or self.listing.identity(page[0], where) != self.last):
@@ -109,7 +109,7 @@ class _Reading(Generic[Row]):
             self._take(row)
         if len(self.seen) < self.total:
             if len(self.seen) == before:
-                short = said(
+                short = msg(
                     "it counts {total} entries but gives only {given}",
                     total=self.total,
                     given=before,
@@ -137,7 +137,7 @@ class _Reading(Generic[Row]):
             if not (isinstance(error, AnswerTooLarge) or error.status >= 500):
                 raise
         self.features.count_unlimited = False
-        return self._get(0, count=PAGE)
+        return self._get(0, count=PAGE_SIZE)
 
     def _get(self, offset: int, *, count: int) -> Json:
         params = {**self.listing.params, "count": count, "offset": offset}

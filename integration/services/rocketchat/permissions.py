@@ -6,10 +6,10 @@ makes, carries the permissions of a room.
 
 import re
 
-from integration.domain.messages import counted, said
+from integration.domain.messages import counted, msg
 
-WHERE = said("in Rocket.Chat under Administration > Workspace > Permissions")
-OWN_ROOM = said("or make the bot an owner of that channel")
+WHERE = msg("in Rocket.Chat under Administration > Workspace > Permissions")
+OWN_ROOM = msg("or make the bot an owner of that channel")
 
 _GLOBAL = {
     "users.create": "create-user",
@@ -49,19 +49,19 @@ def permission_hint(endpoint: str) -> str:
         return grant("view-privileged-setting")
     last = re.split(r"[./]", path)[-1]
     if last == "changeArchivationState":
-        return said(
+        return msg(
             'Grant a role of the bot "archive-room" and "unarchive-room" {where}, {owner}.',
             where=WHERE,
             owner=OWN_ROOM,
         )
     if permission := _IN_ROOM.get(last):
-        return said(
+        return msg(
             'Grant a role of the bot the permission "{name}" {where}, {owner}.',
             name=permission,
             where=WHERE,
             owner=OWN_ROOM,
         )
-    return said("Look up what this call needs {where}, or run the doctor.", where=WHERE)
+    return msg("Look up what this call needs {where}, or run the doctor.", where=WHERE)
 
 
 def grant(*permissions: str) -> str:

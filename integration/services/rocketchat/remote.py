@@ -77,9 +77,11 @@ class RocketChatRemote:
         *,
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
-        audit: Collection[str] = (),
+        full_check: Collection[str] = (),
     ) -> RemoteState:
-        return self.reader.read(known_counts=known_counts, wanted_names=wanted_names, audit=audit)
+        return self.reader.read(
+            known_counts=known_counts, wanted_names=wanted_names, full_check=full_check
+        )
 
 
 def connect(connection: Connection, known: ServerFacts | None = None) -> RocketChatRemote:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from integration.domain.errors import TransientError, UnexpectedAnswer
 from integration.services.rocketchat.errors import AnswerTooLarge, NotSent, RateLimited
 
-ATTEMPTS = 4
+REQUEST_ATTEMPTS = 4
 AT_FIRST = 2  # attempts while nothing has answered yet: the address may be wrong, somebody waits
 REFUSALS = 12  # a 429 costs nothing but time, and others behind our address share the limit
 RETRY_FOR = 120.0  # seconds
@@ -15,7 +15,7 @@ LONGEST_PAUSE = 15.0
 
 
 @dataclass(slots=True)
-class Patience:
+class RetryBudget:
     """For one call: what is left of attempts and time. Pauses double and are spread by chance."""
 
     repeatable: bool
@@ -50,5 +50,5 @@ def _attempts(error: TransientError, reached: bool) -> int:
     if isinstance(error, AnswerTooLarge):
         return 1
     if isinstance(error, NotSent) and not reached:
-        return min(AT_FIRST, ATTEMPTS)
-    return 2 if isinstance(error, UnexpectedAnswer) else ATTEMPTS
+        return min(AT_FIRST, REQUEST_ATTEMPTS)
+    return 2 if isinstance(error, UnexpectedAnswer) else REQUEST_ATTEMPTS

@@ -7,7 +7,7 @@ import requests
 from requests.auth import AuthBase
 
 from integration.domain.errors import AuthenticationError, UnexpectedAnswer
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.secret import Secret
 from integration.services.rocketchat.answers import Json, identifier, inner, wrong
 from integration.services.rocketchat.connection import HEADER_VALUE, Credentials
@@ -74,7 +74,7 @@ class Session:
             self.identity = Identity(_header(data, "userId"), token)
         except UnexpectedAnswer:
             answer = data = {}  # a page with this error must not show half a login
-            raise wrong("POST login", said("it brings no user id and token")) from None
+            raise wrong("POST login", msg("it brings no user id and token")) from None
         return self.identity
 
     def secrets(self) -> tuple[str, ...]:
@@ -87,5 +87,5 @@ def _header(data: Json, name: str) -> str:
     """What goes into a header of every further request."""
     value = identifier(data, "POST login", name)
     if not HEADER_VALUE.fullmatch(value):
-        raise wrong("POST login", said("it brings no user id and token"))
+        raise wrong("POST login", msg("it brings no user id and token"))
     return value

@@ -12,7 +12,7 @@ from integration.domain.errors import (
     RocketChatError,
     TransientError,
 )
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.server_facts import ServerFacts
 from integration.domain.state import NameRules, RemoteAccount, RemoteChannel, RemoteState
 from integration.services.rocketchat.answers import account, channel, inner, mark, row_id
@@ -98,14 +98,14 @@ class RemoteReader:
         *,
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
-        audit: Collection[str] = (),
+        full_check: Collection[str] = (),
     ) -> RemoteState:
         """See `ports.Remote.read`. Complete, or an error: a list that comes short is one."""
         bot_id = self._client.user_id
         begun, self._lists = self._lists, None
         accounts, channels = begun.result() if begun else self._bulk()
         self._check_visible(bot_id, accounts.values())
-        channels |= self._with_members(channels, known_counts, frozenset(audit))
+        channels |= self._with_members(channels, known_counts, frozenset(full_check))
         channels |= self._with_marks(channels, known_counts, wanted_names)
         return RemoteState(bot_id, accounts, channels)
 
@@ -135,7 +135,7 @@ class RemoteReader:
         if len(people) == 1 and people[0].roles:
             return  # one person who simply has no address
         raise PermissionMissing(
-            said(
+            msg(
                 "Rocket.Chat shows the bot nobody's e-mail address, so people cannot be recognised."
             ),
             hint=grant("view-full-other-user-info"),
@@ -147,17 +147,17 @@ class RemoteReader:
         self,
         channels: Mapping[str, RemoteChannel],
         known_counts: Mapping[str, int | None],
-        audit: frozenset[str],
+        full_check: frozenset[str],
     ) -> dict[str, RemoteChannel]:
         """The audited rooms, and known ones whose number of users is not what we remember."""
         wanted = [
             one
             for room_id, one in channels.items()
-            if room_id in audit
+            if room_id in full_check
             or (room_id in known_counts and known_counts[room_id] != one.users_count)
         ]
         return self._each(
-            wanted, lambda one: self._members.with_members(one, roles=one.room_id in audit)
+            wanted, lambda one: self._members.with_members(one, roles=one.room_id in full_check)
         )
 
     def _with_marks(

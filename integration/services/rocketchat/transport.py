@@ -17,7 +17,7 @@ from requests.utils import default_headers, get_environ_proxies
 
 from integration import __version__
 from integration.domain.errors import ConfigurationError, RocketChatError, TransientError
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.services.rocketchat.answers import words
 from integration.services.rocketchat.connection import MEGABYTE, Connection
 from integration.services.rocketchat.errors import AnswerTooLarge, NotSent
@@ -64,16 +64,16 @@ class Answer:
 
     @property
     def succeeded(self) -> bool:
-        said = self.body or {}
+        msg = self.body or {}
         return (
-            self.status < 300 and said.get("success") is not False and said.get("status") != "error"
+            self.status < 300 and msg.get("success") is not False and msg.get("status") != "error"
         )
 
     @property
     def words(self) -> str:
         """What the server says about an error, raw."""
-        said = (self.body or {}).get("error")
-        return said if isinstance(said, str) else ""
+        msg = (self.body or {}).get("error")
+        return msg if isinstance(msg, str) else ""
 
 
 class NoAuth(AuthBase):
@@ -222,25 +222,25 @@ def _redirected(request: Request, location: str, url: str) -> ConfigurationError
     better = _address(request, location)
     if not better:
         return ConfigurationError(
-            said(
+            msg(
                 "The server answers {call} with a redirect instead of JSON.", call=request.endpoint
             ),
-            hint=said(
+            hint=msg(
                 "Check the address of Rocket.Chat and any proxy or login page in front of it."
             ),
         )
     if urlsplit(better).hostname == urlsplit(url).hostname:
         return ConfigurationError(
-            said("The server redirects from {url} to {better}.", url=url, better=better),
-            hint=said("Set the address of Rocket.Chat to {url}", url=better),
+            msg("The server redirects from {url} to {better}.", url=url, better=better),
+            hint=msg("Set the address of Rocket.Chat to {url}", url=better),
         )
     return ConfigurationError(
-        said(
+        msg(
             "The server {url} redirects to another host, {better}; no credentials were sent there.",
             url=url,
             better=better,
         ),
-        hint=said(
+        hint=msg(
             "If that is your Rocket.Chat, set it as the address; let rcsync pass a login page."
         ),
     )
@@ -262,24 +262,24 @@ def _address(request: Request, location: str) -> str:
 
 def _too_large(request: Request, limit: int) -> RocketChatError:
     return AnswerTooLarge(
-        said(
+        msg(
             "The answer to {call} is larger than {size} MB.",
             call=request.endpoint,
             size=f"{limit / MEGABYTE:g}",
         ),
-        hint=said("Raise the limit for answers if the workspace is really that large."),
+        hint=msg("Raise the limit for answers if the workspace is really that large."),
         endpoint=request.endpoint,
     )
 
 
 def _too_slow(request: Request, seconds: float) -> RocketChatError:
     return TransientError(
-        said(
+        msg(
             "The answer to {call} was not complete after {seconds} seconds.",
             call=request.endpoint,
             seconds=f"{seconds:g}",
         ),
-        hint=said("Look how busy the server is; a new run finishes what is left."),
+        hint=msg("Look how busy the server is; a new run finishes what is left."),
         endpoint=request.endpoint,
     )
 
@@ -296,8 +296,8 @@ def _no_answer(
         sign in text for sign in _WRONG_TLS
     ):
         return ConfigurationError(
-            said("The TLS certificate of the Rocket.Chat server {url} is not trusted.", url=url),
-            hint=said(
+            msg("The TLS certificate of the Rocket.Chat server {url} is not trusted.", url=url),
+            hint=msg(
                 "Is the address right (http or https)? For an own authority, set its CA file."
             ),
         )
@@ -305,35 +305,35 @@ def _no_answer(
         return _lost(
             NotSent,
             request,
-            said("the proxy does not let us through to {url}", url=url),
-            said("Check the proxy of this machine."),
+            msg("the proxy does not let us through to {url}", url=url),
+            msg("Check the proxy of this machine."),
         )
     if isinstance(problem, requests.exceptions.ConnectTimeout) or isinstance(
         _root(problem), _NEVER_SENT
     ):
-        hint = said("Check the address, the firewall, and that Rocket.Chat runs.")
-        return _lost(NotSent, request, said("no connection to {url}", url=url), hint)
+        hint = msg("Check the address, the firewall, and that Rocket.Chat runs.")
+        return _lost(NotSent, request, msg("no connection to {url}", url=url), hint)
     if isinstance(problem, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
         return _lost(
             TransientError,
             request,
-            said("no answer in time"),
-            said("Look how busy the server is, then run again."),
+            msg("no answer in time"),
+            msg("Look how busy the server is, then run again."),
         )
     if isinstance(problem, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
         return ConfigurationError(
-            said("The address of Rocket.Chat is not valid."), hint=said("Correct it.")
+            msg("The address of Rocket.Chat is not valid."), hint=msg("Correct it.")
         )
     return _lost(
         TransientError,
         request,
-        said("the connection broke"),
-        said("Look whether the server was restarted."),
+        msg("the connection broke"),
+        msg("Look whether the server was restarted."),
     )
 
 
 def _lost(kind: type[TransientError], request: Request, what: str, hint: str) -> TransientError:
-    message = said("{call}: {what}.", call=request.endpoint, what=what)
+    message = msg("{call}: {what}.", call=request.endpoint, what=what)
     return kind(message, hint=hint, endpoint=request.endpoint)
 
 

@@ -17,7 +17,7 @@ from integration.domain.errors import (
     RocketChatError,
     TransientError,
 )
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.secret import Secret
 from integration.domain.state import RemoteAccount, RemoteChannel, RoomRole
 from integration.services.rocketchat.answers import (
@@ -34,13 +34,18 @@ from integration.services.rocketchat.answers import (
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.errors import NotSent, RateLimited, in_doubt
 from integration.services.rocketchat.features import Features
-from integration.services.rocketchat.members import LONG, NO_SUCH_PERSON, Invitations, kind_of
+from integration.services.rocketchat.members import (
+    NO_SUCH_PERSON,
+    SLOW_INVITE_FROM,
+    Invitations,
+    kind_of,
+)
 from integration.services.rocketchat.permissions import grant
 
-SETTLE = 1.0  # seconds; the server may still be at it when our time runs out
+LOOK_AGAIN_SECONDS = 1.0  # seconds; the server may still be at it when our time runs out
 
 
-def created_account(client: RocketChat, username: str, email: str) -> RemoteAccount | None:
+def find_created_account(client: RocketChat, username: str, email: str) -> RemoteAccount | None:
     """The account of that name and address, None when there is none; NameTaken for another's."""
     where = "GET users.info"
     try:
@@ -51,14 +56,14 @@ def created_account(client: RocketChat, username: str, email: str) -> RemoteAcco
     if email.lower() in found.emails:
         return found
     raise NameTaken(
-        said("The username {name} belongs to another account in Rocket.Chat.", name=username),
-        hint=said("Link that account to the person, or rename one of the two."),
+        msg("The username {name} belongs to another account in Rocket.Chat.", name=username),
+        hint=msg("Link that account to the person, or rename one of the two."),
         endpoint="GET users.info",
         code="error-field-unavailable",
     )
 
 
-def created_channel(client: RocketChat, name: str, group_id: int) -> RemoteChannel | None:
+def find_created_channel(client: RocketChat, name: str, group_id: int) -> RemoteChannel | None:
     """The room of that name with our mark, None when there is none; NameTaken for another's."""
     room = _room_by_name(client, name)
     found = channel(room, "GET rooms.info") if room else None
@@ -67,8 +72,8 @@ def created_channel(client: RocketChat, name: str, group_id: int) -> RemoteChann
     if mark(room) == group_id:
         return found
     raise NameTaken(
-        said("Another channel in Rocket.Chat has the name {name}.", name=name),
-        hint=said("Link that channel to the group, or rename one of the two."),
+        msg("Another channel in Rocket.Chat has the name {name}.", name=name),
+        hint=msg("Link that channel to the group, or rename one of the two."),
         endpoint="GET rooms.info",
         code="error-duplicate-channel-name",
     )
@@ -101,7 +106,7 @@ def check_full_view(user: Json) -> None:
     """users.update erases bio and nickname unless they are sent again: we have to see them."""
     if user.get("canViewAllInfo") is False or "roles" not in user:
         raise PermissionMissing(
-            said(
+            msg(
                 "Rocket.Chat hides parts of the account from the bot; changing it would erase them."
             ),
             hint=grant("view-full-other-user-info"),
@@ -148,13 +153,13 @@ class RocketChatWrites:
         self, body: dict[str, object], username: str, email: str
     ) -> RemoteAccount:
         """The account that an earlier attempt made, else a new one."""
-        self._client.pause(SETTLE)
-        if found := created_account(self._client, username, email):
+        self._client.pause(LOOK_AGAIN_SECONDS)
+        if found := find_created_account(self._client, username, email):
             return found
         try:
             return self._created_account(body)
         except NameTaken:  # the first attempt may have come through in the meantime
-            if found := created_account(self._client, username, email):
+            if found := find_created_account(self._client, username, email):
                 return found
             raise
 
@@ -182,8 +187,8 @@ class RocketChatWrites:
         answer = self._client.post("users.setActiveStatus", body, repeatable=True)
         if not isinstance(answer.get("user"), dict):  # 3.x answers like this for an unknown id
             raise NotFound(
-                said("The account does not exist in Rocket.Chat any more."),
-                hint=said("Run the sync again to see it anew."),
+                msg("The account does not exist in Rocket.Chat any more."),
+                hint=msg("Run the sync again to see it anew."),
                 endpoint="POST users.setActiveStatus",
                 status=200,
             )
@@ -225,25 +230,25 @@ class RocketChatWrites:
         self, kind: str, body: dict[str, object], name: str, group_id: int
     ) -> RemoteChannel:
         """The room that an earlier attempt made, else a new one."""
-        self._client.pause(SETTLE)
-        if found := created_channel(self._client, name, group_id):
+        self._client.pause(LOOK_AGAIN_SECONDS)
+        if found := find_created_channel(self._client, name, group_id):
             return found
         try:
             return self._created_channel(kind, body)
         except NameTaken:  # the first attempt may have come through in the meantime
-            if found := created_channel(self._client, name, group_id):
+            if found := find_created_channel(self._client, name, group_id):
                 return found
             raise
 
     def _created_channel(self, kind: str, body: dict[str, object]) -> RemoteChannel:
         where = f"POST {kind}.create"
         members = body["members"]
-        many = isinstance(members, list) and len(members) > LONG
+        many = isinstance(members, list) and len(members) > SLOW_INVITE_FROM
         answer = self._client.post(f"{kind}.create", body, slow=many)
         room = inner(answer, kind.removesuffix("s"), where)
         found = channel({**room, "customFields": body["customFields"]}, where)
         if found is None:
-            raise wrong(where, said("what it made is no channel"))
+            raise wrong(where, msg("what it made is no channel"))
         return found
 
     def _completed(self, made: RemoteChannel, rest: Sequence[str], topic: str) -> RemoteChannel:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from integration.domain.actor import Actor
 from integration.domain.errors import ConfigurationError
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.models import SyncRun
 from integration.services.ledger import audit_trail, runs
 from integration.services.runs.order import Order
@@ -53,10 +53,10 @@ def reject(run: SyncRun, user: User, reason: str) -> None:
 
 def _decide(run: SyncRun, user: User, reason: str, status: str, action: str) -> None:
     if not user.has_perm(PERMISSION):
-        raise PermissionDenied(said("This needs the permission to approve removals."))
+        raise PermissionDenied(msg("This needs the permission to approve removals."))
     if not reason.strip():
         raise ConfigurationError(
-            said("A decision needs a reason."), hint=said("Say in a sentence why.")
+            msg("A decision needs a reason."), hint=msg("Say in a sentence why.")
         )
     columns: dict[str, Any] = {
         "status": status,
@@ -67,8 +67,8 @@ def _decide(run: SyncRun, user: User, reason: str, status: str, action: str) -> 
     waiting = SyncRun.objects.filter(pk=run.pk, status=SyncRun.Status.QUARANTINED)
     if not waiting.update(**columns):
         raise ConfigurationError(
-            said("Run {run} does not wait for a decision (any more).", run=run.pk),
-            hint=said("Look at the latest run."),
+            msg("Run {run} does not wait for a decision (any more).", run=run.pk),
+            hint=msg("Look at the latest run."),
         )
     run.refresh_from_db()
     audit_trail.record(

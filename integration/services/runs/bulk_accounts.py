@@ -15,7 +15,7 @@ from integration.services.sync.ports import Writes
 
 logger = logging.getLogger(__name__)
 
-FEWEST = 500  # accounts; for fewer it is not worth the import's side effects
+MIN_IMPORT_ACCOUNTS = 500  # accounts; for fewer it is not worth the import's side effects
 
 
 class Bulk(Protocol):
@@ -26,7 +26,7 @@ class Bulk(Protocol):
 
 def is_worth(accounts: int) -> bool:
     """Whether the preview offers the import for so many new accounts."""
-    return accounts > FEWEST
+    return accounts > MIN_IMPORT_ACCOUNTS
 
 
 class Importer:
@@ -45,8 +45,8 @@ class Importer:
         creates = [one for one in operations if isinstance(one, CreateAccount)]
         if not is_worth(len(creates)):
             return
-        for start in range(0, len(creates), FEWEST):
-            self._starting(creates[start : start + FEWEST])
+        for start in range(0, len(creates), MIN_IMPORT_ACCOUNTS):
+            self._starting(creates[start : start + MIN_IMPORT_ACCOUNTS])
         wanted = [_record(one) for one in creates if may(one.user_id)]
         self._made = self._bulk.create(wanted)
         logger.info("import accounts=%d made=%d", len(wanted), len(self._made))

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from integration.domain.messages import counted, said
+from integration.domain.messages import counted, msg
 from integration.domain.operations import (
     AddMembers,
     AdoptAccount,
@@ -94,12 +94,12 @@ def in_words(cost: Cost) -> str:
     count = f"{cost.requests:,}"
     requests = counted("{count} request", "{count} requests", cost.requests, count=count)
     if cost.seconds < 60:
-        return said("{requests}, less than a minute", requests=requests)
+        return msg("{requests}, less than a minute", requests=requests)
     minutes = math.ceil(cost.seconds / 60)
     if minutes < 120:
-        return said("{requests}, about {minutes} minutes", requests=requests, minutes=minutes)
+        return msg("{requests}, about {minutes} minutes", requests=requests, minutes=minutes)
     hours = math.ceil(minutes / 60)
-    return said("{requests}, about {hours} hours", requests=requests, hours=hours)
+    return msg("{requests}, about {hours} hours", requests=requests, hours=hours)
 
 
 def _requests(operation: Operation) -> int:

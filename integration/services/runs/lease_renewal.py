@@ -15,21 +15,21 @@ from django.db import DatabaseError, connection, connections
 from django.db.models import Q
 from django.utils import timezone
 
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.models import SyncRun
 from integration.services.ledger import leases
 
 logger = logging.getLogger(__name__)
 
-OUT_OF_TIME = said("The time of one task is over; another one goes on with the rest.")
-CANCELLED = said("Cancelled.")
-LOST = said("The claim on the courses was lost to another run.")
+OUT_OF_TIME = msg("The time of one task is over; another one goes on with the rest.")
+CANCELLED = msg("Cancelled.")
+LOST = msg("The claim on the courses was lost to another run.")
 SIGN_SECONDS = 20.0
 LOOK_SECONDS = 0.1  # so soon after a person cancels, no further operation begins
 STALE_SECONDS = 2.0
 
 
-class Keeper:
+class LeaseRenewer:
     """As a context manager it works inside the block."""
 
     def __init__(
@@ -88,7 +88,7 @@ class Keeper:
             except DatabaseError:
                 logger.warning("run=%d could not be looked after", self._run.pk, exc_info=True)
                 connection.close()
-                if time.monotonic() - self._renewed > leases.SECONDS:
+                if time.monotonic() - self._renewed > leases.LEASE_SECONDS:
                     self._reason = LOST
 
     def _why(self) -> str:
@@ -111,4 +111,4 @@ class Keeper:
 
 def sign_seconds() -> float:
     """Several times within the life of a claim."""
-    return min(SIGN_SECONDS, leases.SECONDS / 4)
+    return min(SIGN_SECONDS, leases.LEASE_SECONDS / 4)

@@ -16,7 +16,7 @@ class Order:
     trigger: str
     scope: Scope = EVERYTHING
     actor: str = ""
-    audit: bool = False  # read the members of every channel
+    full_check: bool = False  # read the members of every channel
     force: bool = False
     expect_digest: str = ""
     approves: int | None = None  # the run whose waiting operations a person let pass
@@ -40,7 +40,7 @@ class Order:
             "trigger": self.trigger,
             "actor": self.actor[:150],
             "scope": runs.scope_as_json(self.scope),
-            "audit": self.audit,
+            "full_check": self.full_check,
             "forced": self.force,
             "expect_digest": self.expect_digest,
             "keep_plan": self.keep_plan,
@@ -59,7 +59,7 @@ def order_of(run: SyncRun) -> Order:
         trigger=run.trigger,
         scope=runs.scope_of(run),
         actor=run.actor,
-        audit=run.audit,
+        full_check=run.full_check,
         force=run.forced,
         expect_digest=run.expect_digest,
         keep_plan=run.keep_plan,

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from integration.domain.errors import Busy
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.models import IntegrationSettings, SyncRun
 from integration.services.runs.estimate import (
     USUAL_SECONDS,
@@ -37,12 +37,12 @@ class QuietHours:
         """Postponed when so many changes have to wait at this hour."""
         if changes >= self.big_run and not self.allow(now):
             raise Postponed(
-                said(
+                msg(
                     "A run with {changes} changes waits for the quiet hours, {hours}.",
                     changes=f"{changes:,}",
                     hours=self.in_words(),
                 ),
-                hint=said("It is tried again by itself. Start it by hand to have it now."),
+                hint=msg("It is tried again by itself. Start it by hand to have it now."),
             )
 
     def allow(self, now: time) -> bool:
@@ -53,7 +53,7 @@ class QuietHours:
         return now >= self.begin or now < self.end
 
     def in_words(self) -> str:
-        return said("{begin} to {end}", begin=f"{self.begin:%H:%M}", end=f"{self.end:%H:%M}")
+        return msg("{begin} to {end}", begin=f"{self.begin:%H:%M}", end=f"{self.end:%H:%M}")
 
 
 PEOPLES = frozenset({SyncRun.Trigger.ADMIN, SyncRun.Trigger.COMMAND})  # somebody waits for it
@@ -61,7 +61,7 @@ TELLING = 100  # requests; fewer say little about the server
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class StartRules:
     """How one run behaves towards a server that people are working on."""
 
     bulk_import: bool
@@ -76,10 +76,10 @@ class Manners:
             self.quiet.check(changes, now())
 
 
-def manners_of(run: SyncRun) -> Manners:
+def start_rules_of(run: SyncRun) -> StartRules:
     row = IntegrationSettings.load()
     quiet = QuietHours(row.big_run, row.quiet_from, row.quiet_until)
-    return Manners(row.bulk_import, quiet, run.trigger not in PEOPLES)
+    return StartRules(row.bulk_import, quiet, run.trigger not in PEOPLES)
 
 
 def estimate_of(plan: Plan) -> Estimate:
@@ -98,10 +98,10 @@ def remarks(plan: Plan) -> list[str]:
     found = estimate(plan.operations, _pace(row))
     if row.bulk_import and found.by_import:
         cost = in_words(found.by_import)
-        return [said("Carrying this out takes {cost}, accounts made in bulk.", cost=cost)]
+        return [msg("Carrying this out takes {cost}, accounts made in bulk.", cost=cost)]
     if found.by_import:
         return [
-            said(
+            msg(
                 "Carrying this out takes {cost}. With the bulk import of accounts, which the "
                 "settings offer, it would be {cheaper}.",
                 cost=in_words(found.cost),
@@ -109,7 +109,7 @@ def remarks(plan: Plan) -> list[str]:
             )
         ]
     if len(plan.operations) >= row.big_run:
-        return [said("Carrying this out takes {cost}.", cost=in_words(found.cost))]
+        return [msg("Carrying this out takes {cost}.", cost=in_words(found.cost))]
     return []
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, cast
 
 from integration.domain.actor import Actor, acting
 from integration.domain.errors import Busy, SyncError
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.operations import Operation
 from integration.domain.state import Managed, MoodleState, Scope
 from integration.models import SyncRun
@@ -16,20 +16,20 @@ from integration.services.ledger import heartbeat, leases, past_runs, retry, run
 from integration.services.ledger.claims import Claims, WithClaims
 from integration.services.ledger.journal import RunLedger
 from integration.services.ledger.managed import integrated_courses
-from integration.services.ledger.past_runs import deeds_of, pause_courses
-from integration.services.ledger.policy import gaps, load_policy
+from integration.services.ledger.past_runs import past_operations, pause_courses
+from integration.services.ledger.policy import load_policy, missing_choices_in_words
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import RocketChatRemote, connect
 from integration.services.runs import pacing
 from integration.services.runs.bulk_accounts import Importer, WithImport
 from integration.services.runs.configured_connection import rocketchat_connection
-from integration.services.runs.lease_renewal import Keeper
+from integration.services.runs.lease_renewal import LeaseRenewer
 from integration.services.runs.order import Order
 from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Remote
 from integration.services.sync.reconcile import reconcile
 from integration.services.sync.report import Outcome, RunReport
-from integration.services.sync.undo import turn_back
+from integration.services.sync.undo import undo_run
 
 logger = logging.getLogger(__name__)
 
@@ -99,8 +99,8 @@ def execute(
 
 
 UNEXPECTED = SyncError(
-    said("The run ended by an unexpected error."),
-    hint=said("The log holds the details; please report it."),
+    msg("The run ended by an unexpected error."),
+    hint=msg("The log holds the details; please report it."),
 )
 
 
@@ -115,33 +115,36 @@ def _execute(
     claims = Claims(run.worker)
     ledger = _ClaimingLedger(run, order.scope, on_progress, claims)
     if order.writes:
-        ledger.manners = pacing.manners_of(run)
+        ledger.start_rules = pacing.start_rules_of(run)
     owner = leases.owner_of(run)
     courses = _lease(owner, order.scope) if order.writes else set()
     try:
         policy = load_policy(source.roles())
-        finished.notes = gaps(policy)
+        finished.notes = missing_choices_in_words(policy)
         connection = rocketchat_connection()
         known = server_facts.recall(connection.url)
-        with Keeper(run, owner, courses, seconds) as keeper, connect(connection, known) as remote:
+        with (
+            LeaseRenewer(run, owner, courses, seconds) as renewer,
+            connect(connection, known) as remote,
+        ):
             common = Common(
                 remote=cast(Remote, WithClaims(cast(Remote, ledger.prepared(remote)), claims)),
                 ledger=ledger,
                 dry_run=not order.writes,
                 expect_digest=order.expect_digest,
                 workers=connection.max_connections,
-                should_stop=keeper.why_stop if order.writes else lambda: "",
+                should_stop=renewer.why_stop if order.writes else lambda: "",
             )
             if order.undoes is not None:
-                deeds = deeds_of(order.undoes, order.chosen)
-                why = said("undo of run {run}", run=order.undoes)
-                report = turn_back(order.scope, policy, deeds, reason=why, **common)
+                past = past_operations(order.undoes, order.chosen)
+                why = msg("undo of run {run}", run=order.undoes)
+                report = undo_run(order.scope, policy, past, reason=why, **common)
             else:
                 report = reconcile(
                     order.scope,
                     policy,
                     source,
-                    audit=order.audit,
+                    full_check=order.full_check,
                     force=order.force,
                     approval=past_runs.approval_of(order.approves),
                     **common,
@@ -155,7 +158,9 @@ def _execute(
         if order.undoes is None and (report.outcomes or order.writes):
             ledger.close()
         runs.name_courses(source.courses)
-        retry.repeated(lambda: runs.finish(run, report, order.scope, requests, finished.notes))
+        retry.retry_on_deadlock(
+            lambda: runs.finish(run, report, order.scope, requests, finished.notes)
+        )
         finished.report = report
     finally:
         claims.release()
@@ -171,14 +176,14 @@ def _lease(owner: str, scope: Scope) -> set[int]:
         busy = leases.acquire(owner, courses)
     if busy:
         raise Busy(
-            said(
+            msg(
                 "Another run is working on {courses}.",
                 courses=", ".join(busy[:5]) + (" …" if len(busy) > 5 else ""),
             ),
-            hint=said(
+            hint=msg(
                 "Wait until it is done, or cancel it. After a crash its claim ends by itself "
                 "within {seconds} seconds.",
-                seconds=leases.SECONDS,
+                seconds=leases.LEASE_SECONDS,
             ),
         )
     return courses
@@ -197,18 +202,18 @@ class _ClaimingLedger(RunLedger):
         super().__init__(run, scope, on_progress)
         self._claims = claims
         self._importer: Importer | None = None
-        self.manners: pacing.Manners | None = None  # None: nothing will be written
+        self.start_rules: pacing.StartRules | None = None  # None: nothing will be written
 
     def prepared(self, remote: RocketChatRemote) -> object:
         """The same server, with accounts made in bulk where the settings say so."""
-        if self.manners is None or not self.manners.bulk_import:
+        if self.start_rules is None or not self.start_rules.bulk_import:
             return remote
         self._importer = Importer(remote.bulk_import, self.starting)
         return WithImport(remote, self._importer)
 
     def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
-        if self.manners is not None:
-            self.manners.check(len(plan.operations) - len(held))
+        if self.start_rules is not None:
+            self.start_rules.check(len(plan.operations) - len(held))
         super().planned(plan, held)
         if self.run.pauses and plan.operations:
             with acting(Actor("person", self.run.actor)):
@@ -229,7 +234,7 @@ class _ClaimingLedger(RunLedger):
 
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         store = super().finished
-        retry.repeated(lambda: store(outcomes), self._effects.forget_keys)
+        retry.retry_on_deadlock(lambda: store(outcomes), self._effects.forget_keys)
         self._claims.settle([outcome.operation for outcome in outcomes])
 
 

@@ -7,10 +7,10 @@ from django.core.exceptions import PermissionDenied
 
 from integration.domain.actor import Actor
 from integration.domain.errors import ConfigurationError
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.models import SyncRun
 from integration.services.ledger import audit_trail
-from integration.services.ledger.past_runs import check_undoable, scope_of_deeds
+from integration.services.ledger.past_runs import check_undoable, scope_of_past
 from integration.services.runs.approval import User
 from integration.services.runs.order import Order
 
@@ -51,16 +51,14 @@ def _order(
     expect_digest: str = "",
 ) -> Order:
     if not user.has_perm(PERMISSION):
-        raise PermissionDenied(said("This needs the permission to undo runs."))
+        raise PermissionDenied(msg("This needs the permission to undo runs."))
     if not reason.strip():
-        raise ConfigurationError(
-            said("An undo needs a reason."), hint=said("Say in a sentence why.")
-        )
+        raise ConfigurationError(msg("An undo needs a reason."), hint=msg("Say in a sentence why."))
     check_undoable(run)
     return Order(
         kind=kind,
         trigger=SyncRun.Trigger.ADMIN,
-        scope=scope_of_deeds(run, chosen),
+        scope=scope_of_past(run, chosen),
         actor=user.get_username(),
         expect_digest=expect_digest,
         keep_plan=True,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from integration.domain.conflicts import Conflict, ConflictKind, Skip
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.operations import (
     AccountOperation,
     Activate,
@@ -27,7 +27,7 @@ PROTECTED_ROLES = frozenset({"admin", "bot", "app"})
 
 
 @dataclass(slots=True)
-class Matching:
+class AccountPlan:
     """The outcome: operations, and who has which account.
 
     `account_ids` covers everybody whose account exists now; `arriving` those for whom the plan
@@ -39,9 +39,9 @@ class Matching:
     conflicts: list[Conflict] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     account_ids: dict[int, str] = field(default_factory=dict)
-    arriving: set[int] = field(default_factory=set)
-    asleep: set[int] = field(default_factory=set)
-    vanished: set[int] = field(default_factory=set)
+    being_created: set[int] = field(default_factory=set)
+    deactivated: set[int] = field(default_factory=set)
+    missing_remotely: set[int] = field(default_factory=set)
 
 
 def is_protected(account: RemoteAccount, bot_id: str, policy: Policy) -> bool:
@@ -56,7 +56,7 @@ def is_protected(account: RemoteAccount, bot_id: str, policy: Policy) -> bool:
 
 def match_accounts(
     desired: Desired, remote: RemoteState, managed: Managed, policy: Policy
-) -> Matching:
+) -> AccountPlan:
     """One pass over the desired accounts, in order of their Moodle id: the outcome is stable."""
     return _Matcher(desired, remote, managed, policy).run()
 
@@ -69,7 +69,7 @@ class _Matcher:
         self.remote = remote
         self.managed = managed
         self.policy = policy
-        self.result = Matching()
+        self.result = AccountPlan()
         self.owner_of = {link.account_id: user_id for user_id, link in managed.accounts.items()}
         self.by_email: dict[str, RemoteAccount] = {}
         self.by_username: dict[str, RemoteAccount] = {}
@@ -84,7 +84,7 @@ class _Matcher:
         )
         self.promised: dict[str, int] = {}  # e-mail -> the person who is getting it in this plan
 
-    def run(self) -> Matching:
+    def run(self) -> AccountPlan:
         for account in self._in_order():
             link = self.managed.accounts.get(account.user_id)
             known = self.remote.accounts.get(link.account_id) if link else None
@@ -92,7 +92,7 @@ class _Matcher:
                 self._linked(account, link, known)
                 continue
             if link:
-                self.result.vanished.add(account.user_id)
+                self.result.missing_remotely.add(account.user_id)
             if account.wanted:
                 self._unlinked(account)
         return self.result
@@ -132,7 +132,7 @@ class _Matcher:
             self.result.skips.append(
                 Skip(
                     known.username,
-                    said(
+                    msg(
                         "{reason}, but the account is protected: it stays active",
                         reason=account.reason,
                     ),
@@ -170,7 +170,7 @@ class _Matcher:
                 email,
                 known.name,
                 known.emails[0] if known.emails else "",
-                said("changed in Moodle"),
+                msg("changed in Moodle"),
             )
         )
 
@@ -186,7 +186,7 @@ class _Matcher:
             self._found_by_email(account, holder)
         elif email in self.promised:
             person = self.promised[email]
-            self._shared(account, said("the account of person {id} is being given it", id=person))
+            self._shared(account, msg("the account of person {id} is being given it", id=person))
         elif (stranger := self.by_username.get(account.username.lower())) is not None:
             self._username_taken(account, stranger)
         else:
@@ -200,16 +200,16 @@ class _Matcher:
         ):
             self._email_taken(account, holder)
         elif self.sharers[account.email.lower()] > 1 and not same_name:
-            self._shared(account, said("account {who} has it", who=holder.username))
+            self._shared(account, msg("account {who} has it", who=holder.username))
         else:
             self._adopt(account, holder)
 
     def _adopt(self, account: DesiredAccount, holder: RemoteAccount) -> None:
         made_by_us = account.user_id in self.managed.unfinished_accounts
         reason = (
-            said("made by an earlier run that was cut off")
+            msg("made by an earlier run that was cut off")
             if made_by_us
-            else said("has the same e-mail address ({email})", email=account.email)
+            else msg("has the same e-mail address ({email})", email=account.email)
         )
         self.owner_of[holder.account_id] = account.user_id
         self.result.account_ids[account.user_id] = holder.account_id
@@ -226,19 +226,19 @@ class _Matcher:
             self.result.skips.append(
                 Skip(
                     account.name,
-                    said("has no Rocket.Chat account, and the settings say not to create any"),
+                    msg("has no Rocket.Chat account, and the settings say not to create any"),
                 )
             )
             return
         self.promised[account.email.lower()] = account.user_id
-        self.result.arriving.add(account.user_id)
+        self.result.being_created.add(account.user_id)
         self.result.operations.append(
             CreateAccount(
                 account.user_id,
                 account.username,
                 account.name,
                 account.email,
-                said("has no Rocket.Chat account yet; {reason}", reason=account.reason),
+                msg("has no Rocket.Chat account yet; {reason}", reason=account.reason),
             )
         )
 
@@ -255,9 +255,9 @@ class _Matcher:
         self._conflict(
             ConflictKind.EMAIL_MISSING,
             account,
-            said("needs an e-mail address for every account"),
+            msg("needs an e-mail address for every account"),
             "",
-            said("Enter an address in Moodle, or link the person to an account by hand."),
+            msg("Enter an address in Moodle, or link the person to an account by hand."),
         )
 
     def _shared(self, account: DesiredAccount, other: str) -> None:
@@ -266,7 +266,7 @@ class _Matcher:
             account,
             other,
             "",
-            said(
+            msg(
                 "Several people have this address in Moodle. Give each an own one, or link by hand."
             ),
         )
@@ -275,49 +275,49 @@ class _Matcher:
         self._conflict(
             ConflictKind.EMAIL_TAKEN,
             account,
-            said("account {who} has it", who=holder.username)
+            msg("account {who} has it", who=holder.username)
             if holder
-            else said("several people are to have it"),
+            else msg("several people are to have it"),
             holder.account_id if holder else "",
-            said(
+            msg(
                 "Two people cannot share an account. Correct the address on one side, or link by "
                 "hand."
             ),
         )
 
     def _username_taken(self, account: DesiredAccount, holder: RemoteAccount) -> None:
-        addresses = ", ".join(holder.emails) or said("no e-mail")
+        addresses = ", ".join(holder.emails) or msg("no e-mail")
         self._conflict(
             ConflictKind.USERNAME_TAKEN,
             account,
-            said(
+            msg(
                 "account {who} ({addresses}) has this username",
                 who=holder.username,
                 addresses=addresses,
             ),
             holder.account_id,
-            said(
+            msg(
                 "If it is the same person, link them or make the addresses agree; if not, rename "
                 "one."
             ),
         )
 
     def _inactive(self, account: DesiredAccount, holder: RemoteAccount) -> None:
-        self.result.asleep.add(account.user_id)
+        self.result.deactivated.add(account.user_id)
         self._conflict(
             ConflictKind.ACCOUNT_INACTIVE,
             account,
-            said("account {who} was deactivated there, not by rcsync", who=holder.username),
+            msg("account {who} was deactivated there, not by rcsync", who=holder.username),
             holder.account_id,
-            said("Activate it in Rocket.Chat if the person is to take part."),
+            msg("Activate it in Rocket.Chat if the person is to take part."),
         )
 
 
 def _in_moodle(account: DesiredAccount) -> str:
-    return said(
+    return msg(
         "{name}, username {username}, {email} (id {id})",
         name=account.name,
         username=account.username,
-        email=account.email or said("no e-mail"),
+        email=account.email or msg("no e-mail"),
         id=account.user_id,
     )

@@ -18,7 +18,7 @@ from integration.domain.errors import (
     SyncError,
     TransientError,
 )
-from integration.domain.messages import joined, said
+from integration.domain.messages import joined, msg
 from integration.domain.operations import (
     LABELS,
     WAVE_OF,
@@ -49,7 +49,7 @@ from integration.domain.state import Managed
 from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Writes
 from integration.services.sync.report import Outcome
-from integration.services.sync.workers import Gathering, batches, short_turns
+from integration.services.sync.workers import ResultBatcher, batches, short_switch_interval
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -59,7 +59,7 @@ BATCH_PER_WORKER = 16  # operations handed out ahead of the workers
 GIVE_UP_KIND_AFTER = 3  # operations of a kind that lack a permission, before one ever worked
 SITE_WIDE = (CreateAccount, UpdateAccount, Activate, Deactivate, CreateChannel)
 """What takes a permission of the site. In rooms the bot may have a right here and not there."""
-STORE_EVERY = 0.5  # seconds; so long an outcome may wait to be stored with others
+STORE_SECONDS = 0.5  # seconds; so long an outcome may wait to be stored with others
 
 
 class Journal(Protocol):
@@ -121,8 +121,8 @@ def apply_plan(
 def _without_vanished(managed: Managed, plan: Plan) -> Managed:
     """Links to what the server no longer has are not used, not even when making it again fails."""
     return Managed(
-        accounts=_less(managed.accounts, plan.vanished_accounts),
-        channels=_less(managed.channels, plan.vanished_channels),
+        accounts=_less(managed.accounts, plan.missing_accounts),
+        channels=_less(managed.channels, plan.missing_channels),
     )
 
 
@@ -149,12 +149,12 @@ class _Run:
         self.transient_in_a_row = 0
         self.forbidden: dict[str, list[PermissionMissing]] = {kind: [] for kind in LABELS}
         self.allowed: set[str] = set()  # kinds of operations of which one was done
-        self.done: Gathering[Outcome] = Gathering()
+        self.done: ResultBatcher[Outcome] = ResultBatcher()
         self.running = 0  # operations handed out whose outcome was not taken in yet
 
     def run(self, plan: Plan) -> Applied:
         threads = ThreadPoolExecutor(self.workers, thread_name_prefix="rcsync-apply")
-        with short_turns(), threads as pool:
+        with short_switch_interval(), threads as pool:
             for _, wave in groupby(plan.operations, key=lambda o: WAVE_OF[type(o)]):
                 self._wave(pool, wave)
         return self.applied
@@ -181,7 +181,7 @@ class _Run:
     def _collect(self, leave: int) -> None:
         """Take outcomes in until only `leave` operations run. Together they are stored faster."""
         while self.running > leave:
-            outcomes = self.done.take(self.running - leave, STORE_EVERY)
+            outcomes = self.done.take(self.running - leave, STORE_SECONDS)
             self.running -= len(outcomes)
             self._store(outcomes)
 
@@ -219,7 +219,7 @@ class _Run:
         tried_enough = len(errors) >= GIVE_UP_KIND_AFTER and operation.kind not in self.allowed
         if not (tried_enough and isinstance(operation, SITE_WIDE)):
             return None
-        why = said("Not tried, because this failed {n} times before.", n=len(errors))
+        why = msg("Not tried, because this failed {n} times before.", n=len(errors))
         error = joined(" ", (why, errors[0].message))
         return Outcome(operation, Result.SKIPPED, error=error, hint=errors[0].hint)
 
@@ -231,7 +231,7 @@ class _Run:
         else:
             self.transient_in_a_row += 1
             if self.transient_in_a_row >= GIVE_UP_AFTER:
-                self.applied.stopped_because = said(
+                self.applied.stopped_because = msg(
                     "Rocket.Chat failed {n} times in a row, last: {error}",
                     n=GIVE_UP_AFTER,
                     error=error.text,
@@ -334,7 +334,7 @@ class _Run:
         present, missing = self._split(operation.joiners)
         if not present:
             raise SyncError(
-                said("None of these people has an account yet."), hint=said("See their own rows.")
+                msg("None of these people has an account yet."), hint=msg("See their own rows.")
             )
         count = self.writes.add_members(
             operation.room_id, operation.private, [self.ids.accounts[u] for u in present]
@@ -352,13 +352,13 @@ class _Run:
     def _account(self, user_id: int) -> str:
         account_id = self.ids.accounts.get(user_id)
         if account_id is None:
-            raise SyncError(said("The account could not be made."), hint=said("See its own row."))
+            raise SyncError(msg("The account could not be made."), hint=msg("See its own row."))
         return account_id
 
     def _room(self, group_id: int) -> str:
         room_id = self.ids.rooms.get(group_id)
         if room_id is None:
-            raise SyncError(said("The channel could not be made."), hint=said("See its own row."))
+            raise SyncError(msg("The channel could not be made."), hint=msg("See its own row."))
         return room_id
 
 

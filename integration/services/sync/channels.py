@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from integration.domain.conflicts import Conflict, ConflictKind, Skip
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.operations import (
     AdoptChannel,
     Archive,
@@ -22,9 +22,9 @@ from integration.domain.state import (
     RemoteState,
     Scope,
 )
-from integration.services.sync.accounts import Matching
+from integration.services.sync.accounts import AccountPlan
 from integration.services.sync.desired import Desired, DesiredChannel, DesiredEnding
-from integration.services.sync.members import Channels, MemberPlanner, Worlds
+from integration.services.sync.members import ChannelPlan, MemberPlanner, PlanInputs
 
 
 def plan_channels(
@@ -32,33 +32,33 @@ def plan_channels(
     remote: RemoteState,
     managed: Managed,
     policy: Policy,
-    matching: Matching,
+    account_plan: AccountPlan,
     scope: Scope,
-) -> Channels:
+) -> ChannelPlan:
     """Operations for every desired channel and every ending, in order of the Moodle group id."""
-    planner = _ChannelPlanner(Worlds(desired, remote, managed, policy, matching, scope))
+    planner = _ChannelPlanner(PlanInputs(desired, remote, managed, policy, account_plan, scope))
     for group_id in sorted(desired.channels):
         planner.channel(desired.channels[group_id])
     for group_id in sorted(desired.endings):
         planner.ending(managed.channels[group_id], desired.endings[group_id])
     for group_id, reason in sorted(desired.undecided.items()):
-        planner.result.skips.append(Skip(said("group {id}", id=group_id), reason))
+        planner.result.skips.append(Skip(msg("group {id}", id=group_id), reason))
     return planner.result
 
 
 class _ChannelPlanner:
-    def __init__(self, worlds: Worlds) -> None:
-        self.moodle = worlds.desired.standing.moodle
-        self.remote = worlds.remote
-        self.managed = worlds.managed
-        self.policy = worlds.policy
-        self.one_person = worlds.scope.users is not None
-        self.scope = worlds.scope
-        self.result = Channels()
-        self.members = MemberPlanner(worlds, self.result)
-        self.linked_rooms = {channel.room_id for channel in worlds.managed.channels.values()}
+    def __init__(self, inputs: PlanInputs) -> None:
+        self.moodle = inputs.desired.eligibility.moodle
+        self.remote = inputs.remote
+        self.managed = inputs.managed
+        self.policy = inputs.policy
+        self.one_person = inputs.scope.users is not None
+        self.scope = inputs.scope
+        self.result = ChannelPlan()
+        self.members = MemberPlanner(inputs, self.result)
+        self.linked_rooms = {channel.room_id for channel in inputs.managed.channels.values()}
         self.by_name: dict[str, list[RemoteChannel]] = defaultdict(list)
-        for _, room in sorted(worlds.remote.channels.items()):
+        for _, room in sorted(inputs.remote.channels.items()):
             self.by_name[room.name.casefold()].append(room)
 
     def channel(self, wanted: DesiredChannel) -> None:
@@ -68,11 +68,11 @@ class _ChannelPlanner:
             self._existing(wanted, link, room, all_ours=False)
             return
         if link:
-            self.result.vanished.append(wanted.group_id)
+            self.result.missing_remotely.append(wanted.group_id)
         if not self.one_person:
             self._missing(wanted)
         elif any(self.scope.has_user(user_id) for user_id in wanted.members):
-            self._leave_to_course(wanted, said("the channel does not exist: sync the course once"))
+            self._leave_to_course(wanted, msg("the channel does not exist: sync the course once"))
 
     # --- a channel has to be found or made --------------------------------------------------------
 
@@ -116,9 +116,9 @@ class _ChannelPlanner:
         ours = room.moodle_group == wanted.group_id
         self.linked_rooms.add(room.room_id)
         reason = (
-            said("made by an earlier run that was cut off")
+            msg("made by an earlier run that was cut off")
             if ours
-            else said("has the wanted name and was created by our account")
+            else msg("has the wanted name and was created by our account")
         )
         ids = (wanted.group_id, wanted.course_id)
         self.result.operations.append(
@@ -133,10 +133,10 @@ class _ChannelPlanner:
         self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel, *, all_ours: bool
     ) -> None:
         if room.archived and link.ended is not Ending.ARCHIVE:
-            self._skip(wanted, said("the channel was archived in Rocket.Chat by somebody else"))
+            self._skip(wanted, msg("the channel was archived in Rocket.Chat by somebody else"))
             return
         if room.archived and self.one_person:
-            self._leave_to_course(wanted, said("the channel is archived: sync the course once"))
+            self._leave_to_course(wanted, msg("the channel is archived: sync the course once"))
             return
         if not self.one_person:
             self._bring_back(wanted, link, room)
@@ -172,7 +172,7 @@ class _ChannelPlanner:
                 wanted.name,
                 room.name,
                 room.room_id,
-                said("the name follows Moodle"),
+                msg("the name follows Moodle"),
             )
         )
 
@@ -188,7 +188,7 @@ class _ChannelPlanner:
                 room.room_id,
                 wanted.topic,
                 room.topic,
-                said("the topic follows Moodle"),
+                msg("the topic follows Moodle"),
             )
         )
 
@@ -201,7 +201,7 @@ class _ChannelPlanner:
         ids = (link.group_id, link.course_id, link.name, link.room_id)
         if end.ending is Ending.KEEP:
             self.result.skips.append(
-                Skip(link.name, said("{reason}: left as it is", reason=end.reason), link.course_id)
+                Skip(link.name, msg("{reason}: left as it is", reason=end.reason), link.course_id)
             )
         elif end.ending is Ending.ARCHIVE and not room.archived:
             if room.read_only and link.ended is Ending.READ_ONLY:
@@ -216,7 +216,7 @@ class _ChannelPlanner:
     def _why(self, wanted: DesiredChannel) -> str:
         course = self.moodle.courses[wanted.course_id]
         group = self.moodle.groups[wanted.group_id]
-        return said(
+        return msg(
             "group '{group}' of course {course} is to have a channel",
             group=group.name,
             course=course.shortname,
@@ -230,9 +230,9 @@ class _ChannelPlanner:
 
     def _name_taken(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
         whose = (
-            said("belongs to another group")
+            msg("belongs to another group")
             if room.room_id in self.linked_rooms
-            else said("is not managed by rcsync")
+            else msg("is not managed by rcsync")
         )
         people = room.users_count
         self.result.conflicts.append(
@@ -240,11 +240,9 @@ class _ChannelPlanner:
                 ConflictKind.CHANNEL_NAME_TAKEN,
                 None,
                 wanted.group_id,
-                said("{why} named {name}", why=self._why(wanted), name=wanted.name),
-                said("a room of that name exists ({n} members) and {whose}", n=people, whose=whose),
+                msg("{why} named {name}", why=self._why(wanted), name=wanted.name),
+                msg("a room of that name exists ({n} members) and {whose}", n=people, whose=whose),
                 room.room_id,
-                said(
-                    "Link the group to that room, rename the room, or change the naming template."
-                ),
+                msg("Link the group to that room, rename the room, or change the naming template."),
             )
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from integration.domain.errors import ConfigurationError, PatternTimeout
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.patterns import Decision, decide
 from integration.domain.policy import AccountsFor, Cause, Deactivation, Policy
 from integration.domain.state import (
@@ -21,9 +21,9 @@ from integration.domain.state import (
     Scope,
 )
 from integration.services.sync import names
-from integration.services.sync.eligibility import Standing, unusable_because
+from integration.services.sync.eligibility import Eligibility, unusable_because
 
-ENROLLED = said("has an active enrolment in an integrated course")  # said of nearly everybody
+ENROLLED = msg("has an active enrolment in an integrated course")  # said of nearly everybody
 MEMBERS_HIDDEN_FROM = 2  # mdl_groups.visibility: 2 own membership only, 3 nobody
 
 
@@ -76,7 +76,7 @@ class Desired:
     channels: Mapping[int, DesiredChannel]
     endings: Mapping[int, DesiredEnding]
     undecided: Mapping[int, str]
-    standing: Standing
+    eligibility: Eligibility
 
 
 def desire(
@@ -87,7 +87,7 @@ def desire(
     ConfigurationError when an included role does not exist in Moodle.
     """
     _check_roles(moodle, policy)
-    standing = Standing(moodle, policy.roles)
+    eligibility = Eligibility(moodle, policy.roles)
     chosen, unchosen, undecided = _choose(moodle, policy, scope)
     names = _channel_names(chosen, moodle, policy, rules, managed)
     channels = {
@@ -96,7 +96,7 @@ def desire(
             group.course_id,
             names[group.group_id],
             _topic(group, moodle, policy) if rules.topic_at_creation else "",
-            standing.members(group),
+            eligibility.members(group),
         )
         for group in chosen
     }
@@ -107,11 +107,11 @@ def desire(
             if channel.members or group_id in managed.channels
         }
     return Desired(
-        accounts=_accounts(channels.values(), moodle, policy, rules, managed, standing, scope),
+        accounts=_accounts(channels.values(), moodle, policy, rules, managed, eligibility, scope),
         channels=channels,
         endings=_endings(moodle, policy, managed, scope, unchosen, channels, undecided),
         undecided=undecided,
-        standing=standing,
+        eligibility=eligibility,
     )
 
 
@@ -121,30 +121,28 @@ def choose(group: Group, policy: Policy) -> tuple[bool, str]:
     PatternTimeout when that is undecided.
     """
     if group.visibility >= MEMBERS_HIDDEN_FROM and not policy.hidden_member_lists:
-        return False, said(
-            "Moodle hides the member list of this group, and a channel would show it"
-        )
+        return False, msg("Moodle hides the member list of this group, and a channel would show it")
     decision = decide(group.name, policy.patterns)
     return decision.chosen, _decision_in_words(decision)
 
 
 def _decision_in_words(decision: Decision) -> str:
     if decision.by is None:
-        return said("no include pattern matches the name")
+        return msg("no include pattern matches the name")
     if decision.by.exclude:
-        return said("matches the exclude pattern {pattern}", pattern=decision.by.text)
-    return said("matches the include pattern {pattern}", pattern=decision.by.text)
+        return msg("matches the exclude pattern {pattern}", pattern=decision.by.text)
+    return msg("matches the include pattern {pattern}", pattern=decision.by.text)
 
 
 def _check_roles(moodle: MoodleState, policy: Policy) -> None:
     unknown = sorted(role_id for role_id in policy.roles if role_id not in moodle.role_names)
     if unknown:
         raise ConfigurationError(
-            said(
+            msg(
                 "Moodle has no role with the id {id}, which is among the included roles.",
                 id=", ".join(map(str, unknown)),
             ),
-            hint=said("Remove it under Included roles or switch it off. Nothing was changed."),
+            hint=msg("Remove it under Included roles or switch it off. Nothing was changed."),
         )
 
 
@@ -180,22 +178,22 @@ def _choose(
 def _nothing_chosen_because(policy: Policy) -> str:
     """What a policy without a choice lacks, "" when it has one. Nobody chose to empty channels."""
     if not policy.roles:
-        return said("no role is included")
+        return msg("no role is included")
     if all(pattern.exclude for pattern in policy.patterns):
-        return said("there is no include pattern")
+        return msg("there is no include pattern")
     return ""
 
 
 def _course_ending(course: Course, now: int, policy: Policy) -> DesiredEnding | None:
     """What the course itself does to all of its channels; the first that applies."""
     cases = (
-        (not course.visible, policy.on_course_hidden, said("the course is hidden")),
+        (not course.visible, policy.on_course_hidden, msg("the course is hidden")),
         (
             not course.category_visible,
             policy.on_category_hidden,
-            said("the course category is hidden"),
+            msg("the course category is hidden"),
         ),
-        (0 < course.enddate < now, policy.on_course_ended, said("the course has ended")),
+        (0 < course.enddate < now, policy.on_course_ended, msg("the course has ended")),
     )
     for applies, ending, reason in cases:
         if applies and ending is not None:
@@ -265,25 +263,27 @@ def _accounts(
     policy: Policy,
     rules: NameRules,
     managed: Managed,
-    standing: Standing,
+    eligibility: Eligibility,
     scope: Scope,
 ) -> dict[int, DesiredAccount]:
     wanted = {user_id for channel in channels for user_id in channel.members}
     if policy.accounts_for is AccountsFor.ENROLLED:
-        wanted |= _enrolled_with_role(moodle, standing, scope)
+        wanted |= _enrolled_with_role(moodle, eligibility, scope)
     is_free = _free(rules, (account.username for account in managed.accounts.values()))
-    usable, plainly_active = standing.usable, standing.active_somewhere
+    usable, plainly_active = eligibility.usable, eligibility.active_somewhere
     if policy.deactivates_without_role:
-        plainly_active &= standing.with_role
-    concerned = wanted | (managed.accounts.keys() & moodle.people.keys())
+        plainly_active &= eligibility.with_role
+    people_in_scope = wanted | (managed.accounts.keys() & moodle.people.keys())
     accounts: dict[int, DesiredAccount] = {}
-    for user_id in sorted(concerned if scope.users is None else concerned & scope.users):
+    for user_id in sorted(
+        people_in_scope if scope.users is None else people_in_scope & scope.users
+    ):
         person = moodle.people[user_id]
         known = managed.accounts.get(user_id)
         active: bool | None = True
         reason: str = ENROLLED
         if user_id not in plainly_active:
-            active, reason = _activity(person, policy, standing, scope)
+            active, reason = _activity(person, policy, eligibility, scope)
         accounts[user_id] = DesiredAccount(
             user_id,
             known.username if known else _username(person, rules, is_free),
@@ -297,13 +297,13 @@ def _accounts(
     return accounts
 
 
-def _enrolled_with_role(moodle: MoodleState, standing: Standing, scope: Scope) -> set[int]:
+def _enrolled_with_role(moodle: MoodleState, eligibility: Eligibility, scope: Scope) -> set[int]:
     return {
         user_id
         for course in moodle.courses.values()
         if scope.has_course(course.course_id)
-        for user_id in standing.active_in(course.course_id)
-        if standing.channel_role(course, user_id) is not None
+        for user_id in eligibility.active_in(course.course_id)
+        if eligibility.channel_role(course, user_id) is not None
     }
 
 
@@ -321,7 +321,7 @@ def _username(person: Person, rules: NameRules, is_free: Callable[[str], bool]) 
 def _activity(
     person: Person,
     policy: Policy,
-    standing: Standing,
+    eligibility: Eligibility,
     scope: Scope,
 ) -> tuple[bool | None, str]:
     """Whether the account of somebody who does not plainly count anywhere is to be active, and why.
@@ -332,14 +332,14 @@ def _activity(
         cause = Cause.DELETED if person.deleted else Cause.SUSPENDED
         kept = policy.deactivation is Deactivation.NEVER or cause in policy.accounts_kept
         return kept, reason
-    if person.user_id not in standing.active_somewhere:
+    if person.user_id not in eligibility.active_somewhere:
         return (
             policy.deactivation is not Deactivation.ENROLMENT,
-            said("has no active enrolment in any integrated course"),
+            msg("has no active enrolment in any integrated course"),
         )
     if scope.reads_every_role:
-        return False, said("holds no included role in any integrated course")
-    return None, said("may hold an included role in another course")
+        return False, msg("holds no included role in any integrated course")
+    return None, msg("may hold an included role in another course")
 
 
 def _endings(
@@ -361,9 +361,7 @@ def _endings(
 
 def _gone(channel: ManagedChannel, moodle: MoodleState, policy: Policy) -> DesiredEnding:
     if channel.course_id not in moodle.integrated:
-        return DesiredEnding(
-            policy.on_course_removed, said("the course is not integrated any more")
-        )
+        return DesiredEnding(policy.on_course_removed, msg("the course is not integrated any more"))
     if channel.course_id not in moodle.courses:
-        return DesiredEnding(policy.on_course_deleted, said("the course was deleted in Moodle"))
-    return DesiredEnding(policy.on_group_deleted, said("the group was deleted in Moodle"))
+        return DesiredEnding(policy.on_course_deleted, msg("the course was deleted in Moodle"))
+    return DesiredEnding(policy.on_group_deleted, msg("the group was deleted in Moodle"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 
-from integration.domain.messages import joined, listed, said
+from integration.domain.messages import joined, listed, msg
 from integration.domain.policy import Cause
 from integration.domain.state import (
     ROLE_STRENGTH,
@@ -42,17 +42,17 @@ def _any_active(rows: Iterable[Enrolment], now: int) -> bool:
 def unusable_because(person: Person) -> str:
     """Why Moodle itself would not let the person in, "" when it would (mdl_user)."""
     if person.deleted:
-        return said("deleted in Moodle")
+        return msg("deleted in Moodle")
     if person.suspended:
-        return said("suspended in Moodle")
+        return msg("suspended in Moodle")
     if not person.confirmed:
-        return said("not confirmed in Moodle")
+        return msg("not confirmed in Moodle")
     if person.auth == "nologin":
-        return said("may not log in to Moodle (authentication 'nologin')")
-    return said("the guest user") if person.guest else ""
+        return msg("may not log in to Moodle (authentication 'nologin')")
+    return msg("the guest user") if person.guest else ""
 
 
-class Standing:
+class Eligibility:
     """Everybody's standing, from one reading of Moodle and the included roles.
 
     `roles` maps included Moodle role ids to channel roles. The sets of a course are computed once,
@@ -148,7 +148,7 @@ class Standing:
         alike = (group.group_id, frozenset(methods), roles)
         found = self._why_member.get(alike)
         if found is None:
-            found = self._why_member[alike] = said(
+            found = self._why_member[alike] = msg(
                 "member of group '{group}'; active by {methods} enrolment; role {roles}",
                 group=group.name,
                 methods=listed(sorted(methods)),
@@ -161,11 +161,11 @@ class Standing:
         person = self.moodle.people.get(user_id)
         group = self.moodle.groups.get(group_id)
         if person is None:
-            return said("not found in Moodle")
+            return msg("not found in Moodle")
         if reason := unusable_because(person):
             return reason
         if group is None:
-            return said("the group does not exist any more")
+            return msg("the group does not exist any more")
         if user_id not in self.moodle.group_members.get(group_id, ()):
             return self._why_not_in(group, user_id)
         if user_id not in self.active_in(group.course_id):
@@ -174,8 +174,8 @@ class Standing:
             self.moodle.role_names.get(role_id, str(role_id))
             for role_id in self.role_ids(self.moodle.courses[group.course_id], user_id)
         ]
-        has = ", ".join(held) or said("none")
-        return said("holds no included role (has: {roles})", roles=has)
+        has = ", ".join(held) or msg("none")
+        return msg("holds no included role (has: {roles})", roles=has)
 
     def cause(self, group_id: int, user_id: int) -> Cause | None:
         """Why somebody who is still in the group does not count; None for who left it, or is
@@ -199,7 +199,7 @@ class Standing:
         """Why none of the person's enrolments in the course counts now."""
         rows = self._rows(course_id, user_id)
         if not rows:
-            return said("not enrolled in the course any more")
+            return msg("not enrolled in the course any more")
         return joined("; ", sorted({_why_not(row, self.moodle.read_at) for row in rows}))
 
     def role_ids(self, course: Course, user_id: int) -> tuple[int, ...]:
@@ -231,7 +231,7 @@ class Standing:
         return self.moodle.enrolments.get(course_id, {}).get(user_id, _NO_ROWS)
 
     def _why_not_in(self, group: Group, user_id: int) -> str:
-        left = said("no longer in group '{group}'", group=group.name)
+        left = msg("no longer in group '{group}'", group=group.name)
         if user_id in self.active_in(group.course_id):
             return left
         return joined("; ", [left, self.why_not_active(group.course_id, user_id)])
@@ -243,13 +243,13 @@ def _strength(role: RoomRole) -> int:
 
 def _why_not(row: Enrolment, now: int) -> str:
     if row.method_status != ACTIVE:
-        return said("the enrolment method '{method}' is switched off", method=row.method)
+        return msg("the enrolment method '{method}' is switched off", method=row.method)
     if row.status != ACTIVE:
-        return said("the {method} enrolment is suspended", method=row.method)
+        return msg("the {method} enrolment is suspended", method=row.method)
     if row.timestart >= now:
         begin = _day(row.timestart)
-        return said("the {method} enrolment begins on {day}", method=row.method, day=begin)
-    return said("the {method} enrolment ended on {day}", method=row.method, day=_day(row.timeend))
+        return msg("the {method} enrolment begins on {day}", method=row.method, day=begin)
+    return msg("the {method} enrolment ended on {day}", method=row.method, day=_day(row.timeend))
 
 
 def _day(seconds: int) -> str:
@@ -257,4 +257,4 @@ def _day(seconds: int) -> str:
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
     except (OverflowError, OSError, ValueError):
-        return said("second {n}", n=seconds)
+        return msg("second {n}", n=seconds)

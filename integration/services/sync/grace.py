@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from integration.domain.operations import Operation, group_of, user_of
-from integration.domain.policy import Policy, What
+from integration.domain.policy import Policy, Removal
 from integration.services.sync.guard import takes
 from integration.services.sync.plan import Plan
 
@@ -34,9 +34,9 @@ def hold_back(
 ) -> tuple[Plan, tuple[Waiting, ...]]:
     """The plan without what still has days of grace, and that. `pending`: key -> since when."""
     grace = {
-        What.MEMBERSHIPS: policy.grace_members,
-        What.ACCOUNTS: policy.grace_accounts,
-        What.CHANNELS: policy.grace_channels,
+        Removal.MEMBERSHIPS: policy.grace_members,
+        Removal.ACCOUNTS: policy.grace_accounts,
+        Removal.CHANNELS: policy.grace_channels,
     }
     if not any(grace.values()):
         return plan, ()

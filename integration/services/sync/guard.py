@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from integration.domain.messages import listed, said
+from integration.domain.messages import listed, msg
 from integration.domain.operations import (
     AdoptAccount,
     Archive,
@@ -24,12 +24,12 @@ from integration.domain.operations import (
     group_of,
     user_of,
 )
-from integration.domain.policy import Limits, Span, What
+from integration.domain.policy import Limits, Removal, Window
 from integration.domain.state import Managed, Scope
 from integration.services.sync.plan import Plan
 
 
-class Holds(StrEnum):
+class Blocks(StrEnum):
     """What has to wait when a limit is passed."""
 
     REMOVALS = "removals"
@@ -45,7 +45,7 @@ class Breach:
     managed: int
     percent: int | None  # the limit, None where only the number is limited
     code: str = ""
-    holds: Holds = Holds.REMOVALS
+    blocks: Blocks = Blocks.REMOVALS
     absolute: int | None = None
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class Breach:
     def in_words(self) -> str:
         limits = [f"{self.percent} %"] if self.percent is not None else []
         limits += [str(self.absolute)] if self.absolute is not None else []
-        return said(
+        return msg(
             "{count} of {managed} {what} ({share} %); the limit is {limit}",
             count=self.count,
             managed=self.managed,
@@ -77,7 +77,9 @@ class Approval:
         """The suspicion was seen, and is not worse now. Removals are approved one by one
         instead.
         """
-        return breach.holds is Holds.EVERYTHING and breach.count <= self.limits.get(breach.code, -1)
+        return breach.blocks is Blocks.EVERYTHING and breach.count <= self.limits.get(
+            breach.code, -1
+        )
 
 
 NOTHING_APPROVED = Approval()
@@ -93,10 +95,10 @@ def split(
     plan: Plan, passed: Iterable[Breach], limits: Limits, approved: Collection[str] = ()
 ) -> Split:
     """What goes on and what is held. Without a breach everything goes on."""
-    holds = {breach.holds for breach in passed}
-    if not holds:
+    blocks = {breach.blocks for breach in passed}
+    if not blocks:
         return Split(plan.operations, ())
-    if Holds.EVERYTHING in holds or not limits.additions_go_on:
+    if Blocks.EVERYTHING in blocks or not limits.additions_go_on:
         return Split((), plan.operations)
     go: list[Operation] = []
     held: list[Operation] = []
@@ -107,21 +109,21 @@ def split(
 
 
 WORDS = {
-    What.MEMBERSHIPS: said("managed memberships would be removed"),
-    What.ACCOUNTS: said("managed accounts would be deactivated"),
-    What.CHANNELS: said("managed channels would be archived or become read-only"),
+    Removal.MEMBERSHIPS: msg("managed memberships would be removed"),
+    Removal.ACCOUNTS: msg("managed accounts would be deactivated"),
+    Removal.CHANNELS: msg("managed channels would be archived or become read-only"),
 }
 
 
-def takes(operation: Operation) -> What | None:
+def takes(operation: Operation) -> Removal | None:
     """What the operation takes away, None for one that gives."""
     match operation:
         case RemoveMember():
-            return What.MEMBERSHIPS
+            return Removal.MEMBERSHIPS
         case Deactivate():
-            return What.ACCOUNTS
+            return Removal.ACCOUNTS
         case Archive() | SetReadOnly(read_only=True):
-            return What.CHANNELS
+            return Removal.CHANNELS
         case _:
             return None
 
@@ -174,8 +176,8 @@ def _in_run(
     if not count:
         return
     total = _managed(managed, scope)
-    for what in What:
-        yield from _over(limits, what, Span.RUN, count[what], total[what], WORDS[what])
+    for what in Removal:
+        yield from _over(limits, what, Window.RUN, count[what], total[what], WORDS[what])
 
 
 def _in_courses(
@@ -186,8 +188,8 @@ def _in_courses(
         if course is None or what is None:
             continue
         total = _managed(managed, Scope(courses=frozenset({course})))
-        words = said("{what} in course {course}", what=WORDS[what], course=course)
-        yield from _over(limits, what, Span.COURSE, number, total[what], words)
+        words = msg("{what} in course {course}", what=WORDS[what], course=course)
+        yield from _over(limits, what, Window.COURSE, number, total[what], words)
 
 
 def _in_a_day(removals: Iterable[Operation], managed: Managed, limits: Limits) -> Iterator[Breach]:
@@ -195,15 +197,15 @@ def _in_a_day(removals: Iterable[Operation], managed: Managed, limits: Limits) -
     if not count:
         return
     total = _managed(managed, Scope())
-    for what in What:
+    for what in Removal:
         lately = managed.removed_lately.get(what, 0)
         if count[what] and lately:
-            words = said("{what} within 24 hours", what=WORDS[what])
-            before = total[what] + (lately if what is What.MEMBERSHIPS else 0)
-            yield from _over(limits, what, Span.DAY, count[what] + lately, before, words)
+            words = msg("{what} within 24 hours", what=WORDS[what])
+            before = total[what] + (lately if what is Removal.MEMBERSHIPS else 0)
+            yield from _over(limits, what, Window.DAY, count[what] + lately, before, words)
 
 
-def _managed(managed: Managed, scope: Scope) -> dict[What, int]:
+def _managed(managed: Managed, scope: Scope) -> dict[Removal, int]:
     """How much there is that could be taken: from everybody, for a run about one person too."""
     groups = [
         group_id
@@ -211,9 +213,9 @@ def _managed(managed: Managed, scope: Scope) -> dict[What, int]:
         if scope.has_course(channel.course_id)
     ]
     return {
-        What.MEMBERSHIPS: _memberships(managed, groups, scope),
-        What.ACCOUNTS: len(managed.accounts),
-        What.CHANNELS: len(groups),
+        Removal.MEMBERSHIPS: _memberships(managed, groups, scope),
+        Removal.ACCOUNTS: len(managed.accounts),
+        Removal.CHANNELS: len(groups),
     }
 
 
@@ -225,30 +227,36 @@ def _memberships(managed: Managed, groups: Iterable[int], scope: Scope) -> int:
 
 
 def _wrong_server(plan: Plan, managed: Managed, scope: Scope, limits: Limits) -> Iterator[Breach]:
-    if not (plan.vanished_accounts or plan.vanished_channels or _again(plan)):
+    if not (plan.missing_accounts or plan.missing_channels or _again(plan)):
         return
     total = _managed(managed, scope)
-    words = said(
+    words = msg(
         "managed accounts do not exist any more on this server and would be made or found again"
     )
     yield from _over(
         limits,
-        What.ACCOUNTS,
-        Span.RUN,
+        Removal.ACCOUNTS,
+        Window.RUN,
         _again(plan),
-        total[What.ACCOUNTS],
+        total[Removal.ACCOUNTS],
         words,
         "vanished/accounts",
     )
-    words = said("managed channels do not exist any more on this server")
-    count = len(plan.vanished_channels)
+    words = msg("managed channels do not exist any more on this server")
+    count = len(plan.missing_channels)
     yield from _over(
-        limits, What.CHANNELS, Span.RUN, count, total[What.CHANNELS], words, "vanished/channels"
+        limits,
+        Removal.CHANNELS,
+        Window.RUN,
+        count,
+        total[Removal.CHANNELS],
+        words,
+        "vanished/channels",
     )
 
 
 def _over(
-    limits: Limits, what: What, span: Span, count: int, total: int, words: str, code: str = ""
+    limits: Limits, what: Removal, span: Window, count: int, total: int, words: str, code: str = ""
 ) -> Iterator[Breach]:
     limit = limits.of(what, span)
     if limit.percent is None and limit.absolute is None:
@@ -258,16 +266,17 @@ def _over(
     if count >= limits.from_count and count * 100 > total * percent:
         too_much = True
     if too_much:
-        holds = Holds.EVERYTHING if code else Holds.REMOVALS
+        blocks = Blocks.EVERYTHING if code else Blocks.REMOVALS
         yield Breach(
-            words, count, total, limit.percent, code or f"{what}/{span}", holds, limit.absolute
+            words, count, total, limit.percent, code or f"{what}/{span}", blocks, limit.absolute
         )
 
 
 def _again(plan: Plan) -> int:
     """Vanished accounts of people who still need one. What else vanished harms nobody."""
-    vanished = set(plan.vanished_accounts)
+    missing_remotely = set(plan.missing_accounts)
     return sum(
-        isinstance(operation, CreateAccount | AdoptAccount) and operation.user_id in vanished
+        isinstance(operation, CreateAccount | AdoptAccount)
+        and operation.user_id in missing_remotely
         for operation in plan.operations
     )

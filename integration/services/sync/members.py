@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from integration.domain.conflicts import Conflict, Skip
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.operations import (
     AddMembers,
     ChannelOperation,
@@ -30,7 +30,7 @@ from integration.domain.state import (
     RoomRole,
     Scope,
 )
-from integration.services.sync.accounts import Matching, is_protected
+from integration.services.sync.accounts import AccountPlan, is_protected
 from integration.services.sync.desired import Desired, DesiredChannel
 
 
@@ -51,26 +51,26 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Worlds:
+class PlanInputs:
     """Everything that is compared."""
 
     desired: Desired
     remote: RemoteState
     managed: Managed
     policy: Policy
-    matching: Matching
+    account_plan: AccountPlan
     scope: Scope
 
 
 @dataclass(slots=True)
-class Channels:
+class ChannelPlan:
     """What the comparison of the channels comes to, growing channel by channel."""
 
     operations: list[ChannelOperation] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     observed: list[Observed] = field(default_factory=list)
-    vanished: list[int] = field(default_factory=list)
+    missing_remotely: list[int] = field(default_factory=list)
     compared: list[int] = field(default_factory=list)
 
 
@@ -86,7 +86,7 @@ class _Look:
     listed: frozenset[int] | None
     present: frozenset[int]
     should: dict[int, RoomRole]
-    cut_off: frozenset[int]
+    interrupted: frozenset[int]
 
     @property
     def is_as_wanted(self) -> bool:
@@ -97,37 +97,37 @@ class _Look:
 class MemberPlanner:
     """Plans the members of channels, one channel a call, into `result`."""
 
-    def __init__(self, worlds: Worlds, result: Channels) -> None:
-        self.desired = worlds.desired
-        self.standing = worlds.desired.standing
-        self.remote = worlds.remote
-        self.managed = worlds.managed
-        self.policy = worlds.policy
-        self.matching = worlds.matching
-        self.scope = worlds.scope
+    def __init__(self, inputs: PlanInputs, result: ChannelPlan) -> None:
+        self.desired = inputs.desired
+        self.eligibility = inputs.desired.eligibility
+        self.remote = inputs.remote
+        self.managed = inputs.managed
+        self.policy = inputs.policy
+        self.account_plan = inputs.account_plan
+        self.scope = inputs.scope
         self.result = result
-        self.user_of = {link.account_id: user for user, link in worlds.managed.accounts.items()}
-        self.user_of |= {account: user for user, account in worlds.matching.account_ids.items()}
-        self.cut_off: dict[int, set[int]] = defaultdict(set)
-        for group_id, user_id in worlds.managed.unfinished_members:
-            self.cut_off[group_id].add(user_id)
+        self.user_of = {link.account_id: user for user, link in inputs.managed.accounts.items()}
+        self.user_of |= {account: user for user, account in inputs.account_plan.account_ids.items()}
+        self.interrupted: dict[int, set[int]] = defaultdict(set)
+        for group_id, user_id in inputs.managed.unfinished_members:
+            self.interrupted[group_id].add(user_id)
 
     def joinable(self, wanted: DesiredChannel) -> dict[int, RoomRole]:
         """The members who have an account or are getting one; the others are conflicts or skips."""
-        there, coming = self.matching.account_ids, self.matching.arriving
-        asleep, users = self.matching.asleep, self.scope.users
+        there, coming = self.account_plan.account_ids, self.account_plan.being_created
+        deactivated, users = self.account_plan.deactivated, self.scope.users
         return {
             user_id: role
             for user_id, role in wanted.members.items()
             if (user_id in there or user_id in coming)
-            and user_id not in asleep
+            and user_id not in deactivated
             and (users is None or user_id in users)
         }
 
     def joiners(self, group_id: int, users: Iterable[int]) -> tuple[Joiner, ...]:
         group = self._group(group_id)
         return tuple(
-            Joiner(user, self.standing.why_member(group, user), self._username(user))
+            Joiner(user, self.eligibility.why_member(group, user), self._username(user))
             for user in sorted(users)
         )
 
@@ -147,7 +147,7 @@ class MemberPlanner:
         look = self._look(wanted, room)
         if look.listed is not None or all_ours:
             self.result.compared.append(wanted.group_id)
-        elif not look.cut_off and look.is_as_wanted:
+        elif not look.interrupted and look.is_as_wanted:
             return  # by its count and by the ledger: so it is with nearly every channel
         new = {user: role for user, role in look.should.items() if user not in look.present}
         if self.policy.respect_leavers:
@@ -162,9 +162,9 @@ class MemberPlanner:
 
     def _look(self, wanted: DesiredChannel, room: RemoteChannel) -> _Look:
         rows = self._rows(wanted.group_id)
-        cut_off = frozenset(
+        interrupted = frozenset(
             user
-            for user in self.cut_off.get(wanted.group_id, ())
+            for user in self.interrupted.get(wanted.group_id, ())
             if user not in rows and self._concerns(user)
         )
         listed = None
@@ -175,16 +175,16 @@ class MemberPlanner:
             )
             # Deactivated members are not listed, but they are there.
             present = listed | {user for user in rows if self._is_hidden(user)}
-        return _Look(rows, listed, present, self.joinable(wanted), cut_off)
+        return _Look(rows, listed, present, self.joinable(wanted), interrupted)
 
     def _rows(self, group_id: int) -> dict[int, ManagedMember]:
         members = self.managed.members.get(group_id, {})
-        if self.scope.users is None and not self.matching.vanished:
+        if self.scope.users is None and not self.account_plan.missing_remotely:
             return dict(members)
         return {user: member for user, member in members.items() if self._concerns(user)}
 
     def _concerns(self, user_id: int) -> bool:
-        return self.scope.has_user(user_id) and user_id not in self.matching.vanished
+        return self.scope.has_user(user_id) and user_id not in self.account_plan.missing_remotely
 
     def _is_hidden(self, user_id: int) -> bool:
         account = self.remote.accounts.get(self._account_id(user_id))
@@ -202,7 +202,7 @@ class MemberPlanner:
             return
         unknown = {user for user in look.listed if user not in look.rows and self._concerns(user)}
         ours = {user for user in unknown if all_ours and user in look.should} | (
-            unknown & look.cut_off
+            unknown & look.interrupted
         )
         gone = {user for user in look.rows if user not in look.present and user not in look.should}
         if unknown or gone or room.users_count != link.users_count:
@@ -235,13 +235,13 @@ class MemberPlanner:
 
     def _remove_leavers(self, wanted: DesiredChannel, room: RemoteChannel, look: _Look) -> None:
         leavers = dict(look.rows)
-        for user_id in look.cut_off:
+        for user_id in look.interrupted:
             if look.listed is None or user_id in look.listed or self._is_hidden(user_id):
                 leavers[user_id] = ManagedMember(RoomRole.MEMBER, ours=True)
         for user_id in sorted(leavers):
             if user_id in wanted.members:
                 continue
-            if user_id in look.present or user_id in look.cut_off:
+            if user_id in look.present or user_id in look.interrupted:
                 self._remove(wanted, room, user_id, leavers[user_id])
 
     def _remove(
@@ -250,20 +250,20 @@ class MemberPlanner:
         account = self.remote.accounts.get(self._account_id(user_id))
         if account is None:
             return  # the account is gone, and its memberships went with it
-        who, why = account.username, self.standing.why_not_member(wanted.group_id, user_id)
-        if user_id not in self.standing.moodle.people:
+        who, why = account.username, self.eligibility.why_not_member(wanted.group_id, user_id)
+        if user_id not in self.eligibility.moodle.people:
             self._skip(
-                wanted, said("{who} stays: Moodle has no row of person {id}", who=who, id=user_id)
+                wanted, msg("{who} stays: Moodle has no row of person {id}", who=who, id=user_id)
             )
         elif not row.ours:
             if room.members is not None:  # said when somebody looked, not in every run
                 self._skip(
-                    wanted, said("{who} was added by hand and stays ({why})", who=who, why=why)
+                    wanted, msg("{who} was added by hand and stays ({why})", who=who, why=why)
                 )
         elif is_protected(account, self.remote.bot_id, self.policy):
-            self._skip(wanted, said("{who} is protected and stays ({why})", who=who, why=why))
-        elif self.standing.cause(wanted.group_id, user_id) in self.policy.members_kept:
-            self._skip(wanted, said("{who} stays by the settings ({why})", who=who, why=why))
+            self._skip(wanted, msg("{who} is protected and stays ({why})", who=who, why=why))
+        elif self.eligibility.cause(wanted.group_id, user_id) in self.policy.members_kept:
+            self._skip(wanted, msg("{who} stays by the settings ({why})", who=who, why=why))
         else:
             self.result.operations.append(
                 RemoveMember(
@@ -322,7 +322,7 @@ class MemberPlanner:
                 user_id,
                 self._username(user_id),
                 role,
-                self.standing.why_member(group, user_id),
+                self.eligibility.why_member(group, user_id),
             )
             for user_id, role in sorted(roles.items())
             if role is not RoomRole.MEMBER
@@ -341,7 +341,7 @@ class MemberPlanner:
                 user_id,
                 self._username(user_id),
                 role,
-                self.standing.why_member(self._group(wanted.group_id), user_id),
+                self.eligibility.why_member(self._group(wanted.group_id), user_id),
             )
         )
 
@@ -352,13 +352,13 @@ class MemberPlanner:
         return account.username if account else self.desired.accounts[user_id].username
 
     def _account_id(self, user_id: int) -> str:
-        known = self.matching.account_ids.get(user_id)
+        known = self.account_plan.account_ids.get(user_id)
         if known is None and user_id in self.managed.accounts:
             return self.managed.accounts[user_id].account_id
         return known or ""
 
     def _group(self, group_id: int) -> Group:
-        return self.standing.moodle.groups[group_id]
+        return self.eligibility.moodle.groups[group_id]
 
     def _skip(self, wanted: DesiredChannel, reason: str) -> None:
         self.result.skips.append(Skip(wanted.name, reason, wanted.course_id))

@@ -18,7 +18,7 @@ from integration.services.sync.accounts import match_accounts
 from integration.services.sync.channels import plan_channels
 from integration.services.sync.desired import Desired
 from integration.services.sync.members import Observed
-from integration.services.sync.refresh import Settled, settle
+from integration.services.sync.refresh import Refreshed, refresh
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Plan:
     conflicts: tuple[Conflict, ...] = ()
     skips: tuple[Skip, ...] = ()
     observed: tuple[Observed, ...] = ()
-    vanished_accounts: tuple[int, ...] = ()
-    vanished_channels: tuple[int, ...] = ()
-    settled: Settled = field(default_factory=Settled)
+    missing_accounts: tuple[int, ...] = ()
+    missing_channels: tuple[int, ...] = ()
+    refreshed: Refreshed = field(default_factory=Refreshed)
     compared: frozenset[int] = frozenset()  # groups of whose channel every member was compared
 
     @cached_property
@@ -56,24 +56,24 @@ def make_plan(
     desired: Desired, remote: RemoteState, managed: Managed, policy: Policy, scope: Scope
 ) -> Plan:
     """Compare. The same input gives the same plan, whatever the order of its parts."""
-    managed, settled = settle(managed, remote, scope)
-    matching = match_accounts(desired, remote, managed, policy)
-    channels = plan_channels(desired, remote, managed, policy, matching, scope)
-    operations: list[Operation] = [*matching.operations, *channels.operations]
+    managed, refreshed = refresh(managed, remote, scope)
+    account_plan = match_accounts(desired, remote, managed, policy)
+    channels = plan_channels(desired, remote, managed, policy, account_plan, scope)
+    operations: list[Operation] = [*account_plan.operations, *channels.operations]
     operations = in_order(operations)
     return Plan(
         operations=tuple(operations),
         conflicts=tuple(
             sorted(
-                [*matching.conflicts, *channels.conflicts],
+                [*account_plan.conflicts, *channels.conflicts],
                 key=lambda c: (c.kind, c.user_id or 0, c.group_id or 0),
             )
         ),
-        skips=(*matching.skips, *channels.skips),
+        skips=(*account_plan.skips, *channels.skips),
         observed=tuple(channels.observed),
-        vanished_accounts=tuple(sorted(matching.vanished)),
-        vanished_channels=tuple(channels.vanished),
-        settled=settled,
+        missing_accounts=tuple(sorted(account_plan.missing_remotely)),
+        missing_channels=tuple(channels.missing_remotely),
+        refreshed=refreshed,
         compared=frozenset(channels.compared),
     )
 

@@ -106,7 +106,7 @@ class Remote(Protocol):
         *,
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
-        audit: Collection[str] = (),
+        full_check: Collection[str] = (),
     ) -> RemoteState:
         """One complete reading in bulk, or RocketChatError.
 

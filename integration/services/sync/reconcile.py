@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from integration.domain.errors import StalePlan
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunStatus
 from integration.domain.policy import Limits, Policy
@@ -21,8 +21,8 @@ from integration.services.sync.grace import Waiting, hold_back
 from integration.services.sync.guard import (
     NOTHING_APPROVED,
     Approval,
+    Blocks,
     Breach,
-    Holds,
     breaches,
     split,
 )
@@ -63,7 +63,7 @@ def reconcile(  # noqa: PLR0913  # everything that differs between its callers
     ledger: Ledger,
     *,
     dry_run: bool,
-    audit: bool = False,
+    full_check: bool = False,
     force: bool = False,
     approval: Approval = NOTHING_APPROVED,
     expect_digest: str = "",
@@ -79,12 +79,12 @@ def reconcile(  # noqa: PLR0913  # everything that differs between its callers
     StalePlan that the plan is not the reviewed one any more.
     """
     with garbage_collector_paused():
-        seen = compare(scope, policy, source, remote, ledger, audit=audit)
+        seen = compare(scope, policy, source, remote, ledger, full_check=full_check)
     plan, managed = seen.plan, seen.managed
     if expect_digest and plan.digest != expect_digest:
         raise StalePlan(
-            said("The plan has changed since it was shown."),
-            hint=said("Look at the new plan and confirm that one."),
+            msg("The plan has changed since it was shown."),
+            hint=msg("Look at the new plan and confirm that one."),
         )
     size = sizes(seen.moodle, scope)
     passed = _breaches(plan, managed, scope, policy.limits, approval, size)
@@ -92,7 +92,7 @@ def reconcile(  # noqa: PLR0913  # everything that differs between its callers
         return RunReport(plan, RunStatus.PLANNED, breaches=passed, waiting=seen.waiting, sizes=size)
     parts = split(plan, () if force else passed, policy.limits, approval.operations)
     ledger.planned(plan, held=parts.held)
-    waits = bool(parts.held) or (not force and any(b.holds is Holds.EVERYTHING for b in passed))
+    waits = bool(parts.held) or (not force and any(b.blocks is Blocks.EVERYTHING for b in passed))
     applied = apply_plan(
         replace(plan, operations=parts.go),
         remote.writes,
@@ -159,22 +159,22 @@ def compare(
     remote: Remote,
     records: Records,
     *,
-    audit: bool = False,
+    full_check: bool = False,
 ) -> Comparison:
     """Read the ledger, Moodle and Rocket.Chat, in this order, and plan."""
     managed = records.managed(scope)
     remote.begin()  # not before the ledger: another run's new account would seem to have vanished
     moodle = source.read(
-        scope, integrated=records.integrated(), linked_users=concerned(managed, scope)
+        scope, integrated=records.integrated(), linked_users=people_in_scope(managed, scope)
     )
     desired = desire(moodle, policy, remote.name_rules(), managed, scope)
-    found = _read_remote(remote, desired, managed, scope, audit)
+    found = _read_remote(remote, desired, managed, scope, full_check)
     plan = make_plan(desired, found, managed, policy, scope)
     plan, waiting = hold_back(plan, policy, managed.pending, moodle.read_at)
     return Comparison(managed, moodle, desired, found, plan, waiting)
 
 
-def concerned(managed: Managed, scope: Scope) -> set[int]:
+def people_in_scope(managed: Managed, scope: Scope) -> set[int]:
     """People the scope is about although they may be in no group of it any more."""
     if scope.users is not None:
         return set(scope.users)
@@ -189,7 +189,7 @@ def concerned(managed: Managed, scope: Scope) -> set[int]:
 
 
 def _read_remote(
-    remote: Remote, desired: Desired, managed: Managed, scope: Scope, audit: bool
+    remote: Remote, desired: Desired, managed: Managed, scope: Scope, full_check: bool
 ) -> RemoteState:
     in_scope = {
         group_id: channel
@@ -206,4 +206,6 @@ def _read_remote(
         channel.room_id: None if group_id in unsure else channel.users_count
         for group_id, channel in in_scope.items()
     }
-    return remote.read(known_counts=rooms, wanted_names=wanted, audit=tuple(rooms) if audit else ())
+    return remote.read(
+        known_counts=rooms, wanted_names=wanted, full_check=tuple(rooms) if full_check else ()
+    )

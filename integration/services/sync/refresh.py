@@ -21,7 +21,7 @@ from integration.domain.state import (
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Refreshed:
     """Rows to store as they are here; nothing is sent."""
 
     accounts: tuple[ManagedAccount, ...] = ()
@@ -31,21 +31,21 @@ class Settled:
         return bool(self.accounts or self.channels)
 
 
-def settle(managed: Managed, remote: RemoteState, scope: Scope) -> tuple[Managed, Settled]:
+def refresh(managed: Managed, remote: RemoteState, scope: Scope) -> tuple[Managed, Refreshed]:
     """The ledger as it should be, and the rows in which it differs."""
-    settled = Settled(
+    refreshed = Refreshed(
         tuple(_accounts(managed, remote)),
         tuple(_channels(managed, remote, scope)),
     )
-    if not settled:
-        return managed, settled
-    accounts = {link.user_id: link for link in settled.accounts}
-    channels = {link.group_id: link for link in settled.channels}
+    if not refreshed:
+        return managed, refreshed
+    accounts = {link.user_id: link for link in refreshed.accounts}
+    channels = {link.group_id: link for link in refreshed.channels}
     return replace(
         managed,
         accounts={**managed.accounts, **accounts},
         channels={**managed.channels, **channels},
-    ), settled
+    ), refreshed
 
 
 def _accounts(managed: Managed, remote: RemoteState) -> Iterator[ManagedAccount]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunStatus
 from integration.services.sync.grace import Waiting
-from integration.services.sync.guard import Breach, Holds
+from integration.services.sync.guard import Blocks, Breach
 from integration.services.sync.plan import Plan
 from integration.services.sync.sizes import Size
 
@@ -61,7 +61,7 @@ class RunReport:
     @property
     def doubtful(self) -> bool:
         """Moodle or the server may not be the right one: what was found says nothing."""
-        return any(breach.holds is Holds.EVERYTHING for breach in self.breaches)
+        return any(breach.blocks is Blocks.EVERYTHING for breach in self.breaches)
 
     @property
     def failed(self) -> tuple[Outcome, ...]:

@@ -7,16 +7,16 @@ rows that vanished, a table that was restored half, another database under the s
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.policy import Limits
 from integration.domain.state import MoodleState, Scope
-from integration.services.sync.guard import Breach, Holds
+from integration.services.sync.guard import Blocks, Breach
 
 COUNTED = {
-    "groups": said("groups"),
-    "members": said("members"),
-    "enrolments": said("enrolments"),
-    "roles": said("roles"),
+    "groups": msg("groups"),
+    "members": msg("members"),
+    "enrolments": msg("enrolments"),
+    "roles": msg("roles"),
 }
 OTHER_NAMES_FROM = 3  # fewer courses than this may all be renamed at once
 
@@ -69,11 +69,11 @@ def shrunk(
         was = sum(getattr(before[number], column) for number in known)
         is_ = sum(getattr(now[number], column) for number in known if number in now)
         if was >= limits.shrink_from and is_ * 100 < was * (100 - limits.shrink_percent):
-            what = said("{rows} that Moodle had at the last good run are not there", rows=rows)
+            what = msg("{rows} that Moodle had at the last good run are not there", rows=rows)
             yield Breach(
-                what, was - is_, was, limits.shrink_percent, f"source/{column}", Holds.EVERYTHING
+                what, was - is_, was, limits.shrink_percent, f"source/{column}", Blocks.EVERYTHING
             )
     other = sum(number not in now or now[number].name != before[number].name for number in known)
     if len(known) >= OTHER_NAMES_FROM and other * 2 > len(known):
-        what = said("courses are gone or have another name (is it the right database?)")
-        yield Breach(what, other, len(known), 50, "source/courses", Holds.EVERYTHING)
+        what = msg("courses are gone or have another name (is it the right database?)")
+        yield Breach(what, other, len(known), 50, "source/courses", Blocks.EVERYTHING)

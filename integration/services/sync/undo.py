@@ -11,7 +11,7 @@ from typing import Any
 
 from integration.domain.conflicts import Skip
 from integration.domain.errors import StalePlan
-from integration.domain.messages import said
+from integration.domain.messages import msg
 from integration.domain.operations import (
     Activate,
     AddMembers,
@@ -51,7 +51,7 @@ from integration.services.sync.report import RunReport
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class PastOperation:
     """One operation that a run did, as it is stored."""
 
     kind: str
@@ -65,10 +65,10 @@ class Deed:
         return [joiner["user"] for joiner in self.details.get("joiners", ())]
 
 
-def turn_back(  # noqa: PLR0913  # as `reconcile`
+def undo_run(  # noqa: PLR0913  # as `reconcile`
     scope: Scope,
     policy: Policy,
-    deeds: Sequence[Deed],
+    past: Sequence[PastOperation],
     *,
     reason: str,
     remote: Remote,
@@ -78,16 +78,16 @@ def turn_back(  # noqa: PLR0913  # as `reconcile`
     workers: int = 8,
     should_stop: Callable[[], str] = lambda: "",
 ) -> RunReport:
-    """Undo `deeds`, or say what that would take. Errors as in `reconcile`."""
+    """Undo `past`, or say what that would take. Errors as in `reconcile`."""
     managed = ledger.managed(scope)
-    groups = {deed.group_id for deed in deeds}
+    groups = {one.group_id for one in past}
     rooms = {link.room_id: None for number, link in managed.channels.items() if number in groups}
     state = remote.read(known_counts=rooms, wanted_names=())
-    plan = undo_plan(deeds, managed, state, policy, reason)
+    plan = undo_plan(past, managed, state, policy, reason)
     if expect_digest and plan.digest != expect_digest:
         raise StalePlan(
-            said("What there is to undo has changed since it was shown."),
-            hint=said("Look at it again."),
+            msg("What there is to undo has changed since it was shown."),
+            hint=msg("Look at it again."),
         )
     if dry_run:
         return RunReport(plan, RunStatus.PLANNED)
@@ -104,17 +104,21 @@ def turn_back(  # noqa: PLR0913  # as `reconcile`
 
 
 def undo_plan(
-    deeds: Iterable[Deed], managed: Managed, remote: RemoteState, policy: Policy, reason: str
+    past: Iterable[PastOperation],
+    managed: Managed,
+    remote: RemoteState,
+    policy: Policy,
+    reason: str,
 ) -> Plan:
-    """The operations that turn `deeds` back, in the order that is safe."""
-    back = _Back(managed, remote, policy, reason)
-    for deed in deeds:
-        back.deed(deed)
-    return Plan(operations=tuple(in_order(back.operations)), skips=tuple(back.skips))
+    """The operations that undo `past`, in the order that is safe."""
+    planner = _UndoPlanner(managed, remote, policy, reason)
+    for done in past:
+        planner.undo(done)
+    return Plan(operations=tuple(in_order(planner.operations)), skips=tuple(planner.skips))
 
 
 @dataclass(slots=True)
-class _Back:
+class _UndoPlanner:
     managed: Managed
     remote: RemoteState
     policy: Policy
@@ -122,32 +126,32 @@ class _Back:
     operations: list[Operation] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
 
-    def deed(self, deed: Deed) -> None:
+    def undo(self, past: PastOperation) -> None:
         before = len(self.operations)
-        if deed.group_id is not None:
-            self._channel_deed(deed)
-        elif deed.user_id is not None:
-            self._account_deed(deed)
+        if past.group_id is not None:
+            self._channel_operation(past)
+        elif past.user_id is not None:
+            self._account_operation(past)
         if len(self.operations) == before:
-            reason = said("is not as that run left it, or is not ours: it stays")
-            self.skips.append(Skip(deed.what, reason))
+            reason = msg("is not as that run left it, or is not ours: it stays")
+            self.skips.append(Skip(past.what, reason))
 
     # --- accounts ---------------------------------------------------------------------------------
 
-    def _account_deed(self, deed: Deed) -> None:
-        link = self.managed.accounts.get(deed.user_id or 0)
+    def _account_operation(self, past: PastOperation) -> None:
+        link = self.managed.accounts.get(past.user_id or 0)
         known = self.remote.accounts.get(link.account_id) if link else None
         if link is None or known is None:
             return
         ids = (link.user_id, known.account_id, known.username)
-        if deed.kind in (CreateAccount.kind, Activate.kind):
+        if past.kind in (CreateAccount.kind, Activate.kind):
             if link.created and known.active and not self._is_protected(known):
                 self.operations.append(Deactivate(*ids, self.reason))
-        elif deed.kind == Deactivate.kind:
+        elif past.kind == Deactivate.kind:
             if link.deactivated and not known.active:
                 self.operations.append(Activate(*ids, self.reason))
-        elif deed.kind == UpdateAccount.kind:
-            self._rename_back(deed.details, link, known)
+        elif past.kind == UpdateAccount.kind:
+            self._rename_back(past.details, link, known)
 
     def _rename_back(
         self, done: Mapping[str, Any], link: ManagedAccount, known: RemoteAccount
@@ -166,54 +170,54 @@ class _Back:
 
     # --- channels ---------------------------------------------------------------------------------
 
-    def _channel_deed(self, deed: Deed) -> None:
-        link = self.managed.channels.get(deed.group_id or 0)
+    def _channel_operation(self, past: PastOperation) -> None:
+        link = self.managed.channels.get(past.group_id or 0)
         room = self.remote.channels.get(link.room_id) if link else None
         if link is None or room is None:
             return
-        if deed.kind in (AddMembers.kind, RemoveMember.kind):
-            self._members(deed, link, room)
-        elif deed.kind in (SetRoomRole.kind, UnsetRoomRole.kind):
-            self._role(deed, link, room)
+        if past.kind in (AddMembers.kind, RemoveMember.kind):
+            self._members(past, link, room)
+        elif past.kind in (SetRoomRole.kind, UnsetRoomRole.kind):
+            self._role(past, link, room)
         else:
-            self._property(deed, link, room)
+            self._property(past, link, room)
 
-    def _property(self, deed: Deed, link: ManagedChannel, room: RemoteChannel) -> None:
+    def _property(self, past: PastOperation, link: ManagedChannel, room: RemoteChannel) -> None:
         ids = (link.group_id, link.course_id, room.name, room.room_id)
-        done = deed.details
-        if deed.kind in (CreateChannel.kind, Unarchive.kind) and not room.archived:
+        done = past.details
+        if past.kind in (CreateChannel.kind, Unarchive.kind) and not room.archived:
             self.operations.append(Archive(*ids, self.reason))
-        elif deed.kind == Archive.kind and room.archived:
+        elif past.kind == Archive.kind and room.archived:
             self.operations.append(Unarchive(*ids, self.reason))
-        elif deed.kind == SetReadOnly.kind and room.read_only is done["read_only"]:
+        elif past.kind == SetReadOnly.kind and room.read_only is done["read_only"]:
             self.operations.append(SetReadOnly(*ids, not room.read_only, self.reason))
-        elif deed.kind == RenameChannel.kind and room.name == done["name"]:
+        elif past.kind == RenameChannel.kind and room.name == done["name"]:
             self.operations.append(
                 RenameChannel(*ids[:2], done["old_name"], room.name, room.room_id, self.reason)
             )
-        elif deed.kind == SetTopic.kind and room.topic == done["topic"]:
+        elif past.kind == SetTopic.kind and room.topic == done["topic"]:
             old = done["old_topic"]
             self.operations.append(SetTopic(*ids, old, room.topic, self.reason))
 
-    def _members(self, deed: Deed, link: ManagedChannel, room: RemoteChannel) -> None:
+    def _members(self, past: PastOperation, link: ManagedChannel, room: RemoteChannel) -> None:
         rows = self.managed.members.get(link.group_id, {})
         ids = (link.group_id, link.course_id, room.name, room.room_id, room.private)
-        if deed.kind == AddMembers.kind:
-            for user_id in deed.people:
+        if past.kind == AddMembers.kind:
+            for user_id in past.people:
                 account = self._account(user_id)
                 if user_id in rows and rows[user_id].ours and account:
                     who = (user_id, account.account_id, account.username)
                     self.operations.append(RemoveMember(*ids, *who, self.reason))
         elif (
-            deed.user_id is not None
-            and deed.user_id not in rows
-            and (account := self._account(deed.user_id))
+            past.user_id is not None
+            and past.user_id not in rows
+            and (account := self._account(past.user_id))
         ):
-            joiner = Joiner(deed.user_id, self.reason, account.username)
+            joiner = Joiner(past.user_id, self.reason, account.username)
             self.operations.append(AddMembers(*ids, (joiner,), self.reason))
-            role = RoomRole(deed.details.get("role", RoomRole.MEMBER))
+            role = RoomRole(past.details.get("role", RoomRole.MEMBER))
             if role is not RoomRole.MEMBER:
-                member = (deed.user_id, account.username)
+                member = (past.user_id, account.username)
                 self.operations.append(SetRoomRole(*ids, *member, role, self.reason))
 
     def _account(self, user_id: int) -> RemoteAccount | None:
@@ -222,15 +226,15 @@ class _Back:
         account = self.remote.accounts.get(link.account_id) if link else None
         return None if account is None or self._is_protected(account) else account
 
-    def _role(self, deed: Deed, link: ManagedChannel, room: RemoteChannel) -> None:
-        user_id = deed.user_id or 0
+    def _role(self, past: PastOperation, link: ManagedChannel, room: RemoteChannel) -> None:
+        user_id = past.user_id or 0
         row = self.managed.members.get(link.group_id, {}).get(user_id)
         account = self._account(user_id)
         if row is None or account is None:
             return
-        role = RoomRole(deed.details["role"])
+        role = RoomRole(past.details["role"])
         ids = (link.group_id, link.course_id, room.name, room.room_id, room.private, user_id)
-        if deed.kind == SetRoomRole.kind and row.role is role:
+        if past.kind == SetRoomRole.kind and row.role is role:
             self.operations.append(UnsetRoomRole(*ids, account.username, role, self.reason))
-        elif deed.kind == UnsetRoomRole.kind and row.role is RoomRole.MEMBER:
+        elif past.kind == UnsetRoomRole.kind and row.role is RoomRole.MEMBER:
             self.operations.append(SetRoomRole(*ids, account.username, role, self.reason))

@@ -19,7 +19,7 @@ def batches(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
         yield batch
 
 
-class Gathering(Generic[T]):
+class ResultBatcher(Generic[T]):
     """What worker threads have finished, for one thread that takes it in.
 
     To wake up for each result would take that thread, and the workers whom it keeps from the
@@ -52,14 +52,14 @@ class Gathering(Generic[T]):
         return [self._futures.popleft().result() for _ in range(ready)]
 
 
-SECONDS = 0.0005
+SWITCH_INTERVAL_SECONDS = 0.0005
 _lock = threading.Lock()
 _inside = 0
 _usual = sys.getswitchinterval()
 
 
 @contextmanager
-def short_turns() -> Iterator[None]:
+def short_switch_interval() -> Iterator[None]:
     """A thread whose answer has come waits until the one at work pauses, 5 ms if that computes.
 
     With requests of 20 ms that shows, although there is little to compute. Counts those inside,
@@ -69,7 +69,7 @@ def short_turns() -> Iterator[None]:
     with _lock:
         if not _inside:
             _usual = sys.getswitchinterval()
-            sys.setswitchinterval(SECONDS)
+            sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
         _inside += 1
     try:
         yield

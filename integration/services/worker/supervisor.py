@@ -91,7 +91,7 @@ class Supervisor:
         poller.poll_until(self._stop, self.name)
 
     def _send_beat(self) -> None:
-        if not sweep.crowded(BEATS_WAITING):  # nobody takes them: more would not help
+        if not sweep.broker_is_full(BEATS_WAITING):  # nobody takes them: more would not help
             async_task(BEAT_TASK, task_name="beat", group="rcsync beat", save=False)
 
     def _check(self) -> None:
@@ -114,12 +114,12 @@ class Supervisor:
         self.cluster.kill()
         WorkerBeat.objects.filter(name=self.name).update(restarts=F("restarts") + 1)
         self.cluster.start()
-        sweep.bury_the_dead()
+        sweep.recover_dead_runs()
         call_all_again()
 
     def _look_after_runs(self) -> None:
         """Quicker than the sweep: what died on this machine, and what waited long enough."""
-        sweep.bury_the_dead()
+        sweep.recover_dead_runs()
         queue.cancel_waiting()
         now = timezone.now()
         for run in queue.due(now).filter(not_before__isnull=False):
@@ -130,6 +130,6 @@ class Supervisor:
 def call_all_again() -> None:
     """A cluster that was ended may have held calls that nobody will hear now."""
     SyncRun.objects.filter(status=SyncRun.Status.QUEUED).update(
-        woken_at=timezone.now() - sweep.CALL_AGAIN - timedelta(seconds=1)
+        woken_at=timezone.now() - sweep.REQUEUE_AFTER - timedelta(seconds=1)
     )
-    sweep.call_again()
+    sweep.requeue_overdue()

@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-LONGEST = 100_000  # characters; Moodle's own are a few hundred
-DEEPEST = 20
+MAX_CHARACTERS = 100_000  # characters; Moodle's own are a few hundred
+MAX_DEPTH = 20
 
 
 def parse(text: str | None) -> Mapping[str, Any]:
     """The values by name; nothing where there are none or they cannot be read."""
-    if not text or len(text) > LONGEST:
+    if not text or len(text) > MAX_CHARACTERS:
         return {}
     try:
         found = json.loads(text) if text[0] in "{[n" else _Php(text.encode()).value()
@@ -35,7 +35,7 @@ class _Php:
         self._at = 0
 
     def value(self, depth: int = 0) -> Any:
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise ValueError("too deep")
         kind = self._until(b":") if self._data[self._at : self._at + 1] != b"N" else b"N"
         match kind:
