@@ -35,10 +35,6 @@ class SourceError(SyncError):
     """Moodle was not read completely and without error: plan nothing, remove nothing."""
 
 
-class UnsafePlan(SyncError):
-    """The plan would take away more than the limits allow: a person has to decide."""
-
-
 class StalePlan(SyncError):
     """What was reviewed is not what would be done now: look at the plan again."""
 

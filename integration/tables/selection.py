@@ -97,7 +97,6 @@ class IntegratedCourse(AuditedModel):
         "pending_sync",
         "lease_owner",
         "lease_expires",
-        "lease_token",
     )
 
     class Status(models.TextChoices):
@@ -133,7 +132,6 @@ class IntegratedCourse(AuditedModel):
     last_success = models.DateTimeField(_("last success"), null=True, blank=True, editable=False)
     lease_owner = models.CharField(max_length=100, blank=True, editable=False)
     lease_expires = models.DateTimeField(null=True, blank=True, editable=False)
-    lease_token = models.PositiveBigIntegerField(default=0, editable=False)
 
     class Meta:
         ordering = ["shortname", "course_id"]

@@ -55,10 +55,6 @@ def test_our_own_limit_counts_where_it_is_slower() -> None:
     assert estimate(creates(100), Pace(max_rps=2)).cost.seconds == 50
 
 
-def test_the_servers_limit_counts_by_kind_of_call() -> None:
-    assert estimate(creates(100), Pace(calls_per_minute=10)).cost.seconds == 540
-
-
 def test_the_import_is_offered_for_more_than_500_accounts() -> None:
     assert estimate(creates(500), Pace()).by_import is None
     offered = estimate(creates(501), Pace()).by_import

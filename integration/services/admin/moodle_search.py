@@ -12,7 +12,7 @@ from integration.models import IncludedRole, IntegratedCourse
 from integration.services.ledger.managed import integrated_courses
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.reader import MoodleReader
-from moodle.models import Context, GroupMember, Role, RoleAssignment, User
+from moodle.models import Context, Role, RoleAssignment, User
 from moodle.models import Course as CourseRow
 from moodle.models import Group as GroupRow
 from moodle.router import MOODLE
@@ -217,11 +217,6 @@ def search_people_and_channels(text: str, limit: int = 20) -> list[SearchHit]:
     if not words:
         return []
     return read_whole(lambda: [*_people(words, limit), *_groups_named(words, limit)])
-
-
-def groups_of_person(user_id: int) -> list[int]:
-    rows = GroupMember._default_manager.using(MOODLE).filter(userid=user_id)
-    return read_whole(lambda: list(rows.values_list("groupid", flat=True)))
 
 
 def group_row(group_id: int) -> tuple[int, str] | None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from integration.models import IntegratedCourse, SyncRun
@@ -38,7 +38,6 @@ def _acquire(owner: str, course_ids: Collection[int]) -> list[str]:
         taken = IntegratedCourse.objects.filter(free, course_id__in=course_ids).update(
             lease_owner=owner,
             lease_expires=now + timedelta(seconds=LEASE_SECONDS),
-            lease_token=F("lease_token") + 1,
         )
         if taken == IntegratedCourse.objects.filter(course_id__in=course_ids).count():
             return []

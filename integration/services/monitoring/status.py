@@ -27,7 +27,6 @@ from integration.services.runs.configured_connection import rocketchat_connectio
 KEPT_SECONDS = (
     15.0  # a health page that is asked every second does not ask the servers every second
 )
-BEAT_LIMIT = heartbeat.BEAT_FRESH_FOR.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)

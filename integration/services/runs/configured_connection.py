@@ -1,24 +1,11 @@
 """Where Rocket.Chat is and who we are there. The environment wins over the admin's settings."""
 
-from dataclasses import dataclass
-
 from django.conf import settings
 
 from integration.models import IntegrationSettings
 from integration.services.rocketchat import Connection, Credentials
 
 FIELDS = ("url", "user_id", "auth_token", "username", "password")
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where the value of a connection setting comes from; the value itself only where it is no
-    secret.
-    """
-
-    field: str
-    by_environment: bool
-    is_set: bool
 
 
 def rocketchat_connection() -> Connection:
@@ -38,14 +25,6 @@ def rocketchat_connection() -> Connection:
         max_connections=row.max_connections,
         max_rps=row.max_requests_per_second,
     )
-
-
-def origins() -> list[Origin]:
-    """For every connection setting: set or not, and by whom."""
-    row = IntegrationSettings.load()
-    return [
-        Origin(name, bool(settings.ROCKETCHAT[name]), bool(_value(row, name))) for name in FIELDS
-    ]
 
 
 def _value(row: IntegrationSettings, name: str) -> str:

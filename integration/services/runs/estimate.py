@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from integration.domain.messages import counted, msg
@@ -27,24 +27,17 @@ USUAL_SECONDS = 0.1  # for one answer, where no run has measured it yet
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast we may and can go. `seconds` is the usual time of one answer.
-
-    `calls_per_minute` is the server's limit for each kind of call, None where our account is
-    exempt.
-    """
+    """How fast we may and can go. `seconds` is the usual time of one answer."""
 
     connections: int = 8
     seconds: float = USUAL_SECONDS
     max_rps: float | None = None
-    calls_per_minute: int | None = None
 
-    def time_for(self, requests: int, most_of_a_kind: int) -> float:
+    def time_for(self, requests: int) -> float:
         """Seconds: the slowest of the limits counts."""
         times = [math.ceil(requests / self.connections) * self.seconds]
         if self.max_rps:
             times.append(requests / self.max_rps)
-        if self.calls_per_minute:
-            times.append(60.0 * (math.ceil(most_of_a_kind / self.calls_per_minute) - 1))
         return max(times)
 
 
@@ -67,19 +60,6 @@ def estimate(operations: Iterable[Operation], pace: Pace) -> Estimate:
     requests: Counter[str] = Counter()
     for operation in operations:
         requests[operation.kind] += _requests(operation)
-    return _estimate(requests, pace)
-
-
-def estimate_counts(counts: Mapping[str, int], pace: Pace) -> Estimate:
-    """The same from the number of operations by kind, as a stored run has them.
-
-    A little too low where a channel gets more people than one call takes.
-    """
-    requests = Counter({kind: count * PER_KIND.get(kind, 1) for kind, count in counts.items()})
-    return _estimate(requests, pace)
-
-
-def _estimate(requests: "Counter[str]", pace: Pace) -> Estimate:
     accounts = requests[CreateAccount.kind]
     cost = _cost(requests, pace)
     if not is_worth(accounts):
@@ -114,4 +94,4 @@ def _requests(operation: Operation) -> int:
 
 def _cost(requests: "Counter[str]", pace: Pace) -> Cost:
     total = requests.total()
-    return Cost(total, pace.time_for(total, max(requests.values(), default=0)))
+    return Cost(total, pace.time_for(total))

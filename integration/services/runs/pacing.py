@@ -15,7 +15,6 @@ from integration.services.runs.estimate import (
     Estimate,
     Pace,
     estimate,
-    estimate_counts,
     in_words,
 )
 from integration.services.sync.plan import Plan
@@ -85,11 +84,6 @@ def start_rules_of(run: SyncRun) -> StartRules:
 def estimate_of(plan: Plan) -> Estimate:
     """What the plan will cost at the settings as they are, by what earlier runs took."""
     return estimate(plan.operations, _pace(IntegrationSettings.load()))
-
-
-def estimate_of_run(run: SyncRun) -> Estimate:
-    """The same for a stored preview, from what it planned."""
-    return estimate_counts(run.planned, _pace(IntegrationSettings.load()))
 
 
 def remarks(plan: Plan) -> list[str]:
