@@ -118,7 +118,7 @@ SETTING_GROUPS = (
             "fields": (
                 "full_pass_minutes",
                 "full_pass_cron",
-                "audit_cron",
+                "full_check_cron",
                 "event_polling",
                 "event_seconds",
                 "history_days",

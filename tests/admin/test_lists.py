@@ -203,7 +203,7 @@ def test_what_waits_for_its_day_is_a_list_reached_from_the_navigation(viewer: Cl
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "msg"),
     [(0.4, "under a second"), (1, "1 second"), (59, "59 seconds"), (61, "1 minute")],
 )
 def test_how_long_a_run_took_is_said_in_words(seconds: float, msg: str) -> None:

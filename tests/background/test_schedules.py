@@ -98,7 +98,7 @@ def test_a_cron_expression_that_means_nothing_is_refused() -> None:
         settings.full_check_cron = text
         with pytest.raises(ValidationError) as refused:
             settings.full_clean()
-        assert "audit_cron" in refused.value.message_dict
+        assert "full_check_cron" in refused.value.message_dict
 
 
 def test_nobody_can_add_code_by_the_admin_of_the_queue() -> None:

@@ -171,7 +171,7 @@ def test_who_went_in_before_a_later_part_failed_is_ours(
         return post(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(members, "CHUNK", 2)
+        patch.setattr(members, "INVITE_CHUNK", 2)
         patch.setattr(members.Invitations, "_invited", second_fails)
         assert school.run().status == Status.FAILED
     assert SyncOperation.objects.get(kind=AddMembers.kind, status="failed").in_doubt
@@ -199,7 +199,7 @@ def test_an_account_whose_making_could_not_be_checked_is_ours(
         return get(self, *arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writes, "SETTLE", 0)
+        patch.setattr(writes, "LOOK_AGAIN_SECONDS", 0)
         patch.setattr(RocketChat, "post", breaks)
         patch.setattr(RocketChat, "get", refused)
         assert school.run().status == Status.FAILED

@@ -146,9 +146,9 @@ def test_all_courses_are_taken_or_none() -> None:
 @pytest.mark.django_db
 def test_a_lease_that_ran_out_can_be_taken_and_not_renewed(monkeypatch: Any) -> None:
     IntegratedCourse.objects.create(course_id=1)
-    monkeypatch.setattr(leases, "SECONDS", -1)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", -1)
     leases.acquire("dead", [1])
-    monkeypatch.setattr(leases, "SECONDS", 60)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 60)
     assert not leases.renew("dead", [1])
     assert leases.acquire("heir", [1]) == []
     assert leases.renew("heir", [1])
@@ -228,10 +228,10 @@ def test_two_courses_that_need_the_same_people_at_once_make_their_accounts_once(
 @transactional
 def test_the_claim_of_a_dead_run_is_taken_over(site: Site, monkeypatch: Any) -> None:
     claims.Claims("dead").take([])
-    monkeypatch.setattr(claims, "SECONDS", -1)
+    monkeypatch.setattr(claims, "CLAIM_SECONDS", -1)
     dead = claims.Claims("dead")
     dead._claim({1000, 1001})
-    monkeypatch.setattr(claims, "SECONDS", 300)
+    monkeypatch.setattr(claims, "CLAIM_SECONDS", 300)
     assert AccountClaim.objects.count() == 2
     finished = site.apply()
     assert finished.run.applied["create_account"] == 12

@@ -55,7 +55,7 @@ def test_everybody_is_made_and_found_again(remote: RocketChatRemote, chat: Stand
 def test_accounts_go_out_in_chunks(
     remote: RocketChatRemote, chat: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_import, "CHUNK", 2)
+    monkeypatch.setattr(bulk_import, "IMPORT_CHUNK", 2)
     people = [NewAccount(f"m{n}", f"p{n}", f"P {n}", f"p{n}@example.org") for n in range(5)]
     assert len(remote.bulk_import.create(people)) == 5
     assert chat.stats()["by_endpoint"]["POST import.addUsers"] == 3

@@ -400,7 +400,7 @@ def test_the_time_of_bulk_reads_does_not_lower_the_number_of_requests_at_once(
 
 
 @pytest.mark.parametrize(
-    ("url", "target", "said"),
+    ("url", "target", "msg"),
     [
         (
             "http://chat.example.org",

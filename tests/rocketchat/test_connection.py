@@ -35,7 +35,7 @@ def test_an_address_may_end_in_a_slash_or_the_api_path_and_keeps_its_prefix(
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "msg"),
     [
         ("", "missing"),
         ("chat.example.org", "Write https://chat.example.org"),
@@ -62,7 +62,7 @@ def test_an_address_with_a_password_is_refused_without_repeating_it(given: str) 
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "msg"),
     [
         ({}, "no credentials"),
         ({"user_id": "bot-id"}, "access token of the Rocket.Chat bot is missing"),

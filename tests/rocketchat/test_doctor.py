@@ -144,7 +144,7 @@ def test_a_server_that_is_not_there_is_one_failed_check() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "status", "said"),
+    ("version", "status", "msg"),
     [
         ("3.10.1", CheckStatus.WARNING, "older"),
         ("3.11", CheckStatus.OK, "3.11"),

@@ -162,7 +162,7 @@ def test_an_event_about_one_person_takes_two_reads_and_its_changes(
 def test_a_bulk_import_takes_a_dozen_requests_for_all_accounts(
     site: Site, chat: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_accounts, "FEWEST", 50)
+    monkeypatch.setattr(bulk_accounts, "MIN_IMPORT_ACCOUNTS", 50)
     IntegrationSettings.objects.update(bulk_import=True)
     people = effective().people
     site.apply()
@@ -176,7 +176,7 @@ def test_a_bulk_import_takes_a_dozen_requests_for_all_accounts(
 def test_whom_the_import_leaves_out_is_made_one_by_one(
     site: Site, chat: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_accounts, "FEWEST", 50)
+    monkeypatch.setattr(bulk_accounts, "MIN_IMPORT_ACCOUNTS", 50)
     IntegrationSettings.objects.update(bulk_import=True)
     chat.fault("refuse", endpoint="import.addUsers")
     site.apply()
@@ -205,6 +205,6 @@ def test_a_big_run_of_the_schedule_writes_nothing_outside_of_the_quiet_hours(
 def test_a_big_preview_says_what_it_would_cost_and_offers_the_import(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_accounts, "FEWEST", 50)
+    monkeypatch.setattr(bulk_accounts, "MIN_IMPORT_ACCOUNTS", 50)
     notes = site.run(SyncRun.Kind.PREVIEW).notes
     assert any("requests" in note and "bulk import" in note for note in notes)

@@ -223,7 +223,7 @@ def bench(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
         monkeypatch.setattr(runner, "rocketchat_connection", impatient)
         monkeypatch.setattr(client, "shared_limiter", lambda *_: limiter_that_never_sleeps())
         monkeypatch.setattr(client.RocketChat, "pause", lambda *_: None)
-        monkeypatch.setattr(retries, "ATTEMPTS", 1)
+        monkeypatch.setattr(retries, "REQUEST_ATTEMPTS", 1)
         monkeypatch.setattr(retries, "REFUSALS", 2)
         monkeypatch.setattr(apply._Run, "_one", bench.around_one(apply._Run._one))
         _prepare(bench)

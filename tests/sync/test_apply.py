@@ -459,7 +459,7 @@ def test_outcomes_are_stored_long_before_a_large_wave_ends() -> None:
 
 
 def test_outcomes_are_stored_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply, "STORE_EVERY", 30.0)  # only their number decides
+    monkeypatch.setattr(apply, "STORE_SECONDS", 30.0)  # only their number decides
     run = Run()
     run(*(create(number) for number in range(100)), workers=2)
     batch = 2 * apply.BATCH_PER_WORKER

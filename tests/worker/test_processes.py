@@ -41,7 +41,7 @@ ids = Course.objects.using("moodle").exclude(category=0).values_list("id", flat=
 IntegratedCourse.objects.bulk_create([IntegratedCourse(course_id=c) for c in ids])
 settings = IntegrationSettings.load()
 settings.full_pass_minutes = None
-settings.audit_cron = ""
+settings.full_check_cron = ""
 settings.save()
 print(len(ids))
 """
