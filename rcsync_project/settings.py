@@ -31,7 +31,6 @@ except ImportError:
     pymysql.install_as_MySQLdb()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"  # what rcsync writes by itself: its SQLite file, a key for development
 
 # ── The environment ──────────────────────────────────────────────────────────────────────────────
 # Read into a copy, so that no child process inherits the secrets of `.env`. A variable set to
@@ -64,11 +63,15 @@ def text(name: str, default: str = "") -> str:
     return str(env.ENVIRON.get(name, default)).strip()
 
 
+# What rcsync writes by itself: its SQLite file, keys for development. Relative: beside manage.py.
+VAR_DIR = BASE_DIR / text("RCSYNC_VAR_DIR", "var")
+
+
 def development_key(name: str, new_key: str) -> str:
     """A key that stays the same between starts, kept outside version control."""
     file = VAR_DIR / name
     if not file.exists():
-        VAR_DIR.mkdir(exist_ok=True)
+        VAR_DIR.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=VAR_DIR, delete=False) as new:  # mode 0600
             new.write(new_key)
         with contextlib.suppress(FileExistsError):  # another process was first: its key counts
@@ -196,8 +199,9 @@ if not re.fullmatch(r"[A-Za-z0-9_]+", MOODLE_DB_PREFIX):
         "It is $CFG->prefix in Moodle's config.php, usually mdl_."
     )
 
+_own = f"sqlite:///{text('RCSYNC_VAR_DIR', 'var')}/rcsync.sqlite3"
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": own_database(text("DATABASE_URL", "sqlite:///var/rcsync.sqlite3"), BASE_DIR),
+    "default": own_database(text("DATABASE_URL", _own), BASE_DIR),
     "moodle": (
         moodle_database(text("MOODLE_DATABASE_URL"), BASE_DIR, read_only=not MOODLE_TESTING)
         if MOODLE_CONFIGURED
@@ -271,7 +275,7 @@ USE_TZ = True
 # ── Static files ─────────────────────────────────────────────────────────────────────────────────
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = BASE_DIR / text("RCSYNC_STATIC_DIR", "staticfiles")
 WHITENOISE_USE_FINDERS = DEBUG
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

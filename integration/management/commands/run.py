@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
 def _web(bind: str, processes: int) -> list[str]:
     web = ["-m", "gunicorn", "rcsync_project.wsgi", "--bind", bind, "--workers", str(processes)]
-    return [*web, "--graceful-timeout", str(WEB_DRAIN_SECONDS), "--log-level", "warning"]
+    return [*web, "--graceful-timeout", str(WEB_DRAIN_SECONDS)]  # the rest: gunicorn.conf.py
 
 
 def _start(*arguments: str) -> "subprocess.Popen[bytes]":

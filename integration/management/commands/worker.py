@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from integration.checks import startup_problems
 from integration.services.ledger import heartbeat
+from integration.services.worker import systemd
 from integration.services.worker.supervisor import BEAT_SECONDS, Supervisor
 
 CANNOT_RUN = 2
@@ -51,6 +52,8 @@ class Command(BaseCommand):
         problems = startup_problems()
         while problems and wait and not stop.is_set():
             self.stderr.write(f"The worker waits: {problems[0]}")
+            systemd.ready(f"waits: {problems[0]}")
+            systemd.alive()
             stop.wait(WAIT_SECONDS)
             problems = startup_problems()
         if problems and not stop.is_set():

@@ -19,6 +19,7 @@ from integration.services.background import queue, schedules, sweep
 from integration.services.events import poller
 from integration.services.ledger import heartbeat
 from integration.services.monitoring import notifications
+from integration.services.worker import systemd
 from integration.services.worker.cluster import Cluster
 
 logger = logging.getLogger(__name__)
@@ -72,8 +73,10 @@ class Supervisor:
         self.cluster.start()
         polling = threading.Thread(target=self._poll, name="events", daemon=True)
         polling.start()
+        systemd.ready(f"rcsync {__version__}, cluster {self.name}")
         try:
             while not self._stop.wait(TICK_SECONDS):
+                systemd.alive()
                 for chore in self._chores:
                     chore.turn()
         finally:
@@ -81,6 +84,7 @@ class Supervisor:
 
     def _end(self) -> None:
         logger.info("cluster=%s drains", self.name)
+        systemd.stopping()
         if not self.cluster.drain(settings.DRAIN_SECONDS):
             logger.warning("cluster=%s did not drain in time and is ended", self.name)
         self.cluster.kill()

@@ -1,0 +1,106 @@
+"""gunicorn as gunicorn.conf.py sets it up: slow clients are no business of the others."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+HALF_A_HEADER = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+HALF_A_BODY = (
+    b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\nusername="
+)
+SILENCE = 2  # seconds until a client that says nothing is cut off
+THREADS = 2 * 8
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("web") / "log"
+    environment = {
+        **os.environ,
+        "RCSYNC_ENV_FILE": "",
+        "SECRET_KEY": "only-for-tests-" + 5 * "0123456789",
+        "ALLOWED_HOSTS": "localhost",
+        "SECURE_SSL": "off",
+        "DATABASE_URL": f"sqlite:///{log.parent}/own.sqlite3",
+        "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
+    }
+    with log.open("wb") as output:
+        web = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "gunicorn", "rcsync_project.wsgi"),
+                *("--bind", f"127.0.0.1:{port}", "--timeout", str(SILENCE)),
+            ],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        wait_for(port, log)
+        yield port
+    finally:
+        web.terminate()
+        web.wait(20)
+    assert "Traceback" not in log.read_text()
+
+
+def wait_for(port: int, log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            assert ask(port) == 200
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(log.read_text())
+
+
+def ask(port: int) -> int:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("GET", "/healthz", headers={"Host": "localhost"})
+        return connection.getresponse().status
+
+
+def slow_clients(port: int, number: int, words: bytes) -> list[socket.socket]:
+    clients = []
+    for _ in range(number):
+        client = socket.create_connection(("127.0.0.1", port))
+        client.sendall(words)
+        clients.append(client)
+    time.sleep(0.3)  # until gunicorn has taken them
+    return clients
+
+
+@pytest.mark.parametrize("words", [HALF_A_HEADER, HALF_A_BODY], ids=["header", "body"])
+def test_four_slow_clients_do_not_keep_a_fifth_waiting(port: int, words: bytes) -> None:
+    clients = slow_clients(port, 4, words)
+    started = time.monotonic()
+    assert ask(port) == 200
+    assert time.monotonic() - started < 1.5, "longer than a slow client may be silent"
+    for client in clients:
+        client.close()
+
+
+def test_more_silent_clients_than_threads_are_cut_off(port: int) -> None:
+    clients = slow_clients(port, THREADS, HALF_A_HEADER)
+    started = time.monotonic()
+    assert ask(port) == 200
+    assert time.monotonic() - started < SILENCE + 5
+    clients[0].settimeout(10)
+    assert clients[0].recv(1000) == b""
+    for client in clients:
+        client.close()
