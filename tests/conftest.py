@@ -1,4 +1,4 @@
-"""Fixtures for infrastructure. Values to test with are made by `tests.support.builders`."""
+"""Fixtures for infrastructure; those of whole sites are plugins in `tests.support`."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,6 +11,14 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.support import servers
+
+pytest_plugins = [
+    "tests.support.site",  # before those that import it
+    "tests.support.admin_client",
+    "tests.support.background",
+    "tests.support.browser",
+    "tests.support.school",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,7 +6,6 @@ import pytest
 from django.test import Client
 
 from integration.models import AccountLink, AuditEntry, ChannelLink, Conflict, IntegrationSettings
-from tests.support.admin_client import *  # noqa: F403  # fixtures
 from tests.support.site import BOT, Site, moodle_rows
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])

@@ -13,7 +13,7 @@ from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.admin import failures
 from integration.services.monitoring import digest
 from integration.services.monitoring.failures import LOOK_BACK, open_failures
-from tests.support.admin_client import *  # noqa: F403  # fixtures
+from tests.support.admin_client import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "/admin/failures/"
@@ -152,5 +152,5 @@ def test_the_start_page_leads_there(viewer: Client) -> None:
 
 def test_who_may_see_no_runs_sees_no_failures(transactional_db: None) -> None:
     client = Client()
-    client.force_login(person("nobody"))  # noqa: F405
+    client.force_login(person("nobody"))
     assert client.get(URL).status_code == 403

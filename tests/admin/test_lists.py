@@ -26,7 +26,7 @@ from integration.models import (
     WorkerBeat,
 )
 from integration.pages import cells
-from tests.support.admin_client import *  # noqa: F403  # fixtures
+from tests.support.admin_client import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -289,7 +289,7 @@ def test_a_viewer_sees_every_list_and_changes_nothing(viewer: Client) -> None:
 
 def test_who_may_see_nothing_is_told_so(transactional_db: None) -> None:
     client = Client()
-    client.force_login(person("nobody"))  # noqa: F405
+    client.force_login(person("nobody"))
     page = client.get("/admin/")
     assert page.status_code == 200
     assert b"may not see anything yet" in page.content

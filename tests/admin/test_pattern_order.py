@@ -6,7 +6,6 @@ import pytest
 from django.test import Client
 
 from integration.models import AuditEntry, GroupRegexFilter
-from tests.support.admin_client import *  # noqa: F403  # fixtures
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,7 +9,6 @@ import pytest
 from django.test import Client
 
 from integration.models import GroupRegexFilter, IncludedRole, IntegratedCourse
-from tests.support.admin_client import *  # noqa: F403  # fixtures
 from tests.support.site import Site, moodle_rows
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])

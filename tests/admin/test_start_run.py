@@ -14,7 +14,6 @@ from integration.models import (
     SyncOperation,
     SyncRun,
 )
-from tests.support.admin_client import *  # noqa: F403  # fixtures
 from tests.support.admin_client import MAY_VIEW, person
 from tests.support.site import Site
 

@@ -8,7 +8,6 @@ from django.db.models import Q
 from django.test import Client
 
 from integration.models import AuditEntry, IntegratedCourse, SyncRun
-from tests.support.admin_client import *  # noqa: F403  # fixtures
 from tests.support.admin_client import MAY_OPERATE, MAY_VIEW, person
 from tests.support.site import Site
 

@@ -13,7 +13,6 @@ from integration.models import (
     IntegrationSettings,
     SyncRun,
 )
-from tests.support.admin_client import *  # noqa: F403  # fixtures
 from tests.support.site import Site
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])

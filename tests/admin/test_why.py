@@ -7,7 +7,6 @@ import requests
 from django.test import Client
 
 from integration.models import AccountLink, ChannelLink, Conflict, GroupRegexFilter, SyncRun
-from tests.support.admin_client import *  # noqa: F403  # fixtures
 from tests.support.site import Site, moodle_rows
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])

@@ -18,21 +18,10 @@ from integration.services.runs import lease_renewal, runner
 from integration.services.runs.order import Order, order_of
 from integration.services.runs.runner import Finished
 from integration.services.sync.reconcile import reconcile
-from tests.support.background import (
-    COURSES,
-    chat,
-    clusters_alive,
-    leases,
-    make_dead,
-    moodle,
-    order,
-    play_worker,
-    site,
-)
+from tests.support.background import COURSES, clusters_alive, leases, make_dead, order, play_worker
 from tests.support.site import Site
 from tests.support.small_moodle import SmallMoodle
 
-__all__ = ["chat", "moodle", "site"]
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
 Status = SyncRun.Status
@@ -46,25 +35,25 @@ def status_of(run: SyncRun) -> str:
 # ── Queued and taken ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_queued_run_calls_a_worker_and_is_carried_out(site: Site) -> None:
+def test_a_queued_run_calls_a_worker_and_is_carried_out(small_site: Site) -> None:
     run = queue.enqueue(order())
     assert status_of(run) == Status.QUEUED
     assert OrmQ.objects.count() == 1
     work.work(run.pk)
     assert status_of(run) == Status.DONE
-    assert len(site.channel_members()) == len(COURSES)
+    assert len(small_site.channel_members()) == len(COURSES)
     assert leases() == []
 
 
-def test_a_call_that_comes_twice_is_answered_once(site: Site) -> None:
+def test_a_call_that_comes_twice_is_answered_once(small_site: Site) -> None:
     run = queue.enqueue(order())
     assert work.work(run.pk).endswith("done")
-    site.chat.reset_stats()
+    small_site.chat.reset_stats()
     assert work.work(run.pk).endswith("nothing to do")
-    assert site.chat.stats()["total"] == 0
+    assert small_site.chat.stats()["total"] == 0
 
 
-def test_a_lost_call_is_made_again_by_the_sweep(site: Site) -> None:
+def test_a_lost_call_is_made_again_by_the_sweep(small_site: Site) -> None:
     run = queue.enqueue(order())
     OrmQ.objects.all().delete()
     sweep.sweep()
@@ -120,7 +109,9 @@ def test_a_run_that_has_begun_takes_nothing_more_on() -> None:
     assert one.pk != two.pk
 
 
-def test_a_second_run_for_a_course_waits_and_begins_when_the_first_lets_go(site: Site) -> None:
+def test_a_second_run_for_a_course_waits_and_begins_when_the_first_lets_go(
+    small_site: Site,
+) -> None:
     assert lease.acquire("somebody else", [11]) == []
     run = queue.enqueue(order())
     assert "waits" in work.work(run.pk)
@@ -137,21 +128,21 @@ def test_a_second_run_for_a_course_waits_and_begins_when_the_first_lets_go(site:
 # ── Cancelled ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_run_that_is_cancelled_while_it_waits_never_begins(site: Site) -> None:
+def test_a_run_that_is_cancelled_while_it_waits_never_begins(small_site: Site) -> None:
     run = queue.enqueue(order())
     SyncRun.objects.update(cancel_requested=True)
     work.work(run.pk)
     assert status_of(run) == Status.STOPPED
     assert run.message == queue.CANCELLED_EARLY
-    assert site.rooms() == []
+    assert small_site.rooms() == []
 
 
 def test_a_cancelled_run_stops_within_one_operation(
-    site: Site, moodle: SmallMoodle, monkeypatch: pytest.MonkeyPatch
+    small_site: Site, small_moodle: SmallMoodle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moodle.enrol(10, moodle.people(5000, 60))
-    moodle.join(100, range(5000, 5060))
-    site.chat.configure(latency_ms=150)  # an operation takes as long as on a busy server
+    small_moodle.enrol(10, small_moodle.people(5000, 60))
+    small_moodle.join(100, range(5000, 5060))
+    small_site.chat.configure(latency_ms=150)  # an operation takes as long as on a busy server
     run = queue.enqueue(order())
     made: list[str] = []
     create = RocketChatWrites.create_account
@@ -169,7 +160,7 @@ def test_a_cancelled_run_stops_within_one_operation(
     assert run.message == lease_renewal.CANCELLED
     # Each of the 8 threads was at an operation then, or had just taken one up.
     assert len(made) <= 10 + 2 * 8
-    assert site.rooms() == []
+    assert small_site.rooms() == []
     results = SyncOperation.objects.filter(run=run).values_list("status", flat=True)
     assert SyncOperation.Status.STARTED not in results, "nothing is left in doubt"
 
@@ -177,7 +168,7 @@ def test_a_cancelled_run_stops_within_one_operation(
 # ── Cut off ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_dead_run_is_interrupted_and_another_goes_on_with_it(site: Site) -> None:
+def test_a_dead_run_is_interrupted_and_another_goes_on_with_it(small_site: Site) -> None:
     run = queue.enqueue(order())
     queue.claim(run.pk)
     lease.acquire(lease.owner_of(run), COURSES)
@@ -190,10 +181,10 @@ def test_a_dead_run_is_interrupted_and_another_goes_on_with_it(site: Site) -> No
     assert successor.attempts == 2
     play_worker()
     assert status_of(successor) == Status.DONE
-    assert len(site.channel_members()) == len(COURSES)
+    assert len(small_site.channel_members()) == len(COURSES)
 
 
-def test_two_sweeps_at_once_go_on_once(site: Site) -> None:
+def test_two_sweeps_at_once_go_on_once(small_site: Site) -> None:
     run = queue.enqueue(order())
     make_dead(run)
     first, second = (SyncRun.objects.get(pk=run.pk) for _ in range(2))
@@ -209,7 +200,7 @@ def test_a_run_that_shows_signs_of_life_is_left_alone() -> None:
     assert status_of(run) == Status.RUNNING
 
 
-def test_a_dead_run_of_the_command_line_is_closed_and_not_repeated(site: Site) -> None:
+def test_a_dead_run_of_the_command_line_is_closed_and_not_repeated(small_site: Site) -> None:
     run = runner.begin(order())
     make_dead(run)
     sweep.sweep()
@@ -226,7 +217,7 @@ def test_what_a_person_reviewed_is_not_repeated_without_a_new_look() -> None:
     assert SyncRun.objects.count() == 1
 
 
-def test_a_run_is_given_up_after_some_attempts_with_state_and_reason(site: Site) -> None:
+def test_a_run_is_given_up_after_some_attempts_with_state_and_reason(small_site: Site) -> None:
     queue.enqueue(order(11))
     for _ in range(crashes.RUN_ATTEMPTS):
         make_dead(SyncRun.objects.get(status=Status.QUEUED))
@@ -242,11 +233,11 @@ def test_a_run_is_given_up_after_some_attempts_with_state_and_reason(site: Site)
 
 
 def test_a_course_that_kills_its_worker_does_not_hold_up_the_others(
-    site: Site, moodle: SmallMoodle, monkeypatch: pytest.MonkeyPatch
+    small_site: Site, small_moodle: SmallMoodle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more = range(20, 38)
     for course in more:
-        moodle.course(course)
+        small_moodle.course(course)
         IntegratedCourse.objects.create(course_id=course)
     poison = deadly(31, monkeypatch)
     queue.enqueue(order(trigger=SyncRun.Trigger.SCHEDULE))
@@ -300,7 +291,7 @@ def play_worker_and_sweep() -> int:
 
 
 def test_an_unexpected_error_is_an_attempt_like_a_death(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    small_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = queue.enqueue(order(10))
     with monkeypatch.context() as broken:
@@ -318,7 +309,7 @@ def explode(*_args: Any, **_values: Any) -> None:
 
 
 def test_when_the_time_of_the_task_is_over_another_run_does_the_rest(
-    site: Site, settings: Any
+    small_site: Site, settings: Any
 ) -> None:
     settings.TASK_SECONDS = 0
     run = queue.enqueue(order())
@@ -328,11 +319,11 @@ def test_when_the_time_of_the_task_is_over_another_run_does_the_rest(
     settings.TASK_SECONDS = 900
     play_worker()
     assert SyncRun.objects.latest("pk").status == Status.DONE
-    assert len(site.channel_members()) == len(COURSES)
+    assert len(small_site.channel_members()) == len(COURSES)
 
 
 def test_a_run_that_was_taken_for_dead_does_not_write_its_end(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    small_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was only paused. Another run has its courses now, and its row says so."""
     run = queue.enqueue(order())
@@ -348,7 +339,7 @@ def test_a_run_that_was_taken_for_dead_does_not_write_its_end(
     assert status_of(run) == Status.INTERRUPTED
 
 
-def test_a_lost_lease_stops_the_run(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_lease_stops_the_run(small_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease_renewal, "SIGN_SECONDS", 0.0)
     run = queue.enqueue(order())
     real = reconcile
@@ -361,11 +352,11 @@ def test_a_lost_lease_stops_the_run(site: Site, monkeypatch: pytest.MonkeyPatch)
     work.work(run.pk)
     assert status_of(run) == Status.STOPPED
     assert run.message == lease_renewal.LOST
-    assert site.rooms() == []
+    assert small_site.rooms() == []
 
 
 def test_the_lease_is_renewed_while_one_long_read_goes_on(
-    site: Site, chat: StandIn, monkeypatch: pytest.MonkeyPatch
+    small_site: Site, chat: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease_renewal, "SIGN_SECONDS", 0.1)
     run = queue.enqueue(order())

@@ -21,20 +21,10 @@ from integration.models import (
 )
 from integration.services.background import jobs, parts, queue, schedules, sweep, work
 from integration.services.runs.order import order_of
-from tests.support.background import (
-    COURSES,
-    chat,
-    clusters_alive,
-    make_dead,
-    moodle,
-    order,
-    play_worker,
-    site,
-)
+from tests.support.background import COURSES, clusters_alive, make_dead, order, play_worker
 from tests.support.site import Site
 from tests.support.small_moodle import SmallMoodle
 
-__all__ = ["chat", "moodle", "site"]
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
 Status = SyncRun.Status
@@ -113,7 +103,9 @@ def test_nobody_can_add_code_by_the_admin_of_the_queue() -> None:
 # ── Passes ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_full_pass_looks_at_courses_with_background_sync_and_pending_ones(site: Site) -> None:
+def test_the_full_pass_looks_at_courses_with_background_sync_and_pending_ones(
+    small_site: Site,
+) -> None:
     IntegratedCourse.objects.filter(course_id=11).update(background_sync=False)
     IntegratedCourse.objects.filter(course_id=12).update(background_sync=False, pending_sync=True)
     assert tasks.full_pass().startswith("run ")
@@ -121,18 +113,18 @@ def test_the_full_pass_looks_at_courses_with_background_sync_and_pending_ones(si
     assert (run.trigger, run.full_check) == (SyncRun.Trigger.SCHEDULE, False)
     assert order_of(run).scope == Scope(frozenset({10, 12}))
     play_worker()
-    assert set(site.channel_members()) == {100, 120}
+    assert set(small_site.channel_members()) == {100, 120}
     assert not IntegratedCourse.objects.filter(pending_sync=True).exists()
 
 
-def test_when_every_course_takes_part_the_pass_is_over_everything(site: Site) -> None:
+def test_when_every_course_takes_part_the_pass_is_over_everything(small_site: Site) -> None:
     tasks.full_check()
     run = SyncRun.objects.get()
     assert run.full_check
     assert order_of(run).scope == EVERYTHING
 
 
-def test_a_pass_waits_for_the_one_before_it(site: Site) -> None:
+def test_a_pass_waits_for_the_one_before_it(small_site: Site) -> None:
     tasks.full_pass()
     assert tasks.full_pass() == "nothing to start"
     assert tasks.full_check() == "nothing to start"
@@ -167,7 +159,7 @@ def test_a_pass_is_cut_only_where_several_machines_can_share_it(
 
 
 @pytest.fixture
-def shared_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> SyncRun:
+def shared_out(small_site: Site, monkeypatch: pytest.MonkeyPatch) -> SyncRun:
     """Two machines are alive, and a pass over three courses is shared by them."""
     monkeypatch.setattr(parts, "SMALLEST", 1)
     clusters_alive("one", "two")
@@ -184,7 +176,7 @@ def test_the_parts_hold_every_course_once_and_the_people_without_one(shared_out:
 
 
 def test_the_whole_ends_with_its_last_part_and_sums_them_up(
-    site: Site, shared_out: SyncRun
+    small_site: Site, shared_out: SyncRun
 ) -> None:
     play_worker(limit=3)
     shared_out.refresh_from_db()
@@ -195,12 +187,12 @@ def test_the_whole_ends_with_its_last_part_and_sums_them_up(
     assert shared_out.status == Status.DONE
     assert shared_out.applied["create_channel"] == 3
     assert shared_out.applied["create_account"] == 12
-    assert len(site.channel_members()) == 3
+    assert len(small_site.channel_members()) == 3
     assert jobs.full_pass() is not None, "the next pass may begin"
 
 
-def test_one_part_that_failed_makes_the_whole_failed(site: Site, shared_out: SyncRun) -> None:
-    site.chat.fault("refuse", endpoint="groups.create")
+def test_one_part_that_failed_makes_the_whole_failed(small_site: Site, shared_out: SyncRun) -> None:
+    small_site.chat.fault("refuse", endpoint="groups.create")
     play_worker()
     shared_out.refresh_from_db()
     assert shared_out.status == Status.FAILED
@@ -218,7 +210,7 @@ def test_a_cancelled_whole_takes_its_waiting_parts_with_it(shared_out: SyncRun) 
     assert shared_out.status == Status.STOPPED
 
 
-def test_a_part_that_died_is_gone_on_with_as_a_part(site: Site, shared_out: SyncRun) -> None:
+def test_a_part_that_died_is_gone_on_with_as_a_part(small_site: Site, shared_out: SyncRun) -> None:
     dead = shared_out.parts.earliest("pk")
     make_dead(dead)
     sweep.sweep()
@@ -226,10 +218,10 @@ def test_a_part_that_died_is_gone_on_with_as_a_part(site: Site, shared_out: Sync
     shared_out.refresh_from_db()
     assert shared_out.status == Status.DONE
     assert shared_out.parts.count() == 5
-    assert len(site.channel_members()) == 3
+    assert len(small_site.channel_members()) == 3
 
 
-def test_conflicts_that_no_part_met_are_closed(site: Site, shared_out: SyncRun) -> None:
+def test_conflicts_that_no_part_met_are_closed(small_site: Site, shared_out: SyncRun) -> None:
     long_ago = timezone.now() - timedelta(days=1)
     Conflict.objects.create(kind="email_missing", moodle_user_id=77, last_seen=long_ago)
     play_worker()
@@ -237,24 +229,24 @@ def test_conflicts_that_no_part_met_are_closed(site: Site, shared_out: SyncRun) 
 
 
 def test_people_without_a_course_are_looked_at_by_the_last_part(
-    site: Site, moodle: SmallMoodle, shared_out: SyncRun
+    small_site: Site, small_moodle: SmallMoodle, shared_out: SyncRun
 ) -> None:
     play_worker()
-    moodle.leave(100, [1000])
+    small_moodle.leave(100, [1000])
     play = jobs.full_pass()
     assert play is not None
     play_worker()
-    site.apply()
-    moodle.change_person(1000, suspended=1)
+    small_site.apply()
+    small_moodle.change_person(1000, suspended=1)
     jobs.full_pass()
     play_worker()
-    assert not site.account("person1000@example.invalid")["active"]
+    assert not small_site.account("person1000@example.invalid")["active"]
 
 
 # ── Pruning ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_old_history_is_deleted_but_not_the_last_success(site: Site) -> None:
+def test_old_history_is_deleted_but_not_the_last_success(small_site: Site) -> None:
     runs = [queue.enqueue(order()) for _ in range(3)]
     for run in runs:
         work.work(run.pk)

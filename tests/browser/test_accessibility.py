@@ -4,8 +4,6 @@ import pytest
 from django.contrib.auth.models import User
 
 from integration.models import Conflict, SyncOperation, SyncRun
-from tests.support.admin_client import *  # noqa: F403  # fixtures
-from tests.support.browser import *  # noqa: F403  # fixtures
 from tests.support.browser import Browser, serious_findings
 from tests.support.site import Site
 

@@ -5,8 +5,6 @@ from django.contrib.auth.models import User
 from selenium.webdriver.common.action_chains import ActionChains
 
 from integration.models import AccountLink, Conflict, GroupRegexFilter, SyncRun
-from tests.support.admin_client import *  # noqa: F403  # fixtures
-from tests.support.browser import *  # noqa: F403  # fixtures
 from tests.support.browser import Browser
 from tests.support.site import Site, moodle_rows
 

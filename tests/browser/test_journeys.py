@@ -12,9 +12,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.admin import start_run
-from tests.support.admin_client import *  # noqa: F403  # fixtures
 from tests.support.admin_client import MAY_VIEW, person
-from tests.support.browser import *  # noqa: F403  # fixtures
 from tests.support.browser import PHONE, Browser, resize
 from tests.support.site import Site, moodle_rows
 

@@ -14,8 +14,6 @@ from django.db import connection
 from demo.standin import ADMIN_PASSWORD, ADMIN_USERNAME
 from integration.models import SyncRun, WorkerBeat
 from integration.services.ledger import heartbeat
-from tests.support.admin_client import *  # noqa: F403  # fixtures
-from tests.support.browser import *  # noqa: F403  # fixtures
 from tests.support.browser import Browser
 from tests.support.paths import ROOT
 from tests.support.site import Site

@@ -23,12 +23,11 @@ from integration.services.events import cursor, poller
 from integration.services.runs import runner
 from integration.services.runs.order import order_of
 from moodle.models import Enrol, LogEntry, PluginConfig, UserEnrolment
-from tests.support.background import COURSES, chat, moodle, order, play_worker, site
+from tests.support.background import COURSES, order, play_worker
 from tests.support.servers import MariaDB
 from tests.support.site import Site
 from tests.support.small_moodle import SmallMoodle, rows
 
-__all__ = ["chat", "moodle", "site"]
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
 NOW = int(time.time())
@@ -63,24 +62,24 @@ def poll(now: float = NOW, owner: str = "one") -> list[Scope]:
 
 
 @pytest.fixture
-def watched(site: Site) -> Site:
+def watched(small_site: Site) -> Site:
     """Courses 10 and 11 have event sync; everything before now is known."""
     IntegratedCourse.objects.filter(course_id__in=(10, 11)).update(event_sync=True)
     poll()
-    return site
+    return small_site
 
 
 # ── The log ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_first_look_looks_at_every_event_course_once(site: Site) -> None:
+def test_the_first_look_looks_at_every_event_course_once(small_site: Site) -> None:
     IntegratedCourse.objects.filter(course_id__in=(10, 11)).update(event_sync=True)
     happened("group_created", 10)
     assert poll() == [Scope(frozenset({10, 11}))]
     assert poll() == []
 
 
-def test_without_event_courses_nothing_is_read(site: Site) -> None:
+def test_without_event_courses_nothing_is_read(small_site: Site) -> None:
     assert poll() == []
     assert EventCursor.objects.get().last_id is None
 
@@ -291,9 +290,9 @@ def test_without_a_log_changes_are_found_by_the_times_of_the_rows(
 
 
 def test_a_suspension_leaves_the_course_and_an_active_enrolment_elsewhere_keeps_the_account(
-    watched: Site, moodle: SmallMoodle
+    watched: Site, small_moodle: SmallMoodle
 ) -> None:
-    moodle.enrol(11, [1000])
+    small_moodle.enrol(11, [1000])
     watched.apply()
     rows(UserEnrolment).filter(userid=1000, enrolid=10).update(status=1)
     happened("user_enrolment_updated", 10, 1000)
@@ -320,13 +319,13 @@ def test_an_event_deactivates_and_reactivates_as_the_policy_says(watched: Site) 
 
 
 def test_a_person_in_many_channels_can_leave_all_of_them_at_once(
-    watched: Site, moodle: SmallMoodle
+    watched: Site, small_moodle: SmallMoodle
 ) -> None:
     """The guard compares with everything we manage there, not with what is the person's own."""
     for number in range(10):
-        moodle.group(200 + number, 10, f"Extra {number}", range(1000, 1004))
+        small_moodle.group(200 + number, 10, f"Extra {number}", range(1000, 1004))
     watched.apply()
-    moodle.change_person(1000, suspended=1)
+    small_moodle.change_person(1000, suspended=1)
     happened("user_updated", user=1000)
     poller.poll_once("one", lambda: NOW)
     play_worker()
@@ -334,10 +333,10 @@ def test_a_person_in_many_channels_can_leave_all_of_them_at_once(
 
 
 def test_a_person_whose_channel_does_not_exist_yet_leads_to_a_look_at_the_course(
-    watched: Site, moodle: SmallMoodle
+    watched: Site, small_moodle: SmallMoodle
 ) -> None:
     watched.apply()
-    moodle.group(999, 10, "New group", [1000])
+    small_moodle.group(999, 10, "New group", [1000])
     happened("group_member_added", 10, 1000)  # its group_created was lost
     poller.poll_once("one", lambda: NOW)
     play_worker()

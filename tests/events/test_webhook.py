@@ -12,17 +12,15 @@ from integration.models import IntegratedCourse, PushedEvent, SyncRun
 from integration.services.background import sweep
 from integration.services.events import webhook
 from integration.services.runs.order import order_of
-from tests.support.background import chat, moodle, site
 from tests.support.site import Site
 
-__all__ = ["chat", "moodle", "site"]
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
 SECRET = "a-secret-of-the-site"
 
 
 @pytest.fixture(autouse=True)
-def open_door(site: Site, settings: Any) -> None:
+def open_door(small_site: Site, settings: Any) -> None:
     settings.EVENT_SECRET = SECRET
     settings.ALLOWED_HOSTS = ["*"]
     settings.SECURE_SSL_REDIRECT = False

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -27,15 +26,9 @@ from integration.models import (
 )
 from integration.services.admin.audit_exports import export_audit
 from integration.services.ledger import audit_trail
-from tests.support.school import School, a_school
+from tests.support.school import School
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
-
-
-@pytest.fixture
-def school(settings: Any) -> Iterator[School]:
-    with a_school(settings) as school:
-        yield school
 
 
 def last(action: str) -> AuditEntry:

@@ -1,6 +1,5 @@
 """What the ledger remembers of a run, where the next run's decisions depend on it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,17 +27,11 @@ from integration.services.rocketchat.writes import RocketChatWrites
 from integration.services.runs import approval
 from integration.services.sync.plan import Plan
 from integration.services.sync.report import Outcome
-from tests.support.school import School, a_school
+from tests.support.school import School
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
 Status = SyncRun.Status
 TEACHER, STUDENT = 1050, 1000
-
-
-@pytest.fixture
-def school(settings: Any) -> Iterator[School]:
-    with a_school(settings) as school:
-        yield school
 
 
 def row_of(group_id: int, user_id: int) -> ManagedMembership:

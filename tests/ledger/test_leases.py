@@ -15,13 +15,11 @@ from django.db import connections
 from integration.models import AccountClaim, AccountLink, IntegratedCourse, SyncRun
 from integration.services.ledger import claims, heartbeat, leases
 from integration.services.runs import runner
-from tests.support.background import chat, moodle, order, site
+from tests.support.background import order
 from tests.support.paths import ROOT
 from tests.support.servers import MariaDB
 from tests.support.site import Site
 from tests.support.small_moodle import SmallMoodle
-
-__all__ = ["chat", "moodle", "site"]
 
 SECONDS = 5.0
 START_SECONDS = 30.0
@@ -189,14 +187,14 @@ transactional = pytest.mark.django_db(transaction=True, databases=["default", "m
 
 @transactional
 def test_two_courses_that_need_the_same_people_at_once_make_their_accounts_once(
-    site: Site, moodle: SmallMoodle, note: Callable[[str], None]
+    small_site: Site, small_moodle: SmallMoodle, note: Callable[[str], None]
 ) -> None:
-    people = moodle.people(5000, 25)
+    people = small_moodle.people(5000, 25)
     for course in (10, 11):
-        moodle.enrol(course, people)
-        moodle.join(course * 10, people)
-    site.chat.configure(latency_ms=15)
-    site.chat.reset_stats()
+        small_moodle.enrol(course, people)
+        small_moodle.join(course * 10, people)
+    small_site.chat.configure(latency_ms=15)
+    small_site.chat.reset_stats()
     start = threading.Barrier(2)
     statuses: dict[int, str] = {}
 
@@ -213,12 +211,12 @@ def test_two_courses_that_need_the_same_people_at_once_make_their_accounts_once(
     for thread in threads:
         thread.join(60)
     assert statuses == {10: SyncRun.Status.DONE, 11: SyncRun.Status.DONE}
-    created = site.chat.stats()["by_endpoint"]["POST users.create"]
+    created = small_site.chat.stats()["by_endpoint"]["POST users.create"]
     note(f"accounts: two courses at once, 25 people in both: {created} requests for 33 accounts")
     assert created == 25 + 4 + 4, "no request was sent twice"
-    emails = [e["address"] for user in site.chat.state()["users"] for e in user["emails"]]
+    emails = [e["address"] for user in small_site.chat.state()["users"] for e in user["emails"]]
     assert len(emails) == len(set(emails))
-    members = site.channel_members()
+    members = small_site.channel_members()
     assert set(people) <= members[100]
     assert set(people) <= members[110]
     assert AccountClaim.objects.count() == 0
@@ -226,39 +224,39 @@ def test_two_courses_that_need_the_same_people_at_once_make_their_accounts_once(
 
 
 @transactional
-def test_the_claim_of_a_dead_run_is_taken_over(site: Site, monkeypatch: Any) -> None:
+def test_the_claim_of_a_dead_run_is_taken_over(small_site: Site, monkeypatch: Any) -> None:
     claims.Claims("dead").take([])
     monkeypatch.setattr(claims, "CLAIM_SECONDS", -1)
     dead = claims.Claims("dead")
     dead._claim({1000, 1001})
     monkeypatch.setattr(claims, "CLAIM_SECONDS", 300)
     assert AccountClaim.objects.count() == 2
-    finished = site.apply()
+    finished = small_site.apply()
     assert finished.run.applied["create_account"] == 12
     assert AccountClaim.objects.count() == 0
 
 
 @transactional
 def test_who_waits_too_long_for_another_run_fails_alone_and_is_repaired(
-    site: Site, monkeypatch: Any
+    small_site: Site, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(claims, "WAIT_SECONDS", 0.2)
     other = claims.Claims("another run")
     other._claim({1000})
-    finished = site.run()
+    finished = small_site.run()
     assert finished.run.status == SyncRun.Status.FAILED
     assert finished.run.applied["create_account"] == 11
     other.release()
-    site.apply()
-    assert len(site.channel_members()[100]) == 4
+    small_site.apply()
+    assert len(small_site.channel_members()[100]) == 4
 
 
 @transactional
-def test_a_run_whose_process_was_killed_on_this_machine_is_in_nobodys_way(site: Site) -> None:
+def test_a_run_whose_process_was_killed_on_this_machine_is_in_nobodys_way(small_site: Site) -> None:
     dead = a_run_of(a_process_that_ended())
     leases.acquire(leases.owner_of(dead), [10, 11])
     claims.Claims(dead.worker)._claim({1000, 1001})
-    finished = site.apply()
+    finished = small_site.apply()
     assert finished.run.applied["create_account"] == 12
     assert finished.seconds < claims.WAIT_SECONDS / 2
     assert AccountClaim.objects.count() == 0

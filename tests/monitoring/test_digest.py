@@ -2,7 +2,6 @@
 do.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,16 +12,15 @@ from django.utils import timezone
 from integration.models import IntegrationSettings, Notice, SyncOperation
 from integration.services.monitoring import digest
 from integration.services.monitoring.failures import open_failures
-from tests.support.school import School, a_school
+from tests.support.school import School
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
 
 
 @pytest.fixture
-def school(settings: Any) -> Iterator[School]:
-    with a_school(settings) as school:
-        school.set(notify_emails="ops@example.invalid", digest="change")
-        yield school
+def school(school: School) -> School:
+    school.set(notify_emails="ops@example.invalid", digest="change")
+    return school
 
 
 def send() -> bool:

@@ -10,10 +10,8 @@ from django.utils import timezone
 
 from integration.models import IntegratedCourse, IntegrationSettings, Notice, SyncRun
 from integration.services.monitoring import notifications
-from tests.support.background import chat, moodle, site
 from tests.support.site import Site
 
-__all__ = ["chat", "moodle", "site"]
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
 Status = SyncRun.Status
@@ -123,18 +121,18 @@ def test_a_message_that_could_not_be_sent_is_tried_again(monkeypatch: pytest.Mon
     assert len(mail.outbox) == 1
 
 
-def test_a_channel_is_told_too(site: Site) -> None:
+def test_a_channel_is_told_too(small_site: Site) -> None:
     IntegrationSettings.objects.update(notify_emails="", notify_room="#general")
-    site.chat.reset_stats()
+    small_site.chat.reset_stats()
     ended(*[Status.ERROR] * 3)
     assert notifications.check() == ["runs"]
-    assert site.chat.stats()["by_endpoint"]["POST chat.postMessage"] == 1
+    assert small_site.chat.stats()["by_endpoint"]["POST chat.postMessage"] == 1
     assert mail.outbox == []
 
 
-def test_one_way_that_works_is_enough(site: Site) -> None:
+def test_one_way_that_works_is_enough(small_site: Site) -> None:
     IntegrationSettings.objects.update(notify_room="#general")
-    site.chat.fault("refuse", endpoint="chat.postMessage", times=10)
+    small_site.chat.fault("refuse", endpoint="chat.postMessage", times=10)
     ended(*[Status.ERROR] * 3)
     assert notifications.check() == ["runs"]
     assert notifications.check() == []

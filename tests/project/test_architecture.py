@@ -135,3 +135,12 @@ def test_modules_and_functions_of_the_line_stay_short(name: str) -> None:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef):
             assert (node.end_lineno or 0) - node.lineno < 60, f"{name}.{node.name}"
+
+
+def test_no_test_module_imports_another_and_no_fixture_comes_by_a_star() -> None:
+    """Fixtures come from plugins (tests/conftest.py), helpers from tests/support."""
+    for path in modules(ROOT / "tests"):
+        for name in imports(path) if path.name != "settings.py" else ():
+            *folders, module = name.split(".")
+            assert module != "*", name_of(path)
+            assert not any(part.startswith("test_") for part in [*folders, module]), name_of(path)

@@ -25,7 +25,6 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.ledger import heartbeat, leases
-from tests.support.site import *  # noqa: F403  # fixtures
 from tests.support.site import Site, moodle_rows
 
 CLEAN, FAILURES, CANNOT_RUN, REFUSED = 0, 1, 2, 3

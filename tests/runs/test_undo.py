@@ -1,6 +1,5 @@
 """A run is turned back from what it did: look, then apply; only what still is as it left it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,18 +11,17 @@ from integration.management.operator import Operator
 from integration.models import AuditEntry, IntegratedCourse, IntegrationSettings, SyncRun
 from integration.services.runs import undo_orders
 from integration.services.runs.order import order_of
-from tests.safety.test_faults import chat_content
 from tests.support.school import School, a_school
+from tests.support.site import chat_content
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
 ANNA = Operator("anna")
 
 
 @pytest.fixture
-def school(settings: Any) -> Iterator[School]:
-    with a_school(settings) as school:
-        school.set(limit_percent=100, on_pattern_unmatched="read_only")
-        yield school
+def school(school: School) -> School:
+    school.set(limit_percent=100, on_pattern_unmatched="read_only")
+    return school
 
 
 def change_much(school: School) -> SyncRun:

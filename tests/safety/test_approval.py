@@ -1,6 +1,5 @@
 """Limits, what waits when one is passed, and who lets it go on."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,16 +17,10 @@ from integration.services.ledger.past_runs import was_rejected
 from integration.services.monitoring import notifications
 from integration.services.runs import approval
 from integration.services.sync.guard import _over
-from tests.support.school import School, a_school
+from tests.support.school import School
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
 Status = SyncRun.Status
-
-
-@pytest.fixture
-def school(settings: Any) -> Iterator[School]:
-    with a_school(settings) as school:
-        yield school
 
 
 def codes(run: SyncRun) -> set[str]:

@@ -3,7 +3,6 @@ way back.
 """
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,10 +28,9 @@ DAY = 24 * 3600
 
 
 @pytest.fixture
-def school(settings: Any) -> Iterator[School]:
-    with a_school(settings) as school:
-        school.set(limit_percent=100)
-        yield school
+def school(school: School) -> School:
+    school.set(limit_percent=100)
+    return school
 
 
 # ── Channels ─────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,6 @@ a fault, nothing exists twice, and nothing that is not ours was touched.
 import multiprocessing
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,14 +31,13 @@ from integration.models import (
     ManagedMembership,
     SyncRun,
 )
-from integration.services.rocketchat import client, retries
-from integration.services.rocketchat.limiter import Limiter
+from integration.services.rocketchat import retries
 from integration.services.runs import runner
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.sync import apply
 from integration.services.sync.report import Outcome
 from tests.support.killed import sync_until
-from tests.support.site import Site
+from tests.support.site import Site, chat_content
 from tests.support.small_moodle import STUDENT, TEACHER, SmallMoodle
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
@@ -112,27 +110,6 @@ class Term:
 
 
 # ── What is where, without ids that differ from run to run ──────────────────────────────────────
-
-
-def chat_content(chat: StandIn) -> Mapping[str, Any]:
-    state = chat.state()
-    return {
-        "users": sorted(
-            (u["username"], u["name"], tuple(u["emails"]), u["active"]) for u in state["users"]
-        ),
-        "rooms": sorted(
-            (
-                str((room["customFields"] or {}).get("moodle_group")),
-                room["name"],
-                room["topic"] or "",
-                room["archived"],
-                room["ro"],
-                tuple(sorted(room["members"])),
-                tuple(sorted((who, *roles) for who, roles in room["roles"].items())),
-            )
-            for room in state["rooms"]
-        ),
-    }
 
 
 def ledger_content() -> Mapping[str, Any]:
@@ -208,7 +185,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bench]:
+def bench(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_pauses: None
+) -> Iterator[Bench]:
     with StandIn(like="8.8") as chat:
         site = Site(chat, settings)
         bench = Bench(site, tmp_path)
@@ -221,24 +200,12 @@ def bench(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
             )
 
         monkeypatch.setattr(runner, "rocketchat_connection", impatient)
-        monkeypatch.setattr(client, "shared_limiter", lambda *_: limiter_that_never_sleeps())
-        monkeypatch.setattr(client.RocketChat, "pause", lambda *_: None)
         monkeypatch.setattr(retries, "REQUEST_ATTEMPTS", 1)
         monkeypatch.setattr(retries, "REFUSALS", 2)
         monkeypatch.setattr(apply._Run, "_one", bench.around_one(apply._Run._one))
         _prepare(bench)
         yield bench
         connections.close_all()
-
-
-def limiter_that_never_sleeps() -> Limiter:
-    """Its clock jumps over every pause."""
-    skipped = [0.0]
-
-    def sleep(seconds: float) -> None:
-        skipped[0] += seconds
-
-    return Limiter(1, clock=lambda: time.monotonic() + skipped[0], sleep=sleep)
 
 
 def _prepare(bench: Bench) -> None:

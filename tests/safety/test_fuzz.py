@@ -7,7 +7,7 @@ import os
 import random
 import string
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from demo.standin.web.call import Reply, Request
 from integration.models import SyncRun
 from integration.services.events import webhook
-from integration.services.rocketchat import client as rocketchat_client
-from tests.safety.test_faults import limiter_that_never_sleeps
-from tests.support.school import School, a_school
+from tests.support.school import School
 
-pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "moodle"]),
+    pytest.mark.usefixtures("no_pauses"),
+]
 EXAMPLES = int(os.environ.get("RCSYNC_EXAMPLES", "150"))  # more for a night of looking
 
 
@@ -61,14 +62,6 @@ HOSTILE = (
     "\r\nX-Header: 1",
     "$where",
 )
-
-
-@pytest.fixture
-def school(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[School]:
-    monkeypatch.setattr(rocketchat_client, "shared_limiter", lambda *_: limiter_that_never_sleeps())
-    monkeypatch.setattr(rocketchat_client.RocketChat, "pause", lambda *_: None)
-    with a_school(settings) as school:
-        yield school
 
 
 # ── Moodle ───────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@ removed.
 
 import json
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +12,14 @@ import pytest
 
 from demo.standin.web.call import Reply, Request
 from integration.models import AccountLink, SyncRun
-from integration.services.rocketchat import client
 from integration.services.runs import runner
 from integration.services.runs.configured_connection import rocketchat_connection
-from tests.safety.test_faults import limiter_that_never_sleeps
-from tests.support.school import School, a_school
+from tests.support.school import School
 
-pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "moodle"]),
+    pytest.mark.usefixtures("no_pauses"),
+]
 Status = SyncRun.Status
 Change = Callable[[dict[str, Any]], Any]
 USERS = (
@@ -28,14 +29,6 @@ USERS = (
 ROOMS = ("/api/v1/rooms.adminRooms",)
 LOGIN = ("/api/v1/login",)
 MEMBERS = ("/api/v1/rooms.membersOrderedByRole", "/api/v1/groups.members")
-
-
-@pytest.fixture
-def school(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[School]:
-    monkeypatch.setattr(client, "shared_limiter", lambda *_: limiter_that_never_sleeps())
-    monkeypatch.setattr(client.RocketChat, "pause", lambda *_: None)
-    with a_school(settings) as school:
-        yield school
 
 
 def lie(school: School, change: Change, *paths: str) -> None:

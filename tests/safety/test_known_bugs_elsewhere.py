@@ -2,9 +2,6 @@
 right here.
 """
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from django.core.exceptions import ValidationError
 
@@ -17,23 +14,10 @@ from integration.models import (
     SyncRun,
 )
 from moodle.models import Course, Enrol, Role, RoleAssignment, UserEnrolment
-from tests.support.school import School, a_school
+from tests.support.school import School
 from tests.support.small_moodle import STUDENT, TEACHER, rows
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
-
-
-@pytest.fixture
-def school(settings: Any) -> Iterator[School]:
-    with a_school(settings) as school:
-        yield school
-
-
-@pytest.fixture
-def empty(settings: Any) -> Iterator[School]:
-    """Nothing synced yet."""
-    with a_school(settings, synced=False) as school:
-        yield school
 
 
 def second_course(school: School, *users: int) -> None:
@@ -79,20 +63,20 @@ def test_2_one_reactivation_does_not_unlock_who_is_suspended_elsewhere(school: S
     assert not school.users()["person1000"]
 
 
-def test_3_people_beyond_the_first_page_are_found(empty: School) -> None:
-    world = empty.chat.application.world
+def test_3_people_beyond_the_first_page_are_found(unsynced_school: School) -> None:
+    world = unsynced_school.chat.application.world
     with world.lock:
         for number in range(150):
             world.add_user(f"aaa{number}", email=f"aaa{number}@example.invalid")
-    assert empty.run().status == SyncRun.Status.DONE
-    assert empty.run().planned == {}
-    assert empty.chat.stats()["by_status"].get("400", 0) == 0
+    assert unsynced_school.run().status == SyncRun.Status.DONE
+    assert unsynced_school.run().planned == {}
+    assert unsynced_school.chat.stats()["by_status"].get("400", 0) == 0
 
 
-def test_4_the_same_local_part_is_not_the_same_person(empty: School) -> None:
+def test_4_the_same_local_part_is_not_the_same_person(unsynced_school: School) -> None:
     for user_id, domain in ((1000, "uni"), (1001, "gmail")):
-        empty.moodle.change_person(user_id, email=f"a.smith@{domain}.invalid")
-    empty.run()
+        unsynced_school.moodle.change_person(user_id, email=f"a.smith@{domain}.invalid")
+    unsynced_school.run()
     ids = AccountLink.objects.filter(moodle_user_id__in=[1000, 1001])
     assert len({link.rocketchat_user_id for link in ids}) == 2
 
@@ -129,16 +113,16 @@ def test_6_a_deleted_group_ends_its_channel(school: School) -> None:
     assert school.site.room_of(101)["archived"]
 
 
-def test_7_a_busy_server_is_waited_for_and_nobody_is_made_twice(empty: School) -> None:
-    empty.chat.fault("429", endpoint="users.create", times=3, seconds=0)
-    empty.chat.fault("429", endpoint="users.listByStatus", times=1, seconds=0)
-    assert empty.run().status == SyncRun.Status.DONE
-    assert len([name for name in empty.users() if name.startswith("person")]) == 20
+def test_7_a_busy_server_is_waited_for_and_nobody_is_made_twice(unsynced_school: School) -> None:
+    unsynced_school.chat.fault("429", endpoint="users.create", times=3, seconds=0)
+    unsynced_school.chat.fault("429", endpoint="users.listByStatus", times=1, seconds=0)
+    assert unsynced_school.run().status == SyncRun.Status.DONE
+    assert len([name for name in unsynced_school.users() if name.startswith("person")]) == 20
 
 
-def test_8_every_failure_is_tied_to_its_person_or_channel(empty: School) -> None:
-    empty.chat.fault("refuse", endpoint="users.create")
-    run = empty.run()
+def test_8_every_failure_is_tied_to_its_person_or_channel(unsynced_school: School) -> None:
+    unsynced_school.chat.fault("refuse", endpoint="users.create")
+    run = unsynced_school.run()
     (failed,) = run.operations.filter(status="failed")
     assert failed.description.startswith("create account person")
     assert failed.moodle_user_id in range(1000, 1110)
@@ -149,11 +133,11 @@ def test_8_every_failure_is_tied_to_its_person_or_channel(empty: School) -> None
 @pytest.mark.parametrize(
     "name", ["Équipe n° 1", "a/b", "(x) & [y]", "小组一", "🐘🐘", "///", "O'Brien"]
 )
-def test_9_every_group_name_gets_a_channel_once(empty: School, name: str) -> None:
-    empty.moodle.change_group(101, name=name)
-    assert empty.run().status == SyncRun.Status.DONE
-    assert empty.site.room_of(101)
-    assert empty.run().planned == {}
+def test_9_every_group_name_gets_a_channel_once(unsynced_school: School, name: str) -> None:
+    unsynced_school.moodle.change_group(101, name=name)
+    assert unsynced_school.run().status == SyncRun.Status.DONE
+    assert unsynced_school.site.room_of(101)
+    assert unsynced_school.run().planned == {}
 
 
 def test_11_who_joins_a_new_group_gets_its_channel_by_itself(school: School) -> None:
@@ -251,15 +235,15 @@ def test_one_channel_that_cannot_be_changed_does_not_end_the_loop(school: School
     assert "person1100" not in school.members(111)
 
 
-def test_a_taken_address_never_costs_anybody_the_account(empty: School) -> None:
+def test_a_taken_address_never_costs_anybody_the_account(unsynced_school: School) -> None:
     """HPI: the password of whoever had the address was reset."""
-    world = empty.chat.application.world
+    world = unsynced_school.chat.application.world
     with world.lock:
         owner = world.add_user(
             "owner", name="Owner", email="person1000@example.invalid", password="mine"
         )
         digest = owner.password_digest
-    empty.run()
+    unsynced_school.run()
     assert owner.password_digest == digest
     assert not any("password" in str(p) for p in AccountLink.objects.values())
 

@@ -1,6 +1,6 @@
 """A Moodle that is half there removes nobody."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,18 +22,12 @@ from moodle.models import (
     User,
     UserEnrolment,
 )
-from tests.support.school import School, a_school
+from tests.support.school import School
 from tests.support.small_moodle import STUDENT, rows
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
 Status = SyncRun.Status
 READ = (User, Course, Context, Group, GroupMember, Enrol, UserEnrolment, RoleAssignment, Config)
-
-
-@pytest.fixture
-def school(settings: Any) -> Iterator[School]:
-    with a_school(settings) as school:
-        yield school
 
 
 def vanish(table: type[MoodleTable], keep: Callable[[int], bool] = lambda _: False) -> None:

@@ -12,7 +12,6 @@ from django.test import Client
 
 from demo.standin import StandIn
 from integration.models import GroupRegexFilter, IncludedRole, IntegratedCourse
-from tests.support.site import *  # noqa: F403  # fixtures
 from tests.support.site import Site, moodle_rows
 
 MAY_VIEW = Q(content_type__app_label="integration", codename__startswith="view_")

@@ -1,6 +1,5 @@
 """What tests of background work share: a small Moodle, a stand-in, hands that play the worker."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -22,13 +21,7 @@ ENDLESS = 50
 
 
 @pytest.fixture
-def chat() -> Iterator[StandIn]:
-    with StandIn(like="6.5") as chat:
-        yield chat
-
-
-@pytest.fixture
-def moodle() -> SmallMoodle:
+def small_moodle() -> SmallMoodle:
     """Three courses with one group of four students each."""
     moodle = SmallMoodle()
     for course in COURSES:
@@ -40,7 +33,8 @@ def moodle() -> SmallMoodle:
 
 
 @pytest.fixture
-def site(moodle: SmallMoodle, chat: StandIn, settings: Any) -> Site:
+def small_site(small_moodle: SmallMoodle, chat: StandIn, settings: Any) -> Site:
+    """The small Moodle, a stand-in and rcsync with every course and the role student."""
     site = Site(chat, settings)
     site.choose(COURSES, [STUDENT])
     return site

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from demo.standin import StandIn
 from integration.domain.state import RoomRole
 from integration.models import IncludedRole, IntegrationSettings, SyncRun
@@ -75,6 +77,19 @@ class School:
             room, user = world.rooms[self.site.room_of(group_id)["id"]], world.user_named(username)
             assert user
             world.unsubscribe(room, user)
+
+
+@pytest.fixture
+def school(settings: Any) -> Iterator[School]:
+    """In step; a file that wants other settings sets them in an autouse fixture of its own."""
+    with a_school(settings) as school:
+        yield school
+
+
+@pytest.fixture
+def unsynced_school(settings: Any) -> Iterator[School]:
+    with a_school(settings, synced=False) as school:
+        yield school
 
 
 @contextmanager

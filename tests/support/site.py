@@ -4,7 +4,7 @@ them.
 
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from integration.models import (
     IntegratedCourse,
     SyncRun,
 )
+from integration.services.rocketchat import client
+from integration.services.rocketchat.limiter import Limiter
 from integration.services.runs import runner
 from integration.services.runs.order import Order
 
@@ -51,6 +53,23 @@ def moodle(
 def chat() -> Iterator[StandIn]:
     with StandIn(like="6.5") as chat:
         yield chat
+
+
+def limiter_that_never_sleeps() -> Limiter:
+    """Its clock jumps over every pause."""
+    skipped = [0.0]
+
+    def sleep(seconds: float) -> None:
+        skipped[0] += seconds
+
+    return Limiter(1, clock=lambda: time.monotonic() + skipped[0], sleep=sleep)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rocket.Chat's client neither sleeps for limits nor before it tries again."""
+    monkeypatch.setattr(client, "shared_limiter", lambda *_: limiter_that_never_sleeps())
+    monkeypatch.setattr(client.RocketChat, "pause", lambda *_: None)
 
 
 class Site:
@@ -155,3 +174,25 @@ def _known(users: dict[str, int | None], username: str) -> int:
     user_id = users.get(username)
     assert user_id is not None, f"{username} is in a channel and unknown to Moodle"
     return user_id
+
+
+def chat_content(chat: StandIn) -> Mapping[str, Any]:
+    """What is where, without ids that differ from run to run."""
+    state = chat.state()
+    return {
+        "users": sorted(
+            (u["username"], u["name"], tuple(u["emails"]), u["active"]) for u in state["users"]
+        ),
+        "rooms": sorted(
+            (
+                str((room["customFields"] or {}).get("moodle_group")),
+                room["name"],
+                room["topic"] or "",
+                room["archived"],
+                room["ro"],
+                tuple(sorted(room["members"])),
+                tuple(sorted((who, *roles) for who, roles in room["roles"].items())),
+            )
+            for room in state["rooms"]
+        ),
+    }

@@ -14,10 +14,9 @@ from integration import __version__, checks
 from integration.models import EventCursor, IntegratedCourse, SyncRun, WorkerBeat
 from integration.services.background import queue
 from integration.services.monitoring import status as health_status
-from tests.support.background import chat, clusters_alive, make_dead, moodle, order, site
+from tests.support.background import clusters_alive, make_dead, order
 from tests.support.site import Site
 
-__all__ = ["chat", "moodle", "site"]
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
 NOBODY = "http://127.0.0.1:9"  # the port "discard", where nobody listens
@@ -31,10 +30,10 @@ def asked_anew(settings: Any) -> None:
 
 
 @pytest.fixture
-def well(site: Site) -> Site:
+def well(small_site: Site) -> Site:
     clusters_alive("one")
-    site.apply()
-    return site
+    small_site.apply()
+    return small_site
 
 
 def ready(**headers: str) -> tuple[int, dict[str, Any]]:
@@ -172,11 +171,13 @@ def test_status_as_json(well: Site) -> None:
 # ── What `worker` and `run` ask before they start ────────────────────────────────────────────────
 
 
-def test_a_right_configuration_has_no_problem(site: Site) -> None:
+def test_a_right_configuration_has_no_problem(small_site: Site) -> None:
     assert checks.startup_problems() == []
 
 
-def test_a_missing_moodle_or_rocketchat_is_a_clear_sentence(site: Site, settings: Any) -> None:
+def test_a_missing_moodle_or_rocketchat_is_a_clear_sentence(
+    small_site: Site, settings: Any
+) -> None:
     settings.MOODLE_CONFIGURED = False
     settings.ROCKETCHAT = {**settings.ROCKETCHAT, "url": ""}
     problems = checks.startup_problems()
@@ -185,7 +186,7 @@ def test_a_missing_moodle_or_rocketchat_is_a_clear_sentence(site: Site, settings
 
 
 def test_a_server_that_is_down_does_not_keep_the_worker_from_starting(
-    site: Site, settings: Any
+    small_site: Site, settings: Any
 ) -> None:
     settings.ROCKETCHAT = {**settings.ROCKETCHAT, "url": NOBODY}
     assert checks.startup_problems() == []

@@ -5,11 +5,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from tests.support.paths import ROOT
 
 MINUTES = os.environ.get("RCSYNC_SOAK_MINUTES", "0.5")
 
 
+@pytest.mark.slow
 def test_whatever_happens_all_is_right_in_the_end(note: Callable[[str], None]) -> None:
     command = [
         sys.executable,
