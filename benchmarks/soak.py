@@ -5,7 +5,8 @@
 Two workers keep a stand-in Rocket.Chat in step with a copy of the sample Moodle, in which something
 changes every second. Meanwhile processes are killed with SIGKILL, busy and idle ones, a whole
 worker too; the stand-in goes away and comes back, answers 429 and 500, or not at all. Then all is
-quiet, one pass runs, and everything has to be right. Exit status 1 = it is not.
+quiet, one pass runs, and everything has to be right, with no process left over. Exit status 1 = it
+is not.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+from benchmarks.leftovers import leaving_nothing
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2
@@ -340,4 +343,4 @@ def _end(worker: "subprocess.Popen[bytes]") -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(leaving_nothing(main))

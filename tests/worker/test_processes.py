@@ -194,12 +194,15 @@ def descendants(pid: int) -> dict[int, int]:
 
 
 def task_processes(pid: int) -> list[int]:
-    """The processes that take tasks, with their monitor and pusher: below the sentinel."""
+    """The processes that take tasks, with their monitor and pusher.
+
+    They are the fourth generation: guardian, qcluster, sentinel, and then these.
+    """
     below = descendants(pid)
-    sentinels = {
-        child for child, parent in below.items() if parent in below and child in below.values()
-    }
-    return [child for child, parent in below.items() if parent in sentinels]
+    generation = {pid}
+    for _ in range(4):
+        generation = {child for child, parent in below.items() if parent in generation}
+    return list(generation)
 
 
 def test_tasks_lost_with_a_killed_busy_worker_are_gone_on_with(

@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from integration.checks import installation_problems
+from integration.services.worker import guardian
 
 CANNOT_RUN = 2
 LOOK_SECONDS = 0.2
@@ -68,13 +69,10 @@ def _web(bind: str, processes: int) -> list[str]:
 
 
 def _start(*arguments: str) -> "subprocess.Popen[bytes]":
-    """In a session of its own: Ctrl-C is for us, and we pass it on once."""
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=settings.BASE_DIR,
-        env=dict(os.environ),
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
+    """In a session of its own: Ctrl-C is for us, and we pass it on once. It ends with us."""
+    seconds = settings.DRAIN_SECONDS + WEB_DRAIN_SECONDS
+    return guardian.start(
+        [sys.executable, *arguments], seconds, cwd=settings.BASE_DIR, env=os.environ
     )
 
 
@@ -86,5 +84,5 @@ def _stop_all(children: list["subprocess.Popen[bytes]"]) -> None:
         try:
             child.wait(settings.DRAIN_SECONDS + WEB_DRAIN_SECONDS)
         except subprocess.TimeoutExpired:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)
             child.wait()
