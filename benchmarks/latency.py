@@ -123,7 +123,7 @@ def measure(options: argparse.Namespace) -> int:
             found["missed"] += 1
             print(f"no effect of {name}: {_last_run()}", flush=True)
             continue
-        settle()
+        wait_until_quiet()
         after = standin_stats()
         found["seconds"].append(seconds)
         found["requests"].append(after["total"] - before["total"])
@@ -187,7 +187,7 @@ def open_runs() -> bool:
     return SyncRun.objects.filter(status__in=open_).exists()
 
 
-def settle() -> None:
+def wait_until_quiet() -> None:
     """Until the run of the change has ended, so that its requests are counted to the last."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while open_runs() and time.monotonic() < deadline:

@@ -247,7 +247,7 @@ def test_a_pass_in_parts_is_approved_as_one(school: School) -> None:
     part = school.run(scope=Scope(courses=frozenset({10})))
     assert part.status == SyncRun.Status.QUARANTINED
     SyncRun.objects.filter(pk=part.pk).update(parent=parent)
-    parts.settle(parent.pk)
+    parts.finish_parent(parent.pk)
     parent.refresh_from_db()
     assert (parent.status, parent.held_count) == (SyncRun.Status.QUARANTINED, part.held_count)
     run = school.carry_out(approval.approve(parent, Operator(), "the group is empty now"))

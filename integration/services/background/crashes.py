@@ -36,7 +36,7 @@ def go_on_after(run: SyncRun, why: str) -> None:
         claims.drop(run.worker)
         _go_on(run)
         if run.parent_id is not None:
-            parts.settle(run.parent_id)
+            parts.finish_parent(run.parent_id)
         queue.wake_waiting(scope_of(run).courses)
 
 

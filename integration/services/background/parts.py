@@ -59,7 +59,7 @@ def cut(courses: list[int], clusters: int) -> list[list[int]]:
     return [courses[start : start + size] for start in range(0, len(courses), size)]
 
 
-def settle(parent_id: int) -> None:
+def finish_parent(parent_id: int) -> None:
     """When the last part has ended, the whole has: its counts are sums, its status the worst."""
     everything = list(SyncRun.objects.filter(parent_id=parent_id))
     parts = [part for part in everything if not part.superseded]

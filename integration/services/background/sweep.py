@@ -36,7 +36,7 @@ def recover_dead_runs() -> int:
     dead = 0
     for run in SyncRun.objects.filter(status=SyncRun.Status.RUNNING):
         if run.worker == PARTS:
-            parts.settle(run.pk)
+            parts.finish_parent(run.pk)
         elif heartbeat.process_is_gone(run.worker) or run.alive_at < silent_since:
             crashes.go_on_after(run, crashes.DIED)
             dead += 1

@@ -52,7 +52,7 @@ def _follow_up(order: Order, finished: Finished) -> None:
         if order.trigger == SyncRun.Trigger.EVENT:
             _after_event(order, run, report)
     if run.parent_id is not None:
-        parts.settle(run.parent_id)
+        parts.finish_parent(run.parent_id)
 
 
 def _after_event(order: Order, run: SyncRun, report: RunReport) -> None:

@@ -66,7 +66,7 @@ class Features:
         """What was found missing so far."""
         return frozenset(self._missing)
 
-    def lacks(self, feature: str) -> None:
+    def note_missing(self, feature: str) -> None:
         self._missing.add(feature)
 
     def invites_lists(self, kind: str) -> bool:
@@ -81,5 +81,5 @@ class Features:
         msg = f"{error.code} {error.answer}"
         if error.status != 400 or not _NO_ARRAYS.search(msg):
             return False
-        self.lacks(f"{kind}.invite list")
+        self.note_missing(f"{kind}.invite list")
         return True

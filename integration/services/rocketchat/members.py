@@ -115,7 +115,7 @@ class MemberReader:
             except RocketChatError as error:
                 if not _not_offered(error):
                     raise
-                self._features.lacks(BY_ROLE)
+                self._features.note_missing(BY_ROLE)
         kind = kind_of(channel.private)
         members = frozenset(self._list(f"{kind}.members", channel.room_id, _nothing))
         return members, self._roles(f"{kind}.roles", channel.room_id) if roles else None

@@ -124,7 +124,7 @@ class RemoteReader:
             except RocketChatError as error:
                 if not unknown_endpoint(error):
                     raise
-                self._features.lacks(USERS_BY_STATUS)
+                self._features.note_missing(USERS_BY_STATUS)
         return read_all(self._client, self._features, _users(USERS))
 
     def _check_visible(self, bot_id: str, accounts: Iterable[RemoteAccount]) -> None:
