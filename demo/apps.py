@@ -1,4 +1,4 @@
-"""The Django app that carries the `demo` and `standin` commands."""
+"""The Django app that carries the command `demo`; installed only where RCSYNC_DEMO is set."""
 
 from django.apps import AppConfig
 

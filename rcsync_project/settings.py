@@ -148,8 +148,9 @@ INSTALLED_APPS = [
     "django_q",
     "moodle",
     "integration",
-    "demo",
 ]
+if env.bool("RCSYNC_DEMO", default=False):
+    INSTALLED_APPS.append("demo")  # the command `demo`; set by ./rcsync demo
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -71,7 +71,7 @@ def test_every_variable_is_explained_in_the_example() -> None:
     explained = set(
         re.findall(r"^#? ?([A-Z_]+)=", (TOP / ".env.example").read_text(), re.MULTILINE)
     )
-    assert read - explained == {"RCSYNC_ENV_FILE", "RCSYNC_MOODLE_TESTING"}
+    assert read - explained == {"RCSYNC_ENV_FILE", "RCSYNC_MOODLE_TESTING", "RCSYNC_DEMO"}
     assert explained <= read
 
 
@@ -165,3 +165,8 @@ def test_an_unquoted_slash_in_the_password_is_explained() -> None:
 def test_both_aliases_look_whether_their_connection_still_lives() -> None:
     for database in (own_database("mysql://u@h/n", Path()), no_moodle()):
         assert database["CONN_HEALTH_CHECKS"] is True
+
+
+def test_the_demo_is_no_part_of_production() -> None:
+    assert "demo" not in setting("settings.INSTALLED_APPS")
+    assert "demo" in setting("settings.INSTALLED_APPS", RCSYNC_DEMO="1")

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.core.management import load_command_class
 
 from demo.standin import ADMIN_ID, ADMIN_PASSWORD, ADMIN_USERNAME, StandIn
 from demo.standin.application import ROUTES
@@ -346,12 +345,6 @@ def test_a_bad_state_file_stops_the_start(tmp_path: Path) -> None:
     )
     assert result.returncode == 2
     assert "Cannot start from the state file" in result.stdout
-
-
-def test_the_management_command_takes_the_same_options() -> None:
-    parser = load_command_class("demo", "standin").create_parser("manage.py", "standin")
-    given = parser.parse_args(["--port", "8080", "--like", "3.11", "--rate-limit"])
-    assert (given.port, given.like, given.rate_limit, given.latency_ms) == (8080, "3.11", True, 0)
 
 
 def _group_names(server: StandIn) -> list[str]:
