@@ -198,8 +198,9 @@ class IntegratedCourseAdmin(columns.CourseColumns, courses.CourseActions, ModelA
         "event_sync",
         "pending_sync",
         "last_success",
+        "channel_links",
     )
-    readonly_fields = ("shortname", "fullname", "last_success")
+    readonly_fields = ("shortname", "fullname", "last_success", "channel_links")
     list_per_page = 50
     list_before_template = "integration/courses_intro.html"
 
@@ -316,7 +317,17 @@ class AccountLinkAdmin(links.AccountActions, ReadOnly):
 
 @admin.register(ChannelLink)
 class ChannelLinkAdmin(links.ChannelActions, ReadOnly):
-    list_display = ("name", "in_moodle", "in_rocketchat", "member_count", "drift", "ended", "why")
+    list_display = (
+        "name",
+        "in_moodle",
+        "in_rocketchat",
+        "member_count",
+        "drift",
+        "ended",
+        "permalink",
+        "why",
+    )
+    readonly_fields = ("permalink",)
     list_filter = ("created", "ended")
     search_fields = ("name", "moodle_group_id", "room_id", "moodle_course_id")
     list_per_page = 50

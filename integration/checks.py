@@ -44,6 +44,14 @@ def check_cluster(**_options: Any) -> list[CheckMessage]:
                 id="rcsync.E003",
             )
         )
+    if any(len(key) < 16 for key in settings.LINK_KEYS):
+        found.append(
+            Error(
+                "RCSYNC_LINK_KEY is too short: links to channels could be guessed.",
+                hint="Use 16 characters or more, for example from: openssl rand -hex 32",
+                id="rcsync.E004",
+            )
+        )
     if "orm" not in cluster:
         found.append(
             checks.Warning(

@@ -85,6 +85,25 @@ class SecretField(models.TextField):
         return _fernet().encrypt(value.encode()).decode() if value else value
 
 
+class OwnSecretField(SecretField):
+    """A secret that rcsync made by itself and that must not keep it from working.
+
+    Encrypted where RCSYNC_SECRET_KEYS has a key, readable without one; `rotate` encrypts it later.
+    """
+
+    READABLE = "readable:"  # no Fernet token begins like this
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+        if value and value.startswith(self.READABLE):
+            return Secret(value.removeprefix(self.READABLE))
+        return super().from_db_value(value, expression, connection)
+
+    def get_prep_value(self, value: Any) -> Any:
+        if value and not settings.RCSYNC_SECRET_KEYS:
+            return f"{self.READABLE}{value}"
+        return super().get_prep_value(value)
+
+
 def secret_fields(model: type[models.Model]) -> list[str]:
     """Names of the fields of a model whose values nobody may see."""
     return [field.name for field in model._meta.concrete_fields if isinstance(field, SecretField)]

@@ -7,6 +7,7 @@ as the rule. Each purpose has its module in `integration.tables`.
 from integration.tables.audit import AuditEntry
 from integration.tables.background import AccountClaim, EventCursor, Notice, PushedEvent, WorkerBeat
 from integration.tables.conflicts import Conflict
+from integration.tables.in_course import LinkKey
 from integration.tables.links import AccountLink, ChannelLink, ManagedMembership
 from integration.tables.runs import SyncOperation, SyncRun, SyncRunCourse
 from integration.tables.safety import FailedLogin, PendingEnding, RemovalLimit
@@ -25,6 +26,7 @@ __all__ = [
     "IncludedRole",
     "IntegratedCourse",
     "IntegrationSettings",
+    "LinkKey",
     "ManagedMembership",
     "Notice",
     "PendingEnding",

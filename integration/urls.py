@@ -2,7 +2,17 @@
 
 from django.urls import path, register_converter
 
-from integration.pages import conflicts, courses, failures, runs, setup, undo, why
+from integration.pages import (
+    conflicts,
+    course_links,
+    courses,
+    failures,
+    go,
+    runs,
+    setup,
+    undo,
+    why,
+)
 from integration.web import health
 
 
@@ -26,6 +36,8 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("events/moodle", health.push, name="events"),
+    path("go/<str:token>", go.follow, name="go"),
+    path("admin/course/<int:course_id>/links/", course_links.show, name="course_links"),
     path("admin/checks/", setup.test_connections, name="checks"),
     path("admin/forget-secrets/", setup.forget_secrets, name="forget_secrets"),
     path("admin/choose-roles/", setup.roles, name="roles"),

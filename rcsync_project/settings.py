@@ -99,6 +99,10 @@ if DEBUG and not RCSYNC_SECRET_KEYS:
     _fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     RCSYNC_SECRET_KEYS = [development_key("rcsync_secret_key", _fernet_key)]
 
+# Sign links to channels, the first one new ones. They live in courses for years, so they have keys
+# of their own; without one in the environment, rcsync makes one and keeps it in its database.
+LINK_KEYS: list[str] = [key.strip() for key in text("RCSYNC_LINK_KEY").split(",") if key.strip()]
+
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -223,6 +227,9 @@ ROCKETCHAT: dict[str, str] = {
     "ca_file": text("ROCKETCHAT_CA_FILE"),
 }
 
+# What people's browsers open, where rcsync itself reaches Rocket.Chat by another address.
+ROCKETCHAT_PUBLIC_URL = text("ROCKETCHAT_PUBLIC_URL").rstrip("/")
+
 # ── Background work ──────────────────────────────────────────────────────────────────────────────
 
 LOG_LEVEL = text("LOG_LEVEL", "INFO").upper()
@@ -307,7 +314,10 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "BORDER_RADIUS": "8px",
     "STYLES": [lambda _request: static("integration/pages.css")],
-    "SCRIPTS": [lambda _request: static("integration/zone.js")],
+    "SCRIPTS": [
+        lambda _request: static("integration/zone.js"),
+        lambda _request: static("integration/copy.js"),
+    ],
     "DASHBOARD_CALLBACK": "integration.pages.dashboard.dashboard",
     "SIDEBAR": {
         "show_search": False,

@@ -162,6 +162,28 @@ def next_run(row: Any) -> str:
     return date_format(timezone.localtime(row.next_pass), "DATETIME_FORMAT")
 
 
+def copy_link(path: str) -> SafeString | str:
+    """A button that copies the address of `path`, a path on this site; nothing for "". The page
+    needs copy.js, which every page of the admin has.
+    """
+    if not path:
+        return ""
+    return format_html(
+        '<button type="button" class="rc-copy" data-copy="{}" data-copied="{}">{}</button>',
+        path,
+        gettext("copied"),
+        gettext("copy link"),
+    )
+
+
+def links_of_course(course_id: int) -> SafeString:
+    return format_html(
+        '<a class="rc-link" href="{}">{}</a>',
+        reverse("rcsync:course_links", args=[course_id]),
+        gettext("Links to paste into the course"),
+    )
+
+
 def when(moment: datetime) -> SafeString:
     return on_one_line(date_format(timezone.localtime(moment), "DATETIME_FORMAT"))
 

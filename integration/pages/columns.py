@@ -48,6 +48,10 @@ class CourseColumns:
     def events(self, row: IntegratedCourse) -> SafeString:
         return cells.switch(row.event_sync)
 
+    @display(description=_("links to its channels"))
+    def channel_links(self, row: IntegratedCourse) -> SafeString:
+        return cells.links_of_course(row.course_id)
+
     @display(description=_("next run"))
     def next(self, row: IntegratedCourse) -> str:
         return cells.next_run(row)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -17,6 +18,7 @@ from unfold.decorators import display
 from integration.models import AccountLink, ChannelLink
 from integration.pages import access, cells
 from integration.services.admin import links
+from integration.services.in_course.permalinks import Permalinks
 
 
 class _Linked:
@@ -29,11 +31,16 @@ class _Linked:
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         self.__dict__.pop("places", None)
+        self.__dict__.pop("permalinks", None)
         return super().changelist_view(request, extra_context)  # type: ignore[misc]
 
     @cached_property
     def places(self) -> links.ExternalLinks:
         return links.places()
+
+    @cached_property
+    def permalinks(self) -> Permalinks:
+        return Permalinks()
 
 
 class AccountActions(_Linked):
@@ -93,6 +100,13 @@ class ChannelActions(_Linked):
         if row.drift is None:
             return "–"
         return cells.badge(row.drift, "warn" if row.drift else "good")
+
+    @display(description=_("link for the course"))
+    def permalink(self, row: ChannelLink) -> SafeString | str:
+        try:
+            return cells.copy_link(self.permalinks.of_channel(row))
+        except ImproperlyConfigured:  # the doctor says what is wrong with the key
+            return "–"
 
     @display(description=_("why?"))
     def why(self, row: ChannelLink) -> SafeString:

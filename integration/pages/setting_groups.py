@@ -138,4 +138,13 @@ SETTING_GROUPS = (
             ),
         },
     ),
+    (
+        _("In the course"),
+        {
+            "fields": ("help_contact",),
+            "description": _(
+                "Channels and integrated courses have links that a teacher pastes into Moodle."
+            ),
+        },
+    ),
 )

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.fields import SecretField
 from integration.tables.choices import check_cron, web_address
+from integration.tables.in_course import InCourseSettings
 from integration.tables.querysets import AuditedModel
 from integration.tables.settings_policy import AccountSettings, ChannelSettings, EndingSettings
 
@@ -225,6 +226,7 @@ class IntegrationSettings(
     SafetySettings,
     BackgroundSettings,
     NotificationSettings,
+    InCourseSettings,
     AuditedModel,
 ):
     """The site's settings: exactly one row, fetched with `load()`."""

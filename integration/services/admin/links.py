@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from django.conf import settings
 from django.db import transaction
 
 from integration.models import AccountLink, ChannelLink, IntegratedCourse, IntegrationSettings
+from integration.services.runs.configured_connection import rocketchat_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,8 @@ def places() -> ExternalLinks:
     """Of the settings only the addresses are read, so that a secret that cannot be decrypted is
     no matter.
     """
-    rows = IntegrationSettings.objects.values_list("moodle_url", "rocketchat_url")
-    moodle, rocketchat = rows.first() or ("", "")
-    return ExternalLinks(moodle.rstrip("/"), (settings.ROCKETCHAT["url"] or rocketchat).rstrip("/"))
+    moodle = IntegrationSettings.objects.values_list("moodle_url", flat=True).first() or ""
+    return ExternalLinks(moodle.rstrip("/"), rocketchat_address())
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from django.db.utils import DatabaseError
 from integration.domain.errors import SyncError
 from integration.domain.messages import msg
 from integration.domain.state import Check, CheckStatus
-from integration.models import IntegratedCourse, IntegrationSettings
+from integration.fields import UnreadableSecret
+from integration.models import IntegratedCourse, IntegrationSettings, LinkKey
 from integration.services.ledger.policy import load_policy, missing_choices
 from integration.services.moodle.doctor import check_moodle
 from integration.services.moodle.reader import MoodleReader
@@ -47,7 +48,7 @@ def check_own_tables() -> list[Check]:
     if missing:
         found = msg("{count} changes of the tables are missing", count=len(missing))
         return [Check(name, CheckStatus.FAILED, found, msg("Run ./rcsync migrate"))]
-    return [Check(name, CheckStatus.OK, msg("up to date")), _secrets()]
+    return [Check(name, CheckStatus.OK, msg("up to date")), _secrets(), *_link_key()]
 
 
 def check_chat() -> list[Check]:
@@ -80,6 +81,18 @@ def _secrets() -> Check:
     except Exception as error:  # noqa: BLE001  # whatever it is, the administrator has to see it
         return Check(msg("Stored secrets"), CheckStatus.FAILED, str(error))
     return Check(msg("Stored secrets"), CheckStatus.OK, msg("readable"))
+
+
+def _link_key() -> list[Check]:
+    """Says something only where links to channels cannot be checked."""
+    name = msg("Links to channels")
+    try:
+        LinkKey.objects.first()
+    except UnreadableSecret:
+        found = msg("The key that signs them cannot be decrypted with RCSYNC_SECRET_KEYS.")
+        fix = msg("Put the old key back: without it, links that were pasted into courses are lost.")
+        return [Check(name, CheckStatus.FAILED, found, fix)]
+    return []
 
 
 RANK = {CheckStatus.FAILED: 0, CheckStatus.WARNING: 1, CheckStatus.OK: 2}

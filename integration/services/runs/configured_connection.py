@@ -29,3 +29,14 @@ def rocketchat_connection() -> Connection:
 
 def _value(row: IntegrationSettings, name: str) -> str:
     return str(settings.ROCKETCHAT[name] or getattr(row, f"rocketchat_{name}"))
+
+
+def rocketchat_address() -> str:
+    """What a browser opens, without a slash at the end; "" where it is not known.
+
+    Reads no secret, so that one that cannot be decrypted is no matter.
+    """
+    if settings.ROCKETCHAT_PUBLIC_URL:
+        return str(settings.ROCKETCHAT_PUBLIC_URL)
+    stored = IntegrationSettings.objects.values_list("rocketchat_url", flat=True).first() or ""
+    return str(settings.ROCKETCHAT["url"] or stored).rstrip("/")
