@@ -70,7 +70,7 @@ def chat_server() -> Iterator[StandIn]:
         row = IntegrationSettings.load()
         row.rocketchat_url = server.url
         row.rocketchat_username = ADMIN_USERNAME
-        row.rocketchat_password = ADMIN_PASSWORD
+        row.set_secret("rocketchat_password", ADMIN_PASSWORD, server.url)
         row.save()
         with _saving(server):
             yield server

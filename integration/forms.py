@@ -15,6 +15,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from integration.domain.addresses import origin
 from integration.fields import SecretField
 from integration.models import GroupRegexFilter, IntegrationSettings
 
@@ -83,7 +84,9 @@ class SettingsForm(forms.ModelForm):
             self.initial[name] = value  # shown, and not stored: see clean()
 
     def clean(self) -> dict[str, Any]:
-        """An empty secret keeps what is stored; only the tick removes it."""
+        """An empty secret keeps what is stored; only the tick removes it. A new one is for the
+        address on the same page.
+        """
         cleaned = super().clean() or {}
         for name in VARIABLES:
             if name in self.fields and self.fields[name].disabled:
@@ -95,9 +98,30 @@ class SettingsForm(forms.ModelForm):
                 cleaned[name] = ""
             elif not cleaned.get(name):
                 cleaned[name] = getattr(self.instance, name)
+                self._check_server(name, cleaned)
             else:
+                self._bind(name, cleaned)
                 self._check_storable(name, cleaned[name])
         return cleaned
+
+    def _check_server(self, name: str, cleaned: dict[str, Any]) -> None:
+        """Another address: what was entered for the old one is not sent there."""
+        address = origin(cleaned.get("rocketchat_url", ""))
+        entered_for = self.instance.server_of_secret(name)
+        moved = "rocketchat_url" in self.changed_data and entered_for != address
+        if moved and address and cleaned[name]:
+            text = _(
+                "It was entered for %(server)s and is not sent to another address. Enter it again "
+                "for the new one, or remove it."
+            )
+            self.add_error(name, text % {"server": entered_for or "–"})
+
+    def _bind(self, name: str, cleaned: dict[str, Any]) -> None:
+        url = settings.ROCKETCHAT["url"] or cleaned.get("rocketchat_url", "")
+        self.instance.set_secret(name, cleaned[name], url)
+        if not url and "rocketchat_url" not in self.errors:
+            text = _("Enter the address too: it is sent there and nowhere else.")
+            self.add_error("rocketchat_url", text)
 
     def _check_storable(self, name: str, value: str) -> None:
         """Without a key nothing can be encrypted; better said here than when it is saved."""

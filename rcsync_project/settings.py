@@ -7,6 +7,7 @@ secrets; everything else an administrator sets lives in the database (`Integrati
 import base64
 import contextlib
 import io
+import ipaddress
 import os
 import re
 import secrets
@@ -61,6 +62,20 @@ env = Environment()
 def text(name: str, default: str = "") -> str:
     """The value as it is written. `env(name)` would take a leading "$" for another variable."""
     return str(env.ENVIRON.get(name, default)).strip()
+
+
+def networks(name: str, value: str) -> list[str]:
+    """IP addresses and networks with commas between them; or ImproperlyConfigured."""
+    found = [part.strip() for part in value.split(",") if part.strip()]
+    for part in found:
+        try:
+            ipaddress.ip_network(part, strict=False)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} holds {part!r}, which is no IP address and no network. "
+                "Write addresses like 10.0.0.7 or networks like 10.0.0.0/24, with commas between."
+            ) from None
+    return found
 
 
 # What rcsync writes by itself: its SQLite file, keys for development. Relative: beside manage.py.
@@ -229,6 +244,9 @@ ROCKETCHAT: dict[str, str] = {
 
 # What people's browsers open, where rcsync itself reaches Rocket.Chat by another address.
 ROCKETCHAT_PUBLIC_URL = text("ROCKETCHAT_PUBLIC_URL").rstrip("/")
+
+# Networks that rcsync may talk to although it refuses link-local and metadata addresses.
+ALLOWED_NETWORKS = networks("RCSYNC_ALLOWED_NETWORKS", text("RCSYNC_ALLOWED_NETWORKS"))
 
 # ── Background work ──────────────────────────────────────────────────────────────────────────────
 

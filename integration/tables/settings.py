@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from integration.domain.addresses import origin
 from integration.fields import SecretField
 from integration.tables.choices import check_cron, web_address
 from integration.tables.in_course import InCourseSettings
@@ -24,6 +25,13 @@ class ConnectionSettings(models.Model):
     rocketchat_auth_token = SecretField(_("personal access token"), blank=True)
     rocketchat_username = models.CharField(_("username"), max_length=100, blank=True)
     rocketchat_password = SecretField(_("password"), blank=True)
+    # The servers (domain.addresses.origin) that the two were entered for. They go nowhere else.
+    rocketchat_auth_token_server = models.CharField(
+        max_length=300, blank=True, default="", editable=False
+    )
+    rocketchat_password_server = models.CharField(
+        max_length=300, blank=True, default="", editable=False
+    )
     max_connections = models.PositiveSmallIntegerField(
         _("connections at once"),
         default=8,
@@ -71,6 +79,14 @@ class ConnectionSettings(models.Model):
 
     class Meta:
         abstract = True
+
+    def set_secret(self, field: str, value: str, url: str) -> None:
+        """Put a token or password there, for the server at `url` alone. Not saved yet."""
+        setattr(self, field, value)
+        setattr(self, f"{field}_server", origin(url) if value else "")
+
+    def server_of_secret(self, field: str) -> str:
+        return str(getattr(self, f"{field}_server"))
 
 
 class SafetySettings(models.Model):
@@ -231,7 +247,12 @@ class IntegrationSettings(
 ):
     """The site's settings: exactly one row, fetched with `load()`."""
 
-    system_fields = ("id", "server_facts")
+    system_fields = (
+        "id",
+        "server_facts",
+        "rocketchat_auth_token_server",
+        "rocketchat_password_server",
+    )
 
     # Always 1, and not counted up by the database: MariaDB takes no constraint on such a column.
     id = models.PositiveSmallIntegerField(primary_key=True, editable=False)

@@ -334,11 +334,9 @@ def test_an_empty_secret_keeps_what_is_stored_and_the_tick_removes_it(
     administrator: Client,
 ) -> None:
     IntegrationSettings(rocketchat_auth_token=TOKEN).save()
-    administrator.post(
-        URL, settings_form(administrator) | {"rocketchat_url": "https://chat.example"}
-    )
+    administrator.post(URL, settings_form(administrator) | {"moodle_url": "https://moodle.example"})
     stored = IntegrationSettings.load()
-    assert (stored.rocketchat_auth_token, stored.rocketchat_url) == (TOKEN, "https://chat.example")
+    assert (stored.rocketchat_auth_token, stored.moodle_url) == (TOKEN, "https://moodle.example")
     administrator.post(URL, settings_form(administrator) | {"clear_rocketchat_auth_token": "on"})
     assert IntegrationSettings.load().rocketchat_auth_token == ""
 

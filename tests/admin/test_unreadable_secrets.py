@@ -147,6 +147,8 @@ def test_a_secret_without_a_key_is_refused_by_the_form(
         for name in form.fields
         if form.initial.get(name) is not False
     }
-    page = administrator.post(SETTINGS, data | {"rocketchat_password": "new"})
+    page = administrator.post(
+        SETTINGS, data | {"rocketchat_password": "new", "rocketchat_url": "https://chat"}
+    )
     assert page.status_code == 200
     assert "RCSYNC_SECRET_KEYS is not set" in page.content.decode()

@@ -170,3 +170,11 @@ def test_both_aliases_look_whether_their_connection_still_lives() -> None:
 def test_the_demo_is_no_part_of_production() -> None:
     assert "demo" not in setting("settings.INSTALLED_APPS")
     assert "demo" in setting("settings.INSTALLED_APPS", RCSYNC_DEMO="1")
+
+
+def test_networks_are_a_list_and_nonsense_is_refused() -> None:
+    given = {"RCSYNC_ALLOWED_NETWORKS": "169.254.7.0/24, fe80::1"}
+    assert setting("settings.ALLOWED_NETWORKS", **given) == ["169.254.7.0/24", "fe80::1"]
+    done = manage("check", **PRODUCTION, RCSYNC_ALLOWED_NETWORKS="10.0.0.300")
+    assert done.returncode != 0
+    assert "RCSYNC_ALLOWED_NETWORKS holds '10.0.0.300'" in done.stderr

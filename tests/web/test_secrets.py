@@ -42,7 +42,7 @@ def stored(settings: Any) -> IntegrationSettings:
     row = IntegrationSettings.load()
     row.rocketchat_url = "https://chat.example.invalid"
     row.rocketchat_user_id = "bot"
-    row.rocketchat_auth_token = TOKEN
+    row.set_secret("rocketchat_auth_token", TOKEN, row.rocketchat_url)
     row.save()
     return row
 
@@ -121,7 +121,7 @@ def test_a_secret_has_no_representation(stored: IntegrationSettings) -> None:
 
 @override_settings(DEBUG=True)
 def test_no_secret_is_in_an_error_page(stored: IntegrationSettings, settings: Any) -> None:
-    settings.ROCKETCHAT = {**settings.ROCKETCHAT, "auth_token": TOKEN, "password": ADMIN_PASSWORD}
+    settings.ROCKETCHAT |= {"url": "https://chat", "auth_token": TOKEN, "password": ADMIN_PASSWORD}
     os.environ["MOODLE_DATABASE_URL"] = f"mysql://rcsync:{TOKEN}@db/moodle"
     try:
         request = RequestFactory().get("/", **dict(os.environ))  # type: ignore[arg-type]  # as runserver does

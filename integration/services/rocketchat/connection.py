@@ -1,10 +1,12 @@
 """Where the server is, who we are there, and how politely we behave. Refuses nonsense at once."""
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from integration.domain.addresses import is_refused
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.domain.secret import Secret
@@ -78,6 +80,7 @@ class Connection:
 
     `read_timeout` is the longest silence of the server; `long_read_timeout` the same for bulk
     reads and for creating channels. `max_rps` None = as fast as the server lets us.
+    `allowed_networks`: addresses to talk to although they are link-local or a cloud's metadata.
     """
 
     url: str
@@ -90,9 +93,11 @@ class Connection:
     max_connections: int = 8
     max_rps: float | None = None
     max_answer_bytes: int = 64 * MEGABYTE
+    allowed_networks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", normal_url(self.url))
+        check_addresses(self.url, [urlsplit(self.url).hostname or ""], self.allowed_networks)
         if self.max_connections < 1:
             raise ConfigurationError(
                 msg("The number of connections to Rocket.Chat has to be 1 or more.")
@@ -114,6 +119,29 @@ class Connection:
     def verify(self) -> bool | str:
         """What requests calls `verify`."""
         return (self.ca_file or True) if self.verify_tls else False
+
+
+def check_addresses(url: str, addresses: Iterable[str], allowed: Collection[str]) -> None:
+    """ConfigurationError for an IP address that nothing may be sent to. Names pass."""
+    for address in addresses:
+        try:
+            refused = is_refused(address, allowed)
+        except ValueError:  # a name: looked up when it is connected to
+            continue
+        if refused:
+            raise ConfigurationError(
+                msg(
+                    "The address of Rocket.Chat {url} leads to {ip}, where no Rocket.Chat is: a "
+                    "link-local address, or one where a cloud tells a machine about itself.",
+                    url=url,
+                    ip=address,
+                ),
+                hint=msg(
+                    "Correct the address. If it is right, set RCSYNC_ALLOWED_NETWORKS={ip} in the "
+                    "environment.",
+                    ip=address,
+                ),
+            )
 
 
 def normal_url(url: str) -> str:

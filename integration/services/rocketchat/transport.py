@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +18,9 @@ from requests.utils import default_headers, get_environ_proxies
 from integration import __version__
 from integration.domain.errors import ConfigurationError, RocketChatError, TransientError
 from integration.domain.messages import msg
+from integration.services.rocketchat.address_guard import guarded_pools
 from integration.services.rocketchat.answers import words
-from integration.services.rocketchat.connection import MEGABYTE, Connection
+from integration.services.rocketchat.connection import MEGABYTE, Connection, check_addresses
 from integration.services.rocketchat.errors import AnswerTooLarge, NotSent
 
 PIECE = 64 * 1024
@@ -133,9 +134,13 @@ class Transport:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         size = connection.max_connections
         self._adapter = OneServer(pool_connections=1, pool_maxsize=size, pool_block=True)
+        self._adapter.poolmanager.pool_classes_by_scheme = guarded_pools(self._check)
 
     def close(self) -> None:
         self._adapter.close()
+
+    def _check(self, addresses: Iterable[str]) -> None:
+        check_addresses(self._connection.url, addresses, self._connection.allowed_networks)
 
     def send(self, request: Request, auth: AuthBase) -> Answer:
         """The complete answer, whatever its status; or the error that says why there is none."""
