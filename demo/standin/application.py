@@ -8,16 +8,26 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from demo.standin.dialects import login_required, permission_missing, wrong_method
+from demo.standin.dialects import (
+    Dialect,
+    login_required,
+    permission_missing,
+    wrong_method,
+)
 from demo.standin.errors import ApiError
 from demo.standin.routes import (
+    bans,
     bulk_import,
+    licenses,
     members,
+    messages,
     method,
     room_lists,
     rooms,
     session,
     site,
+    teams,
+    tokens,
     users,
 )
 from demo.standin.routes.routing import Answer, Route, Routes, split_tail
@@ -26,7 +36,7 @@ from demo.standin.routes.site import PAGE_OF_THE_APP
 from demo.standin.rules import two_factor
 from demo.standin.state.world import World
 from demo.standin.stats import Stats
-from demo.standin.web.call import Call, Reply, Request
+from demo.standin.web.call import TEXT, Call, Reply, Request
 from demo.standin.web.faults import PAGE, Died, Faults, Hangup, suffer
 from demo.standin.web.rate_limit import RateLimiter
 from demo.standin.web.schema import check
@@ -36,13 +46,18 @@ PREFIX = "/api/v1/"
 
 ROUTES = Routes.of(
     session.routes,
+    tokens.routes,
     site.routes,
+    messages.routes,
     users.routes,
     rooms.routes,
     room_lists.routes,
     members.routes,
+    bans.routes,
+    teams.routes,
     method.routes,
     bulk_import.routes,
+    licenses.routes,
 )
 
 
@@ -95,12 +110,18 @@ class Application:
         route = ROUTES.find(request.method, key, release)
         if route is None:
             return self._no_such_endpoint(request, key)
-        body = self._parsed_body(request)
-        if body is None:
+        try:
+            body = _parsed_body(self.world.dialect, request)
+        except ValueError:
             return Reply.html(PAGE.format("Bad Request"), 400)
-        call = Call(self.world, request, name, tail, body)
+        call = Call(self.world, request, name, tail)
+        if isinstance(body, dict):
+            call.body = body
+        else:
+            call.odd_body = body
         try:
             with self.world.lock:
+                self.world.settle()
                 reply = self._answered(call, route)
         except ApiError as refusal:
             reply = _as_refusal(refusal)
@@ -108,23 +129,13 @@ class Application:
 
     def _no_such_endpoint(self, request: Request, key: str) -> Reply:
         dialect = self.world.dialect
+        if dialect.unknown_endpoint == "text":
+            return Reply(404, b"404 Not Found", TEXT)
         if known := ROUTES.methods(key, dialect.release):
-            raise wrong_method(dialect, ", ".join(known))
-        if dialect.not_found_is_json:
-            return Reply.of({"success": False, "error": "API endpoint not found"}, 404)
-        if request.method != "GET" and dialect.unknown_post_is_405:
+            return _as_refusal(wrong_method(", ".join(known)))
+        if request.method != "GET" and dialect.unknown_endpoint == "page-or-405":
             return Reply(405, b"", headers=(("Allow", "OPTIONS, GET, HEAD"),))
         return Reply.html(PAGE_OF_THE_APP)
-
-    def _parsed_body(self, request: Request) -> dict[str, Any] | None:
-        """The JSON object sent; nothing for what newer servers ignore and older ones refuse."""
-        if not request.body:
-            return {}
-        try:
-            body = json.loads(request.body)
-        except ValueError:
-            return None if self.world.dialect.malformed_body_is_refused else {}
-        return body if isinstance(body, dict) else {}
 
     def _answered(self, call: Call, route: Route) -> Reply:
         self._identify(call, route)
@@ -154,6 +165,27 @@ def endpoint_name(path: str) -> str:
     return path.removeprefix(PREFIX)
 
 
+def _parsed_body(dialect: Dialect, request: Request) -> Any:
+    """The JSON sent. Some servers ignore what is none, or is neither object nor list.
+
+    Raises:
+        ValueError: this server refuses it unread.
+    """
+    if not request.body:
+        return {}
+    try:
+        body = json.loads(request.body)
+    except ValueError:
+        if dialect.malformed_body_is_refused:
+            raise
+        return {}
+    if isinstance(body, (dict, list)) or dialect.at_least(8, 0):
+        return body
+    if dialect.malformed_body_is_refused:
+        raise ValueError("neither object nor list")
+    return {}
+
+
 def _check_schema(call: Call, route: Route) -> None:
     schema = schema_for(f"{route.method} {route.name}", call.dialect.release)
     if schema is None:
@@ -161,7 +193,8 @@ def _check_schema(call: Call, route: Route) -> None:
     if schema.in_query:
         check(schema, {key: values[-1] for key, values in call.request.query.items()}, call.dialect)
     else:
-        call.body = check(schema, call.body, call.dialect)
+        given = call.body if call.odd_body is None else call.odd_body
+        call.body = check(schema, given, call.dialect)
 
 
 def _as_refusal(refusal: ApiError) -> Reply:

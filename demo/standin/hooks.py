@@ -68,6 +68,7 @@ def configure(application: Application, wishes: dict[str, Any]) -> None:
 def state(world: World) -> dict[str, Any]:
     """All accounts and rooms, with deactivated members too."""
     with world.lock:
+        world.settle()
         return {
             "version": world.dialect.version,
             "users": [_user(user) for user in world.users.values()],
@@ -100,7 +101,7 @@ def _room(room: Room) -> dict[str, Any]:
         "description": room.description,
         "announcement": room.announcement,
         "customFields": dict(room.custom_fields or {}),
-        "usersCount": len(room.members),
+        "usersCount": room.users_count,
         "msgs": room.msgs,
         "members": [entry.username for entry in entries],
         "roles": {entry.username: list(entry.roles) for entry in entries if entry.roles},

@@ -125,8 +125,13 @@ def test_the_whole_life_of_a_channel_and_its_people(
 
 
 def test_doing_everything_twice_changes_nothing_and_fails_nowhere(
-    standin: StandIn, remote: RocketChatRemote
+    standin: StandIn, remote: RocketChatRemote, request: pytest.FixtureRequest
 ) -> None:
+    if standin.world.dialect.at_least(7, 0):
+        reason = (
+            "taking a role from a non-member answers error-invalid-room, which counts as failed"
+        )
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     writes, anna = remote.writes, person(remote, "anna")
     room_id = channel(remote, usernames=["anna"]).room_id
     calls: list[tuple[Any, ...]] = [

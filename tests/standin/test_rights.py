@@ -31,7 +31,8 @@ def client(server: StandIn) -> Iterator[Client]:
     ("permission", "endpoint", "body", "expected"),
     [
         ("create-user", "users.create", person("bea"), (400, "error-action-not-allowed")),
-        ("create-p", "groups.create", {"name": "b"}, (403, "unauthorized")),
+        ("create-p", "groups.create", {"name": "b"}, (400, "error-not-allowed")),
+        ("create-c", "channels.create", {"name": "b"}, (403, "unauthorized")),
         ("edit-room", "rooms.saveRoomSettings", {"rid": "GENERAL", "roomTopic": "t"},
          (400, "error-action-not-allowed")),
         ("archive-room", "rooms.changeArchivationState", {"rid": "GENERAL", "action": "archive"},
@@ -85,9 +86,9 @@ def test_strangers_are_refused_in_the_words_of_each_server() -> None:
         assert (answer.status, answer.body) == (401, body)
 
 
-def test_an_unknown_endpoint_is_json_on_8_8_only(client: Client) -> None:
+def test_an_unknown_endpoint_is_a_page_on_older_servers(client: Client) -> None:
     answer = client.get("no.such")
-    assert (answer.status, answer.body["error"]) == (404, "API endpoint not found")
+    assert (answer.status, answer.body) == (404, "404 Not Found")
     with StandIn(like="6.5") as older, Client(older) as other:
         assert (other.get("no.such").status, other.post("no.such").status) == (200, 405)
 

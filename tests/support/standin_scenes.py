@@ -94,8 +94,12 @@ class Stage:
             if name in self.cases:
                 self.ids[username] = str(self.cases[name].body["userId"])
         self.tokens: dict[str, str] = {}
+        self.admin = self._cast_the_administrator(admin, self._main_caller(cases))
+
+    def _main_caller(self, cases: list[Case]) -> str:
+        """The id of the administrator: whoever calls most."""
         callers = Counter(case.caller for case in cases if case.caller)
-        self.admin = self._cast_the_administrator(admin, callers.most_common(1)[0][0])
+        return callers.most_common(1)[0][0]
 
     def _cast_the_administrator(self, username: str, user_id: str) -> User:
         """The recorded server's own administrator instead of the stand-in's."""
@@ -131,10 +135,18 @@ class Stage:
         if case.name in SCENES:
             SCENES[case.name](self)
         self._reserve_ids(case)
-        token = self.token(case.caller, LOGINS.get(case.name, "session"))
-        with Client(self.server, case.caller, token) as client:
+        with Client(self.server, case.caller, self.token_for(case)) as client:
             extra = {k: v for k, v in case.headers.items() if k.startswith("x-2fa")}
-            return client.replay(case.method, case.path, case.parameters, case.body, extra)
+            body = self.body_of(case)
+            return client.replay(case.method, case.path, case.parameters, body, extra)
+
+    def token_for(self, case: Case) -> str:
+        """The text of the token a case came with."""
+        return self.token(case.caller, LOGINS.get(case.name, "session"))
+
+    def body_of(self, case: Case) -> Any:
+        """The body a case is sent with."""
+        return case.body
 
     def token(self, user_id: str, label: str = "session") -> str:
         """The text of an account's token; each label is a login of its own."""
@@ -155,6 +167,10 @@ class Stage:
             return
         for key, kind in CREATED.get(case.endpoint, {}).items():
             self.world.ids.reserved[kind].append(case.answer[key]["_id"])
+        if case.endpoint == "teams.create":
+            self.world.ids.reserved["room"].append(case.answer["team"]["roomId"])
+        if case.endpoint == "rooms.createDiscussion":
+            self.world.ids.reserved["name"].append(case.answer["discussion"]["name"])
 
     def stand_by(self, case: Case) -> None:
         """Lets a recorded call that is not offered have its effect on the others."""
@@ -179,6 +195,10 @@ CREATED = {
     "channels.create": {"channel": "room"},
     "groups.create": {"group": "room"},
     "import.new": {"operation": "operation"},
+    "teams.create": {"team": "team"},
+    "groups.convertToTeam": {"team": "team"},
+    "channels.convertToTeam": {"team": "team"},
+    "rooms.createDiscussion": {"discussion": "room"},
 }
 
 SCENES: dict[str, Callable[[Stage], object]] = {}

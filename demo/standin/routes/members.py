@@ -5,23 +5,27 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from demo.standin.errors import ApiError, failure
+from demo.standin.dialects import forbidden
+from demo.standin.errors import failure
 from demo.standin.routes.routing import Answer, Routes
 from demo.standin.rules import documents, membership
-from demo.standin.rules.rooms import CHANNELS, GROUPS, Kind, may_see
+from demo.standin.rules.rooms import CHANNELS, GROUPS, Kind, may_see, room_not_found
 from demo.standin.rules.targets import (
     any_room,
     invited_users,
     one_user,
+    room_from_outside,
     room_of,
     room_to_invite_into,
     user_to_kick,
 )
 from demo.standin.state.records import Room, Subscription
-from demo.standin.web import paging
+from demo.standin.web import mongo_query, paging
 from demo.standin.web.call import Call, to_json
 
 routes = Routes()
+NO_SUCH_ROOM = 'The required "roomId" or "roomName" param provided does not match any room'
+ROLE_PRIORITIES = 1
 RANKS = {"owner": 0, "leader": 1, "moderator": 2}
 
 
@@ -36,10 +40,21 @@ def invite(call: Call, *, kind: Kind) -> Answer:
 @routes.add_for_both("POST", "kick")
 def kick(call: Call, *, kind: Kind) -> Answer:
     """Puts one person out; newer servers do so in archived groups too."""
-    archived_too = kind is GROUPS and call.dialect.at_least(4, 0)
-    room = room_of(call, kind, archived_too=archived_too)
+    room = _room_to_kick_from(call, kind)
     membership.kick(call.world, call.caller, room, user_to_kick(call))
     return _shown_if_public(call, kind, room)
+
+
+def _room_to_kick_from(call: Call, kind: Kind) -> Room:
+    """Newer servers ask for the permission before they say whether they know the group."""
+    if kind is CHANNELS or not call.dialect.at_least(7, 0):
+        return room_of(call, kind, archived_too=kind is GROUPS and call.dialect.at_least(4, 0))
+    room = room_from_outside(call, kind)
+    membership.check_may_kick(call.world, call.caller, room)
+    outside = not may_see(call.world, call.caller, room)
+    if outside and not membership.may_kick_strangers(call.world, call.caller, room):
+        raise room_not_found(kind.singular)
+    return room
 
 
 @routes.add_for_both("POST", "leave")
@@ -61,6 +76,8 @@ def _shown_if_public(call: Call, kind: Kind, room: Room) -> dict[str, Any]:
 @routes.add_for_both("GET", "members")
 def members(call: Call, *, kind: Kind) -> Answer:
     """The people in a room by username; those of an archived group are not told."""
+    if kind is CHANNELS and call.dialect.at_least(7, 0):
+        _check_may_look(call)
     room = room_of(call, kind, archived_too=kind is CHANNELS)
     return paging.page(
         call,
@@ -70,12 +87,19 @@ def members(call: Call, *, kind: Kind) -> Answer:
     )
 
 
+def _check_may_look(call: Call) -> None:
+    """Public channels are closed to whoever may not see any."""
+    room = any_room(call)
+    if room.t == "c" and not may_see(call.world, call.caller, room):
+        raise forbidden(call.dialect)
+
+
 @routes.add_for_both("GET", "roles")
 def roles(call: Call, *, kind: Kind) -> Answer:
     """The people with a role in a room."""
-    room = room_of(call, kind, archived_too=True)
+    room = room_of(call, kind, archived_too=not call.dialect.at_least(7, 0))
     entries = [entry for entry in _by_username(room) if entry.roles]
-    return {"roles": [documents.subscription_roles(entry) for entry in entries]}
+    return {"roles": [documents.subscription_roles(call.world, entry) for entry in entries]}
 
 
 @routes.add_for_both("GET", "moderators")
@@ -83,7 +107,7 @@ def moderators(call: Call, *, kind: Kind) -> Answer:
     """The moderators of a room."""
     room = room_of(call, kind, archived_too=True)
     entries = [entry for entry in _by_username(room) if "moderator" in entry.roles]
-    return {"moderators": [documents.subscriber(entry) for entry in entries]}
+    return {"moderators": [documents.subscriber(call.world, entry) for entry in entries]}
 
 
 def _add_role(call: Call, *, kind: Kind, role: str) -> Answer:
@@ -124,29 +148,41 @@ def _listed(call: Call, room: Room) -> list[Subscription]:
 def members_ordered_by_role(call: Call) -> Answer:
     """Members with their roles in the room; owners first."""
     room = _visible_room(call)
-    entries = sorted(_listed(call, room), key=_rank)
+    room.extra["rolePrioritiesCreated"] = ROLE_PRIORITIES
+    entries = _by_rank(call, _listed(call, room))
     return paging.page(
-        call, "members", entries, lambda entry: to_json(_member_with_roles(call, entry))
+        call,
+        "members",
+        entries,
+        lambda entry: to_json(documents.member_with_roles(call.world, entry)),
     )
 
 
 def _visible_room(call: Call) -> Room:
-    """Without access this endpoint says 404, not 400 (contract, 2.3)."""
-    try:
-        room = any_room(call)
-    except ApiError:
-        raise failure("Resource not found", status=404) from None
+    """Without access these endpoints say 404, of an unknown room 400 (contract, 11)."""
+    room = any_room(call)
     if not may_see(call.world, call.caller, room):
-        raise failure("Resource not found", status=404)
+        raise failure(NO_SUCH_ROOM, status=404)
     return room
 
 
-def _rank(entry: Subscription) -> tuple[int, str]:
-    return min((RANKS.get(role, 9) for role in entry.roles), default=9), entry.username
+def _by_rank(call: Call, entries: list[Subscription]) -> list[Subscription]:
+    """By role; then who is online, by username, or as the call says."""
+    wanted = call.parameters("status")
+    shown = [entry for entry in entries if not wanted or _status(call, entry) in wanted]
+    order = mongo_query.parsed(call.parameter("sort"), "sort")
+    shown.sort(key=lambda entry: entry.username, reverse=order.get("username") in (-1, "-1"))
+    if not order:
+        shown.sort(key=lambda entry: _status(call, entry) != "online")
+    return sorted(shown, key=_rank)
 
 
-def _member_with_roles(call: Call, entry: Subscription) -> dict[str, Any]:
-    return documents.member(call.world, entry) | {"roles": list(entry.roles)}
+def _status(call: Call, entry: Subscription) -> str:
+    return str(documents.member(call.world, entry)["status"])
+
+
+def _rank(entry: Subscription) -> int:
+    return min((RANKS.get(role, 9) for role in entry.roles), default=9)
 
 
 @routes.add("GET", "rooms.isMember", since=(7, 0))

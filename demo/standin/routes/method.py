@@ -20,6 +20,8 @@ def method_call(call: Call) -> Answer:
         message = json.loads(call.body["message"])
     except ValueError:
         text = str(call.body["message"])
+        if call.dialect.at_least(7, 0):
+            raise failure(f"Unexpected token '{text[1:2]}', \"{text}\" is not valid JSON") from None
         raise failure(f"Unexpected token {text[1:2]} in JSON at position 1") from None
     answer: dict[str, Any]
     try:
@@ -32,7 +34,7 @@ def method_call(call: Call) -> Answer:
 
 
 def _called_method(call: Call, message: dict[str, Any]) -> bool:
-    if call.tail != "addUsersToRoom":
+    if call.tail != "addUsersToRoom" or call.dialect.at_least(9, 0):
         raise meteor("404", f"Method '{call.tail}' not found")
     wanted = message["params"][0]
     room = call.world.rooms.get(wanted["rid"])
@@ -41,8 +43,13 @@ def _called_method(call: Call, message: dict[str, Any]) -> bool:
     if not membership.may_add(call.world, call.caller, room):
         membership.add(call.world, call.caller, room, [])
     users = [call.world.user_named(username) for username in wanted["users"]]
+    known = [user for user in users if user is not None]
+    if call.dialect.at_least(7, 0) and None in users:
+        for one in known:  # they are on their way in when the call is refused
+            membership.check_and_expect(call.world, room, one)
+        raise _unknown_username(call)
     if call.dialect.at_least(4, 0):  # one after the other earlier, all at once later
-        membership.add(call.world, call.caller, room, filter(None, users))
+        membership.add(call.world, call.caller, room, known)
     for user in users:
         if user is None:
             raise _unknown_username(call)
@@ -52,7 +59,7 @@ def _called_method(call: Call, message: dict[str, Any]) -> bool:
 
 def _unknown_username(call: Call) -> ApiError:
     """One unknown username fails the call, but others may be in."""
-    if call.dialect.at_least(7, 0):
+    if call.dialect.at_least(8, 0):
         return meteor("error-user-not-found", "User not found", method="addUsersToRoom")
     return meteor("error-invalid-username", "Invalid username", method="addUsersToRoom")
 

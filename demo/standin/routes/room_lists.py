@@ -20,8 +20,13 @@ DEFAULT_FIRST = (True, False, None)
 
 @routes.add("GET", "channels.list", permission="view-c-room")
 def list_channels(call: Call) -> Answer:
-    """All public channels, archived ones included."""
-    found = [room for room in call.world.rooms.values() if room.t == "c"]
+    """All public channels, archived ones included; other people's teams are not."""
+    own = call.caller.subscriptions
+    found = [
+        room
+        for room in call.world.rooms.values()
+        if room.t == "c" and (not room.team_id or room.id in own)
+    ]
     if wanted := call.parameter("_id"):
         found = [room for room in found if room.id == wanted]
     return _room_page(call, "channels", found)
@@ -67,7 +72,7 @@ SORT_KEYS: dict[str, Callable[[Room], Any]] = {
     "_id": lambda room: room.id,
     "name": lambda room: room.name,
     "ts": lambda room: room.ts,
-    "usersCount": lambda room: len(room.members),
+    "usersCount": lambda room: room.users_count,
     "msgs": lambda room: room.msgs,
 }
 
@@ -85,7 +90,42 @@ def room_info(call: Call) -> Answer:
     room = any_room(call)
     if not rooms.may_see(call.world, call.caller, room):
         raise named("not-allowed", "Not Allowed")
-    return {"room": documents.room_document(call.world, room)}
+    if call.dialect.hides_archived_rooms:
+        rooms.check_not_archived(rooms.CHANNELS, room)
+    answer: dict[str, Any] = {"room": documents.room_document(call.world, room)}
+    if team := call.world.team_led_by(room):
+        kept = {"_id": team.id, "name": team.name, "roomId": team.room_id, "type": team.type}
+        answer["team"] = kept
+    if parent := call.world.rooms.get(room.parent_id):
+        whole = documents.room_document(call.world, parent)
+        answer["parent"] = {key: whole[key] for key in ("_id", "name", "fname", "t", "u")}
+    return answer
+
+
+@routes.add("POST", "rooms.createDiscussion", since=(7, 0))
+def create_discussion(call: Call) -> Answer:
+    """A room below another one; a sync has to know it for what it is."""
+    if call.dialect.restricts_unregistered and not call.world.options.registered:
+        raise failure("restricted-workspace")
+    world, parent = call.world, call.world.rooms[str(call.body["prid"])]
+    room = world.add_room(
+        world.ids.new("name"),
+        call.caller,
+        parent.t,
+        fname=str(call.body["t_name"]),
+        topic=parent.name,
+        parent_id=parent.id,
+        encrypted=False,
+    )
+    shown = documents.room_document(world, room) | {"rid": room.id, "inserted": True}
+    room.extra["description"] = None
+    world.subscribe(room, call.caller, roles=["owner"])
+    for name in call.body.get("users") or []:
+        user = world.user_named(str(name))
+        if user is not None:
+            world.subscribe(room, user)
+    world.system_message(parent)
+    return {"discussion": shown}
 
 
 @routes.add("GET", "rooms.nameExists", since=(6, 6))
@@ -99,12 +139,13 @@ def admin_rooms(call: Call) -> Answer:
     """Every room, whoever is in it: by kinds and by a pattern over both names."""
     if not call.world.allowed(call.caller, "view-room-administration"):
         raise failure("error-not-authorized")
-    kinds = set(call.parameters("types")) or {"c", "p"}
+    kinds = set(call.parameters("types"))
     pattern = re.compile(re.escape(call.parameter("filter").strip()), re.IGNORECASE)
     found = [
         room
         for room in call.world.rooms.values()
-        if room.t in kinds and (pattern.search(room.name) or pattern.search(room.fname or ""))
+        if _is_of(call, room, kinds)
+        and (pattern.search(room.name) or pattern.search(room.fname or ""))
     ]
     found = _sorted(call, found)
     if not call.parameter("sort"):
@@ -114,12 +155,23 @@ def admin_rooms(call: Call) -> Answer:
     )
 
 
+def _is_of(call: Call, room: Room, kinds: set[str]) -> bool:
+    """Whether a room is of the asked kinds; teams and discussions are kinds of their own."""
+    if room.parent_id:
+        return "discussions" in kinds
+    if room.is_team and call.dialect.at_least(7, 0):
+        return "teams" in kinds
+    return room.t in (kinds or {"c", "p"})
+
+
 @routes.add("GET", "rooms.adminRooms.getRoom")
 def admin_room(call: Call) -> Answer:
     """One room, whoever is in it."""
     if not call.world.allowed(call.caller, "view-room-administration"):
         raise failure("error-not-authorized")
     room = call.world.rooms.get(call.parameter("rid"))
+    if room is None and call.dialect.at_least(7, 0):
+        raise named("not-allowed", "Not Allowed")
     if room is None:
         raise failure("not-found")
     return documents.admin_room(call.world, room)

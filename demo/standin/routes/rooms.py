@@ -7,9 +7,10 @@ from typing import Any
 
 from demo.standin.errors import failure, meteor
 from demo.standin.routes.routing import Answer, Routes
+from demo.standin.routes.schemas import SAVE_ROOM_SETTINGS
 from demo.standin.rules import documents, rooms
 from demo.standin.rules.rooms import CHANNELS, Kind
-from demo.standin.rules.targets import given, room_of
+from demo.standin.rules.targets import check_is_text, given, room_of
 from demo.standin.state.records import Room
 from demo.standin.web.call import Call
 
@@ -31,6 +32,7 @@ def info(call: Call, *, kind: Kind) -> Answer:
 @routes.add_for_both("POST", "rename")
 def rename(call: Call, *, kind: Kind) -> Answer:
     """Another name; only channels mind if it is the same one."""
+    check_is_text(call, "name")
     room, name = room_of(call, kind), given(call, "name")
     if not name:
         raise failure('The bodyParam "name" is required')
@@ -64,8 +66,10 @@ def unarchive(call: Call, *, kind: Kind) -> Answer:
 @routes.add_for_both("POST", "setCustomFields")
 def set_custom_fields(call: Call, *, kind: Kind) -> Answer:
     """Other custom fields in place of all there were."""
-    room = _editable(call, kind)
-    rooms.set_custom_fields(call.world, room, call.body.get("customFields"))
+    room, fields = _editable(call, kind), call.body.get("customFields")
+    if call.dialect.at_least(7, 0) and not isinstance(fields, (dict, list)):
+        raise failure('The bodyParam "customFields" is required with a type like object.')
+    rooms.set_custom_fields(call.world, room, fields)
     return _shown(call, kind, room)
 
 
@@ -93,6 +97,8 @@ def _set_text(call: Call, *, kind: Kind, field: str) -> Answer:
     if kind is CHANNELS and (getattr(room, field) or "") == text:
         raise _same(kind, field)
     rooms.set_text(call.world, room, field, text)
+    if field == "announcement" and call.dialect.at_least(7, 7):
+        room.extra["announcementDetails"] = call.body.get("announcementDetails")
     return {field: text}
 
 
@@ -144,6 +150,9 @@ def save_room_settings(call: Call) -> Answer:
     room = _room_by_rid(call, "saveRoomSettings")
     rooms.check_may_edit(call.world, call.caller, room)
     settings = {key: value for key, value in call.body.items() if key != "rid"}
+    if call.dialect.at_least(7, 0) and not settings.keys() <= SAVE_ROOM_SETTINGS.types.keys():
+        text = "Invalid settings provided"
+        raise meteor("error-invalid-settings", text, method="saveRoomSettings")
     rooms.save_settings(call.world, room, settings)
     return {"rid": room.id}
 
@@ -153,6 +162,8 @@ def change_archivation_state(call: Call) -> Answer:
     """`archive`; any other action unarchives."""
     archives = call.body.get("action") == "archive"
     method = "archiveRoom" if archives else "unarchiveRoom"
+    if "rid" not in call.body and call.dialect.at_least(7, 0):
+        raise failure("Match error: Expected string, got undefined")
     room = _room_by_rid(call, method)
     _check_may(call, "archive-room" if archives else "unarchive-room", room, method)
     (rooms.archive if archives else rooms.unarchive)(call.world, room)

@@ -9,6 +9,10 @@ from demo.standin.web.schema import Schema
 
 FROM_THE_START = (0, 0)
 SINCE_6 = (6, 0)
+SINCE_7 = (7, 0)
+SINCE_8 = (8, 0)
+SINCE_9 = (9, 0)
+SIP_AND_FIELDS = ("freeSwitchExtension", "fields")
 
 PROFILE = {
     "email": "string",
@@ -32,11 +36,15 @@ USER_CREATE = Schema(
     required=("email", "name", "password", "username"),
     since=FROM_THE_START,
 )
+UPDATED = Schema(
+    {**PROFILE, "status": "string", "freeSwitchExtension": "string"},
+    nullable=("email", "name", "password", "username", "bio", "nickname"),
+)
 USER_UPDATE = Schema(
     {"userId": "string", "confirmRelinquish": "boolean", "data": "object"},
     required=("userId", "data"),
     filled=("userId",),
-    inner={"data": Schema({**PROFILE, "status": "string", "freeSwitchExtension": "string"})},
+    inner={"data": UPDATED},
     since=FROM_THE_START,
 )
 ACTIVE_STATUS = Schema(
@@ -51,19 +59,29 @@ USER_INFO_6 = Schema(
     since=SINCE_6,
     in_query=True,
 )
-USER_INFO_8 = Schema(
-    {
-        "userId": "string",
-        "username": "string",
-        "importId": "string",
-        "email": "string",
-        "freeSwitchExtension": "string",
-        "includeUserRooms": "string",
+USER_INFO_7 = replace(
+    USER_INFO_6,
+    types={**USER_INFO_6.types, "includeUserRooms": "string"},
+    exclusive=True,
+    since=SINCE_7,
+)
+USER_INFO_8 = replace(
+    USER_INFO_7,
+    types={**USER_INFO_7.types, "email": "string", "freeSwitchExtension": "string"},
+    alternatives=(*USER_INFO_7.alternatives, "email", "freeSwitchExtension"),
+    since=(8, 5),
+)
+USER_INFO_9 = replace(
+    USER_INFO_8,
+    types={
+        **{key: USER_INFO_8.types[key] for key in USER_INFO_8.types if key not in SIP_AND_FIELDS},
+        "sipExtension": "string",
     },
-    alternatives=("userId", "username", "importId", "email", "freeSwitchExtension"),
-    in_query=True,
+    alternatives=(*USER_INFO_8.alternatives[:-1], "sipExtension"),
+    since=SINCE_9,
 )
 PAGE = {"count": "number", "offset": "number", "sort": "string"}
+REASONS = ("inactiveReason", "inactiveReason[]")
 LIST_BY_STATUS = Schema(
     {
         **PAGE,
@@ -77,9 +95,61 @@ LIST_BY_STATUS = Schema(
         "inactiveReason[]": "any",
     },
     choices={"status": ("active", "deactivated")},
+    since=SINCE_8,
     in_query=True,
 )
-ADMIN_ROOMS = Schema({**PAGE, "filter": "string", "types": "any", "types[]": "any"}, in_query=True)
+LIST_BY_STATUS_7 = replace(
+    LIST_BY_STATUS,
+    types={key: kind for key, kind in LIST_BY_STATUS.types.items() if key not in REASONS},
+    since=(6, 8),
+)
+USERS_LIST = Schema(
+    {**PAGE, "email": "string", "query": "string", "fields": "string"},
+    since=SINCE_8,
+    in_query=True,
+)
+USERS_LIST_9 = replace(USERS_LIST, types={**PAGE, "email": "string"}, since=SINCE_9)
+ROOM_TYPES = ("c", "p", "d", "l", "discussions", "teams")
+ADMIN_ROOMS = Schema(
+    {**PAGE, "filter": "string", "types": "any", "types[]": "any"},
+    choices={"types": ROOM_TYPES, "types[]": ROOM_TYPES},
+    since=SINCE_8,
+    in_query=True,
+)
+MEMBERS_BY_ROLE = Schema(
+    {
+        **PAGE,
+        "roomId": "string",
+        "roomName": "string",
+        "filter": "string",
+        "status": "any",
+        "status[]": "any",
+    },
+    alternatives=("roomId", "roomName"),
+    since=(7, 3),
+    in_query=True,
+)
+ARCHIVATION = Schema({"rid": "string", "action": "string"}, required=("rid",), since=(7, 7))
+POST_MESSAGE = Schema(
+    {
+        "roomId": "string",
+        "channel": "any",
+        "text": "string",
+        "alias": "string",
+        "emoji": "string",
+        "avatar": "string",
+        "attachments": "array",
+        "parseUrls": "boolean",
+        "tmid": "string",
+        "customFields": "object",
+    },
+    alternatives=("roomId", "channel"),
+    exclusive=True,
+    since=(7, 7),
+)
+TOKEN = Schema(
+    {"tokenName": "string", "bypassTwoFactor": "boolean"}, required=("tokenName",), since=SINCE_8
+)
 SAVE_ROOM_SETTINGS = Schema(
     {
         "rid": "string",
@@ -92,7 +162,7 @@ SAVE_ROOM_SETTINGS = Schema(
         "roomAvatar": "string",
         "readOnly": "boolean",
         "reactWhenReadOnly": "boolean",
-        "systemMessages": "any",
+        "systemMessages": "array",
         "default": "boolean",
         "joinCode": "string",
         "encrypted": "boolean",
@@ -102,6 +172,7 @@ SAVE_ROOM_SETTINGS = Schema(
         "retentionMaxAge": "number",
     },
     required=("rid",),
+    since=SINCE_8,
 )
 IMPORTED_USER = Schema(
     {
@@ -161,7 +232,13 @@ def _room_with(key: str, kind: str) -> Schema:
 
 ONE_PERSON = {"userId": "string", "username": "string", "user": "string"}
 PEOPLE = {**ONE_PERSON, "userIds": "array", "usernames": "array"}
-KICK_BY_ID = replace(_room_with("userId", "string"), since=SINCE_6)
+KICK_BY_ID = replace(_room_with("userId", "string"), since=SINCE_6, legacy=True)
+CHANNELS_LIST = Schema(
+    {**PAGE, "_id": "string", "query": "string"}, since=(7, 4), in_query=True, legacy=True
+)
+CHANNELS_LIST_7 = replace(
+    CHANNELS_LIST, types={"_id": "string", "query": "string"}, since=SINCE_7
+)  # it forgot its pages
 
 BOTH_KINDS = {
     "archive": _room({}),
@@ -183,15 +260,21 @@ SCHEMAS: dict[str, tuple[Schema, ...]] = {
     "POST users.create": (USER_CREATE,),
     "POST users.update": (USER_UPDATE,),
     "POST users.setActiveStatus": (ACTIVE_STATUS,),
-    "GET users.info": (USER_INFO_8, USER_INFO_6),
-    "GET users.listByStatus": (LIST_BY_STATUS,),
+    "GET users.info": (USER_INFO_9, USER_INFO_8, USER_INFO_7, USER_INFO_6),
+    "GET users.list": (USERS_LIST_9, USERS_LIST),
+    "GET users.listByStatus": (LIST_BY_STATUS, LIST_BY_STATUS_7),
     "GET rooms.adminRooms": (ADMIN_ROOMS,),
+    "GET rooms.membersOrderedByRole": (MEMBERS_BY_ROLE,),
     "POST rooms.saveRoomSettings": (SAVE_ROOM_SETTINGS,),
+    "POST rooms.changeArchivationState": (ARCHIVATION,),
+    "POST users.generatePersonalAccessToken": (TOKEN,),
+    "POST chat.postMessage": (POST_MESSAGE,),
     "POST channels.create": (replace(ROOM_CREATE, types={**ROOM_CREATE.types, "teams": "array"}),),
     "POST groups.create": (ROOM_CREATE,),
     "POST channels.invite": (_room(ONE_PERSON),),
     "POST groups.invite": (_room(PEOPLE),),
     "POST channels.kick": (KICK_BY_ID,),
+    "GET channels.list": (CHANNELS_LIST, CHANNELS_LIST_7),
     "POST groups.kick": (_room(ONE_PERSON),),
     **{
         f"POST {plural}.{action}": (schema,)

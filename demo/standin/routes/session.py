@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from demo.standin.errors import ApiError, meteor
+from demo.standin.errors import ApiError, failure
 from demo.standin.routes.routing import Answer, Routes
-from demo.standin.rules import documents
+from demo.standin.rules import documents, limits
 from demo.standin.state.clock import now_iso, sha256
 from demo.standin.state.records import User
-from demo.standin.web.call import Call
+from demo.standin.web.call import TEXT, Call, Reply
 
 routes = Routes()
 
@@ -25,6 +25,8 @@ def login(call: Call) -> Answer:
     user.last_login = now_iso()
     user.fragments.clear()
     me = profile(call, user) | {"services": _services(call, user)}
+    if call.dialect.at_least(7, 7):
+        me["isOAuthUser"] = False
     return {"status": "success", "data": {"userId": user.id, "authToken": token, "me": me}}
 
 
@@ -32,18 +34,30 @@ def _resumed(call: Call) -> tuple[User, str]:
     text = str(call.body["resume"])
     token = call.world.tokens.get(sha256(text))
     if token is None:
-        raise _refused(call, 403, "You've been logged out by the server. Please log in again.")
+        text = "You've been logged out by the server. Please log in again."
+        raise _unrecognized(call, 403, text)
     return call.world.users[token.user_id], text
 
 
 def _checked_user(call: Call) -> User:
     given = call.body.get("user") or call.body.get("username") or call.body.get("email")
     if not given or not call.body.get("password"):
-        raise _refused(call, 400, "Unrecognized options for login request")
+        raise _unrecognized(call, 400, "Unrecognized options for login request")
     user = call.world.user_with_email(str(given)) or call.world.user_named(str(given))
     if user is None:
         raise _refused(call, "Unauthorized", "Unauthorized")
+    if limits.is_blocked(call.world, user):
+        raise _refused(
+            call,
+            "error-login-blocked-for-user",
+            "Login has been temporarily blocked For User",
+            function="Accounts.validateLoginAttempt",
+        )
+    if isinstance(call.body["password"], (int, float)) and not call.dialect.at_least(7, 7):
+        text = "Invalid password hash algorithm. Only 'sha-256' is allowed."
+        raise ApiError(401, {"status": "error", "message": text})
     if _password_digest(call.body["password"]) != user.password_digest:
+        limits.note_failed_login(call.world, user)
         if call.dialect.says_incorrect_password:
             raise _refused(call, 403, "Incorrect password")
         raise _refused(call, "Unauthorized", "Unauthorized")
@@ -55,12 +69,26 @@ def _checked_user(call: Call) -> User:
             function="Accounts.validateLoginAttempt",
         )
     _check_email_code(call, user, str(given))
+    limits.note_login(user)
     return user
 
 
+def _unrecognized(call: Call, code: int, text: str) -> ApiError:
+    """Newer servers do not say what is wrong with a log-in."""
+    if call.dialect.at_least(7, 0):
+        return _refused(call, "Unauthorized", "Unauthorized")
+    return _refused(call, code, text)
+
+
 def _password_digest(password: Any) -> str:
+    """The digest of a password, or the one that was sent instead.
+
+    Over a number the server stumbles, as over other things that are neither.
+    """
     if isinstance(password, dict):
         return str(password.get("digest", ""))
+    if not isinstance(password, str):
+        raise failure("Internal server error", status=500)
     return sha256(str(password))
 
 
@@ -92,6 +120,8 @@ def logout(call: Call) -> Answer:
     """Drops the token in use."""
     if call.token:
         del call.world.tokens[call.token.digest]
+    if call.dialect.logout_says_nothing:
+        return Reply(200, b"", TEXT)
     return {"status": "success", "data": {"message": "You've been logged out!"}}
 
 
@@ -103,6 +133,8 @@ def me(call: Call) -> Answer:
     if not call.dialect.lists_raw_hash:
         services["password"] = {"exists": bool(user.password_digest)}
     shown = profile(call, user) | {"services": services}
+    if call.dialect.at_least(7, 0):
+        shown["isOAuthUser"] = False
     if user.verified:
         shown["email"] = user.email
     return shown
@@ -110,43 +142,24 @@ def me(call: Call) -> Answer:
 
 def profile(call: Call, user: User) -> dict[str, Any]:
     """The caller's own account without the ways to log in."""
-    hidden = ("createdAt", "type", "__rooms", "lastLogin", "requirePasswordChange", "settings")
+    hidden = ["createdAt", "type", "__rooms", "lastLogin", "settings", "inactiveReason"]
+    newer = call.dialect.at_least(7, 0)
+    if not newer or not user.require_password_change:
+        hidden.append("requirePasswordChange")
     document = {
         k: v for k, v in documents.user_document(call.world, user).items() if k not in hidden
     }
     settings: dict[str, Any] = {"preferences": {"idleTimeLimit": 300}}
     if call.dialect.at_least(6, 0):
         settings["profile"] = {}
+    if call.dialect.at_least(8, 0):
+        settings["calendar"] = {}
     return document | {"settings": settings, "avatarUrl": f"/avatar/{user.username}"}
 
 
 def _services(call: Call, user: User) -> dict[str, Any]:
-    bcrypt = {"bcrypt": "not shown"} if not call.dialect.at_least(7, 0) else {"exists": True}
+    bcrypt = {"bcrypt": "not shown"} if not call.dialect.at_least(7, 7) else {"exists": True}
     services: dict[str, Any] = {"password": bcrypt}
     if user.email_two_factor:
         services["email2fa"] = {"enabled": True}
     return services
-
-
-@routes.add(
-    "POST",
-    "users.generatePersonalAccessToken",
-    permission="create-personal-access-tokens",
-    two_factor=True,
-)
-def generate_personal_access_token(call: Call) -> Answer:
-    """A new personal access token of the caller's own; its name must be new."""
-    name = str(call.body.get("tokenName") or "")
-    if any(token.name == name for token in call.world.tokens_of(call.caller)):
-        text = "A token with this name already exists"
-        method = "personalAccessTokens:generateToken"
-        raise meteor("error-token-already-exists", text, method=method)
-    bypass = bool(call.body.get("bypassTwoFactor"))
-    return {"token": call.world.add_token(call.caller, name=name, bypass_two_factor=bypass)}
-
-
-@routes.add("GET", "users.getPersonalAccessTokens", permission="create-personal-access-tokens")
-def personal_access_tokens(call: Call) -> Answer:
-    """The caller's own personal access tokens."""
-    tokens = [token for token in call.world.tokens_of(call.caller) if token.name]
-    return {"tokens": [documents.token_view(call.world, token) for token in tokens]}

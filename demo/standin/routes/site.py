@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
+import re
 from typing import Any
 
 from demo.standin.constants import LONG_AGO
-from demo.standin.dialects import forbidden
-from demo.standin.errors import ApiError, failure, meteor
+from demo.standin.dialects import forbidden, permission_missing
+from demo.standin.errors import ApiError, failure, meteor, named
 from demo.standin.routes.routing import Answer, Routes
-from demo.standin.state.clock import now_iso
 from demo.standin.web import paging
-from demo.standin.web.call import Call, Reply, to_json
+from demo.standin.web.call import TEXT, Call, Reply, to_json
 
 routes = Routes()
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+CLIENTS = {"desktop": "3.9.6", "mobile": "4.39.0"}
 
 PAGE_OF_THE_APP = (
     "<!DOCTYPE html>\n<html>\n<head><title>Rocket.Chat</title></head>\n"
@@ -27,14 +28,19 @@ def info(call: Call) -> Answer:
     exact = call.user is not None and call.world.allowed(call.user, "view-statistics")
     version = call.dialect.version
     known_to_all = exact or not call.dialect.at_least(4, 0)
-    return {"version": version if known_to_all else version.rpartition(".")[0]}
+    answer: dict[str, Any] = {"version": version if known_to_all else version.rpartition(".")[0]}
+    if not call.dialect.at_least(7, 0):
+        return answer
+    if exact:
+        answer["info"] = {"version": version, **_build_information(call)}
+    return answer | {"minimumClientVersions": CLIENTS, "cloudWorkspaceId": ""}
 
 
 @routes.add("GET", "info", login=False)
 def info_v1(call: Call) -> Answer:
-    """Under /api/v1 the endpoint is gone from 6.5 and back (as an alias) later."""
-    if call.dialect.at_least(7, 0):
-        return info(call)
+    """Under /api/v1 the endpoint is gone from 6.5 on."""
+    if call.dialect.unknown_endpoint == "text":
+        return Reply(404, b"404 Not Found", TEXT)
     if call.dialect.at_least(6, 0):
         return Reply.html(PAGE_OF_THE_APP)
     if call.user is None:
@@ -69,26 +75,49 @@ def _build_information(call: Call) -> dict[str, Any]:
 @routes.add("GET", "permissions.listAll")
 def permissions(call: Call) -> Answer:
     """Every permission with the roles that hold it."""
+    since = call.parameter("updatedSince")
+    if not since:
+        return {"update": permissions_view(call), "remove": []}
+    if not DATE.match(since):
+        text = 'The "updatedSince" query parameter must be a valid date.'
+        raise meteor("error-roomId-param-invalid", text)
+    shown = permissions_view(call) if since <= LONG_AGO else []
+    return {"update": shown, "remove": []}
+
+
+@routes.add("POST", "permissions.update", permission="access-permissions")
+def update_permissions(call: Call) -> Answer:
+    """Other roles for permissions; answers all permissions."""
+    world = call.world
+    for one in call.body["permissions"]:
+        if one["_id"] not in world.permissions:
+            raise named("Invalid permission", "error-invalid-permission")
+        if not set(one["roles"]) <= world.roles:
+            raise named("Invalid role", "error-invalid-role")
+    world.permissions |= {one["_id"]: list(one["roles"]) for one in call.body["permissions"]}
+    world.changes += 1
+    return {"permissions": permissions_view(call)}
+
+
+def permissions_view(call: Call) -> list[dict[str, Any]]:
+    """Every permission as answers show it."""
     held = call.world.permissions.items()
-    return {
-        "update": [
-            {"_id": name, "_updatedAt": LONG_AGO, "roles": list(roles)} for name, roles in held
-        ],
-        "remove": [],
-    }
+    return [{"_id": name, "_updatedAt": LONG_AGO, "roles": list(roles)} for name, roles in held]
 
 
 @routes.add("GET", "settings.public", login=False)
 def public_settings(call: Call) -> Answer:
     """What everybody may read."""
-    return _settings_page(call, sorted(call.world.public_settings))
+    wanted = set(filter(None, call.parameter("_id").split(",")))
+    names = sorted(call.world.public_settings)
+    return _settings_page(call, [name for name in names if not wanted or name in wanted])
 
 
 @routes.add("GET", "settings")
 def all_settings(call: Call) -> Answer:
     """Everything, for whoever may see private settings."""
     if not call.world.allowed(call.caller, "view-privileged-setting"):
-        raise forbidden()
+        raise forbidden(call.dialect)
     return _settings_page(call, sorted(call.world.settings))
 
 
@@ -107,7 +136,7 @@ def _setting(call: Call, name: str) -> dict[str, Any]:
 def one_setting(call: Call) -> Answer:
     """One setting, private ones included."""
     if not call.world.allowed(call.caller, "view-privileged-setting"):
-        raise forbidden()
+        raise permission_missing(call.dialect)
     if call.tail not in call.world.settings:
         if call.dialect.at_least(6, 0):
             raise ApiError(400, {"success": False})
@@ -125,47 +154,3 @@ def change_setting(call: Call) -> Answer:
     call.world.settings[call.tail] = call.body["value"]
     call.world.changes += 1
     return {}
-
-
-@routes.add("POST", "chat.postMessage")
-def post_message(call: Call) -> Answer:
-    """A message into a room given by id, #name or @username; the text is only counted."""
-    target = str(call.body.get("roomId") or call.body.get("channel") or "")
-    room = call.world.rooms.get(target) or call.world.room_named(target.lstrip("#"))
-    if room is None:
-        raise meteor("error-room-not-found", "The room does not exist")
-    call.world.system_message(room)
-    sender = {"_id": call.caller.id, "username": call.caller.username, "name": call.caller.name}
-    text, now = str(call.body.get("text", "")), now_iso()
-    plain = {"type": "PLAIN_TEXT", "value": text}
-    message = {
-        "_id": call.world.ids.new(),
-        "rid": room.id,
-        "alias": str(call.body.get("alias", "")),
-        "msg": text,
-        "attachments": list(call.body.get("attachments", [])),
-        "parseUrls": True,
-        "groupable": False,
-        "ts": now,
-        "u": sender,
-        "_updatedAt": now,
-        "urls": [],
-        "mentions": [],
-        "channels": [],
-        "md": [{"type": "PARAGRAPH", "value": [plain]}],
-    }
-    return {"ts": int(time.time() * 1000), "channel": room.id, "message": message}
-
-
-@routes.add("POST", "im.create")
-def create_direct_room(call: Call) -> Answer:
-    """A direct room between the caller and others; it is not kept."""
-    given = call.body.get("usernames") or call.body.get("username") or ""
-    names = [name.strip() for name in str(given).split(",") if name.strip()]
-    people = [call.world.user_named(name) for name in names]
-    if not people or None in people:
-        raise meteor("error-invalid-user", "Invalid user", method="createDirectMessage")
-    members = [call.caller.username, *names]
-    rid = "".join(sorted(user.id for user in (call.caller, *people) if user))
-    room = {"_id": rid, "rid": rid, "t": "d", "usernames": members}
-    return {"room": room}

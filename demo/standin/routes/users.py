@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from demo.standin.dialects import forbidden
-from demo.standin.errors import failure
+from demo.standin.errors import ApiError, failure
 from demo.standin.routes.routing import Answer, Routes
 from demo.standin.rules import documents, people
+from demo.standin.rules.targets import one_user
 from demo.standin.state.records import User
 from demo.standin.web import mongo_query, paging
 from demo.standin.web.call import Call, to_json
@@ -52,7 +53,7 @@ def info(call: Call) -> Answer:
     """One account; with its rooms if asked for and allowed."""
     user = _asked_user(call)
     if user is None:
-        raise failure("User not found.")
+        raise _nobody(call)
     full = call.world.allowed(call.caller, "view-full-other-user-info")
     shown = documents.user_info(call.world, user, full=full)
     if _wants_rooms(call) and call.world.allowed(call.caller, "view-other-user-channels"):
@@ -61,7 +62,10 @@ def info(call: Call) -> Answer:
 
 
 def _asked_user(call: Call) -> User | None:
-    """Usernames are matched with their case. A very old server asked for nobody shows anybody."""
+    """Usernames are matched with their case; addresses are for whoever may see them.
+
+    A very old server asked for nobody shows anybody.
+    """
     if user_id := call.parameter("userId"):
         return call.world.users.get(user_id)
     if username := call.parameter("username"):
@@ -71,8 +75,14 @@ def _asked_user(call: Call) -> User | None:
         users = call.world.users.values()
         return next((user for user in users if import_id in user.import_ids), None)
     if email := call.parameter("email"):
-        return call.world.user_with_email(email)
-    return call.world.users["rocket.cat"]
+        may_see = call.world.allowed(call.caller, "view-full-other-user-info")
+        return call.world.user_with_email(email) if may_see else None
+    return None if call.dialect.at_least(7, 0) else call.world.users["rocket.cat"]
+
+
+def _nobody(call: Call) -> ApiError:
+    asked = any(call.parameter(key) for key in ("userId", "username", "importId", "email"))
+    return failure("User not found." if asked else "Invalid search query.")
 
 
 def _wants_rooms(call: Call) -> bool:
@@ -88,9 +98,10 @@ def list_all(call: Call) -> Answer:
     if call.dialect.query_is_obeyed and (call.parameter("query") or call.parameter("fields")):
         return _queried_list(call, full=full)
     users = _in_order(call)
-    if email := call.parameter("email"):
+    email = call.parameter("email") if call.dialect.at_least(8, 4) else ""
+    if email:
         if not full:
-            raise forbidden()
+            raise forbidden(call.dialect)
         users = [user for user in users if user.email.lower() == email.lower()]
     return paging.page(
         call, "users", users, lambda user: documents.user_fragment(call.world, user, full=full)
@@ -137,10 +148,9 @@ def _in_order(call: Call) -> list[User]:
 @routes.add("GET", "users.listByStatus", permission="view-d-room", since=(6, 8))
 def list_by_status(call: Call) -> Answer:
     """All accounts, or only the active or the deactivated ones."""
-    full = call.world.allowed(call.caller, "view-full-other-user-info")
     users = [user for user in _in_order(call) if _is_wanted(call, user)]
     return paging.page(
-        call, "users", users, lambda user: documents.user_fragment(call.world, user, full=full)
+        call, "users", users, lambda user: documents.user_by_status_fragment(call.world, user)
     )
 
 
@@ -148,8 +158,11 @@ def _is_wanted(call: Call, user: User) -> bool:
     status, roles = call.parameter("status"), call.parameters("roles")
     term, kind = call.parameter("searchTerm").lower(), call.parameter("type")
     haystack = f"{user.username}\n{user.name}\n{user.email}".lower()
+    reasons, logged_in = call.parameters("inactiveReason"), call.parameter("hasLoggedIn")
     return (
-        (not status or user.active == (status == "active"))
+        (not reasons or user.inactive_reason in ("", *reasons))
+        and (not logged_in or bool(user.last_login) == (logged_in == "true"))
+        and (not status or user.active == (status == "active"))
         and (not roles or bool(set(roles) & set(user.roles)))
         and (not kind or user.type == kind)
         and term in haystack
@@ -170,3 +183,12 @@ def autocomplete(call: Call) -> Answer:
 
 def _suggestion(user: User) -> dict[str, Any]:
     return {"_id": user.id, "username": user.username, "status": "offline", "name": user.name}
+
+
+@routes.add("POST", "users.delete", permission="delete-user", since=(7, 0))
+def delete(call: Call) -> Answer:
+    """Deletes an account; rooms nobody else owns are handed over or deleted on request."""
+    user = one_user(call)
+    relinquish = bool(call.body.get("confirmRelinquish"))
+    gone = people.delete(call.world, user, relinquish=relinquish)
+    return {"deletedRooms": gone} if call.dialect.at_least(7, 13) else {}

@@ -34,7 +34,9 @@ def user_document(world: World, user: User) -> dict[str, Any]:
         document["__rooms"] = list(user.subscriptions)
     if user.made_by_api:
         document["settings"] = {}
-    document |= _optional(user)
+    document |= _optional(world, user)
+    if user.federated:
+        document["federated"] = True
     if user.type == "bot":
         document["avatarETag"] = None if world.dialect.whole_documents else "standin"
     if user.last_login:
@@ -48,13 +50,15 @@ def _status(user: User) -> str:
     return "online" if user.type == "bot" else "offline"
 
 
-def _optional(user: User) -> dict[str, Any]:
+def _optional(world: World, user: User) -> dict[str, Any]:
+    reason = user.inactive_reason if world.dialect.at_least(8, 0) else ""
     values = {
         "requirePasswordChange": user.require_password_change,
         "bio": user.bio or None,
         "nickname": user.nickname or None,
         "customFields": user.custom_fields or None,
         "importIds": user.import_ids or None,
+        "inactiveReason": reason or None,
     }
     return {key: value for key, value in values.items() if value is not None}
 
@@ -63,9 +67,11 @@ LISTED = ("_id", "username", "emails", "type", "roles", "status", "active", "nam
           "lastLogin")  # fmt: skip
 INFO = ("_id", "createdAt", "username", "emails", "type", "roles", "status", "active", "name",
         "requirePasswordChange", "importIds", "bio", "nickname", "customFields", "avatarETag",
-        "lastLogin")  # fmt: skip
+        "lastLogin", "federated")  # fmt: skip
+LATER_INFO = (*INFO, "utcOffset")
 FOR_EVERYBODY = ("_id", "username", "type", "status", "active", "name", "bio", "nickname",
-                 "utcOffset", "avatarETag", "__rooms")  # fmt: skip
+                 "utcOffset", "avatarETag", "__rooms", "federated")  # fmt: skip
+BY_STATUS = (*LISTED, "federated")
 
 
 def listed_user(world: World, user: User, *, full: bool) -> dict[str, Any]:
@@ -85,9 +91,22 @@ def user_fragment(world: World, user: User, *, full: bool) -> bytes:
     return user.fragments[key]
 
 
+def user_by_status(world: World, user: User) -> dict[str, Any]:
+    """One account of `users.listByStatus`: the same for everybody."""
+    return _only(user_document(world, user), BY_STATUS)
+
+
+def user_by_status_fragment(world: World, user: User) -> bytes:
+    """The same as ready-made JSON, kept until the account changes."""
+    if "status" not in user.fragments:
+        user.fragments["status"] = to_json(user_by_status(world, user))
+    return user.fragments["status"]
+
+
 def user_info(world: World, user: User, *, full: bool) -> dict[str, Any]:
     """One account of `users.info`."""
-    keys = INFO if full else FOR_EVERYBODY
+    every = LATER_INFO if world.dialect.at_least(7, 0) and user.type == "bot" else INFO
+    keys = every if full else FOR_EVERYBODY
     document = user_document(world, user)
     document.pop("__rooms", None)
     if world.dialect.whole_documents:
@@ -107,7 +126,7 @@ def _user_room(world: World, entry: Subscription) -> dict[str, Any]:
     room = world.rooms[entry.room_id]
     shown: dict[str, Any] = {"_id": entry.id, "rid": room.id, "name": room.name, "t": room.t}
     if world.dialect.at_least(6, 5):
-        shown["unread"] = 1
+        shown["unread"] = int(bool(entry.display_name) or not world.dialect.at_least(7, 0))
     return shown | ({"roles": list(entry.roles)} if entry.roles else {})
 
 
@@ -130,7 +149,7 @@ def room_document(world: World, room: Room) -> dict[str, Any]:
         "name": room.name,
         "t": room.t,
         "msgs": room.msgs,
-        "usersCount": len(room.members),
+        "usersCount": room.users_count,
         "ts": room.ts,
         "_updatedAt": room.updated_at,
     }
@@ -157,6 +176,10 @@ def _optional_of_room(world: World, room: Room) -> dict[str, Any]:
         "description": room.description,
         "announcement": room.announcement,
         "archived": room.archived,
+        "encrypted": room.encrypted,
+        "teamId": room.team_id or None,
+        "teamMain": room.is_team or None,
+        "prid": room.parent_id or None,
     }
     return {key: value for key, value in values.items() if value is not None}
 
@@ -164,7 +187,8 @@ def _optional_of_room(world: World, room: Room) -> dict[str, Any]:
 ADMIN_ROOM = ("_id", "name", "fname", "t", "msgs", "usersCount", "usernames", "u", "ro", "default",
               "topic", "archived")  # fmt: skip
 LATER_ADMIN_ROOM = (*ADMIN_ROOM, "description", "announcement", "broadcast")
-RICH_ADMIN_ROOM = (*LATER_ADMIN_ROOM, "ts", "customFields")
+TEAM_ADMIN_ROOM = (*LATER_ADMIN_ROOM, "ts", "teamId", "teamMain", "prid")
+RICH_ADMIN_ROOM = (*TEAM_ADMIN_ROOM, "customFields")
 
 
 def admin_room(world: World, room: Room) -> dict[str, Any]:
@@ -172,6 +196,8 @@ def admin_room(world: World, room: Room) -> dict[str, Any]:
     keys: tuple[str, ...] = ADMIN_ROOM
     if world.dialect.at_least(6, 5):
         keys = LATER_ADMIN_ROOM
+    if world.dialect.at_least(7, 0):
+        keys = TEAM_ADMIN_ROOM
     if world.dialect.admin_rooms_are_rich:
         keys = RICH_ADMIN_ROOM
     return _only(room_document(world, room), keys)
@@ -202,23 +228,41 @@ def member(world: World, entry: Subscription) -> dict[str, Any]:
     }
     if world.dialect.whole_documents:
         return shown if user.made_by_api else shown | {"utcOffset": 0}
-    return shown if world.dialect.admin_rooms_are_rich else shown | {"_updatedAt": entry.updated_at}
+    if world.dialect.at_least(7, 0):
+        shown |= _only(user_document(world, user), ("avatarETag", "nickname", "federated"))
+    return shown | {"_updatedAt": entry.updated_at}
 
 
-def subscription_roles(entry: Subscription) -> dict[str, Any]:
+def member_with_roles(world: World, entry: Subscription) -> dict[str, Any]:
+    """One person of `rooms.membersOrderedByRole`; who has no role has no such key."""
+    shows_none = entry.had_roles and world.dialect.at_least(8, 0)
+    roles = {"roles": list(entry.roles)} if entry.roles or shows_none else {}
+    shown = member(world, entry) | roles
+    if world.dialect.shows_subscriptions_of_members:
+        shown["subscription"] = {"_id": entry.id, "ts": entry.ts, **roles}
+    return shown
+
+
+def subscription_roles(world: World, entry: Subscription) -> dict[str, Any]:
     """One line of `channels.roles`."""
     return {
         "_id": entry.id,
         "rid": entry.room_id,
-        "u": subscriber(entry),
+        "u": subscriber(world, entry),
         "roles": list(entry.roles),
     }
 
 
-def subscriber(entry: Subscription) -> dict[str, Any]:
-    """A person as a subscription names them."""
-    shown = {"_id": entry.user_id, "username": entry.username}
-    return shown | ({"name": entry.display_name} if entry.display_name else {})
+def subscriber(world: World, entry: Subscription) -> dict[str, Any]:
+    """A person as a subscription names them: made by an invitation it always has the name."""
+    shown: dict[str, Any] = {"_id": entry.user_id, "username": entry.username}
+    if entry.display_name:
+        shown["name"] = entry.display_name
+    elif world.dialect.at_least(8, 0):
+        shown["name"] = world.users[entry.user_id].name
+    elif world.dialect.at_least(7, 7):
+        shown["name"] = None
+    return shown
 
 
 def _only(document: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from demo.standin.errors import meteor, not_allowed
-from demo.standin.rules import people
+from demo.standin.errors import ApiError, meteor, not_allowed
+from demo.standin.rules import bans, people, policies
 from demo.standin.state.records import Room, User
 from demo.standin.state.world import World
 
@@ -21,13 +21,34 @@ def may_add(world: World, caller: User, room: Room) -> bool:
 
 
 def add(world: World, caller: User, room: Room, newcomers: Iterable[User]) -> None:
-    """Invites people. Who is in already stays untouched; each newcomer makes one message."""
+    """Invites people. Who is in already stays untouched; each newcomer makes one message.
+
+    The server works on all at once: a banned person has the call refused, but the others get in,
+    those behind that person perhaps only after the answer.
+    """
     if not may_add(world, caller, room):
         raise not_allowed("addUsersToRoom")
+    refusal: ApiError | None = None
     for user in newcomers:
-        if user.id not in room.members:
-            world.subscribe(room, user, display_name=user.name)
-            world.system_message(room)
+        try:
+            bans.check(room, user)
+            policies.check_invited(world, room, user)
+        except ApiError as error:
+            refusal = refusal or error
+            continue
+        if refusal and world.options.late_join_seconds:
+            world.expect(room, user)
+        else:
+            world.let_in(room, user)
+    if refusal:
+        raise refusal
+
+
+def check_and_expect(world: World, room: Room, user: User) -> None:
+    """Lets a person in after the answer, at once if the server is not slow about it."""
+    bans.check(room, user)
+    world.expect(room, user)
+    world.settle()
 
 
 def kick(world: World, caller: User, room: Room, user: User) -> None:
@@ -36,13 +57,21 @@ def kick(world: World, caller: User, room: Room, user: User) -> None:
     A caller with kick-user-from-any-* may "remove" a stranger: nothing happens, but the message
     is written.
     """
-    if not world.allowed(caller, "remove-user", room):
-        raise not_allowed("removeUserFromRoom")
+    check_may_kick(world, caller, room)
+    if user.id in room.banned:
+        bans.forget_by_kick(world, room, user)
+        return
     if user.id not in room.members and not may_kick_strangers(world, caller, room):
         raise _not_in_room("removeUserFromRoom")
     check_not_last_owner(room, user, "removeUserFromRoom")
     world.unsubscribe(room, user)
     world.system_message(room)
+
+
+def check_may_kick(world: World, caller: User, room: Room) -> None:
+    """Removing people takes a permission, globally or in the room."""
+    if not world.allowed(caller, "remove-user", room):
+        raise not_allowed("removeUserFromRoom")
 
 
 def may_kick_strangers(world: World, caller: User, room: Room) -> bool:
@@ -86,6 +115,7 @@ def remove_role(world: World, caller: User, room: Room, user: User, role: str) -
         text = "This is the last owner. Please set a new owner before removing this one."
         raise meteor("error-remove-last-owner", text, method=method)
     entry.remove(role)
+    room.members[user.id].had_roles = True
     world.system_message(room)
 
 
@@ -94,9 +124,16 @@ def _entry(world: World, caller: User, room: Room, user: User, role: str, method
     if not world.allowed(caller, f"set-{role}", room):
         raise not_allowed(method)
     if user.id not in room.members:
-        raise _not_in_room(method)
+        raise _no_such_member(world, method)
     user.fragments.clear()
     return room.members[user.id].roles
+
+
+def _no_such_member(world: World, method: str) -> Exception:
+    """Taking a role from a stranger is about the room, giving one is about the person."""
+    if method.startswith("remove") and world.dialect.at_least(7, 0):
+        return meteor("error-invalid-room", "Invalid room", method=method)
+    return _not_in_room(method)
 
 
 def _not_in_room(method: str) -> Exception:

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import re
-import unicodedata
 from typing import Any
 
 from demo.standin.errors import meteor
+from demo.standin.rules.slugs import slug
 from demo.standin.state.records import Room
 from demo.standin.state.world import World
 
 ALWAYS_RESERVED = ("all", "here")
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-
-# Letters that do not fall apart into a Latin letter and an accent, as the slug maker spells them.
-TRANSLITERATION = {
-    "ä": "ae",
-    "ö": "oe",
-    "ü": "ue",
-    "ß": "ss",
-    "æ": "ae",
-    "ø": "o",
-    "ł": "l",
-    "đ": "d",
-    **dict(zip("абвгдезийклмнопрстуфыэ", "abvgdezijklmnoprstufye", strict=True)),
-    "ж": "zh",
-    "х": "kh",
-    "ц": "c",
-    "ч": "ch",
-    "ш": "sh",
-    "щ": "shch",
-    "ю": "yu",
-    "я": "ya",
-    "ь": "",
-    "ъ": "",
-}
+MARKUP = re.compile(r"[<>\\/]")
+STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+RESERVED_IN_ADDRESSES = ";/?:@&=+$,#"
 
 
 def matches_setting(world: World, setting: str, text: str) -> bool:
@@ -49,12 +30,24 @@ def reserved_names(world: World) -> tuple[str, ...]:
     return ALWAYS_RESERVED + tuple(world.settings["Accounts_SystemBlockedUsernameList"].split(","))
 
 
+def reserved_room_names(world: World) -> tuple[str, ...]:
+    """Lower-case names no room may have; "all" and "here" are free."""
+    if not world.dialect.blocks_reserved_names:
+        return ()
+    return tuple(world.settings["Accounts_SystemBlockedUsernameList"].split(","))
+
+
 def is_reserved(world: World, username: str) -> bool:
-    """Whether the name is blocked by the system or by the site's own list of patterns."""
+    """Whether the name is blocked by the system or by the site; no patterns."""
     if username.lower() in reserved_names(world):
         return True
-    patterns = world.settings["Accounts_BlockedUsernameList"].split(",")
-    return any(re.fullmatch(p.strip(), username, re.IGNORECASE) for p in patterns if p.strip())
+    blocked = world.settings["Accounts_BlockedUsernameList"].split(",")
+    return username.lower() in (name.strip().lower() for name in blocked)
+
+
+def escaped(text: str) -> str:
+    """The text as the server puts it into its messages."""
+    return html.escape(text).replace("&#x27;", "&#39;")
 
 
 def in_use(field: str, **where: str) -> Exception:
@@ -64,12 +57,37 @@ def in_use(field: str, **where: str) -> Exception:
     return meteor("error-field-unavailable", text, **details, field=field)
 
 
+def is_invalid_name(name: str) -> bool:
+    """Whether a person's display name holds what the server takes for markup.
+
+    It looks at the name twice, the second time as an address with percent signs.
+    """
+    if MARKUP.search(name):
+        return True
+    try:
+        return MARKUP.search(_decoded(name)) is not None
+    except ValueError:
+        return True
+
+
+def _decoded(name: str) -> str:
+    """JavaScript's `decodeURI`: escapes of reserved characters stay, bad ones are refused."""
+    if STRAY_PERCENT.search(name):
+        raise ValueError(name)
+    return ESCAPES.sub(lambda found: _unescaped(found[0]), name)
+
+
+def _unescaped(escapes: str) -> str:
+    text = bytes.fromhex(escapes.replace("%", "")).decode()
+    return "".join("" if letter in RESERVED_IN_ADDRESSES else letter for letter in text)
+
+
 def check_username_characters(world: World, username: str) -> None:
     """Refuses a username outside the site's pattern."""
     if not matches_setting(world, world.dialect.user_name_pattern_setting, username):
         raise meteor(
             "error-input-is-not-a-valid-field",
-            f"{username} is not a valid username",
+            f"{escaped(username)} is not a valid username",
             method="insertOrUpdateUser",
             input=username,
             field="Username",
@@ -87,38 +105,13 @@ def check_username_is_free(world: World, username: str) -> None:
             method="checkUsernameAvailability",
             field=username,
         )
-    if world.user_named(username):
+    if world.user_named(username) or world.team_named(username):
         raise in_use(username)
-
-
-def check_email_form(email: str) -> None:
-    """Refuses what is no address."""
-    if not EMAIL.fullmatch(email):
-        raise meteor(
-            "error-invalid-email",
-            f"Invalid email {email}",
-            function="RocketChat.validateEmailDomain",
-            email=email,
-        )
-
-
-def slug(name: str) -> str:
-    """The technical name of a room whose display name may hold anything; case is kept."""
-    spelled = "".join(_spell(letter) for letter in unicodedata.normalize("NFC", name))
-    return re.sub(r"[^0-9A-Za-z_.]+", "-", spelled).strip("-")
 
 
 def _slug_for(world: World, name: str) -> str:
     """Old servers make slugs lower-case."""
     return slug(name) if world.dialect.at_least(4, 0) else slug(name).lower()
-
-
-def _spell(letter: str) -> str:
-    if letter.lower() in TRANSLITERATION:
-        spelled = TRANSLITERATION[letter.lower()]
-        return spelled.capitalize() if letter.isupper() else spelled
-    folded = unicodedata.normalize("NFKD", letter)
-    return "".join(char for char in folded if not unicodedata.combining(char))
 
 
 def valid_room_name(world: World, wanted: str, room: Room | None = None) -> str:
@@ -132,13 +125,14 @@ def valid_room_name(world: World, wanted: str, room: Room | None = None) -> str:
     """
     special = world.settings["UI_Allow_room_names_with_special_chars"]
     name = _slug_for(world, wanted) if special else wanted
+    shown = name if world.dialect.names_slugs_in_refusals else wanted
     twin = world.room_displayed_as(wanted) if special else None
     if twin is not None and twin is not room:
-        raise _taken(twin, wanted)
-    if not matches_setting(world, world.dialect.name_pattern_setting, name):
-        raise _refused("error-invalid-room-name", f"{wanted} is not a valid room name.", wanted)
-    if world.dialect.blocks_reserved_names and name.lower() in reserved_names(world):
-        raise in_use(name, method="getValidRoomName")
+        raise _taken(twin, shown)
+    is_reserved_name = name.lower() in reserved_room_names(world)
+    if not matches_setting(world, world.dialect.name_pattern_setting, name) or is_reserved_name:
+        text = f"{escaped(shown)} is not a valid room name."
+        raise _refused("error-invalid-room-name", text, shown)
     return _unused(world, name, room) if special else _only_if_free(world, name, room)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import json
 from typing import Any
 
 from demo.standin.errors import ApiError, action_not_allowed, failure, meteor
-from demo.standin.rules import names
+from demo.standin.rules import addresses, limits, names, passwords
 from demo.standin.state.clock import sha256
 from demo.standin.state.records import Room, User
 from demo.standin.state.world import World
 
-BAD_NAME = re.compile(r"[<>\\/]|%(?![0-9A-Fa-f]{2})")
+BIO, NICKNAME = 260, 120  # characters
 
 
 def create(world: World, caller: User, data: dict[str, Any]) -> User:
@@ -20,26 +20,64 @@ def create(world: World, caller: User, data: dict[str, Any]) -> User:
         raise action_not_allowed("Adding user", "insertOrUpdateUser", "Adding_user")
     _check_new_account(world, caller, data)
     user = _store_new_account(world, data)
+    if world.dialect.at_least(7, 0):
+        _check_lengths(data)  # too late: the refused account is there
     if data.get("joinDefaultChannels", True):
         join_default_channels(world, user)
     if data.get("active") is False:
-        user.active = False
+        user.active, user.inactive_reason = False, "deactivated"
     return user
 
 
 def _check_new_account(world: World, caller: User, data: dict[str, Any]) -> None:
-    if BAD_NAME.search(data["name"]):
-        raise failure("Name contains invalid characters")
+    _check_display_name(data)
+    _check_custom_fields(world, data)
     _check_roles(world, caller, data.get("roles", []))
-    _require(data, "name", "Name")
+    if world.settings["Accounts_RequireNameForSignUp"]:
+        _require(data, "name", "Name")
     _require(data, "username", "Username")
     names.check_username_characters(world, data["username"])
     if not data["password"] and not data.get("setRandomPassword"):
         raise _missing("Password")
     names.check_username_is_free(world, data["username"])
-    names.check_email_form(data["email"])
+    addresses.check(world, data["email"])
     if world.user_with_email(data["email"]):
         raise names.in_use(data["email"])
+    limits.check_seat(world)
+
+
+def _check_display_name(data: dict[str, Any]) -> None:
+    if names.is_invalid_name(data.get("name") or ""):
+        raise failure("Name contains invalid characters")
+
+
+def _check_lengths(data: dict[str, Any]) -> None:
+    """Refuses texts about a person that are too long."""
+    for key, label, most in (("bio", "Bio", BIO), ("nickname", "Nickname", NICKNAME)):
+        if len(data.get(key) or "") > most:
+            text = f"{label} size exceeds {most} characters"
+            raise meteor(f"error-{key}-size-exceeded", text, method="saveUserProfile")
+
+
+def _check_custom_fields(world: World, data: dict[str, Any]) -> None:
+    """Refuses values the site has rules against."""
+    for key, rule in _custom_field_rules(world).items():
+        _check_custom_field(key, rule, data.get("customFields", {}).get(key))
+
+
+def _custom_field_rules(world: World) -> dict[str, Any]:
+    text = world.settings["Accounts_CustomFields"]
+    return dict(json.loads(text)) if text.strip() else {}
+
+
+def _check_custom_field(key: str, rule: dict[str, Any], value: Any) -> None:
+    if not isinstance(value, str):
+        return
+    for word, wrong in (("min", len(value) < rule.get("minLength", 0)),
+                        ("max", len(value) > rule.get("maxLength", len(value)))):  # fmt: skip
+        if wrong:
+            text = f"{word.capitalize()} length of field {key} {rule[f'{word}Length']}"
+            raise meteor("error-user-registration-custom-field", text, method="registerUser")
 
 
 def _require(data: dict[str, Any], key: str, label: str) -> None:
@@ -73,17 +111,19 @@ def _store_new_account(world: World, data: dict[str, Any]) -> User:
     default_roles = world.settings["Accounts_Registration_Users_Default_Roles"].split(",")
     change = data.get("requirePasswordChange") or data.get("setRandomPassword")
     opted_in = world.settings["Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In"]
+    approved = not world.settings["Accounts_ManuallyApproveNewUsers"]
     return world.add_user(
         data["username"].strip(),
         name=data["name"],
-        email=data["email"].strip(),
+        email=data["email"] if world.dialect.at_least(7, 0) else data["email"].strip(),
         password=data["password"] or world.ids.text(20),
         roles=data.get("roles") or default_roles,
         verified=bool(data.get("verified")),
-        active=not world.settings["Accounts_ManuallyApproveNewUsers"],
+        active=approved,
+        inactive_reason="" if approved else "pending_approval",
         bio=data.get("bio", ""),
         nickname=data.get("nickname", ""),
-        require_password_change=True if change else None,
+        require_password_change=bool(change) if "requirePasswordChange" in data else change or None,
         email_two_factor=opted_in,
         custom_fields=_known_custom_fields(world, data.get("customFields", {})),
     )
@@ -91,8 +131,8 @@ def _store_new_account(world: World, data: dict[str, Any]) -> User:
 
 def _known_custom_fields(world: World, fields: dict[str, Any]) -> dict[str, Any]:
     """Keys the site does not define are dropped in silence."""
-    defined = world.settings["Accounts_CustomFields"]
-    return {key: value for key, value in fields.items() if f'"{key}"' in defined}
+    defined = _custom_field_rules(world)
+    return {key: value for key, value in fields.items() if key in defined}
 
 
 def join_default_channels(world: World, user: User) -> None:
@@ -111,15 +151,34 @@ def update(world: World, caller: User, user_id: str, data: dict[str, Any]) -> Us
         raise action_not_allowed("Editing user", "insertOrUpdateUser", "Editing_user")
     user = world.users.get(user_id)
     if user is None:
-        missing = "'roles' of null" if world.dialect.at_least(4, 0) else "'username' of undefined"
-        raise failure(f"Cannot read property {missing}")
+        raise _unknown_account(world)
     data = _only_allowed(world, caller, data)
+    if world.dialect.at_least(7, 0):
+        _check_update(world, data)
     _update_identity(world, user, data)
     _update_profile(world, user, data)
     if "active" in data:
         set_active(world, user, active=data["active"], relinquish=False)
     world.touch_user(user)
     return user
+
+
+def _unknown_account(world: World) -> ApiError:
+    """The refusal of an update without a target: four versions, four ways."""
+    if world.dialect.at_least(7, 7):
+        return meteor("error-user-not-found", "User not found", method="saveUser")
+    if world.dialect.at_least(7, 0):
+        return meteor("error-invalid-user", "Invalid user")
+    missing = "'roles' of null" if world.dialect.at_least(4, 0) else "'username' of undefined"
+    return failure(f"Cannot read property {missing}")
+
+
+def _check_update(world: World, data: dict[str, Any]) -> None:
+    _check_display_name(data)
+    _check_lengths(data)
+    _check_custom_fields(world, data)
+    if data.get("password"):
+        passwords.check(world, data["password"])
 
 
 def _only_allowed(world: World, caller: User, data: dict[str, Any]) -> dict[str, Any]:
@@ -133,28 +192,27 @@ def _only_allowed(world: World, caller: User, data: dict[str, Any]) -> dict[str,
 
 
 def _update_identity(world: World, user: User, data: dict[str, Any]) -> None:
-    username = data.get("username", user.username)
+    username = data.get("username") or user.username
     if username != user.username:
         names.check_username_characters(world, username)
-        if world.user_named(username) not in (None, user) or names.is_reserved(world, username):
-            raise meteor(
-                "error-could-not-save-identity",
-                "Could not save user identity",
-                method="saveUser",
-            )
-    email = data.get("email", user.email)
-    if email.lower() != user.email.lower():
-        names.check_email_form(email)
-        if world.user_with_email(email):
-            raise names.in_use(email, function="_setEmail")
+        is_other = world.user_named(username) not in (None, user) or world.team_named(username)
+        if is_other or names.is_reserved(world, username):
+            raise _identity_not_saved()
+    if world.dialect.at_least(7, 0) and "name" in data and not str(data["name"]).strip():
+        raise _identity_not_saved()
+    addresses.change(world, user, data)
     if username != user.username:
         world.rename_user(user, username)
-    if email != user.email:
-        world.set_email(user, email, verified=bool(data.get("verified")))
+
+
+def _identity_not_saved() -> ApiError:
+    text = "Could not save user identity"
+    return meteor("error-could-not-save-identity", text, method="saveUser")
 
 
 def _update_profile(world: World, user: User, data: dict[str, Any]) -> None:
-    user.name = data.get("name", user.name)
+    if "name" in data:
+        user.name = _stored_name(world, data["name"])
     user.roles = list(data.get("roles", user.roles))
     user.verified = data.get("verified", user.verified)
     if data.get("password"):
@@ -167,6 +225,13 @@ def _update_profile(world: World, user: User, data: dict[str, Any]) -> None:
     user.custom_fields |= _known_custom_fields(world, data.get("customFields", {}))
 
 
+def _stored_name(world: World, name: str | None) -> str:
+    """Newer servers trim a name that is changed, and write nothing as the word "null"."""
+    if not world.dialect.at_least(7, 0):
+        return name or ""
+    return "null" if name is None else name.strip()
+
+
 def set_active(world: World, user: User, *, active: bool, relinquish: bool) -> None:
     """Activates or deactivates; a deactivated account keeps its rooms and loses its tokens.
 
@@ -177,7 +242,10 @@ def set_active(world: World, user: User, *, active: bool, relinquish: bool) -> N
         _check_last_admin(world, user)
         _leave_ownerships(world, user, relinquish=relinquish)
         world.drop_tokens(user)
+    elif not user.active:
+        limits.check_seat(world)
     user.active = active
+    user.inactive_reason = "" if active else "deactivated"
     world.touch_user(user)
 
 
@@ -203,9 +271,20 @@ def _leave_ownerships(world: World, user: User, *, relinquish: bool) -> None:
         heir = _heir(world, room, user)
         if heir is not None:
             room.members[heir.id].roles.append("owner")
-        room.members[user.id].roles.remove("owner")
     for room in to_remove:
         world.remove_room(room)
+
+
+def delete(world: World, user: User, *, relinquish: bool) -> list[str]:
+    """Deletes an account and answers the ids of the rooms that went with it."""
+    before = set(world.rooms)
+    others = (u for u in world.users.values() if u is not user)
+    if not world.dialect.at_least(7, 7) and not any("admin" in other.roles for other in others):
+        text = "Leaving the app without admins"
+        raise action_not_allowed(text, "deleteUser", "Remove_last_admin")
+    _leave_ownerships(world, user, relinquish=relinquish)
+    world.remove_user(user)
+    return sorted(before - set(world.rooms))
 
 
 def sole_ownerships(world: World, user: User) -> tuple[list[Room], list[Room]]:

@@ -30,13 +30,21 @@ def given(call: Call, name: str) -> str:
 def any_room(call: Call, singular: str = "channel") -> Room:
     """The room named by roomId or roomName."""
     room_id, name = given(call, "roomId"), given(call, "roomName")
-    if not room_id and not name and not call.dialect.at_least(4, 0):
-        text = 'The parameter "roomId" or "roomName" is required'
-        raise meteor("error-roomid-param-not-provided", text)
+    if not room_id and not name:
+        _refuse_no_room(call, singular)
     room = call.world.rooms.get(room_id) if room_id else call.world.room_named(name)
     if room is None:
         raise room_not_found(singular)
     return room
+
+
+def _refuse_no_room(call: Call, singular: str) -> None:
+    """Only some servers tell a room that is not named from one that is not there."""
+    text = 'The parameter "roomId" or "roomName" is required'
+    if not call.dialect.at_least(4, 0):
+        raise meteor("error-roomid-param-not-provided", text)
+    if call.dialect.at_least(7, 0) and singular == "group":
+        raise meteor("error-room-param-not-provided", text)
 
 
 def room_of(call: Call, kind: Kind, *, archived_too: bool = False) -> Room:
@@ -66,6 +74,7 @@ def room_to_invite_into(call: Call, kind: Kind) -> Room:
 
 def one_user(call: Call) -> User:
     """The person named by userId, username or user."""
+    check_is_text(call, "userId")
     user_id = given(call, "userId")
     name = given(call, "username") or given(call, "user")
     if not user_id and not name:
@@ -77,16 +86,16 @@ def one_user(call: Call) -> User:
 
 
 def user_to_kick(call: Call) -> User:
-    """The person to remove; an unknown one is a non-member for newer servers."""
-    if not call.dialect.at_least(7, 0):
-        return one_user(call)
-    user = call.world.users.get(given(call, "userId"))
-    user = user or call.world.user_named(given(call, "username") or given(call, "user"))
-    if user is None:
-        raise meteor(
-            "error-user-not-in-room", "User is not in this room", method="removeUserFromRoom"
-        )
-    return user
+    """The person to remove."""
+    return one_user(call)
+
+
+def check_is_text(call: Call, name: str) -> None:
+    """Newer servers stumble over a number where they want text."""
+    value = call.body.get(name)
+    if call.dialect.at_least(7, 0) and value and not isinstance(value, str):
+        params = "this.bodyParams" if name == "name" else "params"
+        raise failure(f"{params}.{name}?.trim is not a function")
 
 
 def invited_users(call: Call, kind: Kind) -> list[User]:
@@ -115,5 +124,5 @@ def _lists(call: Call) -> tuple[list[Any], list[Any]]:
     single = body.get("username") or body.get("user")
     usernames = body.get("usernames") or ([single] if single else [])
     if not isinstance(ids, list) or not isinstance(usernames, list):
-        raise failure("userIds and usernames must be arrays")
-    return ids, usernames
+        raise failure("userListParam.push is not a function")
+    return [one for one in ids if one is not None], [one for one in usernames if one is not None]

@@ -21,8 +21,11 @@ def demand(call: Call) -> None:
         return
     headers = call.request.headers
     code, method = headers.get("x-2fa-code"), headers.get("x-2fa-method")
-    if not code or method != "password":
+    newer = call.dialect.at_least(7, 0)
+    if not code or (method != "password" and not newer):
         raise _refused(call, "totp-required", "TOTP Required")
+    if method in ("totp", "email"):
+        raise _refused(call, "totp-invalid", "TOTP Invalid", method)
     if code != call.caller.password_digest:
         raise _refused(call, "totp-invalid", "TOTP Invalid")
     _remember(call)
@@ -52,8 +55,8 @@ def _remember(call: Call) -> None:
         call.token.trusted_until = time.time() + seconds
 
 
-def _refused(call: Call, code: str, reason: str) -> ApiError:
-    details: dict[str, Any] = {"method": "password"}
+def _refused(call: Call, code: str, reason: str, method: str = "password") -> ApiError:
+    details: dict[str, Any] = {"method": method}
     if code == "totp-required" or call.dialect.at_least(6, 0):
-        details |= {"codeGenerated": False, "availableMethods": []}
+        details |= {"codeGenerated": method == "email", "availableMethods": []}
     return meteor(code, reason, **details)

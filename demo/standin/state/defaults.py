@@ -52,6 +52,31 @@ PUBLIC_SETTINGS: dict[str, Any] = {
 # Unknown to 3.11.
 LATER_PUBLIC_SETTINGS: dict[str, Any] = {
     "API_Apply_permission_view-outside-room_on_users-list": False,
+    "Accounts_AllowEmailChange": True,
+    "Accounts_AllowRealNameChange": True,
+    "Accounts_AllowUsernameChange": True,
+    "Accounts_Password_Policy_MaxLength": -1,
+    "Accounts_RegistrationForm": "Public",
+    "E2E_Allow_Unencrypted_Messages": False,
+    "E2E_Enable": False,
+    "E2E_Enabled_Default_PrivateRooms": False,
+}
+LATER_PRIVATE_SETTINGS: dict[str, Any] = {
+    "Block_Multiple_Failed_Logins_Attempts_Until_Block_by_User": 10,
+    "Block_Multiple_Failed_Logins_Enabled": True,
+    "Block_Multiple_Failed_Logins_Time_To_Unblock_By_User_In_Minutes": 5,
+}
+
+# From 8.0 on the password policy is on.
+NEWER_PUBLIC_SETTINGS: dict[str, Any] = {
+    "Accounts_Password_Policy_Enabled": True,
+    "Accounts_Password_Policy_MinLength": 14,
+}
+
+# From 8.8 on; unobserved.
+NEWEST_PUBLIC_SETTINGS: dict[str, Any] = {
+    "ABAC_Enabled": False,
+    "E2E_Force_Encryption_For_Private_Rooms": False,
 }
 
 PRIVATE_SETTINGS: dict[str, Any] = {
@@ -62,7 +87,14 @@ PRIVATE_SETTINGS: dict[str, Any] = {
     "API_Enable_Rate_Limiter_Limit_Calls_Default": 10,
     "API_Enable_Rate_Limiter_Limit_Time_Default": 60000,
     "API_Upper_Count_Limit": 100,
+    "Accounts_BlockedDomainsList": "",
     "Accounts_BlockedUsernameList": "",
+    "Accounts_Password_Policy_AtLeastOneLowercase": True,
+    "Accounts_Password_Policy_AtLeastOneNumber": True,
+    "Accounts_Password_Policy_AtLeastOneSpecialCharacter": True,
+    "Accounts_Password_Policy_AtLeastOneUppercase": True,
+    "Accounts_Password_Policy_ForbidRepeatingCharacters": True,
+    "Accounts_Password_Policy_ForbidRepeatingCharactersCount": 3,
     "Accounts_Send_Email_When_Activating": True,
     "Accounts_Send_Email_When_Deactivating": True,
     "Accounts_SetDefaultAvatar": True,
@@ -124,7 +156,17 @@ PERMISSIONS: dict[str, list[str]] = {
 
 # Unknown to 3.11.
 LATER_PERMISSIONS: dict[str, list[str]] = {
+    "create-team": ["admin", "user"],
+    "view-all-teams": _ADMIN,
     "send-mail": _ADMIN,
     "kick-user-from-any-c-room": _ADMIN,
     "kick-user-from-any-p-room": [],
 }
+
+# From 8.0 on; the role holds what it needs to talk to people elsewhere.
+FEDERATED_ROLE = "federated-external"
+FEDERATED_PERMISSIONS = ("create-c", "create-d", "create-p", "view-c-room", "view-d-room",
+                         "view-outside-room", "view-p-room")  # fmt: skip
+
+# From 8.3 on.
+NEWER_PERMISSIONS: dict[str, list[str]] = {"ban-user": _ROOM_STAFF}

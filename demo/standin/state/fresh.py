@@ -32,13 +32,25 @@ def fill_settings(world: World) -> None:
     dialect = world.dialect
     patterns = (dialect.name_pattern_setting, dialect.user_name_pattern_setting)
     public = defaults.PUBLIC_SETTINGS | dict.fromkeys(patterns, defaults.NAME_PATTERN)
-    permissions = defaults.PERMISSIONS
+    private, permissions = defaults.PRIVATE_SETTINGS, defaults.PERMISSIONS
     if dialect.at_least(6, 5):
         public |= defaults.LATER_PUBLIC_SETTINGS
+        private = private | defaults.LATER_PRIVATE_SETTINGS
         permissions = permissions | defaults.LATER_PERMISSIONS
-    world.settings = public | defaults.PRIVATE_SETTINGS
+    if dialect.at_least(8, 0):
+        public |= defaults.NEWER_PUBLIC_SETTINGS
+    if dialect.at_least(8, 3):
+        permissions = permissions | defaults.NEWER_PERMISSIONS
+    if dialect.at_least(8, 8):
+        public |= defaults.NEWEST_PUBLIC_SETTINGS
+    world.settings = public | private
     world.public_settings = set(public)
     world.permissions = {name: list(roles) for name, roles in permissions.items()}
+    if dialect.at_least(8, 0):
+        world.roles.add(defaults.FEDERATED_ROLE)
+        for name in defaults.FEDERATED_PERMISSIONS:
+            roles = world.permissions[name]
+            roles.insert(roles.index("user") + 1, defaults.FEDERATED_ROLE)
 
 
 def _add_first_accounts(world: World) -> None:

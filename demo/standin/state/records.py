@@ -32,6 +32,7 @@ class Subscription:
     updated_at: str
     display_name: str = ""  # only subscriptions made by an invitation carry it
     roles: list[str] = field(default_factory=list)
+    had_roles: bool = False  # the last one was taken away: an empty list is left
 
 
 @dataclass(slots=True)
@@ -58,6 +59,11 @@ class User:
     email_two_factor: bool = False
     made_by_api: bool = True  # the administrator of the set-up carries a few other keys
     made_by_import: bool = False
+    federated: bool = False
+    inactive_reason: str = ""
+    address_asked_at: float = 0.0  # epoch seconds of the last update that named an address
+    failed_logins: int = 0
+    blocked_until: float = 0.0  # epoch seconds
     subscriptions: dict[str, Subscription] = field(default_factory=dict)  # by room id
     fragments: dict[str, bytes] = field(default_factory=dict)
 
@@ -85,8 +91,43 @@ class Room:
     extra: dict[str, Any] = field(default_factory=dict)
     system_messages: bool | list[str] | None = True
     msgs: int = 0
+    count_error: int = 0  # by how much `usersCount` differs from the members (contract, 11.2)
+    encrypted: bool | None = None
+    banned: list[str] = field(default_factory=list)  # ids of people
+    team_id: str = ""
+    is_team: bool = False  # the main room of the team, not one of its other rooms
+    parent_id: str = ""  # the room a discussion belongs to
+    managed_by_abac: bool = False
     members: dict[str, Subscription] = field(default_factory=dict)  # by user id
     fragments: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def users_count(self) -> int:
+        """How many people the server believes to be in the room."""
+        return len(self.members) + self.count_error
+
+
+@dataclass(slots=True)
+class Team:
+    """One team. Its people are the members of its main room, with their roles there."""
+
+    id: str
+    name: str
+    type: int  # 0: public, 1: private
+    room_id: str
+    creator_id: str
+    creator_username: str
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class LateJoin:
+    """A person an invitation lets in after its answer."""
+
+    at: float  # epoch seconds
+    room_id: str
+    user_id: str
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from demo.standin.dialects import Dialect
 from demo.standin.state.fresh import fill_settings
-from demo.standin.state.records import ImportOperation, Room, Subscription, Token, User
+from demo.standin.state.records import ImportOperation, Room, Subscription, Team, Token, User
 from demo.standin.state.world import World
 
 FORMAT = "rcsync-standin"
@@ -23,7 +23,7 @@ class UnreadableState(Exception):
 
 
 def dump(world: World) -> dict[str, Any]:
-    """Everything in the world, as plain values."""
+    """Everything in the world but its options, as plain values."""
     with world.lock:
         return {
             "format": FORMAT,
@@ -34,6 +34,7 @@ def dump(world: World) -> dict[str, Any]:
             "subscriptions": [
                 _plain(entry) for room in world.rooms.values() for entry in room.members.values()
             ],
+            "teams": [_plain(team) for team in world.teams.values()],
             "tokens": [_plain(token) for token in world.tokens.values()],
             "settings": dict(world.settings),
             "permissions": {name: list(roles) for name, roles in world.permissions.items()},
@@ -70,6 +71,8 @@ def load(state: dict[str, Any], dialect: Dialect) -> World:
         world.store_room(Room(**record))
     for record in sorted(state["subscriptions"], key=lambda record: record["serial"]):
         world.store_subscription(Subscription(**record))
+    for record in state.get("teams", []):
+        world.teams[record["id"]] = Team(**record)
     world.tokens = {record["digest"]: Token(**record) for record in state["tokens"]}
     world.import_operation = ImportOperation(**state["import"]) if state["import"] else None
     world.membership_serial = state["membership_serial"]

@@ -8,13 +8,23 @@ Whoever reads or writes it holds `lock`.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any, Literal
 
 from demo.standin.dialects import Dialect
 from demo.standin.state.clock import Ids, now_iso, sha256
 from demo.standin.state.defaults import ROLES
-from demo.standin.state.records import ImportOperation, Room, Subscription, Token, User
+from demo.standin.state.options import Options
+from demo.standin.state.records import (
+    ImportOperation,
+    LateJoin,
+    Room,
+    Subscription,
+    Team,
+    Token,
+    User,
+)
 
 
 class World:
@@ -26,7 +36,10 @@ class World:
         self.ids = Ids()
         self.changes = 0
         self.users: dict[str, User] = {}
+        self.options = Options()
         self.rooms: dict[str, Room] = {}
+        self.teams: dict[str, Team] = {}
+        self.late_joins: list[LateJoin] = []
         self.tokens: dict[str, Token] = {}  # by digest
         self.settings: dict[str, Any] = {}
         self.public_settings: set[str] = set()
@@ -164,7 +177,7 @@ class World:
     def add_room(self, name: str, creator: User, t: str = "p", **fields: Any) -> Room:
         """Stores a new, empty room without asking any rule."""
         now = now_iso()
-        fields = {"fname": name, "ts": now, "updated_at": now} | fields
+        fields = {"fname": name, "ts": now, "updated_at": now} | self._room_defaults() | fields
         room = Room(
             fields.pop("id", "") or self.ids.new("room"),
             name,
@@ -176,6 +189,15 @@ class World:
         )
         self.store_room(room)
         return room
+
+    def _room_defaults(self) -> dict[str, Any]:
+        """What a new room of this version shows without being asked."""
+        defaults = self.dialect.rooms_start_with_defaults
+        return {
+            "custom_fields": {} if self.dialect.rooms_start_with_fields else None,
+            "default": False if defaults else None,
+            "system_messages": True if defaults else None,
+        }
 
     def store_room(self, room: Room) -> None:
         """Puts a room into the indexes."""
@@ -234,6 +256,25 @@ class World:
         self.touch_room(room)
         return subscription
 
+    def let_in(self, room: Room, user: User) -> None:
+        """Puts an invited person into a room, with one message, unless in already."""
+        if user.id not in room.members:
+            self.subscribe(room, user, display_name=user.name)
+            self.system_message(room)
+
+    def expect(self, room: Room, user: User) -> None:
+        """Notes a person who is to get into a room after a while."""
+        at = time.time() + self.options.late_join_seconds
+        self.late_joins.append(LateJoin(at, room.id, user.id))
+
+    def settle(self) -> None:
+        """Lets those in whose time has come. To be called before anybody looks."""
+        due = [join for join in self.late_joins if join.at <= time.time()]
+        for join in due:
+            self.late_joins.remove(join)
+            if join.room_id in self.rooms and join.user_id in self.users:
+                self.let_in(self.rooms[join.room_id], self.users[join.user_id])
+
     def store_subscription(self, subscription: Subscription) -> None:
         """Hangs a membership into its room and its account."""
         user = self.users[subscription.user_id]
@@ -247,6 +288,17 @@ class World:
         user.subscriptions.pop(room.id, None)
         user.fragments.clear()
         self.touch_room(room)
+
+    # Teams
+
+    def team_named(self, name: str) -> Team | None:
+        """The team of that name, ignoring case."""
+        wanted = str(name).lower()
+        return next((team for team in self.teams.values() if team.name.lower() == wanted), None)
+
+    def team_led_by(self, room: Room) -> Team | None:
+        """The team whose main room this is."""
+        return self.teams.get(room.team_id) if room.is_team else None
 
     # Rights
 

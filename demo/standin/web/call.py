@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +13,17 @@ from demo.standin.state.world import World
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
+TEXT = "text/plain; charset=UTF-8"
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_json(value: Any) -> bytes:
-    """Compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """Compact JSON; halves of surrogate pairs become question marks in a box."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class Call:
     endpoint: str
     tail: str = ""  # what follows the slash in `settings/:id` and `method.call/:name`
     body: dict[str, Any] = field(default_factory=dict)
+    odd_body: Any = None  # a body that is no object
     user: User | None = None
     token: Token | None = None
     limit_headers: tuple[tuple[str, str], ...] = ()  # what the rate limit has to tell

@@ -14,11 +14,12 @@ T = TypeVar("T")
 def window(call: Call) -> tuple[int, int]:
     """`offset` and `count` of a call; a count of 0 means everything.
 
-    A count over the limit is clamped in silence; 0 is only obeyed where the site allows it.
+    A count over the limit is clamped in silence, its sign is ignored; 0 is only obeyed where the
+    site allows it.
     """
     settings = call.world.settings
     default = settings["API_Default_Count"]
-    count = _number(call.parameter("count"), default)
+    count = _number(call.parameter("count").removeprefix("-"), default)
     count = min(count, settings["API_Upper_Count_Limit"])
     if count == 0 and not settings["API_Allow_Infinite_Count"]:
         count = default

@@ -56,7 +56,7 @@ class RateLimiter:
 
 
 def _bypasses(call: Call) -> bool:
-    if not call.world.settings["API_Enable_Rate_Limiter"]:
+    if not call.dialect.enforces_rate_limit or not call.world.settings["API_Enable_Rate_Limiter"]:
         return True
     if call.request.path.startswith("/api/v1/method.call/"):
         return True
