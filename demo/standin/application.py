@@ -10,6 +10,8 @@ from typing import Any
 
 from demo.standin.dialects import (
     Dialect,
+    in_words_of,
+    invalid_query,
     login_required,
     permission_missing,
     wrong_method,
@@ -33,7 +35,7 @@ from demo.standin.routes import (
 from demo.standin.routes.routing import Answer, Route, Routes, split_tail
 from demo.standin.routes.schemas import schema_for
 from demo.standin.routes.site import PAGE_OF_THE_APP
-from demo.standin.rules import two_factor
+from demo.standin.rules import documents, outside, two_factor
 from demo.standin.state.world import World
 from demo.standin.stats import Stats
 from demo.standin.web.call import TEXT, Call, Reply, Request
@@ -95,7 +97,8 @@ class Application:
         try:
             if fault is None:
                 return self._api_reply(request, name)
-            return suffer(fault, lambda: self._api_reply(request, name))
+            others = documents.others(self.world)
+            return suffer(fault, lambda: self._api_reply(request, name), self.world, others)
         except ApiError as refusal:
             return _as_refusal(refusal)
         except (Hangup, Died):
@@ -124,8 +127,14 @@ class Application:
                 self.world.settle()
                 reply = self._answered(call, route)
         except ApiError as refusal:
-            reply = _as_refusal(refusal)
+            reply = _as_refusal(in_words_of(self.world.dialect, refusal))
+        self._wait_for_the_outside(call, reply)
         return replace(reply, headers=reply.headers + call.limit_headers)
+
+    def _wait_for_the_outside(self, call: Call, reply: Reply) -> None:
+        if self.world.options.outside_seconds:
+            subject = str(call.body.get("username", ""))
+            time.sleep(outside.wait(self.world, call.endpoint, reply.status, subject))
 
     def _no_such_endpoint(self, request: Request, key: str) -> Reply:
         dialect = self.world.dialect
@@ -187,6 +196,8 @@ def _parsed_body(dialect: Dialect, request: Request) -> Any:
 
 
 def _check_schema(call: Call, route: Route) -> None:
+    if call.dialect.query_is_refused and {"query", "fields"} & call.request.query.keys():
+        raise invalid_query()
     schema = schema_for(f"{route.method} {route.name}", call.dialect.release)
     if schema is None:
         return

@@ -36,6 +36,8 @@ class Dialect:
     invites_take_lists: bool
     hides_deactivated_members: bool
     query_is_obeyed: bool  # `query` and `fields`
+    query_is_refused: bool
+    forbids_with_one_code: bool  # 403 error-forbidden for what was error-not-allowed and others
     fields_are_obeyed_by_users: bool
     excludes_creator_on_request: bool
     survives_duplicate_members: bool
@@ -77,6 +79,8 @@ LIKE_3_11 = Dialect(
     invites_take_lists=False,
     hides_deactivated_members=False,
     query_is_obeyed=True,
+    query_is_refused=False,
+    forbids_with_one_code=False,
     fields_are_obeyed_by_users=True,
     excludes_creator_on_request=False,
     survives_duplicate_members=False,
@@ -174,6 +178,8 @@ LIKE_9_0 = replace(
     version="9.0.0",
     release=(9, 0),
     forbidden_word="forbidden",
+    query_is_refused=True,
+    forbids_with_one_code=True,
 )
 
 DIALECTS: dict[str, Dialect] = {
@@ -219,3 +225,22 @@ def wrong_method(allowed: str) -> ApiError:
     """The 405 of a known endpoint called with another method."""
     body: dict[str, object] = {"status": "error", "message": "API endpoint does not exist"}
     return ApiError(405, body, (("allow", f"{allowed}, OPTIONS"),))
+
+
+NOT_ALLOWED = ("error-not-allowed", "not-allowed", "no-permission", "error-not-authorized")
+
+
+def in_words_of(dialect: Dialect, refusal: ApiError) -> ApiError:
+    """The refusal with the code that this version has for it (contract, 12)."""
+    body = refusal.body
+    codes = (body.get("errorType"), body.get("error"))
+    if not dialect.forbids_with_one_code or not any(code in NOT_ALLOWED for code in codes):
+        return refusal
+    new = {"error": "Not allowed [error-forbidden]", "errorType": "error-forbidden"}
+    return ApiError(403, body | new, refusal.headers)
+
+
+def invalid_query() -> ApiError:
+    """The refusal of `query` and `fields`."""
+    text = "must NOT have additional properties"
+    return ApiError(400, {"success": False, "errorType": "error-invalid-params", "error": text})

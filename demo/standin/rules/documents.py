@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from demo.standin.constants import CAT_ID
 from demo.standin.state.records import Room, Subscription, Token, User
 from demo.standin.state.world import World
 from demo.standin.web.call import to_json
+
+Others = dict[str, Callable[[str], dict[str, Any] | None]]
 
 
 def emails(user: User) -> list[dict[str, Any]]:
@@ -215,6 +218,21 @@ def room_fragment(world: World, room: Room) -> bytes:
     if "whole" not in room.fragments:
         room.fragments["whole"] = to_json(room_document(world, room))
     return room.fragments["whole"]
+
+
+def others(world: World) -> Others:
+    """How to find another account or room than the one an answer is about; for lies."""
+
+    def another_user(known: str) -> dict[str, Any] | None:
+        found = next((one for one in world.users.values() if one.id not in (known, CAT_ID)), None)
+        return user_document(world, found) if found else None
+
+    def another_room(known: str) -> dict[str, Any] | None:
+        found = next((one for one in world.rooms.values() if one.id != known), None)
+        return room_document(world, found) if found else None
+
+    rooms = dict.fromkeys(("room", "group", "channel"), another_room)
+    return {"user": another_user, **rooms}
 
 
 def member(world: World, entry: Subscription) -> dict[str, Any]:

@@ -7,9 +7,11 @@ Whoever reads or writes it holds `lock`.
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from demo.standin.dialects import Dialect
@@ -25,6 +27,8 @@ from demo.standin.state.records import (
     Token,
     User,
 )
+
+FIXED = ("dialect", "lock", "options", "ids")  # no part of what calls change
 
 
 class World:
@@ -51,6 +55,17 @@ class World:
         self._ids_by_username: dict[str, str] = {}
         self._ids_by_email: dict[str, str] = {}
         self._room_ids_by_name: dict[str, str] = {}
+
+    @contextmanager
+    def untouched(self) -> Iterator[None]:
+        """Whatever is done inside has not happened afterwards; nobody else acts meanwhile."""
+        with self.lock:
+            kept = {name: value for name, value in vars(self).items() if name not in FIXED}
+            vars(self).update(copy.deepcopy(kept))  # all at once, as they refer to one another
+            try:
+                yield
+            finally:
+                vars(self).update(kept)
 
     # Accounts
 
@@ -101,6 +116,8 @@ class World:
         """Deletes an account with its memberships and tokens."""
         for room_id in list(user.subscriptions):
             self.unsubscribe(self.rooms[room_id], user)
+        for room in self.rooms.values():
+            room.banned = [user_id for user_id in room.banned if user_id != user.id]
         self.drop_tokens(user)
         del self._ids_by_username[user.username.lower()]
         self._ids_by_email.pop(user.email.lower(), None)

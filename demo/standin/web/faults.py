@@ -1,4 +1,34 @@
-"""Faults a test can order: what servers, proxies and networks do on a bad day."""
+"""Faults a test can order: what servers, proxies and networks do on a bad day, and lies.
+
+    server.fault("somebody_else", endpoint="users.create", times=2)
+
+or `POST /_standin/fault {"kind": ..., "endpoint": ...}`. The next matching calls meet the fault,
+after `after` of them and `times` times; `server.clear_faults()` forgets what is not used up.
+
+| kind | the call is | the answer |
+| --- | --- | --- |
+| refuse | not done | 400 with errorType `text` |
+| status | not done | the status `code` with a page, as a proxy sends it |
+| 429 | not done | too many requests, to be tried again in `seconds` |
+| timeout_before | not done | silence for `seconds`, then the connection closes |
+| reset | not done | the connection is reset |
+| die | not done | the whole server goes away |
+| timeout_after | done | comes `seconds` late |
+| reset_after | done | the connection is reset |
+| html, garbage | done | a page with status 200; the right answer cut off in the middle |
+| huge | done | `megabytes` long |
+| refuse_after | **done** | the status `code` (400) with errorType `text`, as if it were not |
+| unsuccessful | **done** | 200 with `success: false` |
+| not_done | **not done** | the answer of success |
+| wrong_shape | done | 200; lists and objects and values have changed places |
+| somebody_else | done | 200; the account or room in it is another one |
+| empty_list | done | 200; its lists are empty, their totals 0 |
+| short_list | done | 200; its lists are cut to a half, their totals are not |
+| rows_missing | done | 200; every second row is missing, the totals agree |
+| doubled_list | done | 200; each row comes twice |
+| rotated_list | done | 200; the rows begin with the second and end with the first |
+| wrong_ids | done | 200; each row of a list has the `_id` of the next one |
+"""
 
 from __future__ import annotations
 
@@ -6,27 +36,20 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 from demo.standin.errors import meteor
-from demo.standin.web import rate_limit
+from demo.standin.state.world import World
+from demo.standin.web import lies, rate_limit
 from demo.standin.web.call import Reply
 
-Kind = Literal[
-    "refuse",  # a 400 with errorType "error-standin-refused"; nothing happens
-    "status",  # the status `code` with an HTML page, as a proxy sends it; nothing happens
-    "timeout_before",  # silence for `seconds`, then the connection closes; nothing happens
-    "timeout_after",  # the call is done, its answer comes `seconds` late
-    "429",  # too many requests, to be tried again in `seconds`; nothing happens
-    "reset",  # the connection is reset; nothing happens
-    "reset_after",  # the call is done, then the connection is reset
-    "html",  # the call is done, but its answer is a page with status 200
-    "garbage",  # the call is done, but its answer is cut off in the middle
-    "huge",  # the call is done, but its answer is `megabytes` long
-    "die",  # the whole server goes away; nothing happens
-]
-KINDS: tuple[str, ...] = get_args(Kind)
+KINDS = (
+    *("refuse", "status", "429", "timeout_before", "reset", "die"),
+    *("timeout_after", "reset_after", "html", "garbage", "huge"),
+    *("refuse_after", "unsuccessful", "not_done", "wrong_shape", "somebody_else"),
+    *("empty_list", "short_list", "rows_missing", "doubled_list", "rotated_list", "wrong_ids"),
+)
 PAGE = "<!DOCTYPE html>\n<html><body><h1>{}</h1></body></html>\n"
+CODES = {"status": 503, "refuse_after": 400}
 
 
 class Hangup(Exception):
@@ -51,12 +74,14 @@ class Fault:
     after: int = 0
     times: int = 1
     seconds: float = 1.0
-    code: int = 503
+    code: int = 0  # 0: the usual one of the kind
     megabytes: int = 64
+    text: str = "error-standin-refused"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown fault {self.kind!r}; known are {', '.join(KINDS)}")
+        self.code = self.code or CODES.get(self.kind, 0)
 
     def meets(self, method: str, endpoint: str) -> bool:
         """Whether the fault is about such a call."""
@@ -100,7 +125,7 @@ class Faults:
         return fault
 
 
-def suffer(fault: Fault, answer: Callable[[], Reply]) -> Reply:
+def suffer(fault: Fault, answer: Callable[[], Reply], world: World, others: lies.Others) -> Reply:
     """The reply of a call that meets a fault; `answer` does what the call asks for.
 
     Raises:
@@ -110,7 +135,39 @@ def suffer(fault: Fault, answer: Callable[[], Reply]) -> Reply:
     _instead_of_the_call(fault)
     if fault.kind == "status":
         return Reply.html(PAGE.format(fault.code), fault.code)
+    if fault.kind == "not_done":
+        with world.untouched():
+            return answer()
     reply = answer()
+    if fault.kind in ("refuse_after", "unsuccessful") and reply.status == 200:
+        return _denied(fault)
+    return lies.told(fault.kind, _damaged(fault, reply), others)
+
+
+def _instead_of_the_call(fault: Fault) -> None:
+    match fault.kind:
+        case "refuse":
+            raise meteor(fault.text, "Refused on request")
+        case "429":
+            raise rate_limit.too_many_requests(10, time.time() + fault.seconds)
+        case "timeout_before":
+            time.sleep(fault.seconds)
+            raise Hangup(reset=False)
+        case "reset":
+            raise Hangup(reset=True)
+        case "die":
+            raise Died
+        case _:
+            pass
+
+
+def _denied(fault: Fault) -> Reply:
+    """A refusal of what was done all the same."""
+    refusal = meteor(fault.text, "Refused on request")
+    return Reply.of(refusal.body, 200 if fault.kind == "unsuccessful" else fault.code)
+
+
+def _damaged(fault: Fault, reply: Reply) -> Reply:
     match fault.kind:
         case "timeout_after":
             time.sleep(fault.seconds)
@@ -125,20 +182,3 @@ def suffer(fault: Fault, answer: Callable[[], Reply]) -> Reply:
         case _:
             pass
     return reply
-
-
-def _instead_of_the_call(fault: Fault) -> None:
-    match fault.kind:
-        case "refuse":
-            raise meteor("error-standin-refused", "Refused on request")
-        case "429":
-            raise rate_limit.too_many_requests(10, time.time() + fault.seconds)
-        case "timeout_before":
-            time.sleep(fault.seconds)
-            raise Hangup(reset=False)
-        case "reset":
-            raise Hangup(reset=True)
-        case "die":
-            raise Died
-        case _:
-            pass
