@@ -9,6 +9,7 @@ from demo.standin.constants import (
     ADMIN_USERNAME,
 )
 from demo.standin.server import StandIn
+from demo.standin.state.options import Options
 
 __all__ = [
     "ADMIN_EMAIL",
@@ -17,5 +18,6 @@ __all__ = [
     "ADMIN_TOKEN",
     "ADMIN_TOKEN_WITH_2FA",
     "ADMIN_USERNAME",
+    "Options",
     "StandIn",
 ]

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, get_args
 
 from demo.standin.constants import ADMIN_PASSWORD, ADMIN_USERNAME
 from demo.standin.dialects import DIALECTS, dialect_like
 from demo.standin.server import StandIn
 from demo.standin.state import storage
 from demo.standin.state.fresh import fresh_world
+from demo.standin.state.options import Abac, Options
 from demo.standin.state.world import World
 
 SAVE_EVERY = 1.0  # seconds
+OUTSIDE_SECONDS = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,28 +30,95 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latency-ms", type=float, default=0, help="least duration of a call")
     parser.add_argument("--rate-limit", action="store_true", help="limit calls as a server does")
     parser.add_argument("--state", type=Path, help="file to start from and to save to")
+    _add_surroundings(parser.add_argument_group("the server's surroundings"))
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="another value of a server setting, as JSON or as it is; may be given again",
+    )
 
 
-def run(
-    *,
-    port: int,
-    like: str,
-    latency_ms: float,
-    rate_limit: bool,
-    state: Path | None,
-    say: Callable[[str], object],
-) -> int:
-    """Serves until SIGTERM, SIGINT or death; answers the exit code."""
-    dialect = dialect_like(like)
+def _add_surroundings(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--no-internet",
+        type=float,
+        nargs="?",
+        const=OUTSIDE_SECONDS,
+        default=0,
+        metavar="SECONDS",
+        help="calls to the outside fail after so long: users.create takes one to eight times that",
+    )
+    group.add_argument(
+        "--late-joins",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="how long after its refusal a half accepted invitation lets the last people in",
+    )
+    group.add_argument("--seats", type=int, help="active people the licence allows")
+    group.add_argument("--abac", choices=get_args(Abac), default="off", help="access by attributes")
+    group.add_argument("--not-compliant", action="append", default=[], metavar="USERNAME")
+    group.add_argument("--unregistered", action="store_true", help="the workspace is so")
+    group.add_argument(
+        "--young-admin", action="store_true", help="made just now: not asked for a second factor"
+    )
+
+
+def run(given: Mapping[str, Any], say: Callable[[str], object]) -> int:
+    """Serves until SIGTERM, SIGINT or death; answers the exit code.
+
+    Args:
+        given: the options by the names that `add_arguments` gives them.
+    """
     try:
-        known = state is not None and state.exists()
-        world = storage.load_file(state, dialect) if state and known else fresh_world(dialect)
+        world = _world(given)
+        server = StandIn(
+            port=given["port"],
+            latency_ms=given["latency_ms"],
+            rate_limit=given["rate_limit"],
+            world=world,
+            options=_options(given),
+        )
+        server.configure(**dict(_setting(text) for text in given["set"]))
     except storage.UnreadableState as error:
         say(f"Cannot start from the state file: {error}")
         return 2
-    server = StandIn(port=port, latency_ms=latency_ms, rate_limit=rate_limit, world=world)
-    _serve(server, state, say)
+    except (KeyError, ValueError) as error:
+        say(f"Cannot start: {error}")
+        return 2
+    _serve(server, given["state"], say)
     return 0
+
+
+def _world(given: Mapping[str, Any]) -> World:
+    dialect, state = dialect_like(given["like"]), given["state"]
+    if state is not None and state.exists():
+        return storage.load_file(state, dialect)
+    return fresh_world(dialect, young_admin=given["young_admin"])
+
+
+def _options(given: Mapping[str, Any]) -> Options:
+    return Options(
+        outside_seconds=given["no_internet"],
+        late_join_seconds=given["late_joins"],
+        registered=not given["unregistered"],
+        seats=given["seats"],
+        abac=given["abac"],
+        not_compliant=set(given["not_compliant"]),
+    )
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """The name and value of a setting; what is no JSON is text."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"not NAME=VALUE: {text}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _serve(server: StandIn, state: Path | None, say: Callable[[str], object]) -> None:
@@ -81,4 +152,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line without Django."""
     parser = argparse.ArgumentParser(prog="python -m demo.standin", description=__doc__)
     add_arguments(parser)
-    return run(**vars(parser.parse_args(arguments)), say=_say)
+    return run(vars(parser.parse_args(arguments)), _say)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
 from demo.standin.application import Application
+from demo.standin.rules import policies
 from demo.standin.rules.documents import emails
+from demo.standin.state.options import Options
 from demo.standin.state.records import Room, User
 from demo.standin.state.world import World
 from demo.standin.web.call import Reply, Request
 from demo.standin.web.faults import Fault
 
 PREFIX = "/_standin/"
+OPTIONS = {option.name for option in fields(Options)}
 
 
 def reply(application: Application, request: Request) -> Reply:
@@ -45,7 +49,7 @@ def _answer(application: Application, page: str, body: dict[str, Any]) -> dict[s
 
 
 def configure(application: Application, wishes: dict[str, Any]) -> None:
-    """Changes `latency_ms`, `rate_limit`, `permissions` ({name: [roles]}) or server settings.
+    """Changes `latency_ms`, `rate_limit`, `permissions` ({name: [roles]}), options or settings.
 
     Raises:
         KeyError: there is no such setting.
@@ -58,6 +62,9 @@ def configure(application: Application, wishes: dict[str, Any]) -> None:
             application.limiter.reset()
             application.limiter.enabled = bool(wishes.pop("rate_limit"))
         world.permissions |= wishes.pop("permissions", {})
+        for name in OPTIONS & wishes.keys():
+            setattr(world.options, name, wishes.pop(name))
+        policies.enforce(world)
         unknown = [name for name in wishes if name not in world.settings]
         if unknown:
             raise KeyError(f"unknown settings: {', '.join(unknown)}")
@@ -72,7 +79,7 @@ def state(world: World) -> dict[str, Any]:
         return {
             "version": world.dialect.version,
             "users": [_user(user) for user in world.users.values()],
-            "rooms": [_room(room) for room in world.rooms.values()],
+            "rooms": [_room(world, room) for room in world.rooms.values()],
         }
 
 
@@ -88,7 +95,7 @@ def _user(user: User) -> dict[str, Any]:
     }
 
 
-def _room(room: Room) -> dict[str, Any]:
+def _room(world: World, room: Room) -> dict[str, Any]:
     entries = sorted(room.members.values(), key=lambda entry: entry.username)
     return {
         "id": room.id,
@@ -104,5 +111,6 @@ def _room(room: Room) -> dict[str, Any]:
         "usersCount": room.users_count,
         "msgs": room.msgs,
         "members": [entry.username for entry in entries],
+        "banned": [world.users[user_id].username for user_id in room.banned],
         "roles": {entry.username: list(entry.roles) for entry in entries if entry.roles},
     }

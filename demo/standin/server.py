@@ -10,6 +10,7 @@ from demo.standin import hooks
 from demo.standin.application import Application
 from demo.standin.dialects import dialect_like
 from demo.standin.state.fresh import fresh_world
+from demo.standin.state.options import Options
 from demo.standin.state.world import World
 from demo.standin.web.call import Reply, Request
 from demo.standin.web.faults import Fault
@@ -20,11 +21,14 @@ class StandIn:
     """A stand-in Rocket.Chat on 127.0.0.1.
 
     Args:
-        like: which server it resembles: "3.11", "6.5" or "8.8".
+        like: which server it resembles: "3.11", "6.5", "7.2", "7.7", "8.6", "8.8" or "9.0".
         latency_ms: how long every API call takes at least.
         rate_limit: whether callers without `api-bypass-rate-limit` (and logins) are limited.
         port: 0 takes a free one.
         world: the state to serve; a fresh one by default.
+        options: its network, its licence, its add-ons; see `state/options.py`.
+        young_admin: the administrator was made just now: for half an hour nobody asks for a
+            second factor.
 
     As a context manager it serves inside the block:
 
@@ -40,8 +44,11 @@ class StandIn:
         rate_limit: bool = False,
         port: int = 0,
         world: World | None = None,
+        options: Options | None = None,
+        young_admin: bool = False,
     ) -> None:
-        self.world = world or fresh_world(dialect_like(like))
+        self.world = world or fresh_world(dialect_like(like), young_admin=young_admin)
+        self.world.options = options or self.world.options
         self.application = Application(self.world, latency_ms=latency_ms, rate_limit=rate_limit)
         self._web = WebServer(port, self._reply)
         self._thread: threading.Thread | None = None
@@ -115,5 +122,5 @@ class StandIn:
         self.application.faults.clear()
 
     def configure(self, **wishes: Any) -> None:
-        """Changes latency_ms, rate_limit, permissions or any server setting."""
+        """Changes latency_ms, rate_limit, permissions, any option or any server setting."""
         hooks.configure(self.application, wishes)

@@ -8,7 +8,7 @@ from typing import Any
 from demo.standin.errors import failure, meteor
 from demo.standin.routes.routing import Answer, Routes
 from demo.standin.routes.schemas import SAVE_ROOM_SETTINGS
-from demo.standin.rules import documents, rooms
+from demo.standin.rules import documents, policies, rooms
 from demo.standin.rules.rooms import CHANNELS, Kind
 from demo.standin.rules.targets import check_is_text, given, room_of
 from demo.standin.state.records import Room
@@ -20,7 +20,9 @@ routes = Routes()
 @routes.add_for_both("POST", "create")
 def create(call: Call, *, kind: Kind) -> Answer:
     """A new room with its members."""
-    return _shown(call, kind, rooms.create(call.world, call.caller, kind, call.body))
+    answer = _shown(call, kind, rooms.create(call.world, call.caller, kind, call.body))
+    skipped = policies.skipped(call.world, call.body.get("members") or [])
+    return answer | ({"skippedMembers": skipped} if skipped else {})
 
 
 @routes.add_for_both("GET", "info")

@@ -36,6 +36,11 @@ USER_CREATE = Schema(
     required=("email", "name", "password", "username"),
     since=FROM_THE_START,
 )
+USER_CREATE_9 = replace(
+    USER_CREATE,
+    types={**PROFILE, "joinDefaultChannels": "boolean", "fields": "any", "sipExtension": "string"},
+    since=SINCE_9,
+)
 UPDATED = Schema(
     {**PROFILE, "status": "string", "freeSwitchExtension": "string"},
     nullable=("email", "name", "password", "username", "bio", "nickname"),
@@ -46,6 +51,13 @@ USER_UPDATE = Schema(
     filled=("userId",),
     inner={"data": UPDATED},
     since=FROM_THE_START,
+)
+USER_UPDATE_9 = replace(
+    USER_UPDATE,
+    inner={
+        "data": replace(UPDATED, types={**PROFILE, "status": "string", "sipExtension": "string"})
+    },
+    since=SINCE_9,
 )
 ACTIVE_STATUS = Schema(
     {"userId": "string", "activeStatus": "boolean", "confirmRelinquish": "boolean"},
@@ -257,8 +269,8 @@ BOTH_KINDS = {
 }
 
 SCHEMAS: dict[str, tuple[Schema, ...]] = {
-    "POST users.create": (USER_CREATE,),
-    "POST users.update": (USER_UPDATE,),
+    "POST users.create": (USER_CREATE_9, USER_CREATE),
+    "POST users.update": (USER_UPDATE_9, USER_UPDATE),
     "POST users.setActiveStatus": (ACTIVE_STATUS,),
     "GET users.info": (USER_INFO_9, USER_INFO_8, USER_INFO_7, USER_INFO_6),
     "GET users.list": (USERS_LIST_9, USERS_LIST),

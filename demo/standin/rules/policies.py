@@ -5,7 +5,7 @@ E2E: private rooms are encrypted by force. ABAC: who may be in a room is decided
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from demo.standin.errors import meteor
@@ -55,3 +55,22 @@ def check_invited(world: World, room: Room, user: User) -> None:
         raise meteor("error-room-is-abac-managed", "The room is managed by attributes")
     if not complies(world, user):
         raise meteor(ONLY_COMPLIANT, "Only compliant users can be added")
+
+
+def skipped(world: World, usernames: Iterable[str]) -> list[str]:
+    """The people a new room is made without because their attributes do not fit."""
+    found = (world.user_named(str(name)) for name in usernames)
+    return [user.username for user in found if user is not None and not complies(world, user)]
+
+
+def enforce(world: World) -> None:
+    """Puts everybody whose attributes do not fit out of the private rooms, as the server does."""
+    if world.options.abac != "checked":
+        return
+    for room in world.rooms.values():
+        if room.t != "p":
+            continue
+        for user in [world.users[user_id] for user_id in room.members]:
+            if not complies(world, user):
+                world.unsubscribe(room, user)
+                world.system_message(room)

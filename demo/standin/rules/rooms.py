@@ -129,6 +129,8 @@ def _let_member_in(world: World, caller: User, room: Room, username: str) -> Non
     user = world.user_named(username)
     if user is None or user.username != username or user is caller:
         return
+    if not policies.complies(world, user):
+        return
     if user.id not in room.members:
         world.subscribe(room, user)
     elif not world.dialect.survives_duplicate_members:

@@ -15,14 +15,15 @@ from demo.standin.constants import (
 )
 from demo.standin.dialects import Dialect
 from demo.standin.state import defaults
+from demo.standin.state.clock import now_iso
 from demo.standin.state.world import World
 
 
-def fresh_world(dialect: Dialect) -> World:
+def fresh_world(dialect: Dialect, *, young_admin: bool = False) -> World:
     """The administrator with two access tokens, rocket.cat and the channel "general"."""
     world = World(dialect)
     fill_settings(world)
-    _add_first_accounts(world)
+    _add_first_accounts(world, now_iso() if young_admin else LONG_AGO)
     world.changes = 0
     return world
 
@@ -53,7 +54,7 @@ def fill_settings(world: World) -> None:
             roles.insert(roles.index("user") + 1, defaults.FEDERATED_ROLE)
 
 
-def _add_first_accounts(world: World) -> None:
+def _add_first_accounts(world: World, made_at: str) -> None:
     admin = world.add_user(
         ADMIN_USERNAME,
         id=ADMIN_ID,
@@ -61,7 +62,7 @@ def _add_first_accounts(world: World) -> None:
         email=ADMIN_EMAIL,
         password=ADMIN_PASSWORD,
         roles=("admin",),
-        created_at=LONG_AGO,
+        created_at=made_at,
         made_by_api=False,
     )
     cat = world.add_user(
