@@ -44,6 +44,10 @@ class User(MoodleTable):
     username = CharField(max_length=100, db_default="")
     firstname = CharField(max_length=100, db_default="", db_index=True)
     lastname = CharField(max_length=100, db_default="", db_index=True)
+    firstnamephonetic = CharField(max_length=255, null=True)
+    lastnamephonetic = CharField(max_length=255, null=True)
+    middlename = CharField(max_length=255, null=True)
+    alternatename = CharField(max_length=255, null=True)
     email = CharField(max_length=100, db_default="", db_index=True)
 
     class Meta(MoodleTable.Meta):
@@ -109,7 +113,9 @@ class Course(MoodleTable):
 
 
 class Group(MoodleTable):
-    """A group; its name need not be unique. `visibility` (since Moodle 4.2) as in state.Group."""
+    """A group; its name need not be unique. `visibility` as in state.Group; Moodle before 4.2 has
+    no such column.
+    """
 
     courseid = BigIntegerField(db_index=True)
     name = CharField(max_length=254, db_default="")

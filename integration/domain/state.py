@@ -100,10 +100,12 @@ class Person(NamedTuple):
     suspended: bool
     deleted: bool
     guest: bool  # mdl_config siteguest
+    auth_removed: bool = False  # this version of Moodle no longer has the authentication method
+    shown: str = ""  # the name as the site shows it, where that is not "firstname lastname"
 
     @property
     def name(self) -> str:
-        return f"{self.firstname} {self.lastname}".strip() or self.username
+        return self.shown or f"{self.firstname} {self.lastname}".strip() or self.username
 
 
 class Enrolment(NamedTuple):
@@ -143,6 +145,8 @@ class MoodleState:
     default_role_id: int | None = (
         None  # mdl_config defaultuserroleid: held by everybody, without a row
     )
+    language: str = "en"  # mdl_config lang: the site's own
+    time_zone: str = "UTC"  # TIME_ZONE of rcsync: in which days are said
 
 
 # --- Rocket.Chat ----------------------------------------------------------------------------------

@@ -129,13 +129,48 @@ def test_an_empty_log_is_said(site: Site) -> None:
     assert examine(site.url)["Moodle's log"].found == "on, and empty"
 
 
-def test_an_old_moodle_is_warned_about(site: Site) -> None:
+def of_version(site: Site, number: str, release: str) -> None:
     site.sql(
-        "UPDATE mdl_config SET value = '2022112800' WHERE name = 'version'",
-        "UPDATE mdl_config SET value = '4.1' WHERE name = 'release'",
+        f"UPDATE mdl_config SET value = '{number}' WHERE name = 'version'",
+        f"UPDATE mdl_config SET value = '{release}' WHERE name = 'release'",
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "release", "status"),
+    [
+        ("2019111800", "3.8", CheckStatus.WARNING),
+        ("2020061500", "3.9", CheckStatus.OK),
+        ("2022112805", "4.1.5", CheckStatus.OK),
+        ("2025100606.02", "5.1.6", CheckStatus.OK),
+    ],
+)
+def test_a_moodle_older_than_3_9_is_warned_about(
+    site: Site, number: str, release: str, status: CheckStatus
+) -> None:
+    of_version(site, number, release)
     check = examine(site.url)["Moodle's version"]
-    assert (check.status, check.found) == (CheckStatus.WARNING, "4.1")
+    assert (check.status, check.found) == (status, release)
+    assert ("upgrade Moodle" in check.fix) is (status is CheckStatus.WARNING)
+
+
+def test_a_newer_moodle_than_any_that_was_tried_is_said_and_not_refused(site: Site) -> None:
+    of_version(site, "2026042000", "5.2")
+    checks = examine(site.url)
+    check = checks["Moodle's version"]
+    assert check.status is CheckStatus.WARNING
+    assert check.found == "5.2 is newer than what rcsync was tried with (5.1)"
+    assert len(checks) == 9, "the other questions are asked as well"
+
+
+def test_a_moodle_before_4_2_has_no_column_for_hidden_members_and_the_doctor_says_so(
+    site: Site,
+) -> None:
+    of_version(site, "2022112805", "4.1.5")
+    site.sql("ALTER TABLE mdl_groups DROP COLUMN visibility")
+    check = examine(site.url)["Moodle's tables"]
+    assert check.status is CheckStatus.OK
+    assert check.found.endswith("this Moodle is older than mdl_groups.visibility")
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_a_missing_column(site: Site) -> None:
     error = refused(site, SourceError)
     assert "A column that rcsync reads is missing" in error.message
     assert "visibility" in error.message
-    assert "rcsync reads Moodle 4.2 and newer" in error.hint
+    assert "rcsync reads Moodle 3.9 and newer" in error.hint
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,14 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
 # --- the shared samples ---------------------------------------------------------------------------
 
 
-@pytest.fixture(
-    scope="module",
-    params=[(engine, name) for engine in ENGINES for name in ("small", "small_t1")],
-    ids="-".join,
-)
+SAMPLES = [
+    *((engine, name) for engine in ENGINES for name in ("small", "small_t1")),
+    *(("mariadb", name) for name in ("m41", "m41_t1", "m51", "m51_t1")),
+    *(("postgresql", name) for name in ("m51pg", "m51pg_t1")),
+]
+
+
+@pytest.fixture(scope="module", params=SAMPLES, ids="-".join)
 def sample(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -173,6 +176,14 @@ def test_a_course_scope_knows_its_people_in_every_integrated_course(site: Site) 
     assert {group.name for group in moodle.groups.values()} == {"Group ONE", "Left"}
     assert set(moodle.people) == {3, 4, 7}
     assert {course: set(rows) for course, rows in moodle.enrolments.items()} == {2: {3, 4}, 3: {4}}
+
+
+def test_a_reading_says_the_sites_language_and_rcsyncs_time_zone(site: Site, settings: Any) -> None:
+    site.build(two_courses)
+    site.sql("INSERT INTO mdl_config (name, value) VALUES ('lang', 'fr')")
+    settings.TIME_ZONE = "Europe/Paris"
+    moodle = site.read(integrated={2})
+    assert (moodle.language, moodle.time_zone) == ("fr", "Europe/Paris")
 
 
 def test_a_user_scope_holds_only_these_users(site: Site) -> None:

@@ -71,7 +71,7 @@ def test_domain_and_sync_know_no_io_and_two_libraries(name: str) -> None:
     known = PURE_LIBRARIES | {
         *("collections", "concurrent", "contextlib", "dataclasses", "datetime", "enum"),
         *("functools", "gc", "hashlib", "itertools", "json", "logging", "operator", "re"),
-        *("sys", "threading", "typing", "unicodedata", "contextvars"),
+        *("sys", "threading", "typing", "unicodedata", "contextvars", "zoneinfo"),
     }
     assert outside <= known
 

@@ -1,9 +1,5 @@
-"""The whole line on real Moodle tables: state T0, then the 19 changes of T1 (../shared/moodle).
+"""The whole line on real Moodle tables: state T0, then the 19 changes of T1 (../shared/moodle)."""
 
-The truth is what Moodle's own functions answered, kept in the JSON files beside the dumps.
-"""
-
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,33 +9,17 @@ import pytest
 
 from demo.standin import StandIn
 from integration.models import Conflict, SyncRun
+from tests.support.real_moodle import (
+    ALL_ROLES,
+    COURSES,
+    STUDENT,
+    RealMoodle,
+    assert_in_step,
+)
 from tests.support.servers import MariaDB
 from tests.support.site import BOT, Site
 
-COURSES = range(2, 9)
-ALL_ROLES = range(1, 11)
-STUDENT = 5
-VISIBILITY_OWN = 2
-
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
-
-
-class Moodle:
-    """The two states of one database."""
-
-    def __init__(self, server: MariaDB, shared: Path) -> None:
-        self.server = server
-        self.shared = shared / "moodle"
-        self.database = server.load(self.shared / "small.sql.gz")
-        self.url = server.url(self.database)
-
-    def move_on(self) -> None:
-        """Put the tables of T1 in place of those of T0."""
-        self.server.load(self.shared / "small_t1.sql.gz", self.database)
-
-    def truth(self, state: str) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads((self.shared / f"{state}.oracle.json").read_text())
-        return answer
 
 
 @pytest.fixture
@@ -47,8 +27,8 @@ def moodle(
     mariadb: MariaDB,
     shared: Path,
     moodle_alias: Callable[..., AbstractContextManager[Any]],
-) -> Iterator[Moodle]:
-    moodle = Moodle(mariadb, shared)
+) -> Iterator[RealMoodle]:
+    moodle = RealMoodle(mariadb, shared)
     with moodle_alias(moodle.url):
         yield moodle
 
@@ -60,72 +40,8 @@ def chat(request: pytest.FixtureRequest) -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def site(chat: StandIn, moodle: Moodle, settings: Any) -> Site:
+def site(chat: StandIn, moodle: RealMoodle, settings: Any) -> Site:
     return Site(chat, settings)
-
-
-def expected(truth: dict[str, Any], role: str | None = None) -> dict[int, set[int]]:
-    """Visible groups -> effective members, who hold `role` in the course's context path (None: no
-    filter), less the people named in an open conflict.
-    """
-    in_conflict = set(
-        Conflict.objects.filter(status=Conflict.Status.OPEN).values_list(
-            "moodle_user_id", flat=True
-        )
-    )
-    return {
-        group["id"]: {
-            member["userid"]
-            for member in group["members"]
-            if member["effective"]
-            and member["userid"] not in in_conflict
-            and (role is None or role in {shortname for shortname, *_ in member["roles"]})
-        }
-        for course in truth["courses"]
-        for group in course["groups"]
-        if group["visibility"] < VISIBILITY_OWN
-    }
-
-
-def memberships(channels: dict[int, set[int]]) -> int:
-    return sum(map(len, channels.values()))
-
-
-def assert_in_step(site: Site) -> None:
-    """A further run plans nothing and writes nothing."""
-    site.chat.reset_stats()
-    finished = site.apply()
-    assert finished.run.planned == {}
-    assert {
-        endpoint
-        for endpoint in site.chat.stats()["by_endpoint"]
-        if endpoint.startswith("POST") and endpoint not in ("POST login", "POST logout")
-    } == set()
-
-
-def test_channels_hold_exactly_the_effective_members(site: Site, moodle: Moodle) -> None:
-    site.choose(COURSES, ALL_ROLES)
-    site.apply()
-    assert site.channel_members() == expected(moodle.truth("small"))
-    assert memberships(site.channel_members()) > 80
-    assert_in_step(site)
-
-    moodle.move_on()
-    site.apply()
-    assert site.channel_members() == expected(moodle.truth("small_t1"))
-    assert_in_step(site)
-
-
-def test_with_one_role_included_only_its_holders_are_members(site: Site, moodle: Moodle) -> None:
-    site.choose(COURSES, [STUDENT])
-    site.apply()
-    assert site.channel_members() == expected(moodle.truth("small"), role="student")
-    assert_in_step(site)
-
-    moodle.move_on()
-    site.apply()
-    assert site.channel_members() == expected(moodle.truth("small_t1"), role="student")
-    assert_in_step(site)
 
 
 def test_conflicts_name_exactly_the_people_who_cannot_be_told_apart(site: Site) -> None:
@@ -136,7 +52,7 @@ def test_conflicts_name_exactly_the_people_who_cannot_be_told_apart(site: Site) 
 
 
 @pytest.fixture
-def changed(site: Site, moodle: Moodle) -> Site:
+def changed(site: Site, moodle: RealMoodle) -> Site:
     """The site after both syncs, with the roles that make the role changes visible (observer is not
     in).
     """
@@ -159,7 +75,7 @@ def _email_of(user_id: int) -> str:
     return str(moodle_rows(f"SELECT email FROM mdl_user WHERE id = {user_id}")[0][0])
 
 
-def test_each_of_the_19_changes_has_the_effect_it_should(changed: Site, moodle: Moodle) -> None:
+def test_each_of_the_19_changes_has_the_effect_it_should(changed: Site, moodle: RealMoodle) -> None:
     members = changed.channel_members()
     before: dict[str, Any] = changed.before  # type: ignore[attr-defined]
     active = {user["username"]: user["active"] for user in changed.chat.state()["users"]}
@@ -244,7 +160,7 @@ def test_a_run_without_changes_needs_four_requests_and_the_pages(site: Site) -> 
 
 
 def test_one_change_needs_three_requests_and_the_pages(
-    site: Site, moodle: Moodle, mariadb: MariaDB
+    site: Site, moodle: RealMoodle, mariadb: MariaDB
 ) -> None:
     site.choose(COURSES, ALL_ROLES)
     site.apply()

@@ -165,7 +165,13 @@ def running_mariadb() -> Iterator[MariaDB]:
     program = require_mariadb()
     install = _require("mariadb-install-db", "MariaDB's mariadb-install-db")
     with _temporary_folder("rcsync-mariadb-") as folder:
-        common = ["--no-defaults", f"--datadir={folder / 'data'}"]
+        # In a shared /tmp, a server that starts removes the temporary tables of the others.
+        (folder / "tmp").mkdir()
+        common = [
+            "--no-defaults",
+            f"--datadir={folder / 'data'}",
+            f"--tmpdir={folder / 'tmp'}",
+        ]
         if os.geteuid() == 0:
             common.append("--user=root")
         _finish(install, *common, "--auth-root-authentication-method=normal", "--skip-test-db")

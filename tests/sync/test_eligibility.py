@@ -1,5 +1,7 @@
 """Who counts (moodle_db.md section 2), and the same in words."""
 
+from dataclasses import replace
+
 import pytest
 
 from integration.domain.state import Enrolment, MoodleState, Person, RoomRole
@@ -164,6 +166,21 @@ def test_a_group_that_is_gone_is_the_reason() -> None:
 
 def test_a_person_without_a_row_is_the_reason() -> None:
     assert why_not(eligibility(moodle(group(10)))) == "not found in Moodle"
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "day"),
+    [
+        ("UTC", 2, "2026-11-22"),
+        ("America/Lima", 2, "2026-11-21"),
+        ("Pacific/Auckland", 12, "2026-11-23"),
+    ],
+)
+def test_days_are_those_of_the_sites_time_zone(zone: str, hour: int, day: str) -> None:
+    midnight = 1_795_305_600  # 2026-11-22, 00:00 UTC
+    found = with_rows(enrolment(2, ANNA, timeend=midnight + hour * 3600))
+    found.moodle = replace(found.moodle, time_zone=zone)
+    assert why_not(found) == f"the manual enrolment ended on {day}"
 
 
 # ── Accounts ──────────────────────────────────────────────────────────────────────────────────────

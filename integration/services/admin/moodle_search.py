@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from django.db import connections
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +13,7 @@ from integration.models import IncludedRole, IntegratedCourse
 from integration.services.ledger.managed import integrated_courses
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.reader import MoodleReader
+from integration.services.moodle.versions import readable
 from moodle.models import Context, Role, RoleAssignment, User
 from moodle.models import Course as CourseRow
 from moodle.models import Group as GroupRow
@@ -234,10 +236,11 @@ def _groups_of(courses: Collection[int], limit: int) -> tuple[list[tuple[Group, 
         .values_list("id", "shortname", "fullname", "visible")
     }
     found: list[tuple[Group, Course]] = []
+    columns = readable(connections[MOODLE], GroupRow, ("id", "courseid", "name", "visibility"))
     for chunk in _chunks(named):
         rows = GroupRow._default_manager.using(MOODLE).filter(courseid__in=chunk)
         for number, course, name, visibility in rows.order_by("courseid", "name").values_list(
-            "id", "courseid", "name", "visibility"
+            *columns
         )[: limit + 1 - len(found)]:
             found.append((Group(number, course, name, visibility), named[course]))
     return found[:limit], len(found) > limit

@@ -10,9 +10,9 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integration.domain.errors import SyncError
-from integration.domain.messages import msg
+from integration.domain.messages import joined, msg
 from integration.domain.state import Check, CheckStatus
-from integration.services.moodle import server
+from integration.services.moodle import server, versions
 from integration.services.moodle.connection import open_connection
 from integration.services.moodle.errors import explain, grant
 from moodle.models import (
@@ -28,7 +28,6 @@ from moodle.models import (
 )
 from moodle.router import MOODLE
 
-OLDEST = 2023042400  # Moodle 4.2, the first with mdl_groups.visibility
 CLOCK_SECONDS = 120
 
 
@@ -73,26 +72,36 @@ def _reachable(connection: BaseDatabaseWrapper) -> Finding:
 def _tables(connection: BaseDatabaseWrapper) -> Finding:
     """Every table that rcsync reads, with every column."""
     for model in TABLES:
-        list(model._default_manager.using(connection.alias).all()[:1])
-    found = msg(
+        columns = [column.attname for column in model._meta.concrete_fields]
+        rows = model._default_manager.using(connection.alias)
+        list(rows.values_list(*versions.readable(connection, model, columns))[:1])
+    found: str = msg(
         "all {count} tables, with the prefix '{prefix}'", count=len(TABLES), prefix=table("")
     )
+    absent = versions.absent_columns(connection)
+    if absent:
+        names = ", ".join(f"{model._meta.db_table}.{column}" for model, column in absent)
+        found = joined("; ", [found, msg("this Moodle is older than {names}", names=names)])
     return Finding(CheckStatus.OK, found)
 
 
 def _version(connection: BaseDatabaseWrapper) -> Finding:
     rows = Config.objects.using(connection.alias).filter(name__in=("version", "release"))
     settings = dict(rows.values_list("name", "value"))
-    number = settings.get("version", "").split(".")[0]
-    if not number.isdigit():
+    number = versions.number_of(settings.get("version", ""))
+    if number is None:
         return Finding(
             CheckStatus.FAILED,
             msg("{table} holds no version", table=Config._meta.db_table),
             msg("Restore Moodle's database completely, or correct MOODLE_DATABASE_URL."),
         )
-    found = settings.get("release") or number
-    if int(number) < OLDEST:
-        fix = msg("rcsync is made for Moodle 4.2 and newer: upgrade Moodle.")
+    found = settings.get("release") or str(number)
+    if number < versions.OLDEST:
+        fix = msg("rcsync is made for Moodle 3.9 and newer: upgrade Moodle.")
+        return Finding(CheckStatus.WARNING, found, fix)
+    if number // 100 > versions.NEWEST_TRIED:
+        found = msg("{version} is newer than what rcsync was tried with (5.1)", version=found)
+        fix = msg("Try with a few courses first, and look for a newer rcsync.")
         return Finding(CheckStatus.WARNING, found, fix)
     return Finding(CheckStatus.OK, found)
 

@@ -152,8 +152,8 @@ def missing_columns(text: str) -> SyncError:
     return SourceError(
         msg("A column that rcsync reads is missing in Moodle's database ({text}).", text=text),
         hint=msg(
-            "rcsync reads Moodle 4.2 and newer: upgrade Moodle, or rcsync where Moodle is the "
-            "newer one."
+            "rcsync reads Moodle 3.9 and newer: let Moodle's upgrade finish, or upgrade rcsync "
+            "where Moodle is the newer one."
         ),
     )
 

@@ -10,8 +10,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db import connections
+from django.db.models import QuerySet, Value
 
+from integration.services.moodle.versions import readable
 from moodle.models import MoodleTable
 
 PAGE_SIZE = 5000  # rows in one answer
@@ -27,7 +29,7 @@ class Pager:
 
     def all(self, model: type[MoodleTable], *columns: str) -> Iterator[tuple[Any, ...]]:
         """Every row of the table as (id, *columns), by id."""
-        rows = self._rows(model).order_by("id").values_list("id", *columns)
+        rows = self._rows(model).order_by("id").values_list("id", *self._read(model, columns))
         page = list(rows[: self.page_size])
         while page:
             yield from page
@@ -39,7 +41,7 @@ class Pager:
         self, model: type[MoodleTable], ids: Iterable[int], *columns: str
     ) -> Iterator[tuple[Any, ...]]:
         """The rows with these ids as (id, *columns), by id; ids without a row are left out."""
-        rows = self._rows(model).order_by("id").values_list("id", *columns)
+        rows = self._rows(model).order_by("id").values_list("id", *self._read(model, columns))
         for chunk in _chunks(ids, min(self.page_size, KEYS_PER_QUERY)):
             yield from rows.filter(id__in=chunk)
 
@@ -52,7 +54,8 @@ class Pager:
         `also` narrows the rows further. Ordering by key first lets the index give the order.
         Ordering by id alone would tempt MySQL into walking the whole table by its primary key.
         """
-        rows = self._rows(model).filter(**also).order_by(key, "id").values_list("id", key, *columns)
+        read = self._read(model, columns)
+        rows = self._rows(model).filter(**also).order_by(key, "id").values_list("id", key, *read)
         for chunk in _chunks(values, KEYS_PER_QUERY):
             for page in self._pages(rows, key, chunk):
                 for row in page:
@@ -70,6 +73,9 @@ class Pager:
             values = values[bisect_left(values, last_value) :]
             rest = rows.filter(**{f"{key}__in": values})
             page = list(rest.exclude(**{key: last_value, "id__lte": last_id})[: self.page_size])
+
+    def _read(self, model: type[MoodleTable], columns: Sequence[str]) -> list[str | Value]:
+        return readable(connections[self.alias], model, columns)
 
     def _rows(self, model: type[MoodleTable]) -> QuerySet[Any]:
         return model._default_manager.using(self.alias).all()

@@ -7,6 +7,8 @@ pages of the rows themselves. Nothing is decided here: who counts is for `standi
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from django.conf import settings
+
 from integration.domain.errors import SourceError
 from integration.domain.messages import msg
 from integration.domain.state import Course, Enrolment, MoodleState, Scope
@@ -50,7 +52,7 @@ class MoodleReader:
         groups = self._rows.groups(course.course_id for course in looked_at)
         members = _collected(groups, self._rows.memberships(groups, scope.users))
         concerned, enrolments = self._enrolments(scope, courses, linked.union(*members.values()))
-        people = self._rows.people(concerned, site.guest)
+        people = self._rows.people(concerned, site)
         return MoodleState(
             read_at=read_at,
             integrated=integrated,
@@ -64,6 +66,8 @@ class MoodleReader:
             ),
             role_names=self._rows.role_names(),
             default_role_id=site.default_role,
+            language=site.language,
+            time_zone=settings.TIME_ZONE,
         )
 
     def _enrolments(

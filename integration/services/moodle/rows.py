@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from integration.domain.errors import SourceError
 from integration.domain.messages import msg
 from integration.domain.state import Course, Enrolment, Group, Person
+from integration.services.moodle.full_names import USUAL, fields_of, full_name, name_format
 from integration.services.moodle.paging import Pager
+from integration.services.moodle.versions import WITHOUT_MNET, number_of
 from moodle.models import (
     Config,
     Context,
@@ -25,7 +27,16 @@ from moodle.models import Group as GroupRow
 SITE = 0  # the category of the one course that is the site's front page
 COURSE_COLUMNS = ("category", "shortname", "fullname", "visible", "enddate")
 NAMES = ("username", "email", "firstname", "lastname", "auth")
+SITE_SETTINGS = (
+    "version",
+    "siteguest",
+    "defaultuserroleid",
+    "mnet_localhost_id",
+    "lang",
+    "fullnamedisplay",
+)
 FLAGS = ("confirmed", "suspended", "deleted")
+REMOVED_AUTH = "mnet"  # by Moodle 5.0: who has it cannot log in any more
 
 
 class Site(NamedTuple):
@@ -34,6 +45,9 @@ class Site(NamedTuple):
     guest: int
     default_role: int | None  # held by everybody, without a row
     mnet_host: int  # the host of the site's own people
+    without_mnet: bool  # Moodle 5.0 and newer
+    language: str
+    name_format: str  # full_names.name_format
 
 
 class Method(NamedTuple):
@@ -53,8 +67,7 @@ class MoodleRows:
 
     def site(self) -> Site:
         """The site's settings. SourceError when this is not, or not yet, a whole Moodle."""
-        names = ("version", "siteguest", "defaultuserroleid", "mnet_localhost_id")
-        rows = Config.objects.using(self.alias).filter(name__in=names)
+        rows = Config.objects.using(self.alias).filter(name__in=SITE_SETTINGS)
         settings = dict(rows.values_list("name", "value"))
         if "version" not in settings:
             raise not_whole(
@@ -62,10 +75,14 @@ class MoodleRows:
             )
         self._require(User, msg("rows"))
         self._require(CourseRow, msg("the course that is the site itself"), category=SITE)
+        language = settings.get("lang") or "en"
         return Site(
             guest=_number(settings.get("siteguest")),
             default_role=_number(settings.get("defaultuserroleid")) or None,
             mnet_host=_number(settings.get("mnet_localhost_id")),
+            without_mnet=(number_of(settings["version"]) or 0) >= WITHOUT_MNET,
+            language=language,
+            name_format=name_format(settings.get("fullnamedisplay", ""), language),
         )
 
     def _require(self, model: type[MoodleTable], what: str, **row: int) -> None:
@@ -121,9 +138,20 @@ class MoodleRows:
 
     # --- people and enrolments --------------------------------------------------------------------
 
-    def people(self, user_ids: Collection[int], guest: int) -> dict[int, Person]:
-        rows = self.pager.by_id(User, user_ids, *NAMES, *FLAGS)
-        return {row[0]: _person(row, guest) for row in rows}
+    def people(self, user_ids: Collection[int], site: Site) -> dict[int, Person]:
+        if site.name_format == USUAL:
+            rows = self.pager.by_id(User, user_ids, *NAMES, *FLAGS)
+            return {row[0]: _person(row, site) for row in rows}
+        fields, first = fields_of(site.name_format), 1 + len(NAMES) + len(FLAGS)
+        rows = self.pager.by_id(User, user_ids, *NAMES, *FLAGS, *fields)
+        return {
+            row[0]: _person(
+                row[:first],
+                site,
+                full_name(site.name_format, dict(zip(fields, row[first:], strict=True))),
+            )
+            for row in rows
+        }
 
     def methods(self, course_ids: Collection[int]) -> dict[int, Method]:
         """Every enrolment method of the courses, by its id."""
@@ -190,7 +218,7 @@ def not_whole(finding: str) -> SourceError:
     )
 
 
-def _person(row: tuple[Any, ...], guest: int) -> Person:
+def _person(row: tuple[Any, ...], site: Site, shown: str = "") -> Person:
     user_id, username, email, first, last, auth, confirmed, suspended, deleted = row
     return Person(
         user_id,
@@ -202,7 +230,9 @@ def _person(row: tuple[Any, ...], guest: int) -> Person:
         bool(confirmed),
         bool(suspended),
         bool(deleted),
-        user_id == guest,
+        user_id == site.guest,
+        site.without_mnet and auth == REMOVED_AUTH,
+        shown,
     )
 
 

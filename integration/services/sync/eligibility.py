@@ -3,8 +3,9 @@
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from integration.domain.messages import joined, listed, msg
 from integration.domain.policy import Cause
@@ -49,6 +50,11 @@ def unusable_because(person: Person) -> str:
         return msg("not confirmed in Moodle")
     if person.auth == "nologin":
         return msg("may not log in to Moodle (authentication 'nologin')")
+    if person.auth_removed:
+        return msg(
+            "cannot log in to Moodle, whose version no longer has the authentication '{auth}'",
+            auth=person.auth,
+        )
     return msg("the guest user") if person.guest else ""
 
 
@@ -200,7 +206,7 @@ class Eligibility:
         rows = self._rows(course_id, user_id)
         if not rows:
             return msg("not enrolled in the course any more")
-        return joined("; ", sorted({_why_not(row, self.moodle.read_at) for row in rows}))
+        return joined("; ", sorted({_why_not(row, self.moodle) for row in rows}))
 
     def role_ids(self, course: Course, user_id: int) -> tuple[int, ...]:
         """Every role of the person in the course, its categories and the site, the default role
@@ -241,20 +247,21 @@ def _strength(role: RoomRole) -> int:
     return ROLE_STRENGTH[role]
 
 
-def _why_not(row: Enrolment, now: int) -> str:
+def _why_not(row: Enrolment, moodle: MoodleState) -> str:
     if row.method_status != ACTIVE:
         return msg("the enrolment method '{method}' is switched off", method=row.method)
     if row.status != ACTIVE:
         return msg("the {method} enrolment is suspended", method=row.method)
-    if row.timestart >= now:
-        begin = _day(row.timestart)
+    if row.timestart >= moodle.read_at:
+        begin = _day(row.timestart, moodle.time_zone)
         return msg("the {method} enrolment begins on {day}", method=row.method, day=begin)
-    return msg("the {method} enrolment ended on {day}", method=row.method, day=_day(row.timeend))
+    end = _day(row.timeend, moodle.time_zone)
+    return msg("the {method} enrolment ended on {day}", method=row.method, day=end)
 
 
-def _day(seconds: int) -> str:
-    """The date; the bare number where no calendar has it (the column is a bigint)."""
+def _day(seconds: int, zone: str) -> str:
+    """The date in the zone; the bare number where no calendar has it (the column is a bigint)."""
     try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+        return datetime.fromtimestamp(seconds, ZoneInfo(zone)).strftime("%Y-%m-%d")
     except (OverflowError, OSError, ValueError):
         return msg("second {n}", n=seconds)
