@@ -7,7 +7,7 @@ pages of the rows themselves. Nothing is decided here: who counts is for `standi
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from django.conf import settings
+from django.utils import timezone
 
 from integration.domain.errors import SourceError
 from integration.domain.messages import msg
@@ -67,7 +67,7 @@ class MoodleReader:
             role_names=self._rows.role_names(),
             default_role_id=site.default_role,
             language=site.language,
-            time_zone=settings.TIME_ZONE,
+            time_zone=timezone.get_default_timezone_name(),
         )
 
     def _enrolments(
