@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
-from integration.domain.operations import LABELS, Operation, describe, joiners_of
+from integration.domain.operations import Operation, labels
 from integration.models import SyncRun
 from integration.services.runs import runner
 from integration.services.runs.runner import Finished
@@ -71,7 +71,7 @@ class RunPrinter:
             self.stdout.write("Nothing to do: Rocket.Chat is in step with Moodle.")
         for kind, operations in groupby(report.plan.operations, key=lambda o: o.kind):
             self.stdout.write(
-                self.style.MIGRATE_LABEL(f"{LABELS[kind]}: {report.plan.counts[kind]}")
+                self.style.MIGRATE_LABEL(f"{labels()[kind]}: {report.plan.counts[kind]}")
             )
             self._lines([_line(operation) for operation in operations], shown)
 
@@ -94,7 +94,7 @@ class RunPrinter:
     def _failures(self, report: RunReport) -> None:
         for outcome in report.failed:
             self.stdout.write(
-                self.style.ERROR(f"Failed: {describe(outcome.operation)}: {outcome.error}")
+                self.style.ERROR(f"Failed: {outcome.operation.describe()}: {outcome.error}")
                 + f" {outcome.hint}"
             )
 
@@ -115,13 +115,13 @@ class RunPrinter:
 
 
 def _line(operation: Operation) -> str:
-    names = [joiner.username or str(joiner.user_id) for joiner in joiners_of(operation)]
+    names = [joiner.username or str(joiner.user_id) for joiner in operation.people]
     if len(names) > NAMES:
         names = [*names[:NAMES], f"{len(names) - NAMES} more"]
     people = f": {', '.join(names)}" if names else ""
-    return f"{describe(operation)}{people}  ({operation.reason})"
+    return f"{operation.describe()}{people}  ({operation.reason})"
 
 
 def _counts(report: RunReport, writes: bool) -> str:
     counts = report.applied if writes else report.plan.counts
-    return ", ".join(f"{count} x {LABELS[kind]}" for kind, count in counts.items()) or "nothing"
+    return ", ".join(f"{count} x {labels()[kind]}" for kind, count in counts.items()) or "nothing"

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 
-from integration.domain.operations import LABELS
+from integration.domain.operations import labels
 from integration.forms import described
 from integration.models import AuditEntry, Conflict, IntegratedCourse, IntegrationSettings, SyncRun
 
@@ -237,6 +237,6 @@ def changes(run: SyncRun) -> str:
 def in_words(counts: dict[str, int]) -> str:
     """ "3 × create account, 2 × add members"."""
     found = [
-        f"{counts[kind]} × {gettext(label)}" for kind, label in LABELS.items() if counts.get(kind)
+        f"{counts[kind]} × {gettext(label)}" for kind, label in labels().items() if counts.get(kind)
     ]
     return ", ".join(found) or gettext("nothing to do")

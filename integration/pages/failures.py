@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
-from integration.domain.operations import LABELS
+from integration.domain.operations import labels
 from integration.pages import access
 from integration.services.admin import failures, runs
 from integration.services.monitoring.failures import LOOK_BACK, open_failures
@@ -29,7 +29,7 @@ def show(request: HttpRequest) -> HttpResponse:
         days=LOOK_BACK.days,
         page=page,
         rows=[(row, names.get(row.moodle_course_id or 0, "")) for row in page.object_list],
-        kinds=[(kind, gettext(label)) for kind, label in LABELS.items() if kind in kinds],
+        kinds=[(kind, gettext(label)) for kind, label in labels().items() if kind in kinds],
         courses=failures.courses_in(found.keys),
         chosen=chosen,
         filtered=any(chosen.values()),

@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from integration.domain.errors import SyncError
-from integration.domain.operations import LABELS
+from integration.domain.operations import labels
 from integration.models import AuditEntry, SyncOperation, SyncRun
 from integration.pages import access, cells
 from integration.services.admin import exports, runs, secrets, start_run
@@ -115,7 +115,7 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         statuses=_statuses(run),
         open_ends=runs.open_ends(run) if run.kind == SyncRun.Kind.APPLY else 0,
         can_apply=_can_apply(run),
-        labels=LABELS,
+        labels=labels(),
         tone=cells.tone_of(run),
         parts=runs.parts(run),
         may_approve=request.user.has_perm(access.APPROVE),

@@ -3,7 +3,6 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from integration.domain.operations import LABELS
 from integration.domain.outcomes import Result
 from integration.fields import MessageField, MessageJSONField
 
@@ -161,9 +160,8 @@ class SyncOperation(models.Model):
 
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="operations")
     position = models.PositiveIntegerField(_("order"))
-    kind = models.CharField(
-        _("operation"), max_length=20, choices=[(kind, label) for kind, label in LABELS.items()]
-    )
+    kind = models.CharField(_("operation"), max_length=20)
+    key = models.CharField(max_length=200, editable=False, default="")  # Operation.key
     status = models.CharField(
         _("result"), max_length=10, choices=Status.choices, default=Status.PLANNED
     )

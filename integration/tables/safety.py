@@ -48,7 +48,7 @@ class PendingEnding(models.Model):
     back.
     """
 
-    key = models.CharField(max_length=60, unique=True, editable=False)
+    key = models.CharField(max_length=200, unique=True, editable=False)  # Operation.key
     moodle_user_id = models.BigIntegerField(_("Moodle user id"), null=True, blank=True)
     moodle_group_id = models.BigIntegerField(_("Moodle group id"), null=True, blank=True)
     moodle_course_id = models.BigIntegerField(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from integration.domain.operations import labels
 from tests.support.paths import ROOT
 
 LOCALE = ROOT / "locale"
@@ -73,7 +74,7 @@ def test_the_compiled_file_says_what_the_source_says(language: str) -> None:
             assert compiled.gettext(text) == parts[0]
 
 
-MARKED = {"said", "counted", "_", "gettext", "gettext_lazy", "gettext_noop", "ngettext"}
+MARKED = {"msg", "counted", "_", "gettext", "gettext_lazy", "gettext_noop", "ngettext"}
 
 
 def marked(path: Path) -> Iterator[str]:
@@ -106,3 +107,9 @@ def test_sentences_are_literals_that_can_be_collected(name: str) -> None:
         and not isinstance(node.args[0], ast.Constant)
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_operation_has_a_label_in_every_language(language: str) -> None:
+    translated = {text for text, _plural, parts in entries(language) if all(parts)}
+    assert set(labels().values()) - translated == set()

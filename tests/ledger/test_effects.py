@@ -6,7 +6,7 @@ import pytest
 
 from demo.standin.web.faults import Fault
 from integration.domain.errors import TransientError
-from integration.domain.operations import AddMembers, CreateAccount, CreateChannel
+from integration.domain.operations import AddMembers, ChannelRef, CreateAccount, CreateChannel
 from integration.domain.outcomes import Result
 from integration.domain.state import EVERYTHING, Managed, RoomRole
 from integration.management.operator import Operator
@@ -76,7 +76,11 @@ def test_who_came_by_hand_left_and_was_put_back_by_us_is_ours(school: School) ->
 
 
 def an_operation(run: SyncRun, position: int, **values: Any) -> SyncOperation:
-    ordinary = {"kind": AddMembers.kind, "status": "failed", "description": "-", "reason": "-"}
+    kind = values.setdefault("kind", AddMembers.kind)
+    user, group = values.get("moodle_user_id"), values.get("moodle_group_id")
+    like = AddMembers.subject if kind == AddMembers.kind else kind
+    key = f"{like}/{group or ''}/{user or ''}"
+    ordinary = {"key": key, "status": "failed", "description": "-", "reason": "-"}
     return SyncOperation.objects.create(run=run, position=position, **(ordinary | values))
 
 
@@ -240,7 +244,7 @@ def test_a_refusal_after_a_lost_answer_leaves_the_doubt(
 
 
 def test_the_topic_that_is_stored_is_the_one_the_channel_got() -> None:
-    operation = CreateChannel(101, 10, "c-101", "wanted", True, (), "why")
+    operation = CreateChannel(ChannelRef(101, 10, "c-101", None, True), (), "wanted", reason="why")
     outcome = Outcome(operation, Result.DONE, room_id="r1", users_count=1, topic="")
     Effects(Managed()).store([outcome])
     assert ChannelLink.objects.get().topic == ""

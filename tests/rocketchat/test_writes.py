@@ -17,12 +17,11 @@ from integration.domain.errors import (
     SecondFactorRequired,
     TransientError,
 )
+from integration.domain.operations import CREATE_CHUNK, INVITE_CHUNK
 from integration.domain.state import RemoteAccount, RoomRole
 from integration.services import rocketchat
 from integration.services.rocketchat import Connection, Credentials, RocketChat, RocketChatRemote
 from integration.services.rocketchat.limiter import Limiter
-from integration.services.rocketchat.members import INVITE_CHUNK
-from integration.services.rocketchat.writes import CREATE_CHUNK
 
 VERSIONS = ("3.11", "6.5", "8.8")
 UNKNOWN = ("timeout_after", "reset_after", "html", "garbage")  # it was done, but who could know

@@ -8,6 +8,7 @@ from django.utils import timezone
 from integration.domain.operations import (
     AddMembers,
     AdoptAccount,
+    ChannelRef,
     CreateAccount,
     Joiner,
     Operation,
@@ -21,12 +22,14 @@ from integration.services.sync.plan import Plan
 
 
 def creates(count: int) -> list[Operation]:
-    return [CreateAccount(n, f"u{n}", f"U {n}", f"u{n}@example.org", "new") for n in range(count)]
+    return [
+        CreateAccount(n, f"u{n}", f"U {n}", f"u{n}@example.org", reason="new") for n in range(count)
+    ]
 
 
 def adds(people: int) -> AddMembers:
     joiners = tuple(Joiner(n, "in") for n in range(people))
-    return AddMembers(1, 2, "room", "r", True, joiners, "in")
+    return AddMembers(ChannelRef(1, 2, "room", "r", True), joiners, reason="in")
 
 
 def test_each_account_takes_a_request() -> None:
@@ -38,12 +41,13 @@ def test_members_go_in_by_the_two_hundred() -> None:
 
 
 def test_a_changed_account_is_looked_at_first() -> None:
-    changed = UpdateAccount(1, "a", "u", "New", None, "Old", "u@example.org", "changed")
+    changed = UpdateAccount(1, "a", "u", "New", None, "Old", "u@example.org", reason="changed")
     assert estimate([changed], Pace()).cost.requests == 2
 
 
 def test_what_is_only_stored_costs_nothing() -> None:
-    assert estimate([AdoptAccount(1, "a", "u", False, "same e-mail")], Pace()).cost.requests == 0
+    adopted = AdoptAccount(1, "a", "u", False, reason="same e-mail")
+    assert estimate([adopted], Pace()).cost.requests == 0
 
 
 def test_connections_share_the_work() -> None:

@@ -20,7 +20,7 @@ from demo.standin import StandIn
 from demo.standin.state.storage import dump, load
 from demo.standin.web.call import Reply, Request
 from demo.standin.web.faults import Fault
-from integration.domain.operations import LABELS, AdoptAccount, AdoptChannel, Operation
+from integration.domain.operations import AdoptAccount, AdoptChannel, Operation, kinds
 from integration.domain.state import RoomRole
 from integration.models import (
     AccountLink,
@@ -250,7 +250,7 @@ def baseline(bench: Bench) -> tuple[tuple[str, ...], Any]:
     assert finished.report is not None
     operations = finished.report.plan.operations
     missing = (
-        set(LABELS) - {operation.kind for operation in operations} - {o.kind for o in NOT_SENT}
+        set(kinds()) - {operation.kind for operation in operations} - {o.kind for o in NOT_SENT}
     )
     assert not missing, f"the run under test has no {missing}"
     return tuple(map(repr, operations)), bench.snapshot()

@@ -13,6 +13,7 @@ from integration.domain.operations import (
     CreateAccount,
     CreateChannel,
     Deactivate,
+    JoinOperation,
     Operation,
     RemoveMember,
     RenameChannel,
@@ -20,11 +21,9 @@ from integration.domain.operations import (
     SetRoomRole,
     SetTopic,
     Unarchive,
+    UnsetReadOnly,
     UnsetRoomRole,
     UpdateAccount,
-    course_of,
-    group_of,
-    user_of,
 )
 from integration.domain.outcomes import Result
 from integration.domain.policy import Policy
@@ -43,8 +42,6 @@ from integration.services.sync.plan import Plan
 from integration.services.sync.reconcile import reconcile
 from integration.services.sync.report import Outcome, RunReport
 from tests.support.fake_remote import FakeRemote
-
-CHANGES = (Deactivate, Archive, SetReadOnly, RenameChannel, SetTopic)
 
 
 @dataclass
@@ -105,13 +102,11 @@ class FakeLedger:
             unfinished_members=frozenset(
                 (one.group_id, joiner.user_id)
                 for one in unfinished
-                if isinstance(one, AddMembers | CreateChannel)
+                if isinstance(one, JoinOperation)
                 for joiner in one.joiners
             ),
             unfinished_changes=frozenset(
-                (one.kind, group_of(one) or user_of(one) or 0)
-                for one in unfinished
-                if isinstance(one, CHANGES)
+                (one.kind, one.about.group_id or one.about.user_id or 0) for one in unfinished
             ),
         )
 
@@ -147,9 +142,9 @@ class FakeLedger:
         self._store_observed()
         if not self.looked or self.scope.users is not None:
             return
-        undone = {about(row.operation) for row in self.rows if self._is_undone(row)}
+        undone = {row.operation.key for row in self.rows if self._is_undone(row)}
         for row in self.rows:
-            known = about(row.operation) not in undone and self._settles(row.operation)
+            known = row.operation.key not in undone and self._settles(row.operation)
             if row.run < self.run and row.is_open and known:
                 row.in_doubt = False
                 row.status = "not_tried" if row.status == "started" else row.status
@@ -159,12 +154,12 @@ class FakeLedger:
         return row.run == self.run and row.status != "done"
 
     def _settles(self, operation: Operation) -> bool:
-        course_id = course_of(operation)
-        if course_id is None:
-            return user_of(operation) in self.accounts
-        if isinstance(operation, AddMembers | CreateChannel):
+        about = operation.about
+        if about.course_id is None:
+            return about.user_id in self.accounts
+        if isinstance(operation, JoinOperation):
             return operation.group_id in self.plan.compared
-        return self.scope.has_course(course_id)
+        return self.scope.has_course(about.course_id)
 
     # ── Effects ───────────────────────────────────────────────────────────────────────────────────
 
@@ -200,8 +195,10 @@ class FakeLedger:
                 self._channel(group_id, name=name)
             case SetTopic(group_id=group_id, topic=topic):
                 self._channel(group_id, topic=topic)
-            case SetReadOnly(group_id=group_id, read_only=read_only):
-                self._channel(group_id, ended=Ending.READ_ONLY if read_only else None)
+            case SetReadOnly(group_id=group_id):
+                self._channel(group_id, ended=Ending.READ_ONLY)
+            case UnsetReadOnly(group_id=group_id):
+                self._channel(group_id, ended=None)
             case Archive(group_id=group_id):
                 self._channel(group_id, ended=Ending.ARCHIVE)
             case Unarchive(group_id=group_id):
@@ -292,14 +289,7 @@ class FakeLedger:
         return next(row for row in self.rows if row.run == self.run and row.operation is operation)
 
 
-def about(operation: Operation) -> tuple[object, ...]:
-    """What one operation may settle of another."""
-    if isinstance(operation, AddMembers | CreateChannel):
-        return "joining", operation.group_id
-    return operation.kind, group_of(operation), user_of(operation)
-
-
-def _joined(outcome: Outcome, operation: AddMembers | CreateChannel) -> list[int]:
+def _joined(outcome: Outcome, operation: JoinOperation) -> list[int]:
     dropped = set(outcome.dropped)
     return [one.user_id for one in operation.joiners if one.user_id not in dropped]
 

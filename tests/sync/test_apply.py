@@ -15,9 +15,8 @@ from integration.domain.errors import (
     TransientError,
 )
 from integration.domain.operations import (
-    WAVE_OF,
-    WAVES,
     AddMembers,
+    ChannelRef,
     CreateAccount,
     CreateChannel,
     Deactivate,
@@ -67,31 +66,32 @@ class Run:
     managed: Managed = field(default_factory=Managed)
 
     def __call__(self, *operations: Operation, **values: Any) -> Applied:
-        plan = Plan(tuple(sorted(operations, key=lambda one: WAVE_OF[type(one)])))
+        plan = Plan(tuple(sorted(operations, key=lambda one: one.wave)))
         return apply_plan(plan, self.chat, self.managed, self.journal, **values)
 
 
 def create(user_id: int) -> CreateAccount:
-    return CreateAccount(user_id, f"user{user_id}", "Name", f"user{user_id}@x.y", "why")
+    return CreateAccount(user_id, f"user{user_id}", "Name", f"user{user_id}@x.y", reason="why")
 
 
 def channel(group_id: int, *people: int) -> CreateChannel:
     joiners = tuple(Joiner(user_id, "why") for user_id in people)
-    return CreateChannel(group_id, 2, f"Group-{group_id}", "", True, joiners, "why")
+    made = ChannelRef(group_id, 2, f"Group-{group_id}", None, True)
+    return CreateChannel(made, joiners, reason="why")
 
 
 def add(room_id: str, *people: int, group_id: int = 10) -> AddMembers:
     joiners = tuple(Joiner(user_id, "why") for user_id in people)
-    return AddMembers(group_id, 2, "A", room_id, True, joiners, "why")
+    return AddMembers(ChannelRef(group_id, 2, "A", room_id, True), joiners, reason="why")
 
 
 def give(user_id: int, room_id: str | None = None) -> SetRoomRole:
-    role = RoomRole.MODERATOR
-    return SetRoomRole(10, 2, "A", room_id, True, user_id, f"user{user_id}", role, "why")
+    room = ChannelRef(10, 2, "A", room_id, True)
+    return SetRoomRole(room, user_id, f"user{user_id}", RoomRole.MODERATOR, reason="why")
 
 
 def topic(room_id: str, text: str = "x") -> SetTopic:
-    return SetTopic(10, 2, "A", room_id, text, "", "why")
+    return SetTopic(ChannelRef(10, 2, "A", room_id, True), text, "", reason="why")
 
 
 def results(applied: Applied) -> dict[str, list[Result]]:
@@ -113,15 +113,14 @@ def failing(error: Callable[[], Exception], *calls: str) -> Callable[[str], None
 
 
 def test_people_come_before_channels_and_giving_before_taking() -> None:
-    order = [kind for wave in WAVES for kind in wave]
-    for first, then in [
+    pairs: list[tuple[type[Operation], type[Operation]]] = [
         (CreateAccount, CreateChannel),
         (CreateChannel, SetRoomRole),
         (AddMembers, SetRoomRole),
         (AddMembers, RemoveMember),
         (RemoveMember, Deactivate),
-    ]:
-        assert order.index(first) < order.index(then)
+    ]
+    assert all(first.wave < then.wave for first, then in pairs)
 
 
 def test_a_wave_begins_when_the_one_before_has_ended() -> None:

@@ -6,11 +6,13 @@ import pytest
 
 from integration.domain.operations import (
     Archive,
+    ChannelRef,
     CreateAccount,
     Deactivate,
     Operation,
     RemoveMember,
     SetReadOnly,
+    UnsetReadOnly,
     UnsetRoomRole,
 )
 from integration.domain.policy import Limits
@@ -28,21 +30,27 @@ def site(people: int = 0, channels: int = 0, members: int = 0, by_hand: int = 0)
     return managed(*(link(number) for number in range(people)), *groups, members={1000: rows})
 
 
+ROOM = ChannelRef(1000, 2, "A", "r", True)
+
+
+def room(number: int) -> ChannelRef:
+    return ChannelRef(1000 + number, 2, "A", f"r{number}", True)
+
+
 def removals(number: int) -> list[Operation]:
-    ids = (1000, 2, "A", "r", True)
-    return [RemoveMember(*ids, user, f"a{user}", "u", "why") for user in range(number)]
+    return [RemoveMember(ROOM, user, f"a{user}", "u", reason="why") for user in range(number)]
 
 
 def deactivations(number: int) -> list[Operation]:
-    return [Deactivate(user, f"a{user}", "u", "why") for user in range(number)]
+    return [Deactivate(user, f"a{user}", "u", reason="why") for user in range(number)]
 
 
 def archivings(number: int) -> list[Operation]:
-    return [Archive(1000 + n, 2, "A", f"r{n}", "why") for n in range(number)]
+    return [Archive(room(n), reason="why") for n in range(number)]
 
 
-def closings(number: int, read_only: bool = True) -> list[Operation]:
-    return [SetReadOnly(1000 + n, 2, "A", f"r{n}", read_only, "why") for n in range(number)]
+def closings(number: int) -> list[Operation]:
+    return [SetReadOnly(room(n), reason="why") for n in range(number)]
 
 
 def passed(
@@ -110,17 +118,15 @@ def test_only_the_scope_is_counted_as_managed() -> None:
 
 def test_what_gives_is_not_counted() -> None:
     operations: list[Operation] = [
-        *closings(50, read_only=False),
-        *(CreateAccount(n, "u", "n", "e", "why") for n in range(50)),
+        *(UnsetReadOnly(room(n), reason="why") for n in range(50)),
+        *(CreateAccount(n, "u", "n", "e", reason="why") for n in range(50)),
     ]
     assert passed(operations, site(people=50, channels=50)) == []
 
 
 def test_a_role_that_is_taken_is_not_counted_as_a_membership() -> None:
     role = RoomRole.MODERATOR
-    taken: list[Operation] = [
-        UnsetRoomRole(1000, 2, "A", "r", True, n, "u", role, "why") for n in range(50)
-    ]
+    taken: list[Operation] = [UnsetRoomRole(ROOM, n, "u", role, reason="why") for n in range(50)]
     assert passed(taken, site(members=50)) == []
 
 
@@ -134,7 +140,7 @@ def test_many_vanished_channels_are_the_wrong_server() -> None:
 
 
 def test_many_accounts_to_be_made_again_are_the_wrong_server() -> None:
-    again = tuple(CreateAccount(n, "u", "n", "e", "why") for n in range(6))
+    again = tuple(CreateAccount(n, "u", "n", "e", reason="why") for n in range(6))
     plan = Plan(again, missing_accounts=tuple(range(6)))
     assert vanished(plan, site(people=10)) == ["vanished/accounts"]
 

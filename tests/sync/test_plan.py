@@ -4,15 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from integration.domain.operations import (
-    LABELS,
-    WAVE_OF,
-    Operation,
-    course_of,
-    describe,
-    group_of,
-    user_of,
-)
 from integration.domain.state import Ending
 from integration.services.sync.plan import Plan
 from tests.support.builders import (
@@ -58,7 +49,7 @@ CASE = Case(
 
 
 def test_operations_are_in_the_order_of_their_waves() -> None:
-    waves = [WAVE_OF[type(one)] for one in CASE.plan().operations]
+    waves = [one.wave for one in CASE.plan().operations]
     assert waves == sorted(waves)
     assert len(set(waves)) >= 6
 
@@ -101,21 +92,15 @@ def test_every_operation_has_a_reason() -> None:
 
 
 def test_every_operation_can_be_described_in_one_line() -> None:
-    lines = [describe(one) for one in CASE.plan().operations]
+    lines = [one.describe() for one in CASE.plan().operations]
     assert all(line and "\n" not in line for line in lines)
     assert len(set(lines)) == len(lines)
 
 
-def test_every_kind_of_operation_has_a_wave_and_a_label() -> None:
-    every = Operation.__args__
-    assert set(every) == set(WAVE_OF)
-    assert {kind.kind for kind in every} == set(LABELS)
-
-
 def test_an_operation_knows_whom_it_is_about() -> None:
     for one in CASE.plan().operations:
-        assert user_of(one) or group_of(one)
-        assert (course_of(one) is None) == (group_of(one) is None)
+        assert one.about.user_id or one.about.group_id
+        assert (one.about.course_id is None) == (one.about.group_id is None)
 
 
 def test_conflicts_are_in_a_stable_order() -> None:

@@ -22,7 +22,6 @@ from integration.domain.operations import (
     RemoveMember,
     SetReadOnly,
     UnsetRoomRole,
-    user_of,
 )
 from integration.domain.outcomes import RunStatus
 from integration.domain.policy import AccountsFor, Deactivation, Limits, MissingAccounts, Policy
@@ -318,7 +317,7 @@ class Truth:
         self.left_alone = {one.subject for one in report.plan.skips}
         self.reasons = {one.reason for one in report.plan.skips}
         self.people = {one.user_id for one in report.plan.conflicts}
-        self.people |= {user_of(one.operation) for one in report.failed}
+        self.people |= {one.operation.about.user_id for one in report.failed}
         self.groups = {one.group_id for one in report.plan.conflicts}
 
     def check(self) -> None:
@@ -402,15 +401,15 @@ def check_success(report: RunReport) -> None:
 def check_nothing_left(line: Line, report: RunReport) -> None:
     """A plan right after is empty, but for what a conflict kept the first from doing."""
     waited = {one.user_id for one in report.plan.conflicts} - {None}
-    waited |= {user_of(one.operation) for one in report.failed}
+    waited |= {one.operation.about.user_id for one in report.failed}
     waiting = {one.group_id for one in report.plan.conflicts} - {None}
     for full_check in (False, True):
         rest = [
             one
             for one in line.plan(full_check=full_check).operations
-            if getattr(one, "user_id", None) not in waited
-            and getattr(one, "group_id", None) not in waiting
-            and not {joiner.user_id for joiner in getattr(one, "joiners", ())} & waited
+            if one.about.user_id not in waited
+            and one.about.group_id not in waiting
+            and not {joiner.user_id for joiner in one.people} & waited
         ]
         assert rest == [], f"{full_check=}"
 
@@ -626,7 +625,7 @@ def test_a_scoped_run_changes_nothing_outside_its_scope(
         moved = {user_of_account.get(who) for who in now.members ^ was.members}
         assert all(user is not None and scope.has_user(user) for user in moved)
     for one in report.plan.operations:
-        user_id = user_of(one)
+        user_id = one.about.user_id
         assert user_id is None or scope.has_user(user_id)
         if isinstance(one, Deactivate) and rules.deactivation is Deactivation.ENROLMENT:
             assert not is_active_somewhere(changed, one.user_id)

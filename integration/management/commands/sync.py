@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from integration.domain.errors import ConfigurationError, SyncError
-from integration.domain.operations import Operation, describe, joiners_of
+from integration.domain.operations import Operation
 from integration.domain.state import Scope
 from integration.management.printing import RunPrinter, told_once
 from integration.models import AccountLink, IntegratedCourse, SyncRun
@@ -125,13 +125,13 @@ def as_json(finished: runner.Finished) -> Mapping[str, Any]:
     if report is not None:
         result["digest"] = report.plan.digest
         result["operations"] = [
-            {"kind": o.kind, "what": describe(o), "reason": o.reason, "people": _people(o)}
+            {"kind": o.kind, "what": o.describe(), "reason": o.reason, "people": _people(o)}
             for o in report.plan.operations
         ]
         result["failed"] = [
             {
                 "kind": outcome.operation.kind,
-                "what": describe(outcome.operation),
+                "what": outcome.operation.describe(),
                 "error": outcome.error,
                 "hint": outcome.hint,
                 "status": outcome.status,
@@ -160,7 +160,7 @@ def _people(operation: Operation) -> list[Mapping[str, Any]]:
     """Who is put into the channel, and why."""
     return [
         {"moodle_user_id": one.user_id, "username": one.username, "reason": one.reason}
-        for one in joiners_of(operation)
+        for one in operation.people
     ]
 
 

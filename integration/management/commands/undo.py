@@ -6,7 +6,6 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from integration.domain.errors import SyncError
-from integration.domain.operations import describe
 from integration.management.operator import Operator
 from integration.management.printing import told_once
 from integration.models import SyncRun
@@ -46,7 +45,7 @@ class Command(BaseCommand):
         if finished.report is None:
             raise CommandError(f"{finished.run.message} {finished.run.hint}", returncode=2)
         for operation in finished.report.plan.operations:
-            self.stdout.write(describe(operation))
+            self.stdout.write(operation.describe())
         for skip in finished.report.plan.skips:
             self.stdout.write(f"left: {skip.subject}: {skip.reason}")
         self.stdout.write(f"Run {finished.run.pk}: {finished.run.get_status_display()}.")

@@ -1,6 +1,7 @@
 """The start page: state at a glance, what is missing, what changed lately. A handful of queries."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from integration.domain.errors import ConfigurationError
+from integration.domain.operations import kinds
 from integration.models import (
     AccountLink,
     ChannelLink,
@@ -20,7 +22,7 @@ from integration.models import (
     IntegratedCourse,
     SyncRun,
 )
-from integration.services.admin.runs import GIVING, TAKING_AWAY, UNFINISHED
+from integration.services.admin.runs import UNFINISHED
 from integration.services.ledger import heartbeat
 from integration.services.monitoring.failures import open_failures
 from integration.services.runs.configured_connection import rocketchat_connection
@@ -187,16 +189,18 @@ def _days() -> list[Day]:
     counts: dict[date, list[int]] = {
         first + timedelta(days=number): [0, 0, 0] for number in range(DAYS)
     }
-    kinds = (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO)
-    rows = SyncRun.objects.filter(kind__in=kinds, parent=None, started_at__date__gte=first)
+    giving = [kind for kind, operation in kinds().items() if operation.gives]
+    taking = [kind for kind, operation in kinds().items() if operation.takes_away]
+    writing = (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO)
+    rows = SyncRun.objects.filter(kind__in=writing, parent=None, started_at__date__gte=first)
     for started, applied, failed in rows.values_list("started_at", "applied", "failed_count"):
         of_day = counts.get(timezone.localdate(started))
         if of_day is not None:
-            of_day[0] += _sum(applied, GIVING)
-            of_day[1] += _sum(applied, TAKING_AWAY)
+            of_day[0] += _sum(applied, giving)
+            of_day[1] += _sum(applied, taking)
             of_day[2] += failed
     return [Day(day, *numbers) for day, numbers in sorted(counts.items())]
 
 
-def _sum(applied: dict[str, Any], kinds: tuple[str, ...]) -> int:
+def _sum(applied: Mapping[str, Any], kinds: Iterable[str]) -> int:
     return sum(int(applied.get(kind, 0)) for kind in kinds)

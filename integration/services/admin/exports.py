@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from integration.domain.operations import LABELS
+from integration.domain.operations import labels
 from integration.models import SyncOperation
 from integration.services.admin.runs import course_names
 
@@ -36,7 +36,7 @@ def operations_as_csv(rows: Iterable[SyncOperation], courses: dict[int, str]) ->
     )
     yield "\N{BYTE ORDER MARK}" + writer.writerow(heading)
     # Looked up once: Django's get_..._display takes most of the time of a long export.
-    kinds = {kind: gettext(label) for kind, label in LABELS.items()}
+    kinds = {kind: gettext(label) for kind, label in labels().items()}
     results = {status.value: str(status.label) for status in SyncOperation.Status}
     for row in rows:
         cells = _cells(row, courses, kinds, results)

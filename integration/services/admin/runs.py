@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from integration.domain.errors import ConfigurationError
-from integration.domain.operations import LABELS
+from integration.domain.operations import kinds
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.ledger.past_runs import check_undoable
 
@@ -70,16 +70,6 @@ PER_PAGE = 100
 MOST_COURSES = 200
 UNFINISHED = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
 STALE_AFTER = timedelta(minutes=5)  # without a sign of life, a run is taken for interrupted
-
-TAKING_AWAY = ("remove_member", "unset_room_role", "archive", "deactivate")
-GIVING = (
-    "create_account",
-    "create_channel",
-    "add_members",
-    "activate",
-    "unarchive",
-    "set_room_role",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +153,9 @@ def by_kind(run: SyncRun) -> list[KindCount]:
             run.planned.get(kind, 0),
             run.applied.get(kind, 0),
             failed.get(kind, 0),
-            kind in TAKING_AWAY,
+            operation.takes_away,
         )
-        for kind in LABELS
+        for kind, operation in kinds().items()
         if run.planned.get(kind) or run.applied.get(kind)
     ]
 

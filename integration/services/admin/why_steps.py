@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from integration.domain.errors import PatternTimeout
-from integration.domain.operations import ROLES, Operation, describe, group_of, user_of
+from integration.domain.operations import ROLES, Operation
 from integration.domain.policy import Policy
 from integration.domain.state import (
     Enrolment,
@@ -272,7 +272,7 @@ def next_steps(
             Sentence(gettext("Cannot be said: %(problem)s") % {"problem": findings.problem}, "bad")
         ]
     found = [
-        Sentence(f"{local(describe(o))} ({local(o.reason)})")
+        Sentence(f"{local(o.describe())} ({local(o.reason)})")
         for o in findings.plan.operations
         if _is_about(o, user_id, group_id)
     ]
@@ -291,23 +291,21 @@ def next_steps(
 
 
 def _is_about(operation: Operation, user_id: int | None, group_id: int | None) -> bool:
+    about = operation.about
     if group_id is not None:
-        return group_of(operation) == group_id
-    return user_id is not None and (user_of(operation) == user_id or _joins(operation, user_id))
+        return about.group_id == group_id
+    joins = any(joiner.user_id == user_id for joiner in operation.people)
+    return user_id is not None and (about.user_id == user_id or joins)
 
 
 def _waits(one: Waiting) -> Sentence:
     """What is done when its days of grace are over."""
     values = {
-        "what": local(describe(one.operation)),
+        "what": local(one.operation.describe()),
         "reason": local(one.operation.reason),
         "day": _day(one.due),
     }
     return Sentence(gettext("On %(day)s: %(what)s (%(reason)s).") % values, "warn")
-
-
-def _joins(operation: object, user_id: int) -> bool:
-    return any(joiner.user_id == user_id for joiner in getattr(operation, "joiners", ()))
 
 
 def _day(seconds: int) -> str:

@@ -7,36 +7,13 @@ entry about itself.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, assert_never
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from integration.domain import actor as actors
 from integration.domain.actor import Actor
-from integration.domain.operations import (
-    Activate,
-    AddMembers,
-    AdoptAccount,
-    AdoptChannel,
-    Archive,
-    CreateAccount,
-    CreateChannel,
-    Deactivate,
-    Operation,
-    RemoveMember,
-    RenameChannel,
-    SetReadOnly,
-    SetRoomRole,
-    SetTopic,
-    Unarchive,
-    UnsetRoomRole,
-    UpdateAccount,
-    course_of,
-    describe,
-    group_of,
-    user_of,
-)
 from integration.domain.outcomes import Result
 from integration.models import AuditEntry, IntegrationSettings, SyncRun
 from integration.services.ledger import bulk
@@ -64,7 +41,6 @@ ENTRY = (
     "reason",
     "error",
 )
-Facts = dict[str, Any]
 
 
 def actor_of(run: SyncRun) -> Actor:
@@ -104,7 +80,7 @@ def record_outcomes(run: SyncRun, outcomes: Sequence[Outcome]) -> None:
 def _entry(run: SyncRun, by: Actor, outcome: Outcome) -> tuple[Any, ...]:
     """In the order of ENTRY."""
     operation = outcome.operation
-    before, after = changes(operation)
+    before, after = operation.changes()
     ids = {"account_id": outcome.account_id, "room_id": outcome.room_id}
     msg = " ".join(part for part in (outcome.error, outcome.code, outcome.answer) if part)
     return (
@@ -112,66 +88,14 @@ def _entry(run: SyncRun, by: Actor, outcome: Outcome) -> tuple[Any, ...]:
         by.name[:150],
         run.pk,
         operation.kind,
-        describe(operation)[:400],
-        user_of(operation),
-        group_of(operation),
-        course_of(operation),
+        operation.describe()[:400],
+        *operation.about,
         before,
         after | {key: value for key, value in ids.items() if value},
         str(TRIED[outcome.result]),
         operation.reason,
         msg,
     )
-
-
-def changes(  # noqa: C901  # one case for each kind of operation
-    operation: Operation,
-) -> tuple[Facts, Facts]:
-    """What the operation changes: as it was, as it is to be."""
-    match operation:
-        case CreateAccount(username=username, name=name, email=email):
-            return {}, {"username": username, "name": name, "email": email, "active": True}
-        case UpdateAccount():
-            return _updated(operation)
-        case Activate():
-            return {"active": False}, {"active": True}
-        case Deactivate():
-            return {"active": True}, {"active": False}
-        case CreateChannel(name=name, topic=topic, private=private, joiners=joiners):
-            people = [joiner.user_id for joiner in joiners]
-            return {}, {"name": name, "topic": topic, "private": private, "members": people}
-        case RenameChannel(old_name=old, name=new):
-            return {"name": old}, {"name": new}
-        case SetTopic(old_topic=old, topic=new):
-            return {"topic": old}, {"topic": new}
-        case SetReadOnly(read_only=read_only):
-            return {"read_only": not read_only}, {"read_only": read_only}
-        case AddMembers(joiners=joiners):
-            return {}, {"members": [joiner.user_id for joiner in joiners]}
-        case RemoveMember(user_id=user_id):
-            return {"members": [user_id]}, {"members": []}
-        case SetRoomRole(role=role):
-            return {}, {"role": role.value}
-        case UnsetRoomRole(role=role):
-            return {"role": role.value}, {"role": "member"}
-        case Archive():
-            return {"archived": False}, {"archived": True}
-        case Unarchive():
-            return {"archived": True}, {"archived": False}
-        case AdoptAccount() | AdoptChannel():
-            return {}, {"linked": True}
-        case _:
-            assert_never(operation)
-
-
-def _updated(operation: UpdateAccount) -> tuple[Facts, Facts]:
-    before: Facts = {}
-    after: Facts = {}
-    if operation.name is not None:
-        before["name"], after["name"] = operation.old_name, operation.name
-    if operation.email is not None:
-        before["email"], after["email"] = operation.old_email, operation.email
-    return before, after
 
 
 def prune() -> int:

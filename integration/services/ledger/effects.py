@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, assert_never
+from typing import Any, TypeVar
 
 from django.db.models import F, Q, QuerySet
 
@@ -22,8 +22,8 @@ from integration.domain.operations import (
     SetRoomRole,
     SetTopic,
     Unarchive,
+    UnsetReadOnly,
     UnsetRoomRole,
-    UpdateAccount,
 )
 from integration.domain.state import Ending, Managed, RoomRole
 from integration.models import AccountLink, ChannelLink, ManagedMembership
@@ -255,23 +255,17 @@ class Effects:
                 _channel(group_id, name=name)
             case SetTopic(group_id=group_id, topic=topic):
                 _channel(group_id, topic=topic)
-            case SetReadOnly(group_id=group_id, read_only=read_only):
-                _channel(group_id, ended=Ending.READ_ONLY if read_only else "")
+            case SetReadOnly(group_id=group_id):
+                _channel(group_id, ended=Ending.READ_ONLY)
+            case UnsetReadOnly(group_id=group_id):
+                _channel(group_id, ended="")
             case Archive(group_id=group_id):
                 _channel(group_id, ended=Ending.ARCHIVE)
             case Unarchive(group_id=group_id):
                 self._touched.add(group_id)
                 _channel(group_id, ended="", users_count=None)
-            case UpdateAccount():
-                pass  # names and addresses are not stored here
-            case CreateAccount() | AdoptAccount() | Activate() | Deactivate():
-                pass  # stored with others
-            case CreateChannel() | AdoptChannel() | AddMembers() | RemoveMember():
-                pass
-            case SetRoomRole() | UnsetRoomRole():
-                pass
             case _:
-                assert_never(operation)
+                pass  # stored with others, or nothing of it is kept in our tables
 
 
 def _channels(groups: Iterable[int]) -> QuerySet[ChannelLink]:

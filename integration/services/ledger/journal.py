@@ -1,7 +1,6 @@
 """The record of one run: every operation before and after it, and what it changes in our tables."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from django.db import transaction
@@ -9,22 +8,22 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from integration.domain.messages import msg
-from integration.domain.operations import Operation, course_of, describe, group_of, user_of
+from integration.domain.operations import JoinOperation, Operation
 from integration.domain.outcomes import Result
 from integration.domain.state import Managed, Scope
 from integration.models import AccountLink, SyncOperation, SyncRun
 from integration.services.ledger import audit_trail
 from integration.services.ledger.bulk import insert
 from integration.services.ledger.effects import Effects
-from integration.services.ledger.managed import JOINING, integrated_courses, load_managed
+from integration.services.ledger.managed import integrated_courses, load_managed
 from integration.services.sync.plan import Plan
 from integration.services.sync.report import Outcome
 
-_COLUMNS = frozenset({"user_id", "group_id", "course_id", "reason", "joiners"})
 ROW = (
     "run_id",
     "position",
     "kind",
+    "key",
     "moodle_user_id",
     "moodle_group_id",
     "moodle_course_id",
@@ -110,21 +109,20 @@ class RunLedger:
         earlier = SyncOperation.objects.filter(run_id__lt=self.run.pk)
         open_rows = list(
             earlier.filter(Q(in_doubt=True) | Q(status=SyncOperation.Status.STARTED)).values_list(
-                "pk", "kind", "moodle_group_id", "moodle_user_id", "moodle_course_id"
+                "pk", "key", "moodle_group_id", "moodle_user_id", "moodle_course_id"
             )
         )
         if not open_rows:
             return
         left = self.run.operations.exclude(status=SyncOperation.Status.DONE)
-        columns = left.values_list("kind", "moodle_group_id", "moodle_user_id")
-        undone = {_subject(*row) for row in columns.iterator(2000)}
+        undone = set(left.values_list("key", flat=True).iterator(2000))
         linked = set(AccountLink.objects.values_list("moodle_user_id", flat=True))
         settled = [
             pk
-            for pk, kind, group_id, user_id, course_id in open_rows
-            if _subject(kind, group_id, user_id) not in undone
+            for pk, key, group_id, user_id, course_id in open_rows
+            if key not in undone
             and (
-                user_id in linked if group_id is None else self._compared(kind, group_id, course_id)
+                user_id in linked if group_id is None else self._compared(key, group_id, course_id)
             )
         ]
         for start in range(0, len(settled), 500):
@@ -135,8 +133,8 @@ class RunLedger:
                 error=msg("The run was cut off here; a later run looked and settled it."),
             )
 
-    def _compared(self, kind: str, group_id: int, course_id: int | None) -> bool:
-        if kind in JOINING:
+    def _compared(self, key: str, group_id: int, course_id: int | None) -> bool:
+        if key.startswith(f"{JoinOperation.subject}/"):
             return group_id in self._plan.compared
         return course_id is not None and self.scope.has_course(course_id)
 
@@ -159,36 +157,12 @@ class RunLedger:
             self.run.pk,
             number,
             operation.kind,
-            user_of(operation),
-            group_of(operation),
-            course_of(operation),
-            describe(operation),
+            operation.key,
+            *operation.about,
+            operation.describe(),
             operation.reason,
-            details_of(operation),
+            operation.details(),
         )
-
-
-def details_of(operation: Operation) -> dict[str, Any]:
-    """Everything of the operation that has no column of its own, as JSON."""
-    details = {
-        field.name: getattr(operation, field.name)
-        for field in fields(operation)
-        if field.name not in _COLUMNS
-    }
-    joiners = getattr(operation, "joiners", None)
-    if joiners is not None:
-        details["joiners"] = [
-            {"user": joiner.user_id, "username": joiner.username, "reason": joiner.reason}
-            for joiner in joiners
-        ]
-    return details
-
-
-def _subject(kind: str, group_id: int | None, user_id: int | None) -> tuple[object, ...]:
-    """What an operation is about, so that one may settle another."""
-    if kind in JOINING:
-        return "joining", group_id
-    return kind, group_id, user_id
 
 
 def _is_plain(outcome: Outcome) -> bool:

@@ -6,16 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count, Q
 
-from integration.domain.operations import (
-    AddMembers,
-    Archive,
-    CreateAccount,
-    CreateChannel,
-    Deactivate,
-    RenameChannel,
-    SetReadOnly,
-    SetTopic,
-)
+from integration.domain.operations import CreateAccount
 from integration.domain.state import (
     Ending,
     Managed,
@@ -37,10 +28,6 @@ from integration.services.ledger.bulk import rows_of
 
 NO_RUN = 0  # no row has this key: every unfinished operation counts
 _ROLES = {role.value: role for role in RoomRole}
-JOINING = frozenset({AddMembers.kind, CreateChannel.kind})
-CHANGES = frozenset(
-    {Deactivate.kind, Archive.kind, SetReadOnly.kind, RenameChannel.kind, SetTopic.kind}
-)
 
 
 def load_managed(scope: Scope, current_run: int) -> Managed:
@@ -62,13 +49,11 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
         unfinished_members=frozenset(
             (row.group_id, joiner["user"])
             for row in unfinished
-            if row.kind in JOINING and row.group_id is not None
+            if row.group_id is not None
             for joiner in row.details.get("joiners", ())
         ),
         unfinished_changes=frozenset(
-            (row.kind, row.group_id or row.user_id or 0)
-            for row in unfinished
-            if row.kind in CHANGES
+            (row.kind, row.group_id or row.user_id or 0) for row in unfinished
         ),
     )
 

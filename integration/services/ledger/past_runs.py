@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
+from integration.domain.operations import Stored, restore
 from integration.domain.state import Scope
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.sync.guard import Approval
@@ -19,11 +20,14 @@ def past_operations(run_id: int, chosen: Collection[int] | None = None) -> list[
     if chosen is not None:
         done = done.filter(position__in=chosen)
     return [
-        PastOperation(
-            row.kind, row.moodle_group_id, row.moodle_user_id, row.description, row.details
-        )
+        PastOperation(restore(_stored(row)), row.description)
         for row in done.order_by("-position").iterator(2000)
     ]
+
+
+def _stored(row: SyncOperation) -> Stored:
+    ids = (row.moodle_user_id, row.moodle_group_id, row.moodle_course_id)
+    return Stored(row.kind, *ids, row.reason, row.details)
 
 
 def scope_of_past(run: SyncRun, chosen: Collection[int] | None = None) -> Scope:
@@ -68,7 +72,7 @@ def pause_courses(scope: Scope) -> list[IntegratedCourse]:
 
 
 def approval_of(run_id: int | None) -> Approval:
-    """What was approved with the run, by name."""
+    """What was approved with the run, by key."""
     run = None
     if run_id is not None:
         run = SyncRun.objects.filter(pk=run_id, status=SyncRun.Status.APPROVED).first()
@@ -78,18 +82,6 @@ def approval_of(run_id: int | None) -> Approval:
     for part in (run, *run.parts.all()):
         limits.update({breach["code"]: breach["count"] for breach in part.breaches})
     return Approval(frozenset(_held(run)), dict(limits))
-
-
-def _name(row: SyncOperation) -> str:
-    """As guard.name_of says it of the operation."""
-    ids = (
-        row.kind,
-        row.moodle_group_id,
-        row.moodle_user_id,
-        row.details.get("room_id"),
-        row.details.get("account_id"),
-    )
-    return "/".join("" if part is None else str(part) for part in ids)
 
 
 def was_rejected(run: SyncRun) -> bool:
@@ -105,7 +97,7 @@ def was_rejected(run: SyncRun) -> bool:
 
 
 def _held(run: SyncRun) -> set[str]:
-    """Of the run and of its parts."""
+    """Keys of what waits in the run and in its parts."""
     whose = Q(run=run) | Q(run__parent=run)
     rows = SyncOperation.objects.filter(whose, status=SyncOperation.Status.HELD)
-    return {_name(row) for row in rows.iterator(2000)}
+    return set(rows.values_list("key", flat=True))

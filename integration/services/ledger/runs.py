@@ -11,7 +11,6 @@ from django.utils import timezone
 from integration.domain import conflicts
 from integration.domain.errors import Busy, SyncError
 from integration.domain.messages import joined, msg
-from integration.domain.operations import course_of
 from integration.domain.outcomes import Result, RunStatus
 from integration.domain.state import Course, Scope
 from integration.models import AccountLink, Conflict, IntegratedCourse, SyncRun, SyncRunCourse
@@ -175,12 +174,12 @@ def _courses(scope: Scope) -> Any:
 
 
 def _store_courses(run: SyncRun, report: RunReport, scope: Scope) -> None:
-    planned = Counter(course_of(operation) for operation in report.plan.operations)
+    planned = Counter(operation.about.course_id for operation in report.plan.operations)
     done: Counter[int | None] = Counter()
     failed: Counter[int | None] = Counter()
     for outcome in report.outcomes:
         counter = done if outcome.result is Result.DONE else failed
-        counter[course_of(outcome.operation)] += 1
+        counter[outcome.operation.about.course_id] += 1
     rows = list(_courses(scope))
     SyncRunCourse.objects.bulk_create(
         [

@@ -2,24 +2,15 @@
 waits.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.utils import timezone
 
-from integration.domain.operations import (
-    Archive,
-    Deactivate,
-    RemoveMember,
-    SetReadOnly,
-    course_of,
-    describe,
-    group_of,
-    user_of,
-)
+from integration.domain.operations import kinds
 from integration.domain.outcomes import RunStatus
-from integration.domain.policy import Removal
 from integration.domain.state import Scope
 from integration.models import IntegratedCourse, PendingEnding, SyncOperation, SyncRun
 from integration.services.sync.grace import Waiting
@@ -28,11 +19,6 @@ from integration.services.sync.sizes import Size
 
 LATELY = timedelta(hours=24)
 GOOD = (RunStatus.DONE, RunStatus.FAILED)
-KINDS = {
-    Removal.MEMBERSHIPS: (RemoveMember.kind,),
-    Removal.ACCOUNTS: (Deactivate.kind,),
-    Removal.CHANNELS: (Archive.kind, SetReadOnly.kind),
-}
 
 
 def known_sizes() -> dict[int, Size]:
@@ -47,17 +33,19 @@ def pending_since() -> dict[str, int]:
 
 def removed_lately() -> Mapping[str, int]:
     """What runs took away in the last 24 hours, less what a person let pass."""
+    taking = {kind: one.takes for kind, one in kinds().items() if one.takes}
     done = SyncOperation.objects.filter(
-        kind__in=[kind for kinds in KINDS.values() for kind in kinds],
+        kind__in=list(taking),
         status=SyncOperation.Status.DONE,
         finished_at__gt=timezone.now() - LATELY,
         run__forced=False,
         run__approves=None,
         run__kind=SyncRun.Kind.APPLY,
     )
-    closing = ~Q(kind=SetReadOnly.kind) | Q(details__read_only=True)
-    counts = dict(done.filter(closing).order_by().values_list("kind").annotate(number=Count("pk")))
-    return {what: sum(counts.get(kind, 0) for kind in kinds) for what, kinds in KINDS.items()}
+    counts: Counter[str] = Counter()
+    for kind, number in done.order_by().values_list("kind").annotate(number=Count("pk")):
+        counts[taking[kind]] += number
+    return counts
 
 
 def store(run: SyncRun, report: RunReport, scope: Scope) -> None:
@@ -87,26 +75,28 @@ def _store_waiting(waiting: tuple[Waiting, ...], scope: Scope) -> None:
         rows = rows.filter(moodle_course_id__in=scope.courses)
     if scope.users is not None:
         rows = rows.filter(moodle_user_id__in=scope.users)
-    keys = {one.key for one in waiting}
+    keys = {one.operation.key for one in waiting}
     known = dict(rows.values_list("key", "pk"))
     rows.filter(pk__in=[pk for key, pk in known.items() if key not in keys]).delete()
     PendingEnding.objects.bulk_create(
-        [
-            PendingEnding(
-                key=one.key,
-                kind=one.operation.kind,
-                moodle_user_id=user_of(one.operation),
-                moodle_group_id=group_of(one.operation),
-                moodle_course_id=course_of(one.operation),
-                description=describe(one.operation),
-                reason=one.operation.reason,
-                since=one.since,
-                due=one.due,
-            )
-            for one in waiting
-        ],
+        [_pending(one) for one in waiting],
         batch_size=500,
         ignore_conflicts=True,
+    )
+
+
+def _pending(one: Waiting) -> PendingEnding:
+    operation, about = one.operation, one.operation.about
+    return PendingEnding(
+        key=operation.key,
+        kind=operation.kind,
+        moodle_user_id=about.user_id,
+        moodle_group_id=about.group_id,
+        moodle_course_id=about.course_id,
+        description=operation.describe(),
+        reason=operation.reason,
+        since=one.since,
+        due=one.due,
     )
 
 

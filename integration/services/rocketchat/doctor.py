@@ -1,10 +1,11 @@
 """Looks whether rcsync can work with this Rocket.Chat, and says what to repair; changes nothing."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from integration.domain.errors import RocketChatError, SyncError
 from integration.domain.messages import joined, msg
+from integration.domain.operations import permissions
+from integration.domain.permissions import READING, Permission
 from integration.domain.state import Check, CheckStatus
 from integration.services.rocketchat.answers import Json, flag, objects, text, texts
 from integration.services.rocketchat.client import RocketChat
@@ -26,41 +27,7 @@ PASSWORD_FALLBACK = "Accounts_TwoFactorAuthentication_Enforce_Password_Fallback"
 TOKEN_BYPASS_BROKEN: Version = (8, 5)
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """One permission and what fails without it.
-
-    `in_room`: the bot has it as owner of the rooms it makes.
-    """
-
-    name: str
-    purpose: str
-    in_room: bool = False
-    needed: bool = True
-
-
-PERMISSIONS = (
-    Permission("view-d-room", msg("list accounts")),
-    Permission(
-        "view-full-other-user-info", msg("see e-mail addresses, by which people are recognised")
-    ),
-    Permission("view-room-administration", msg("list all channels")),
-    Permission("create-user", msg("create accounts")),
-    Permission("edit-other-user-info", msg("change names and e-mail addresses")),
-    Permission("edit-other-user-active-status", msg("deactivate and reactivate accounts")),
-    Permission("create-p", msg("create private channels")),
-    Permission("create-c", msg("create public channels"), needed=False),
-    Permission("view-p-room", msg("read members of private channels")),
-    Permission("view-c-room", msg("read members of public channels"), needed=False),
-    Permission("add-user-to-joined-room", msg("add members"), in_room=True),
-    Permission("remove-user", msg("remove members"), in_room=True),
-    Permission("set-moderator", msg("make moderators"), in_room=True),
-    Permission("set-owner", msg("make owners"), in_room=True),
-    Permission("set-leader", msg("make leaders"), in_room=True),
-    Permission("edit-room", msg("rename channels and set topics"), in_room=True),
-    Permission("archive-room", msg("archive channels"), in_room=True),
-    Permission("unarchive-room", msg("take channels out of the archive"), needed=False),
-)
+PERMISSIONS = (*READING, *permissions())
 
 
 def permission_checks(client: RocketChat, me: Json) -> Iterator[Check]:

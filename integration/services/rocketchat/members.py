@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from integration.domain.errors import AuthenticationError, NotFound, RocketChatError, TransientError
+from integration.domain.operations import INVITE_CHUNK
 from integration.domain.state import RemoteChannel, RoomRole
 from integration.services.rocketchat.answers import (
     Json,
@@ -20,7 +21,6 @@ from integration.services.rocketchat.errors import in_doubt, unknown_endpoint
 from integration.services.rocketchat.features import MEMBERS_BY_ROLE, Features
 from integration.services.rocketchat.paging import Listing, read_all
 
-INVITE_CHUNK = 200  # the server handles each person of a list by several queries
 SLOW_INVITE_FROM = 20  # from so many on it may take its time
 NO_SUCH_PERSON = frozenset(
     {"error-invalid-user", "error-empty-invite-list", "invalid-user-invite-list"}

@@ -18,6 +18,7 @@ from integration.domain.errors import (
     TransientError,
 )
 from integration.domain.messages import msg
+from integration.domain.operations import CREATE_CHUNK
 from integration.domain.secret import Secret
 from integration.domain.state import RemoteAccount, RemoteChannel, RoomRole
 from integration.services.rocketchat.answers import (
@@ -116,7 +117,6 @@ def check_full_view(user: Json) -> None:
 
 
 logger = logging.getLogger(__name__)
-CREATE_CHUNK = 1000
 
 
 class RocketChatWrites:

@@ -6,22 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from integration.domain.messages import counted, msg
-from integration.domain.operations import (
-    AddMembers,
-    AdoptAccount,
-    AdoptChannel,
-    CreateAccount,
-    CreateChannel,
-    Operation,
-    UpdateAccount,
-)
+from integration.domain.operations import CreateAccount, Operation
 from integration.services.runs.bulk_accounts import is_worth
 
-INVITE_CHUNK, CREATE_CHUNK, IMPORT_CHUNK = 200, 1000, 500
+IMPORT_CHUNK = 500
 IMPORT_CALLS = 5  # status, new, run, clear, and the list of accounts once more
 IMPORT_LOOKS = 5  # how far it is
-# Links are only stored; an account is looked at first, because the call erases what is not sent.
-PER_KIND = {AdoptAccount.kind: 0, AdoptChannel.kind: 0, UpdateAccount.kind: 2}
 USUAL_SECONDS = 0.1  # for one answer, where no run has measured it yet
 
 
@@ -59,7 +49,7 @@ def estimate(operations: Iterable[Operation], pace: Pace) -> Estimate:
     """The writes only: reading both sides is done when a plan is shown."""
     requests: Counter[str] = Counter()
     for operation in operations:
-        requests[operation.kind] += _requests(operation)
+        requests[operation.kind] += operation.requests
     accounts = requests[CreateAccount.kind]
     cost = _cost(requests, pace)
     if not is_worth(accounts):
@@ -80,16 +70,6 @@ def in_words(cost: Cost) -> str:
         return msg("{requests}, about {minutes} minutes", requests=requests, minutes=minutes)
     hours = math.ceil(minutes / 60)
     return msg("{requests}, about {hours} hours", requests=requests, hours=hours)
-
-
-def _requests(operation: Operation) -> int:
-    match operation:
-        case AddMembers(joiners=joiners):
-            return max(1, math.ceil(len(joiners) / INVITE_CHUNK))
-        case CreateChannel(joiners=joiners):
-            return 1 + math.ceil(max(0, len(joiners) - CREATE_CHUNK) / INVITE_CHUNK)
-        case _:
-            return PER_KIND.get(operation.kind, 1)
 
 
 def _cost(requests: "Counter[str]", pace: Pace) -> Cost:

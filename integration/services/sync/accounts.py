@@ -118,7 +118,7 @@ class _Matcher:
             return
         if link.deactivated:
             self.result.operations.append(
-                Activate(account.user_id, known.account_id, known.username, account.reason)
+                Activate(account.user_id, known.account_id, known.username, reason=account.reason)
             )
         elif account.wanted:
             self._inactive(account, known)
@@ -140,7 +140,7 @@ class _Matcher:
             )
         elif link.created or self.policy.deactivate_adopted:
             self.result.operations.append(
-                Deactivate(account.user_id, known.account_id, known.username, account.reason)
+                Deactivate(account.user_id, known.account_id, known.username, reason=account.reason)
             )
 
     def _may_change_adopted(self, known: RemoteAccount) -> bool:
@@ -170,7 +170,7 @@ class _Matcher:
                 email,
                 known.name,
                 known.emails[0] if known.emails else "",
-                msg("changed in Moodle"),
+                reason=msg("changed in Moodle"),
             )
         )
 
@@ -214,7 +214,9 @@ class _Matcher:
         self.owner_of[holder.account_id] = account.user_id
         self.result.account_ids[account.user_id] = holder.account_id
         self.result.operations.append(
-            AdoptAccount(account.user_id, holder.account_id, holder.username, made_by_us, reason)
+            AdoptAccount(
+                account.user_id, holder.account_id, holder.username, made_by_us, reason=reason
+            )
         )
         if not holder.active:
             self._inactive(account, holder)
@@ -238,7 +240,7 @@ class _Matcher:
                 account.username,
                 account.name,
                 account.email,
-                msg("has no Rocket.Chat account yet; {reason}", reason=account.reason),
+                reason=msg("has no Rocket.Chat account yet; {reason}", reason=account.reason),
             )
         )
 

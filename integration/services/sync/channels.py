@@ -7,11 +7,13 @@ from integration.domain.messages import msg
 from integration.domain.operations import (
     AdoptChannel,
     Archive,
+    ChannelRef,
     CreateChannel,
     RenameChannel,
     SetReadOnly,
     SetTopic,
     Unarchive,
+    UnsetReadOnly,
 )
 from integration.domain.policy import Policy
 from integration.domain.state import (
@@ -24,7 +26,7 @@ from integration.domain.state import (
 )
 from integration.services.sync.accounts import AccountPlan
 from integration.services.sync.desired import Desired, DesiredChannel, DesiredEnding
-from integration.services.sync.members import ChannelPlan, MemberPlanner, PlanInputs
+from integration.services.sync.members import ChannelPlan, MemberPlanner, PlanInputs, ref_of
 
 
 def plan_channels(
@@ -90,18 +92,13 @@ class _ChannelPlanner:
     def _create(self, wanted: DesiredChannel) -> None:
         members = self.members.joinable(wanted)
         self.result.compared.append(wanted.group_id)
+        ids, private = (wanted.group_id, wanted.course_id), self.policy.private_channels
+        channel = ChannelRef(*ids, wanted.name, None, private)
+        joiners = self.members.joiners(wanted.group_id, members)
         self.result.operations.append(
-            CreateChannel(
-                wanted.group_id,
-                wanted.course_id,
-                wanted.name,
-                wanted.topic,
-                self.policy.private_channels,
-                self.members.joiners(wanted.group_id, members),
-                self._why(wanted),
-            )
+            CreateChannel(channel, joiners, wanted.topic, reason=self._why(wanted))
         )
-        self.members.give_roles(wanted, None, self.policy.private_channels, members)
+        self.members.give_roles(channel, members)
 
     def _may_adopt(self, room: RemoteChannel, wanted: DesiredChannel) -> bool:
         if room.room_id in self.linked_rooms:
@@ -122,7 +119,7 @@ class _ChannelPlanner:
         )
         ids = (wanted.group_id, wanted.course_id)
         self.result.operations.append(
-            AdoptChannel(*ids, wanted.name, room.room_id, ours, reason, room.topic)
+            AdoptChannel(ref_of(wanted, room), ours, room.topic, reason=reason)
         )
         link = ManagedChannel(*ids, room.room_id, room.name, room.topic, None)
         self._existing(wanted, link, room, all_ours=True)
@@ -147,11 +144,11 @@ class _ChannelPlanner:
     def _bring_back(
         self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel
     ) -> None:
-        ids = (wanted.group_id, wanted.course_id, wanted.name, room.room_id)
+        channel, why = ref_of(wanted, room), self._why(wanted)
         if room.archived:
-            self.result.operations.append(Unarchive(*ids, self._why(wanted)))
+            self.result.operations.append(Unarchive(channel, reason=why))
         if room.read_only and link.ended is Ending.READ_ONLY:
-            self.result.operations.append(SetReadOnly(*ids, False, self._why(wanted)))
+            self.result.operations.append(UnsetReadOnly(channel, reason=why))
 
     def _name(self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel) -> None:
         """A name that the server has and we have not stored is sent once more: that stores it."""
@@ -166,14 +163,7 @@ class _ChannelPlanner:
             self._name_taken(wanted, others[0])
             return
         self.result.operations.append(
-            RenameChannel(
-                wanted.group_id,
-                wanted.course_id,
-                wanted.name,
-                room.name,
-                room.room_id,
-                msg("the name follows Moodle"),
-            )
+            RenameChannel(ref_of(wanted, room), room.name, reason=msg("the name follows Moodle"))
         )
 
     def _topic(self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel) -> None:
@@ -182,13 +172,10 @@ class _ChannelPlanner:
             return
         self.result.operations.append(
             SetTopic(
-                wanted.group_id,
-                wanted.course_id,
-                wanted.name,
-                room.room_id,
+                ref_of(wanted, room),
                 wanted.topic,
                 room.topic,
-                msg("the topic follows Moodle"),
+                reason=msg("the topic follows Moodle"),
             )
         )
 
@@ -199,6 +186,7 @@ class _ChannelPlanner:
         if room is None or self.one_person:
             return
         ids = (link.group_id, link.course_id, link.name, link.room_id)
+        channel = ChannelRef(*ids, room.private)
         if end.ending is Ending.KEEP:
             self.result.skips.append(
                 Skip(link.name, msg("{reason}: left as it is", reason=end.reason), link.course_id)
@@ -206,10 +194,10 @@ class _ChannelPlanner:
         elif end.ending is Ending.ARCHIVE and not room.archived:
             if room.read_only and link.ended is Ending.READ_ONLY:
                 # Archived instead: else the channel would come back read-only one day.
-                self.result.operations.append(SetReadOnly(*ids, False, end.reason))
-            self.result.operations.append(Archive(*ids, end.reason))
+                self.result.operations.append(UnsetReadOnly(channel, reason=end.reason))
+            self.result.operations.append(Archive(channel, reason=end.reason))
         elif end.ending is Ending.READ_ONLY and not room.read_only and not room.archived:
-            self.result.operations.append(SetReadOnly(*ids, True, end.reason))
+            self.result.operations.append(SetReadOnly(channel, reason=end.reason))
 
     # --- small things -----------------------------------------------------------------------------
 

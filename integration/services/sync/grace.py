@@ -7,9 +7,8 @@ reason was first seen is in the ledger; the clock is the moment at which Moodle 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from integration.domain.operations import Operation, group_of, user_of
+from integration.domain.operations import Operation
 from integration.domain.policy import Policy, Removal
-from integration.services.sync.guard import takes
 from integration.services.sync.plan import Plan
 
 DAY = 24 * 3600
@@ -19,20 +18,18 @@ DAY = 24 * 3600
 class Waiting:
     """An operation that is due later. `since` and `due` are unix seconds."""
 
-    key: str
     operation: Operation
     since: int
     due: int
 
 
-def key_of(operation: Operation) -> str:
-    return f"{operation.kind}/{group_of(operation) or ''}/{user_of(operation) or ''}"
-
-
 def hold_back(
     plan: Plan, policy: Policy, pending: Mapping[str, int], now: int
 ) -> tuple[Plan, tuple[Waiting, ...]]:
-    """The plan without what still has days of grace, and that. `pending`: key -> since when."""
+    """The plan without what still has days of grace, and that.
+
+    `pending`: key of an operation -> unix seconds at which its reason was first seen.
+    """
     grace = {
         Removal.MEMBERSHIPS: policy.grace_members,
         Removal.ACCOUNTS: policy.grace_accounts,
@@ -43,11 +40,10 @@ def hold_back(
     go: list[Operation] = []
     waiting: list[Waiting] = []
     for operation in plan.operations:
-        what = takes(operation)
-        days = grace[what] if what else 0
-        since = pending.get(key_of(operation), now)
+        days = grace[operation.takes] if operation.takes else 0
+        since = pending.get(operation.key, now) if days else now
         if days and now < since + days * DAY:
-            waiting.append(Waiting(key_of(operation), operation, since, since + days * DAY))
+            waiting.append(Waiting(operation, since, since + days * DAY))
         else:
             go.append(operation)
     return replace(plan, operations=tuple(go)), tuple(waiting)

@@ -11,19 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from integration.domain.messages import listed, msg
-from integration.domain.operations import (
-    AdoptAccount,
-    Archive,
-    CreateAccount,
-    Deactivate,
-    Operation,
-    RemoveMember,
-    SetReadOnly,
-    UnsetRoomRole,
-    course_of,
-    group_of,
-    user_of,
-)
+from integration.domain.operations import AdoptAccount, CreateAccount, Operation
 from integration.domain.policy import Limits, Removal, Window
 from integration.domain.state import Managed, Scope
 from integration.services.sync.plan import Plan
@@ -66,8 +54,8 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What a person let pass: names of operations, and codes of limits that hold everything with
-    their counts.
+    """What was approved: keys of operations, and for limits that block the whole run the count that
+    was seen (`code -> count`).
     """
 
     operations: frozenset[str] = frozenset()
@@ -103,7 +91,7 @@ def split(
     go: list[Operation] = []
     held: list[Operation] = []
     for operation in plan.operations:
-        waits = is_removal(operation) and name_of(operation) not in approved
+        waits = operation.takes_away and operation.key not in approved
         (held if waits else go).append(operation)
     return Split(tuple(go), tuple(held))
 
@@ -115,36 +103,6 @@ WORDS = {
 }
 
 
-def takes(operation: Operation) -> Removal | None:
-    """What the operation takes away, None for one that gives."""
-    match operation:
-        case RemoveMember():
-            return Removal.MEMBERSHIPS
-        case Deactivate():
-            return Removal.ACCOUNTS
-        case Archive() | SetReadOnly(read_only=True):
-            return Removal.CHANNELS
-        case _:
-            return None
-
-
-def is_removal(operation: Operation) -> bool:
-    """What waits when removals wait: also a room role that is taken."""
-    return takes(operation) is not None or isinstance(operation, UnsetRoomRole)
-
-
-def name_of(operation: Operation) -> str:
-    """The operation for an approval: the same change to the same account and room."""
-    ids = (
-        operation.kind,
-        group_of(operation),
-        user_of(operation),
-        getattr(operation, "room_id", None),
-        getattr(operation, "account_id", None),
-    )
-    return "/".join("" if part is None else str(part) for part in ids)
-
-
 def breaches(
     plan: Plan,
     managed: Managed,
@@ -154,12 +112,12 @@ def breaches(
 ) -> list[Breach]:
     """Every limit that the plan passes; an empty list means that it is safe to apply.
 
-    `approved` are names of operations that a person has let pass: they do not count.
+    `approved` are keys of operations that a person has let pass: they do not count.
     """
     removals = [
         operation
         for operation in plan.operations
-        if takes(operation) and name_of(operation) not in approved
+        if operation.takes and operation.key not in approved
     ]
     return [
         *_in_run(removals, managed, scope, limits),
@@ -172,7 +130,7 @@ def breaches(
 def _in_run(
     removals: Iterable[Operation], managed: Managed, scope: Scope, limits: Limits
 ) -> Iterator[Breach]:
-    count = Counter(takes(operation) for operation in removals)
+    count = Counter(operation.takes for operation in removals)
     if not count:
         return
     total = _managed(managed, scope)
@@ -183,7 +141,7 @@ def _in_run(
 def _in_courses(
     removals: Iterable[Operation], managed: Managed, limits: Limits
 ) -> Iterator[Breach]:
-    count = Counter((course_of(operation), takes(operation)) for operation in removals)
+    count = Counter((operation.about.course_id, operation.takes) for operation in removals)
     for (course, what), number in sorted(count.items(), key=str):
         if course is None or what is None:
             continue
@@ -193,7 +151,7 @@ def _in_courses(
 
 
 def _in_a_day(removals: Iterable[Operation], managed: Managed, limits: Limits) -> Iterator[Breach]:
-    count = Counter(takes(operation) for operation in removals)
+    count = Counter(operation.takes for operation in removals)
     if not count:
         return
     total = _managed(managed, Scope())

@@ -13,6 +13,7 @@ from integration.domain.messages import msg
 from integration.domain.operations import (
     AddMembers,
     ChannelOperation,
+    ChannelRef,
     Joiner,
     RemoveMember,
     SetRoomRole,
@@ -72,6 +73,12 @@ class ChannelPlan:
     observed: list[Observed] = field(default_factory=list)
     missing_remotely: list[int] = field(default_factory=list)
     compared: list[int] = field(default_factory=list)
+
+
+def ref_of(wanted: DesiredChannel, room: RemoteChannel) -> ChannelRef:
+    """The room by the name that it is to have."""
+    ids = (wanted.group_id, wanted.course_id)
+    return ChannelRef(*ids, wanted.name, room.room_id, room.private)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,15 +229,7 @@ class MemberPlanner:
         self, wanted: DesiredChannel, room: RemoteChannel, new: Iterable[int], why: str
     ) -> None:
         self.result.operations.append(
-            AddMembers(
-                wanted.group_id,
-                wanted.course_id,
-                wanted.name,
-                room.room_id,
-                room.private,
-                self.joiners(wanted.group_id, new),
-                why,
-            )
+            AddMembers(ref_of(wanted, room), self.joiners(wanted.group_id, new), reason=why)
         )
 
     def _remove_leavers(self, wanted: DesiredChannel, room: RemoteChannel, look: _Look) -> None:
@@ -267,16 +266,12 @@ class MemberPlanner:
         else:
             self.result.operations.append(
                 RemoveMember(
-                    wanted.group_id,
-                    wanted.course_id,
-                    wanted.name,
-                    room.room_id,
-                    room.private,
+                    ref_of(wanted, room),
                     user_id,
                     account.account_id,
                     account.username,
-                    why,
                     row.role,
+                    reason=why,
                 )
             )
 
@@ -296,33 +291,22 @@ class MemberPlanner:
                 has = RoomRole.MEMBER if has is given else has
             if given is not role or ROLE_STRENGTH[has] < ROLE_STRENGTH[role]:
                 gained[user_id] = role
-        self.give_roles(wanted, room.room_id, room.private, gained)
+        self.give_roles(ref_of(wanted, room), gained)
 
     def _role_now(self, room: RemoteChannel, user_id: int, given: RoomRole) -> RoomRole:
         if room.roles is None:
             return given
         return room.roles.get(self._account_id(user_id), RoomRole.MEMBER)
 
-    def give_roles(
-        self,
-        wanted: DesiredChannel,
-        room_id: str | None,
-        private: bool,
-        roles: dict[int, RoomRole],
-    ) -> None:
-        """`room_id` None: the channel is being made by the same plan."""
-        group = self._group(wanted.group_id)
+    def give_roles(self, channel: ChannelRef, roles: dict[int, RoomRole]) -> None:
+        group = self._group(channel.group_id)
         self.result.operations.extend(
             SetRoomRole(
-                wanted.group_id,
-                wanted.course_id,
-                wanted.name,
-                room_id,
-                private,
+                channel,
                 user_id,
                 self._username(user_id),
                 role,
-                self.eligibility.why_member(group, user_id),
+                reason=self.eligibility.why_member(group, user_id),
             )
             for user_id, role in sorted(roles.items())
             if role is not RoomRole.MEMBER
@@ -333,15 +317,11 @@ class MemberPlanner:
     ) -> None:
         self.result.operations.append(
             UnsetRoomRole(
-                wanted.group_id,
-                wanted.course_id,
-                wanted.name,
-                room.room_id,
-                room.private,
+                ref_of(wanted, room),
                 user_id,
                 self._username(user_id),
                 role,
-                self.eligibility.why_member(self._group(wanted.group_id), user_id),
+                reason=self.eligibility.why_member(self._group(wanted.group_id), user_id),
             )
         )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from integration.domain.conflicts import Conflict, Skip
-from integration.domain.operations import WAVE_OF, Operation, describe, group_of, user_of
+from integration.domain.operations import Operation
 from integration.domain.policy import Policy
 from integration.domain.state import Managed, RemoteState, Scope
 from integration.services.sync.accounts import match_accounts
@@ -84,9 +84,5 @@ def in_order(operations: Iterable[Operation]) -> list[Operation]:
 
 
 def _order(operation: Operation) -> tuple[int, int, int, str]:
-    return (
-        WAVE_OF[type(operation)],
-        group_of(operation) or 0,
-        user_of(operation) or 0,
-        describe(operation),
-    )
+    about = operation.about
+    return operation.wave, about.group_id or 0, about.user_id or 0, operation.describe()

@@ -1,0 +1,88 @@
+"""The changes a plan is made of: one small class each, which owns everything that is known of it.
+
+Pure.
+"""
+
+from integration.domain.operations.accounts import (
+    AccountOperation,
+    Activate,
+    AdoptAccount,
+    CreateAccount,
+    Deactivate,
+    UpdateAccount,
+)
+from integration.domain.operations.base import (
+    About,
+    ChannelRef,
+    Joiner,
+    LinkedAccount,
+    LinkedChannel,
+    Now,
+    Operation,
+    Stored,
+    Wave,
+    kinds,
+    labels,
+    permissions,
+    restore,
+)
+from integration.domain.operations.channels import (
+    AdoptChannel,
+    Archive,
+    ChannelOperation,
+    RenameChannel,
+    SetReadOnly,
+    SetTopic,
+    Unarchive,
+    UnsetReadOnly,
+)
+from integration.domain.operations.members import (
+    CREATE_CHUNK,
+    INVITE_CHUNK,
+    ROLES,
+    AddMembers,
+    CreateChannel,
+    JoinOperation,
+    RemoveMember,
+    SetRoomRole,
+    UnsetRoomRole,
+)
+
+__all__ = [
+    "CREATE_CHUNK",
+    "INVITE_CHUNK",
+    "ROLES",
+    "About",
+    "AccountOperation",
+    "Activate",
+    "AddMembers",
+    "AdoptAccount",
+    "AdoptChannel",
+    "Archive",
+    "ChannelOperation",
+    "ChannelRef",
+    "CreateAccount",
+    "CreateChannel",
+    "Deactivate",
+    "JoinOperation",
+    "Joiner",
+    "LinkedAccount",
+    "LinkedChannel",
+    "Now",
+    "Operation",
+    "RemoveMember",
+    "RenameChannel",
+    "SetReadOnly",
+    "SetRoomRole",
+    "SetTopic",
+    "Stored",
+    "Unarchive",
+    "UnsetReadOnly",
+    "UnsetRoomRole",
+    "UpdateAccount",
+    "Wave",
+    "kinds",
+    "labels",
+    "permissions",
+    "restore",
+]

@@ -1,0 +1,214 @@
+"""What can happen to a channel itself; its members are in members.py. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from integration.domain.messages import msg
+from integration.domain.operations.base import (
+    About,
+    ChannelRef,
+    Facts,
+    LinkedChannel,
+    Now,
+    Operation,
+    Wave,
+)
+from integration.domain.permissions import ARCHIVE_ROOM, EDIT_ROOM, UNARCHIVE_ROOM, Permission
+from integration.domain.policy import Removal
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOperation(Operation):
+    """About one channel."""
+
+    channel: ChannelRef
+
+    @property
+    def about(self) -> About:
+        return About(None, self.channel.group_id, self.channel.course_id)
+
+    @property
+    def remote_ids(self) -> tuple[str, ...]:
+        return (self.channel.room_id or "",)
+
+    @property
+    def group_id(self) -> int:
+        return self.channel.group_id
+
+    @property
+    def course_id(self) -> int:
+        return self.channel.course_id
+
+    @property
+    def name(self) -> str:
+        return self.channel.name
+
+    @property
+    def room_id(self) -> str | None:
+        return self.channel.room_id
+
+    @property
+    def private(self) -> bool:
+        return self.channel.private
+
+    def channel_now(self, now: Now) -> LinkedChannel | None:
+        return now.channel(self.channel.group_id)
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptChannel(ChannelOperation):
+    """Store the pair of ids; nothing is sent.
+
+    `created`: the room carries our own mark. `topic`: as the room has it.
+    """
+
+    kind: ClassVar[str] = "adopt_channel"
+    label: ClassVar[str] = msg("adopt channel")
+    wave: ClassVar[Wave] = Wave.LINK
+
+    created: bool
+    topic: str = ""
+
+    @property
+    def requests(self) -> int:
+        return 0
+
+    def describe(self) -> str:
+        return msg("adopt channel {channel}", channel=self.name)
+
+    def changes(self) -> tuple[Facts, Facts]:
+        return {}, {"linked": True}
+
+
+@dataclass(frozen=True, slots=True)
+class RenameChannel(ChannelOperation):
+    kind: ClassVar[str] = "rename_channel"
+    label: ClassVar[str] = msg("rename channel")
+    wave: ClassVar[Wave] = Wave.RENAME
+    permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
+
+    old_name: str
+
+    def describe(self) -> str:
+        return msg("rename channel {channel} to {name}", channel=self.old_name, name=self.name)
+
+    def changes(self) -> tuple[Facts, Facts]:
+        return {"name": self.old_name}, {"name": self.name}
+
+    def inverse(self, now: Now, reason: str) -> Iterable[Operation]:
+        found = self.channel_now(now)
+        if found is not None and found.room.name == self.name:
+            back = replace(found.ref, name=self.old_name)
+            yield RenameChannel(back, found.room.name, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class SetTopic(ChannelOperation):
+    kind: ClassVar[str] = "set_topic"
+    label: ClassVar[str] = msg("set topic")
+    wave: ClassVar[Wave] = Wave.RENAME
+    permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
+
+    topic: str
+    old_topic: str
+
+    def describe(self) -> str:
+        return msg("set topic of {channel}: {topic}", channel=self.name, topic=self.topic)
+
+    def changes(self) -> tuple[Facts, Facts]:
+        return {"topic": self.old_topic}, {"topic": self.topic}
+
+    def inverse(self, now: Now, reason: str) -> Iterable[Operation]:
+        found = self.channel_now(now)
+        if found is not None and found.room.topic == self.topic:
+            yield SetTopic(found.ref, self.old_topic, found.room.topic, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class SetReadOnly(ChannelOperation):
+    """Only those with a room role may write."""
+
+    kind: ClassVar[str] = "set_read_only"
+    label: ClassVar[str] = msg("make read-only")
+    wave: ClassVar[Wave] = Wave.READ_ONLY
+    takes: ClassVar[Removal | None] = Removal.CHANNELS
+    permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
+
+    def describe(self) -> str:
+        return msg("make {channel} read-only", channel=self.name)
+
+    def changes(self) -> tuple[Facts, Facts]:
+        return {"read_only": False}, {"read_only": True}
+
+    def inverse(self, now: Now, reason: str) -> Iterable[Operation]:
+        found = self.channel_now(now)
+        if found is not None and found.room.read_only:
+            yield UnsetReadOnly(found.ref, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetReadOnly(ChannelOperation):
+    """Everybody in the channel may write again."""
+
+    kind: ClassVar[str] = "unset_read_only"
+    label: ClassVar[str] = msg("make writable again")
+    wave: ClassVar[Wave] = Wave.READ_ONLY
+    gives: ClassVar[bool] = True
+    permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
+
+    def describe(self) -> str:
+        return msg("make {channel} writable again", channel=self.name)
+
+    def changes(self) -> tuple[Facts, Facts]:
+        return {"read_only": True}, {"read_only": False}
+
+    def inverse(self, now: Now, reason: str) -> Iterable[Operation]:
+        found = self.channel_now(now)
+        if found is not None and not found.room.read_only:
+            yield SetReadOnly(found.ref, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Archive(ChannelOperation):
+    kind: ClassVar[str] = "archive"
+    label: ClassVar[str] = msg("archive channel")
+    wave: ClassVar[Wave] = Wave.ARCHIVE
+    takes: ClassVar[Removal | None] = Removal.CHANNELS
+    permissions: ClassVar[tuple[Permission, ...]] = (ARCHIVE_ROOM,)
+
+    def describe(self) -> str:
+        return msg("archive channel {channel}", channel=self.name)
+
+    def changes(self) -> tuple[Facts, Facts]:
+        return {"archived": False}, {"archived": True}
+
+    def inverse(self, now: Now, reason: str) -> Iterable[Operation]:
+        found = self.channel_now(now)
+        if found is not None and found.room.archived:
+            yield Unarchive(found.ref, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Unarchive(ChannelOperation):
+    kind: ClassVar[str] = "unarchive"
+    label: ClassVar[str] = msg("unarchive channel")
+    wave: ClassVar[Wave] = Wave.UNARCHIVE
+    gives: ClassVar[bool] = True
+    permissions: ClassVar[tuple[Permission, ...]] = (UNARCHIVE_ROOM,)
+
+    def describe(self) -> str:
+        return msg("unarchive channel {channel}", channel=self.name)
+
+    def changes(self) -> tuple[Facts, Facts]:
+        return {"archived": True}, {"archived": False}
+
+    def inverse(self, now: Now, reason: str) -> Iterable[Operation]:
+        return archived(self, now, reason)
+
+
+def archived(operation: ChannelOperation, now: Now, reason: str) -> Iterable[Operation]:
+    """Nothing is deleted: a channel is archived."""
+    found = operation.channel_now(now)
+    if found is not None and not found.room.archived:
+        yield Archive(found.ref, reason=reason)

@@ -1,0 +1,258 @@
+"""What each operation sends to Rocket.Chat. One method for each kind; threads may share it.
+
+A new operation gets its performer here: a method with its class as annotation.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import singledispatchmethod
+from typing import TypeVar
+
+from integration.domain.errors import RocketChatError, SyncError
+from integration.domain.messages import msg
+from integration.domain.operations import (
+    Activate,
+    AddMembers,
+    AdoptAccount,
+    AdoptChannel,
+    Archive,
+    ChannelRef,
+    CreateAccount,
+    CreateChannel,
+    Deactivate,
+    Joiner,
+    Operation,
+    RemoveMember,
+    RenameChannel,
+    SetReadOnly,
+    SetRoomRole,
+    SetTopic,
+    Unarchive,
+    UnsetReadOnly,
+    UnsetRoomRole,
+    UpdateAccount,
+)
+from integration.domain.outcomes import Result
+from integration.domain.state import Managed
+from integration.services.sync.plan import Plan
+from integration.services.sync.ports import Writes
+from integration.services.sync.report import Outcome
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Ids:
+    """Rocket.Chat's ids of people and channels, growing as the plan makes new ones.
+
+    `learn` is called by one thread, between waves and while a wave runs; the others only read.
+    """
+
+    accounts: dict[int, str]
+    usernames: dict[int, str]
+    rooms: dict[int, str]
+
+    @classmethod
+    def of(cls, managed: Managed, plan: Plan) -> "Ids":
+        """Links to what the server no longer has are not used, not even when making it again
+        fails.
+        """
+        accounts = _less(managed.accounts, plan.missing_accounts)
+        channels = _less(managed.channels, plan.missing_channels)
+        return cls(
+            {user_id: account.account_id for user_id, account in accounts.items()},
+            {user_id: account.username for user_id, account in accounts.items()},
+            {group_id: channel.room_id for group_id, channel in channels.items()},
+        )
+
+    def learn(self, outcome: Outcome) -> None:
+        """Only operations that bring a new pair of ids have one in their outcome."""
+        about = outcome.operation.about
+        if outcome.account_id and about.user_id is not None:
+            self.accounts[about.user_id] = outcome.account_id
+            self.usernames[about.user_id] = outcome.username
+        if outcome.room_id and about.group_id is not None:
+            self.rooms[about.group_id] = outcome.room_id
+
+    def account(self, user_id: int) -> str:
+        account_id = self.accounts.get(user_id)
+        if account_id is None:
+            raise SyncError(msg("The account could not be made."), hint=msg("See its own row."))
+        return account_id
+
+    def room(self, channel: ChannelRef) -> str:
+        room_id = channel.room_id or self.rooms.get(channel.group_id)
+        if room_id is None:
+            raise SyncError(msg("The channel could not be made."), hint=msg("See its own row."))
+        return room_id
+
+    def split(self, joiners: Iterable[Joiner]) -> tuple[list[int], list[int]]:
+        """Those who have an account, and those whose account could not be made."""
+        present: list[int] = []
+        missing: list[int] = []
+        for joiner in joiners:
+            (present if joiner.user_id in self.accounts else missing).append(joiner.user_id)
+        return present, missing
+
+
+def _less(mapping: Mapping[int, T], without: Iterable[int]) -> dict[int, T]:
+    gone = set(without)
+    return {key: value for key, value in mapping.items() if key not in gone}
+
+
+class Performer:
+    """Carries single operations out. Raises RocketChatError, or SyncError for one that cannot be
+    tried because something it needs failed.
+    """
+
+    def __init__(self, writes: Writes, ids: Ids) -> None:
+        self.writes = writes
+        self.ids = ids
+
+    @singledispatchmethod
+    def perform(self, operation: Operation) -> Outcome:
+        raise NotImplementedError(f"no performer for the operation {operation.kind!r}")
+
+    # --- accounts ---------------------------------------------------------------------------------
+
+    @perform.register
+    def _adopt_account(self, operation: AdoptAccount) -> Outcome:
+        return Outcome(
+            operation,
+            Result.DONE,
+            account_id=operation.account_id,
+            username=operation.username,
+        )
+
+    @perform.register
+    def _create_account(self, operation: CreateAccount) -> Outcome:
+        account = self.writes.create_account(
+            username=operation.username, name=operation.name, email=operation.email
+        )
+        return Outcome(
+            operation, Result.DONE, account_id=account.account_id, username=account.username
+        )
+
+    @perform.register
+    def _update_account(self, operation: UpdateAccount) -> Outcome:
+        self.writes.update_account(operation.account_id, name=operation.name, email=operation.email)
+        return Outcome(operation, Result.DONE)
+
+    @perform.register
+    def _activate(self, operation: Activate) -> Outcome:
+        self.writes.set_active(operation.account_id, True)
+        return Outcome(operation, Result.DONE)
+
+    @perform.register
+    def _deactivate(self, operation: Deactivate) -> Outcome:
+        self.writes.set_active(operation.account_id, False)
+        return Outcome(operation, Result.DONE)
+
+    # --- channels ---------------------------------------------------------------------------------
+
+    @perform.register
+    def _adopt_channel(self, operation: AdoptChannel) -> Outcome:
+        return Outcome(operation, Result.DONE, room_id=self.ids.room(operation.channel))
+
+    @perform.register
+    def _rename(self, operation: RenameChannel) -> Outcome:
+        self.writes.rename_channel(self.ids.room(operation.channel), operation.name)
+        return Outcome(operation, Result.DONE)
+
+    @perform.register
+    def _set_topic(self, operation: SetTopic) -> Outcome:
+        self.writes.set_topic(self.ids.room(operation.channel), operation.topic)
+        return Outcome(operation, Result.DONE)
+
+    @perform.register
+    def _set_read_only(self, operation: SetReadOnly) -> Outcome:
+        self.writes.set_read_only(self.ids.room(operation.channel), True)
+        return Outcome(operation, Result.DONE)
+
+    @perform.register
+    def _unset_read_only(self, operation: UnsetReadOnly) -> Outcome:
+        self.writes.set_read_only(self.ids.room(operation.channel), False)
+        return Outcome(operation, Result.DONE)
+
+    @perform.register
+    def _archive(self, operation: Archive) -> Outcome:
+        self.writes.archive(self.ids.room(operation.channel))
+        return Outcome(operation, Result.DONE)
+
+    @perform.register
+    def _unarchive(self, operation: Unarchive) -> Outcome:
+        self.writes.unarchive(self.ids.room(operation.channel))
+        return Outcome(operation, Result.DONE)
+
+    # --- members ----------------------------------------------------------------------------------
+
+    @perform.register
+    def _create_channel(self, operation: CreateChannel) -> Outcome:
+        present, missing = self.ids.split(operation.joiners)
+        channel = self.writes.create_channel(
+            name=operation.name,
+            private=operation.private,
+            usernames=[self.ids.usernames[user_id] for user_id in present],
+            topic=operation.topic,
+            group_id=operation.group_id,
+            course_id=operation.course_id,
+        )
+        count: int | None = channel.users_count
+        if count != len(present) + 1 and present:  # the bot makes one more
+            count = self._add_by_id(channel.room_id, operation.private, present)
+        return Outcome(
+            operation,
+            Result.DONE,
+            room_id=channel.room_id,
+            users_count=count if count == len(present) + 1 else None,
+            topic=channel.topic,
+            dropped=tuple(missing),
+        )
+
+    def _add_by_id(self, room_id: str, private: bool, users: Sequence[int]) -> int | None:
+        """Once more by id: whose username was changed in Rocket.Chat is left out of a new channel.
+
+        The channel is there already, so a failure only means that the next run has to look.
+        """
+        try:
+            return self.writes.add_members(room_id, private, [self.ids.accounts[u] for u in users])
+        except RocketChatError as error:
+            logger.warning("room=%s made but not complete: %s", room_id, error)
+            return None
+
+    @perform.register
+    def _add_members(self, operation: AddMembers) -> Outcome:
+        present, missing = self.ids.split(operation.joiners)
+        if not present:
+            raise SyncError(
+                msg("None of these people has an account yet."), hint=msg("See their own rows.")
+            )
+        count = self.writes.add_members(
+            self.ids.room(operation.channel),
+            operation.private,
+            [self.ids.accounts[user_id] for user_id in present],
+        )
+        return Outcome(operation, Result.DONE, users_count=count, dropped=tuple(missing))
+
+    @perform.register
+    def _remove_member(self, operation: RemoveMember) -> Outcome:
+        room_id = self.ids.room(operation.channel)
+        self.writes.remove_member(room_id, operation.private, operation.account_id)
+        return Outcome(operation, Result.DONE)
+
+    @perform.register
+    def _set_role(self, operation: SetRoomRole) -> Outcome:
+        room_id, account_id = self._role_ids(operation.channel, operation.user_id)
+        self.writes.set_role(room_id, operation.private, account_id, operation.role)
+        return Outcome(operation, Result.DONE)
+
+    @perform.register
+    def _unset_role(self, operation: UnsetRoomRole) -> Outcome:
+        room_id, account_id = self._role_ids(operation.channel, operation.user_id)
+        self.writes.unset_role(room_id, operation.private, account_id, operation.role)
+        return Outcome(operation, Result.DONE)
+
+    def _role_ids(self, channel: ChannelRef, user_id: int) -> tuple[str, str]:
+        return self.ids.room(channel), self.ids.account(user_id)
