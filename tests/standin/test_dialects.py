@@ -227,6 +227,32 @@ def test_a_refused_name_does_not_keep_the_topic_from_being_saved() -> None:
         assert client.get("groups.info", roomId=rid).body["group"]["topic"] == "T"
 
 
+def test_a_plain_name_is_trimmed() -> None:
+    with serving("8.6") as (_, client):
+        assert create_room(client, " group ")["name"] == "group"
+
+
+@pytest.mark.parametrize(("like", "kept"), [("7.7", {"b": "2"}), ("8.6", {"a": "1", "b": "2"})])
+def test_custom_fields_of_people_are_replaced_and_from_7_10_on_merged(
+    like: str, kept: dict[str, str]
+) -> None:
+    with serving(like) as (server, client):
+        server.configure(Accounts_CustomFields='{"a": {}, "b": {}}')
+        ann = create_user(client, "ann", customFields={"a": "1"})
+        data = {"name": "Ann", "customFields": {"b": "2"}}
+        client.post("users.update", userId=ann, data=data)
+        assert client.get("users.info", userId=ann).body["user"]["customFields"] == kept
+
+
+def test_an_import_that_was_cleared_counts_as_done() -> None:
+    with serving("8.6") as (_, client):
+        early = client.post("import.addUsers", users=[])
+        assert early.body["error"] == "Import operation not initialized."
+        client.post("import.new")
+        client.post("import.clear")
+        assert client.get("import.status").body["state"] == "done"
+
+
 # 8.8 and 9.0, unobserved
 
 

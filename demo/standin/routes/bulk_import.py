@@ -27,8 +27,10 @@ STATES = {
 
 @routes.add("POST", "import.clear", **IMPORT)
 def clear(call: Call) -> Answer:
-    """Forgets everything staged."""
-    call.world.import_operation = None
+    """Forgets everything staged; the last operation counts as done."""
+    operation = call.world.import_operation
+    if operation is not None:
+        operation.staged, operation.status = [], "importer_done"
     return {}
 
 
@@ -48,7 +50,9 @@ def add_users(call: Call) -> Answer:
     if not isinstance(users, list):
         raise failure("must have required property 'users'")
     checked = [check(IMPORTED_USER, user, call.dialect) for user in users]
-    operation = _current(call)
+    operation = call.world.import_operation
+    if operation is None:
+        raise failure("Import operation not initialized.")
     operation.staged += checked
     operation.status = "importer_user_selection"
     operation.count = {"total": len(operation.staged), "users": len(operation.staged)}

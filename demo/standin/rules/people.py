@@ -222,7 +222,9 @@ def _update_profile(world: World, user: User, data: dict[str, Any]) -> None:
     erases = world.dialect.at_least(4, 0)
     user.bio = data.get("bio", "" if erases else user.bio)
     user.nickname = data.get("nickname", "" if erases else user.nickname)
-    user.custom_fields |= _known_custom_fields(world, data.get("customFields", {}))
+    if "customFields" in data:
+        kept = user.custom_fields if world.dialect.at_least(7, 10) else {}
+        user.custom_fields = kept | _known_custom_fields(world, data["customFields"])
 
 
 def _stored_name(world: World, name: str | None) -> str:

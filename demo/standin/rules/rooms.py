@@ -56,13 +56,20 @@ def create(world: World, caller: User, kind: Kind, data: dict[str, Any]) -> Room
     extra = data.get("extraData") or {}
     policies.check_new_room(world, kind.t)
     encrypted = policies.encryption(world, kind.t, extra)
-    name = names.valid_room_name(world, data["name"])
-    room = world.add_room(name, caller, kind.t, fname=data["name"], **_asked_for(data))
+    shown = _display_name(world, data["name"])
+    name = names.valid_room_name(world, shown)
+    room = world.add_room(name, caller, kind.t, fname=shown, **_asked_for(data))
     if world.dialect.at_least(4, 0):
         room.encrypted = encrypted
         _take_extra_data(room, extra)
     _let_members_in(world, caller, room, data)
     return room
+
+
+def _display_name(world: World, name: str) -> str:
+    """Newer servers trim a name that may only hold plain letters."""
+    special = world.settings["UI_Allow_room_names_with_special_chars"]
+    return name if special or not world.dialect.at_least(7, 0) else name.strip()
 
 
 def _check_may_create(world: World, caller: User, kind: Kind) -> None:
