@@ -10,7 +10,7 @@ from integration.tables.conflicts import Conflict
 from integration.tables.in_course import LinkKey
 from integration.tables.links import AccountLink, ChannelLink, ManagedMembership
 from integration.tables.runs import SyncOperation, SyncRun, SyncRunCourse
-from integration.tables.safety import FailedLogin, PendingEnding, RemovalLimit
+from integration.tables.safety import PendingEnding, RemovalLimit
 from integration.tables.selection import GroupRegexFilter, IncludedRole, IntegratedCourse
 from integration.tables.settings import IntegrationSettings
 
@@ -21,7 +21,6 @@ __all__ = [
     "ChannelLink",
     "Conflict",
     "EventCursor",
-    "FailedLogin",
     "GroupRegexFilter",
     "IncludedRole",
     "IntegratedCourse",

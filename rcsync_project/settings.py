@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,18 @@ def networks(name: str, value: str) -> list[str]:
     return found
 
 
+def number_of_proxies(value: str) -> int:
+    """How many stand between browsers and us, each of which adds to X-Forwarded-For: off, on, 2."""
+    value = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}.get(
+        value.lower(), value
+    )
+    if not re.fullmatch(r"[0-9]", value):
+        raise ImproperlyConfigured(
+            f"BEHIND_PROXY is {value!r}. It is off, on (one proxy), or the number of proxies."
+        )
+    return int(value)
+
+
 # What rcsync writes by itself: its SQLite file, keys for development. Relative: beside manage.py.
 VAR_DIR = BASE_DIR / text("RCSYNC_VAR_DIR", "var")
 
@@ -128,13 +141,32 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=3600 if SECURE_SSL else 0)
 SESSION_COOKIE_SECURE = SECURE_SSL
 CSRF_COOKIE_SECURE = SECURE_SSL
-if env.bool("BEHIND_PROXY", default=False):
+PROXIES = number_of_proxies(text("BEHIND_PROXY", "off"))
+if PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SAMESITE = "Lax"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "integration.web.error_pages.ExceptionFilter"
 SESSION_COOKIE_AGE = 12 * 60 * 60  # a working day: whoever is signed in can change every channel
+
+# Wrong passwords are counted for each name from each address, so that neither a school behind one
+# address nor the owner of a name that somebody else tries is locked out.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_USERNAME_CALLABLE = "integration.web.login.counted_name"
+AXES_CLIENT_IP_CALLABLE = "integration.web.client_address.counted_address"
+AXES_LOCKOUT_CALLABLE = "integration.web.login.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]  # and the password
+AXES_DISABLE_ACCESS_LOG = True  # who logged in is in the audit trail's entries of what they did
+AXES_ENABLE_ADMIN = False
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -164,6 +196,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "django_q",
     "moodle",
     "integration",
@@ -184,7 +217,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "integration.web.middleware.ContentSecurityPolicy",
     "integration.web.middleware.WhoDidIt",
-    "integration.web.login_throttle.LoginThrottle",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "rcsync_project.urls"
@@ -256,7 +289,9 @@ TASK_SECONDS = env.int("RCSYNC_TASK_SECONDS", default=900)
 WATCHDOG_SECONDS = env.int("RCSYNC_WATCHDOG_SECONDS", default=60)  # silent for so long: restarted
 DRAIN_SECONDS = env.int("RCSYNC_DRAIN_SECONDS", default=60)  # for running tasks, at the end
 EVENT_SECRET = text("RCSYNC_EVENT_SECRET")  # of POST /events/moodle; without it the door is shut
-METRICS_TOKEN = text("RCSYNC_METRICS_TOKEN")  # asked for by /metrics and the details of /readyz
+# Who sees /metrics and the details of /readyz: who has the token, asks from there, or is signed in.
+METRICS_TOKEN = text("RCSYNC_METRICS_TOKEN")
+METRICS_NETWORKS = networks("RCSYNC_METRICS_NETWORKS", text("RCSYNC_METRICS_NETWORKS"))
 Q_CLUSTER = {
     "name": "rcsync",
     "label": _("Background tasks"),
@@ -327,6 +362,7 @@ UNFOLD = {
             "href": lambda _request: static("integration/icon.svg"),
         }
     ],
+    "LOGIN": {"form": "integration.web.login.LoginForm"},
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,

@@ -40,3 +40,4 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True  # nothing was collected
 WHITENOISE_AUTOREFRESH = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick to log in
+AXES_ENABLED = False  # logging in without a request; tests of the log-in page switch it on

@@ -1,4 +1,4 @@
-"""Tables of the safety features: limits, what waits for its day, failed logins."""
+"""Tables of the safety features: limits, and what waits for its day."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -68,17 +68,3 @@ class PendingEnding(models.Model):
 
     def __str__(self) -> str:
         return self.description
-
-
-class FailedLogin(models.Model):
-    """A wrong password, kept for a quarter of an hour to slow guessing down."""
-
-    at = models.DateTimeField(auto_now_add=True, db_index=True)
-    username = models.CharField(max_length=150, db_index=True)
-    address = models.CharField(max_length=45, db_index=True)
-
-    class Meta:
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"{self.username} from {self.address}"

@@ -11,12 +11,19 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from integration import __version__
+from integration.domain.addresses import is_within
 from integration.domain.errors import SyncError
 from integration.services.events import webhook
 from integration.services.monitoring import status as conditions
 from integration.services.monitoring.status import Health
+from integration.web.client_address import client_address
 
 UNAVAILABLE = 503
+SEE_RUNS = "integration.view_syncrun"
+CLOSED = (
+    "Figures are for who sends RCSYNC_METRICS_TOKEN (Authorization: Bearer ...), asks from one of "
+    "RCSYNC_METRICS_NETWORKS, or is signed in.\n"
+)
 RETRY_SECONDS = "60"
 
 
@@ -53,7 +60,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus's text format."""
     if not _may_see(request):
-        return HttpResponse("a token is wanted: Authorization: Bearer ...\n", status=403)
+        return HttpResponse(CLOSED, status=403, content_type="text/plain")
     text = "".join(f"{line}\n" for line in _lines(conditions.health()))
     return HttpResponse(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -88,13 +95,21 @@ def _refusal(refused: webhook.Refused) -> JsonResponse:
 
 
 def _may_see(request: HttpRequest) -> bool:
-    """With the token where one is set; else from this machine only, and not through a proxy."""
-    if settings.METRICS_TOKEN:
-        wanted = f"Bearer {settings.METRICS_TOKEN}"
-        given = request.headers.get("Authorization", "")
-        return hmac.compare_digest(given.encode(), wanted.encode())
-    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
-    return not forwarded and request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1", "")
+    """Closed, but for who has the token, asks from a network that is listed, or is signed in.
+
+    An address that is not known is in no network.
+    """
+    return (
+        _has_token(request)
+        or is_within(client_address(request), settings.METRICS_NETWORKS)
+        or (request.user.is_staff and request.user.has_perm(SEE_RUNS))
+    )
+
+
+def _has_token(request: HttpRequest) -> bool:
+    wanted = f"Bearer {settings.METRICS_TOKEN}"
+    given = request.headers.get("Authorization", "")
+    return bool(settings.METRICS_TOKEN) and hmac.compare_digest(given.encode(), wanted.encode())
 
 
 def _lines(now: Health) -> Iterator[str]:

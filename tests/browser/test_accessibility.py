@@ -4,32 +4,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from integration.models import Conflict, SyncOperation, SyncRun
-from tests.support.browser import Browser, serious_findings
+from tests.support.browser import PAGES, Browser, serious_findings
 from tests.support.site import Site
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
-
-PAGES = (
-    "/admin/",
-    "/admin/integration/integratedcourse/",
-    "/admin/integration/syncrun/",
-    "/admin/integration/syncrun/{run}/change/",
-    "/admin/integration/conflict/",
-    "/admin/integration/integrationsettings/1/change/",
-    "/admin/integration/groupregexfilter/",
-    "/admin/integration/groupregexfilter/add/",
-    "/admin/integration/includedrole/",
-    "/admin/integration/removallimit/",
-    "/admin/integration/auditentry/",
-    "/admin/failures/",
-    "/admin/choose-roles/",
-    "/admin/add-courses/",
-    "/admin/checks/",
-    "/admin/why/?search=seminar",
-    "/admin/why/person/30/",
-    "/admin/integration/channellink/",
-    "/admin/integration/accountlink/",
-)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

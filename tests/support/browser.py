@@ -20,6 +20,28 @@ from tests.support.servers import require_chromium
 DESKTOP = (1400, 1000)
 PHONE = (390, 844)
 PATIENCE = 20
+# The main pages; `{run}` stands for the number of a run.
+PAGES = (
+    "/admin/",
+    "/admin/integration/integratedcourse/",
+    "/admin/integration/syncrun/",
+    "/admin/integration/syncrun/{run}/change/",
+    "/admin/integration/conflict/",
+    "/admin/integration/integrationsettings/1/change/",
+    "/admin/integration/groupregexfilter/",
+    "/admin/integration/groupregexfilter/add/",
+    "/admin/integration/includedrole/",
+    "/admin/integration/removallimit/",
+    "/admin/integration/auditentry/",
+    "/admin/failures/",
+    "/admin/choose-roles/",
+    "/admin/add-courses/",
+    "/admin/checks/",
+    "/admin/why/?search=seminar",
+    "/admin/why/person/30/",
+    "/admin/integration/channellink/",
+    "/admin/integration/accountlink/",
+)
 
 
 class Browser:

@@ -6,6 +6,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
@@ -20,13 +21,14 @@ from tests.support.site import Site
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
 NOBODY = "http://127.0.0.1:9"  # the port "discard", where nobody listens
-ELSEWHERE = {"X-Forwarded-For": "192.0.2.1"}
+TOKEN = {"Authorization": "Bearer let-me-see"}
 
 
 @pytest.fixture(autouse=True)
 def asked_anew(settings: Any) -> None:
     health_status.forget()
     settings.ALLOWED_HOSTS = ["*"]
+    settings.METRICS_TOKEN = "let-me-see"
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def well(small_site: Site) -> Site:
 
 
 def ready(**headers: str) -> tuple[int, dict[str, Any]]:
-    answer = Client().get("/readyz", headers=headers)
+    answer = Client().get("/readyz", headers={**TOKEN, **headers})
     return answer.status_code, answer.json()
 
 
@@ -50,7 +52,7 @@ def test_the_process_answers_whatever_the_servers_do(settings: Any) -> None:
 def test_the_health_pages_need_no_tls(well: Site, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     for page in ("/healthz", "/readyz", "/metrics"):
-        assert Client().get(page).status_code == 200
+        assert Client().get(page, headers=TOKEN).status_code == 200
 
 
 def test_all_is_well(well: Site) -> None:
@@ -93,26 +95,55 @@ def test_the_servers_are_not_asked_at_every_call(well: Site) -> None:
 
 def test_strangers_see_that_something_fails_but_not_what(well: Site, settings: Any) -> None:
     settings.MOODLE_CONFIGURED = False
-    _, told = ready(**ELSEWHERE)
+    told = Client().get("/readyz").json()
     assert told["parts"]["moodle"] == "failed"
     assert "problems" not in told
     assert "numbers" not in told
-    assert "problems" in ready()[1], "from this machine"
+    assert "problems" in ready()[1], "with the token"
 
 
-def test_figures_are_for_who_has_the_token(well: Site, settings: Any) -> None:
-    assert Client().get("/metrics", headers=ELSEWHERE).status_code == 403
-    settings.METRICS_TOKEN = "let-me-see"
-    assert Client().get("/metrics").status_code == 403
-    assert Client().get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 403
-    answer = Client().get("/metrics", headers={**ELSEWHERE, "Authorization": "Bearer let-me-see"})
-    assert answer.status_code == 200
+def figures(client: Client | None = None, **meta: str) -> int:
+    return (client or Client()).get("/metrics", **meta).status_code  # type: ignore[arg-type]
+
+
+def test_figures_are_closed_to_everybody_by_default(well: Site, settings: Any) -> None:
+    settings.METRICS_TOKEN = ""
+    assert figures() == 403, "from this machine, too: it may be a proxy without headers"
+    assert figures(HTTP_AUTHORIZATION="Bearer ") == 403
+    assert figures(HTTP_X_FORWARDED_FOR="127.0.0.1") == 403
+    assert figures(REMOTE_ADDR="") == 403
+
+
+def test_figures_are_for_who_has_the_token(well: Site) -> None:
+    assert figures() == 403
+    assert figures(HTTP_AUTHORIZATION="Bearer wrong") == 403
+    assert figures(HTTP_AUTHORIZATION="Bearer let-me-see") == 200
+
+
+def test_figures_are_for_networks_that_are_listed(well: Site, settings: Any) -> None:
+    settings.METRICS_NETWORKS = ["127.0.0.1", "10.1.0.0/16"]
+    assert figures() == 200
+    assert figures(REMOTE_ADDR="10.1.2.3") == 200
+    assert figures(REMOTE_ADDR="10.2.2.3") == 403
+    assert figures(REMOTE_ADDR="10.2.2.3", HTTP_X_FORWARDED_FOR="10.1.2.3") == 403
+    settings.PROXIES = 1
+    assert figures() == 403, "behind a proxy a request without its header is nobody's"
+    assert figures(HTTP_X_FORWARDED_FOR="10.1.2.3") == 200
+    assert figures(HTTP_X_FORWARDED_FOR="10.1.2.3, 192.0.2.1") == 403
+
+
+def test_figures_are_for_who_is_signed_in_and_may_see_runs(well: Site) -> None:
+    client = Client()
+    client.force_login(User.objects.create_user("somebody", is_staff=True))
+    assert figures(client) == 403
+    client.force_login(User.objects.create_superuser("root"))
+    assert figures(client) == 200
 
 
 def test_figures_are_in_prometheus_format(well: Site) -> None:
     queue.enqueue(order())
     IntegratedCourse.objects.filter(course_id=10).update(pending_sync=True)
-    lines = Client().get("/metrics").content.decode().splitlines()
+    lines = Client().get("/metrics", headers=TOKEN).content.decode().splitlines()
     figures = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     assert figures['rcsync_up{part="rocketchat"}'] == "1"
     assert figures['rcsync_runs{status="queued"}'] == "1"

@@ -24,9 +24,8 @@ from django.views.debug import ExceptionReporter
 
 from demo.standin import ADMIN_PASSWORD, StandIn
 from integration.domain.secret import Secret
-from integration.models import AuditEntry, FailedLogin, IntegrationSettings, SyncRun
+from integration.models import AuditEntry, IntegrationSettings, SyncRun
 from integration.services.runs.configured_connection import rocketchat_connection
-from integration.web import login_throttle
 from tests.support.paths import ROOT as TOP
 from tests.support.school import a_school
 
@@ -222,53 +221,10 @@ def test_cookies_are_for_https_and_for_this_site_only() -> None:
 
 def test_every_page_has_a_content_security_policy(client: Client) -> None:
     policy = client.get(reverse("admin:login")).headers["Content-Security-Policy"]
-    for rule in ("default-src 'self'", "object-src 'none'", "frame-ancestors 'none'"):
+    for rule in (
+        "default-src 'none'",
+        "script-src 'self' 'unsafe-eval';",
+        "frame-ancestors 'none'",
+    ):
         assert rule in policy
     assert not re.search(r"https?:", policy), "nothing comes from, or goes to, another host"
-
-
-def guess(client: Client, username: str, password: str = "wrong", address: str = "10.0.0.1") -> int:
-    answer = client.post(
-        reverse("admin:login"),
-        {"username": username, "password": password},
-        REMOTE_ADDR=address,
-    )
-    return answer.status_code
-
-
-def test_guessing_a_password_is_slowed_down(client: Client) -> None:
-    User.objects.create_superuser("root", password="right")
-    for _ in range(login_throttle.PER_NAME_AND_ADDRESS):
-        assert guess(client, "root") == 200
-    assert guess(client, "root") == 429
-    assert guess(client, "ROOT", "right") == 429, "the right one is not told from a wrong one"
-    assert guess(client, "root", "right", address="10.0.0.2") == 302, "others are not locked out"
-
-
-def test_the_lock_opens_after_a_quarter_of_an_hour(client: Client) -> None:
-    User.objects.create_superuser("root", password="right")
-    for _ in range(login_throttle.PER_NAME_AND_ADDRESS):
-        guess(client, "root")
-    FailedLogin.objects.update(at=FailedLogin.objects.earliest("at").at - login_throttle.WINDOW)
-    assert guess(client, "root", "right") == 302
-
-
-def test_many_names_from_one_address_are_slowed_down(client: Client) -> None:
-    for number in range(login_throttle.PER_ADDRESS):
-        assert guess(client, f"name{number}") == 200
-    assert guess(client, "another") == 429
-
-
-def test_a_good_login_forgets_the_failures(client: Client) -> None:
-    User.objects.create_superuser("root", password="right")
-    for _ in range(login_throttle.PER_NAME_AND_ADDRESS - 1):
-        guess(client, "root")
-    assert guess(client, "root", "right") == 302
-    assert not FailedLogin.objects.exists()
-
-
-def test_behind_a_proxy_the_last_address_counts(settings: Any) -> None:
-    request = RequestFactory().get("/", headers={"X-Forwarded-For": "6.6.6.6, 10.1.1.1"})
-    assert login_throttle.address_of(request) == "127.0.0.1"
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    assert login_throttle.address_of(request) == "10.1.1.1"

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from axes.models import AccessAttempt
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
@@ -41,6 +43,7 @@ def prune() -> int:
     The audit trail has a retention of its own.
     """
     audit_trail.prune()
+    prune_failed_logins()
     days = IntegrationSettings.load().history_days
     if days is None:
         return 0
@@ -53,3 +56,9 @@ def prune() -> int:
     for start in range(0, len(keys), BATCH):
         SyncRun.objects.filter(pk__in=keys[start : start + BATCH]).delete()
     return len(keys)
+
+
+def prune_failed_logins() -> None:
+    """They count for a while only, and hold names and addresses."""
+    old = timezone.now() - settings.AXES_COOLOFF_TIME
+    AccessAttempt.objects.filter(attempt_time__lt=old).delete()
