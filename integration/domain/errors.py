@@ -3,7 +3,9 @@
 Every message is for an administrator: it names the cause and the place; `hint` names the next step.
 """
 
-from integration.domain.messages import joined
+from collections.abc import Mapping
+
+from integration.domain.messages import joined, msg
 
 
 class SyncError(Exception):
@@ -95,6 +97,32 @@ class NameTaken(RocketChatError):
 
 class NotFound(RocketChatError):
     """The account or room is gone, or the bot can no longer see it."""
+
+
+class Banned(RocketChatError):
+    """The person was banned from the room by somebody there: left alone, and said."""
+
+
+class PartlyRefused(RocketChatError):
+    """Of several people some were refused; everybody else is in.
+
+    `refused` maps the names that were asked for to the reason of each; `users_count` is the room's
+    after the last step, None where the server did not say.
+    """
+
+    def __init__(self, refused: Mapping[str, RocketChatError], users_count: int | None) -> None:
+        first = next(iter(refused.values()))
+        super().__init__(
+            msg("{n} people were refused, the first: {why}", n=len(refused), why=first.message),
+            hint=first.hint,
+            endpoint=first.endpoint,
+            status=first.status,
+            code=first.code,
+            answer=first.answer,
+        )
+        self.refused = refused
+        self.users_count = users_count
+        self.may_have_happened = True  # everybody else is in
 
 
 class AlreadyDone(RocketChatError):

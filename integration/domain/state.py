@@ -175,12 +175,14 @@ class RemoteChannel:
     it holds active accounts only (older servers also list deactivated ones). `roles` likewise (None
     = not read). `moodle_group` is the mark that rcsync leaves in the custom fields of a room it
     creates; it is looked up only where a channel without a link has a wanted name.
+    `slug` is the name by which the server tells rooms apart, "" where it is `name`. `team`: the
+    main room of a team. `unreadable` says why the server does not let the bot look into the room.
     """
 
     room_id: str
     name: str
     private: bool
-    users_count: int
+    users_count: int | None  # None: the server does not say, or says what cannot be a count
     archived: bool
     read_only: bool
     topic: str
@@ -190,6 +192,14 @@ class RemoteChannel:
     roles: Mapping[str, RoomRole] | None = (
         None  # account id -> role, members without a role are absent
     )
+    slug: str = ""
+    team: bool = False
+    unreadable: str = ""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Both names, without regard to case: no other room may have either."""
+        return frozenset(name.casefold() for name in (self.name, self.slug) if name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +219,16 @@ class NameRules:
 
 @dataclass(frozen=True, slots=True)
 class RemoteState:
-    """One complete reading of Rocket.Chat, as far as the scope needs it."""
+    """One complete reading of Rocket.Chat, as far as the scope needs it.
+
+    `not_understood` are rows that are there and cannot be read: their id (or a part of the row),
+    and what is wrong with it. Nothing is done about them.
+    """
 
     bot_id: str
     accounts: Mapping[str, RemoteAccount]  # by account id
     channels: Mapping[str, RemoteChannel]  # by room id
+    not_understood: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- What rcsync manages --------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from integration.models import (
 )
 from integration.services.ledger.effects import Effects
 from integration.services.ledger.journal import RunLedger
-from integration.services.rocketchat import members, retries, writes
+from integration.services.rocketchat import creation, invitations, retries
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.errors import NotSent
 from integration.services.rocketchat.writes import RocketChatWrites
@@ -159,7 +159,7 @@ def test_who_went_in_before_a_later_part_failed_is_ours(
     school: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newcomers(school, 2000, 2001, 2002, 2003)
-    post, calls = members.Invitations._invited, []
+    post, calls = invitations.Invitations._invited, []
 
     def second_fails(*arguments: Any) -> int | None:
         calls.append(arguments)
@@ -168,8 +168,8 @@ def test_who_went_in_before_a_later_part_failed_is_ours(
         return post(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(members, "INVITE_CHUNK", 2)
-        patch.setattr(members.Invitations, "_invited", second_fails)
+        patch.setattr(invitations, "INVITE_CHUNK", 2)
+        patch.setattr(invitations.Invitations, "_invited", second_fails)
         assert school.run().status == Status.FAILED
     assert SyncOperation.objects.get(kind=AddMembers.kind, status="failed").in_doubt
     school.run()
@@ -196,7 +196,7 @@ def test_an_account_whose_making_could_not_be_checked_is_ours(
         return get(self, *arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writes, "LOOK_AGAIN_SECONDS", 0)
+        patch.setattr(creation, "LOOK_AGAIN_SECONDS", 0)
         patch.setattr(RocketChat, "post", breaks)
         patch.setattr(RocketChat, "get", refused)
         assert school.run().status == Status.FAILED

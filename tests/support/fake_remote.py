@@ -141,6 +141,8 @@ class FakeRemote:
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
         full_check: Collection[str] = (),
+        needed_accounts: Collection[str] = (),
+        needed_rooms: Collection[str] = (),
     ) -> RemoteState:
         if self.reading_fails:
             raise self.reading_fails

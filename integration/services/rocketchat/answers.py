@@ -13,10 +13,12 @@ from integration.domain.errors import UnexpectedAnswer
 from integration.domain.messages import msg
 from integration.domain.secret import without
 from integration.domain.state import ROLE_STRENGTH, RemoteAccount, RemoteChannel, RoomRole
+from integration.domain.text import clean
 
 Json = Mapping[str, object]
 LONGEST_ID = 255
 LONGEST_WORDS = 300
+LARGEST_COUNT = 2**31 - 1  # what a database column holds
 _UNSEEN = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 
 
@@ -48,7 +50,7 @@ def text(row: Json, key: str, where: str) -> str:
         return ""
     if not isinstance(value, str):
         raise wrong(where, msg("{field} is not a text", field=repr(key)))
-    return value
+    return clean(value)
 
 
 def flag(row: Json, key: str, where: str, *, default: bool) -> bool:
@@ -70,10 +72,27 @@ def number(row: Json, key: str, where: str) -> int:
     return value
 
 
+def count_or_none(row: Json, key: str) -> int | None:
+    """A count, None where it is missing or cannot be one: then somebody has to look."""
+    try:
+        count = number(row, key, "")
+    except UnexpectedAnswer:
+        return None
+    return count if count <= LARGEST_COUNT else None
+
+
 def inner(row: Json, key: str, where: str) -> Json:
     value = row.get(key)
     if not isinstance(value, dict):
         raise wrong(where, msg("{field} is missing or not an object", field=repr(key)))
+    return value
+
+
+def rows(answer: Json, key: str, where: str) -> list[object]:
+    """A list of anything: a row that is no object is for its reader to skip and report."""
+    value = answer.get(key)
+    if not isinstance(value, list):
+        raise wrong(where, msg("{field} is not a list", field=repr(key)))
     return value
 
 
@@ -98,7 +117,7 @@ def words(value: object, secrets: Iterable[str] = (), longest: int = LONGEST_WOR
     """The server's own words as one short line, without entities, control characters, secrets."""
     if not isinstance(value, str):
         return ""
-    clear = without(html.unescape(value[: 20 * longest]), secrets)
+    clear = without(html.unescape(clean(value[: 20 * longest])), secrets)
     line = _UNSEEN.sub(" ", clear).strip()
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
@@ -147,20 +166,23 @@ def _shared(roles: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def channel(row: Json, where: str) -> RemoteChannel | None:
-    """A channel; None for what is never managed: direct chats, discussions, main rooms of teams."""
+    """A channel, or the main room of a team; None for direct chats and discussions."""
     kind = text(row, "t", where)
-    if kind not in ("c", "p") or row.get("prid") or row.get("teamMain"):
+    if kind not in ("c", "p") or row.get("prid"):
         return None
+    slug = text(row, "name", where)
     return RemoteChannel(
         room_id=row_id(row, where),
-        name=text(row, "fname", where) or text(row, "name", where),
+        name=text(row, "fname", where) or slug,
         private=kind == "p",
-        users_count=number(row, "usersCount", where) if row.get("usersCount") is not None else 0,
+        users_count=count_or_none(row, "usersCount"),
         archived=flag(row, "archived", where, default=False),
         read_only=flag(row, "ro", where, default=False),
         topic=text(row, "topic", where),
         creator_id=_creator(row, where),
         moodle_group=mark(row),
+        slug=slug,
+        team=flag(row, "teamMain", where, default=False),
     )
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from integration.domain.errors import AuthenticationError, RocketChatError, TransientError
+from integration.domain.errors import AuthenticationError, RocketChatError
 from integration.domain.state import RemoteAccount
 from integration.services.rocketchat.answers import text
 from integration.services.rocketchat.client import RocketChat
@@ -70,7 +70,7 @@ class BulkImport:
             raise
         except RocketChatError as problem:
             logger.warning("import=failed error=%s", problem)
-            if not isinstance(problem, TransientError):
+            if not problem.may_have_happened:
                 return {}  # refused: nothing was begun
         return dict(_made(wanted, self._accounts()))
 

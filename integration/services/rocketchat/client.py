@@ -245,7 +245,8 @@ class RocketChat:
         secrets = self._secrets(request)
         if answer.body is None:
             return no_json(request.endpoint, answer.status, answer.content, secrets)
-        return refused(request.endpoint, answer.status, answer.body, secrets)
+        several = any(isinstance(value, list) for value in (request.body or {}).values())
+        return refused(request.endpoint, answer.status, answer.body, secrets, several=several)
 
     def _secrets(self, request: Request) -> tuple[str, ...]:
         in_body = [value for value in (request.body or {}).values() if isinstance(value, Secret)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from integration.domain.errors import (
     AlreadyDone,
+    Banned,
     NameTaken,
     NotFound,
     PermissionMissing,
@@ -113,7 +114,7 @@ _PERSON_NAME = Rule(
     msg("Take out the characters < > \\ / in Moodle."),
 )
 _BANNED = Rule(
-    RocketChatError,
+    Banned,
     msg("The person is banned from the channel"),
     msg("Lift the ban in Rocket.Chat, or remove them in Moodle."),
 )
@@ -153,6 +154,7 @@ RULES: Mapping[str, Rule] = {
     "error-invalid-room": _NO_ROOM,
     "error-invalid-user": _NO_USER,
     "error-user-not-found": _NO_USER,
+    "not-found": _NO_ROOM,  # rooms.adminRooms.getRoom
     "error-empty-invite-list": _NO_USER,
     "invalid-user-invite-list": _NO_USER,
     "error-user-already-owner": _DONE,

@@ -22,12 +22,14 @@ from integration.domain.errors import (
 )
 from integration.domain.messages import joined, msg
 from integration.services.rocketchat.answers import Json, words
+from integration.services.rocketchat.before_effect import came_before_the_effect
 from integration.services.rocketchat.error_table import Rule, rule_for
 from integration.services.rocketchat.permissions import grant, permission_hint
 
 Kind = TypeVar("Kind", bound=RocketChatError)
 LAST_BRACKETS = re.compile(r"\[([^\[\]]{1,80})\]\s*$")
 CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+UNKNOWN_CALL = (404, 405)  # statuses of pages that say that nothing here answers such a call
 NO_JSON_HINT = msg("Check the address of Rocket.Chat (path prefix?) and any proxy before it.")
 OVERLOADED_HINT = msg("Wait until the server is well again; a new run finishes what is left.")
 
@@ -64,8 +66,15 @@ class Refusal:
         )
 
 
-def refused(endpoint: str, status: int, body: Json, secrets: Iterable[str] = ()) -> RocketChatError:
-    """The error for a JSON answer that is no success."""
+def refused(
+    endpoint: str,
+    status: int,
+    body: Json,
+    secrets: Iterable[str] = (),
+    *,
+    several: bool = False,
+) -> RocketChatError:
+    """The error for a JSON answer that is no success. `several`: to a call about many people."""
     hidden = tuple(secrets)
     message = words(body.get("message"), hidden)
     answer = words(body.get("error"), hidden) or message
@@ -78,7 +87,11 @@ def refused(endpoint: str, status: int, body: Json, secrets: Iterable[str] = ())
         return _unauthenticated(Refusal(endpoint, status, refusal.code, message or answer))
     if status >= 500:
         return refusal.error(TransientError, msg("Rocket.Chat failed by itself"), OVERLOADED_HINT)
-    return _by_rule(refusal, body, hidden)
+    error = _by_rule(refusal, body, hidden)
+    error.may_have_happened = endpoint.startswith("POST ") and not came_before_the_effect(
+        endpoint, status, error.code, answer, several=several
+    )
+    return error
 
 
 def _by_rule(refusal: Refusal, body: Json, secrets: tuple[str, ...]) -> RocketChatError:
@@ -171,13 +184,15 @@ def no_json(
     if status == 413:
         hint = msg("Raise the proxy's limit for request bodies (nginx: client_max_body_size).")
         return refusal.error(RocketChatError, msg("The request is too large for the proxy"), hint)
-    return refusal.error(UnexpectedAnswer, msg("The answer is not JSON"), NO_JSON_HINT)
+    error = refusal.error(UnexpectedAnswer, msg("The answer is not JSON"), NO_JSON_HINT)
+    error.may_have_happened = status not in UNKNOWN_CALL
+    return error
 
 
 def unknown_endpoint(error: RocketChatError) -> bool:
     """Whether the server lacks this endpoint: a page with 200 (up to 6.x), or 404 or 405."""
     if isinstance(error, UnexpectedAnswer):
-        return error.status in (200, 404, 405)
+        return error.status in (200, *UNKNOWN_CALL)
     return isinstance(error, NotFound) and "endpoint" in error.answer.lower()
 
 

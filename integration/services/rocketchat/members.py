@@ -1,80 +1,30 @@
 """Who is in a room and with which role: one request on new servers, one or two on older ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from integration.domain.errors import AuthenticationError, NotFound, RocketChatError, TransientError
-from integration.domain.operations import INVITE_CHUNK
+from integration.domain.errors import (
+    AuthenticationError,
+    RocketChatError,
+    TransientError,
+    UnexpectedAnswer,
+)
+from integration.domain.messages import msg
 from integration.domain.state import RemoteChannel, RoomRole
 from integration.services.rocketchat.answers import (
     Json,
-    number,
     objects,
     room_roles,
     row_id,
     strongest,
+    text,
     texts,
 )
 from integration.services.rocketchat.client import RocketChat
-from integration.services.rocketchat.errors import in_doubt, unknown_endpoint
+from integration.services.rocketchat.errors import unknown_endpoint
 from integration.services.rocketchat.features import MEMBERS_BY_ROLE, Features
 from integration.services.rocketchat.paging import Listing, read_all
-
-SLOW_INVITE_FROM = 20  # from so many on it may take its time
-NO_SUCH_PERSON = frozenset(
-    {"error-invalid-user", "error-empty-invite-list", "invalid-user-invite-list"}
-)
-
-
-class Invitations:
-    """Inviting a member again changes nothing, so every call here may be repeated."""
-
-    def __init__(self, client: RocketChat, features: Features) -> None:
-        self._client, self._features = client, features
-
-    def invite(self, room_id: str, private: bool, key: str, names: Sequence[str]) -> int | None:
-        """`key` says what `names` are: "userId" or "username".
-
-        Returns the room's users_count after the last step, None where the server does not say.
-        """
-        kind, count = kind_of(private), None
-        for start in range(0, len(names), INVITE_CHUNK):
-            with in_doubt(unknown=start > 0):  # those before are in
-                count = self._some(kind, room_id, key, names[start : start + INVITE_CHUNK])
-        return count
-
-    def _some(self, kind: str, room_id: str, key: str, names: Sequence[str]) -> int | None:
-        if len(names) > 1 and self._features.invites_lists(kind):
-            try:
-                return self._invited(kind, {"roomId": room_id, f"{key}s": list(names)})
-            except RocketChatError as error:
-                if not self._features.refuses_lists(kind, error):
-                    raise
-        return self._one_by_one(kind, room_id, key, names)
-
-    def _one_by_one(self, kind: str, room_id: str, key: str, names: Sequence[str]) -> int | None:
-        """Like the list form: accounts that are gone are passed over, unless there is no other."""
-        count, gone = None, 0
-        for number_before, name in enumerate(names):
-            try:
-                with in_doubt(unknown=number_before > gone):  # somebody is in already
-                    count = self._invited(kind, {"roomId": room_id, key: name})
-            except NotFound as error:
-                gone += 1
-                if gone == len(names) or error.code not in NO_SUCH_PERSON:
-                    raise
-        return count
-
-    def _invited(self, kind: str, body: dict[str, object]) -> int | None:
-        several = next((one for one in body.values() if isinstance(one, list)), [])
-        slow = len(several) > SLOW_INVITE_FROM
-        answer = self._client.post(f"{kind}.invite", body, repeatable=True, slow=slow)
-        room = answer.get(kind.removesuffix("s"))
-        if not isinstance(room, dict) or room.get("usersCount") is None:
-            return None
-        return number(room, "usersCount", f"POST {kind}.invite")
-
 
 BY_ROLE = "rooms.membersOrderedByRole"
 Roles = Mapping[str, RoomRole]
@@ -95,18 +45,26 @@ class MemberReader:
     def with_members(self, channel: RemoteChannel, *, roles: bool) -> RemoteChannel:
         """The channel with its members, and its roles where asked for or where they are free.
 
-        A room that the server refuses to show (the bot was removed, an archived group) comes back
-        as it was: unknown members are None, never nobody.
+        A room that the server refuses to show (the bot was removed, an archived group), or of
+        which it says nonsense, comes back as it was, with the reason: unknown members are None,
+        never nobody.
         """
         try:
             members, known = self._read(channel, roles)
+        except UnexpectedAnswer as problem:
+            return replace(channel, unreadable=problem.message)
         except (TransientError, AuthenticationError):
             raise
-        except RocketChatError:
-            return channel
-        if not members and channel.users_count:
-            return channel  # the server counts people but names none: not believed
+        except RocketChatError as refusal:
+            return replace(channel, unreadable=refusal.message)
+        if not members and channel.users_count != 0:
+            nobody = msg("the server counts members and names nobody")
+            return replace(channel, unreadable=nobody)
         return replace(channel, members=members, roles=known)
+
+    def usernames(self, room_id: str, private: bool) -> dict[str, str]:
+        """Account id -> username of the active members. RocketChatError where it cannot be read."""
+        return self._list(f"{kind_of(private)}.members", room_id, _username)
 
     def _read(self, channel: RemoteChannel, roles: bool) -> tuple[frozenset[str], Roles | None]:
         if self._features.has(BY_ROLE, MEMBERS_BY_ROLE):
@@ -147,6 +105,10 @@ class MemberReader:
 def _nothing(_row: Json, _where: str) -> bool:
     """The id is all we want of a member."""
     return True
+
+
+def _username(row: Json, where: str) -> str:
+    return text(row, "username", where)
 
 
 def _role_names(row: Json, where: str) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ comes back, and a wish for more is cut down silently. So: go on by what was rece
 (server source: getPaginationItems.ts).
 """
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from integration.domain.errors import TransientError, UnexpectedAnswer
 from integration.domain.messages import msg
-from integration.services.rocketchat.answers import Json, number, objects, wrong
+from integration.services.rocketchat.answers import Json, number, rows, words, wrong
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.errors import AnswerTooLarge
 from integration.services.rocketchat.features import Features
@@ -19,6 +21,7 @@ Row = TypeVar("Row")
 
 PASSES = 3
 PAGE_SIZE = 1000  # more than most servers give; they cut it down to what they allow
+SHOWN = 120  # characters of a row without an identity
 SLACK = 1000  # how much a list may grow while it is read, on top of doubling
 
 
@@ -28,6 +31,8 @@ class Listing(Generic[Row]):
     `parse` turns a JSON row into a value, or None for one that does not matter; `identity` names a
     row, so that one that moved to the next page while we read is not counted twice. `sort` is a
     unique order; `sort_first` False leaves it to later pages, where the server may not take it.
+    `lenient`: a row that cannot be understood is passed over and reported; else it ends the
+    reading.
     """
 
     def __init__(
@@ -40,22 +45,39 @@ class Listing(Generic[Row]):
         params: Mapping[str, object] | None = None,
         sort: str = '{"_id":1}',
         sort_first: bool = True,
+        lenient: bool = False,
     ) -> None:
         self.path, self.key = path, key
         self.identity, self.parse = identity, parse
         self.params, self.sort, self.sort_first = dict(params or {}), sort, sort_first
+        self.lenient = lenient
 
     @property
     def where(self) -> str:
         return f"GET {self.path}"
 
 
+@dataclass(frozen=True, slots=True)
+class Whole(Generic[Row]):
+    """A list that was received completely. `not_understood`: identity, or the row itself where it
+    has none -> what is wrong with it.
+    """
+
+    rows: dict[str, Row]
+    not_understood: dict[str, str]
+
+
 def read_all(client: RocketChat, features: Features, listing: Listing[Row]) -> dict[str, Row]:
     """Every row by its identity, or an error. A list that shifts under us is read again."""
+    return read_whole(client, features, listing).rows
+
+
+def read_whole(client: RocketChat, features: Features, listing: Listing[Row]) -> Whole[Row]:
+    """As `read_all`, with the rows of a lenient listing that could not be understood."""
     reading = _Reading(client, features, listing)
     for _ in range(PASSES):
         if reading.complete():
-            return reading.rows
+            return Whole(reading.rows, reading.not_understood)
     raise UnexpectedAnswer(
         msg(
             "{call}: the server counts {total} but lists {listed}.",
@@ -79,13 +101,14 @@ class _Reading(Generic[Row]):
     def __init__(self, client: RocketChat, features: Features, listing: Listing[Row]) -> None:
         self.client, self.features, self.listing = client, features, listing
         self.rows: dict[str, Row] = {}
+        self.not_understood: dict[str, str] = {}
         self.seen: set[str] = set()
         self.last = ""
         self.total = 0
 
     def complete(self) -> bool:
         """Read from the start; whether all came, and nothing moved meanwhile."""
-        self.rows, self.seen, self.last = {}, set(), ""
+        self.rows, self.not_understood, self.seen, self.last = {}, {}, set(), ""
         first_total = None
         while True:
             if not self._page(max(len(self.seen) - 1, 0)):
@@ -101,9 +124,9 @@ class _Reading(Generic[Row]):
         where, before = self.listing.where, len(self.seen)
         at_once = offset == 0 and self.features.count_unlimited
         answer = self._everything() if at_once else self._get(offset, count=PAGE_SIZE)
-        page = objects(answer, self.listing.key, where)
+        page = rows(answer, self.listing.key, where)
         self.total = number(answer, "total", where)
-        if before and (not page or self.listing.identity(page[0], where) != self.last):
+        if before and (not page or self._identity(page[0]) != self.last):
             return False
         for row in page:
             self._take(row)
@@ -120,14 +143,37 @@ class _Reading(Generic[Row]):
                 return self.listing.sort_first
         return True
 
-    def _take(self, row: Json) -> None:
-        where = self.listing.where
-        self.last = self.listing.identity(row, where)
-        if self.last not in self.seen:
-            self.seen.add(self.last)
-            value = self.listing.parse(row, where)
+    def _take(self, row: object) -> None:
+        """Whatever it holds, it was received."""
+        self.last = self._identity(row)
+        if self.last in self.seen:
+            return
+        self.seen.add(self.last)
+        try:
+            value = self._parsed(row)
+        except UnexpectedAnswer as problem:
+            if not self.listing.lenient:
+                raise
+            self.not_understood[self.last] = problem.message
+        else:
             if value is not None:
                 self.rows[self.last] = value
+
+    def _parsed(self, row: object) -> Row | None:
+        where = self.listing.where
+        if not isinstance(row, dict):
+            raise wrong(where, msg("a row of its list is no object"))
+        self.listing.identity(row, where)
+        return self.listing.parse(row, where)
+
+    def _identity(self, row: object) -> str:
+        """The row's own, or for a row without one what can be shown of it."""
+        try:
+            return self.listing.identity(row if isinstance(row, dict) else {}, self.listing.where)
+        except UnexpectedAnswer:
+            if not self.listing.lenient:
+                raise
+            return words(json.dumps(row, sort_keys=True), longest=SHOWN)
 
     def _everything(self) -> Json:
         """All in one answer, or the first page where that is too much for the server or for us."""

@@ -78,9 +78,15 @@ class RocketChatRemote:
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
         full_check: Collection[str] = (),
+        needed_accounts: Collection[str] = (),
+        needed_rooms: Collection[str] = (),
     ) -> RemoteState:
         return self.reader.read(
-            known_counts=known_counts, wanted_names=wanted_names, full_check=full_check
+            known_counts=known_counts,
+            wanted_names=wanted_names,
+            full_check=full_check,
+            needed_accounts=needed_accounts,
+            needed_rooms=needed_rooms,
         )
 
 

@@ -4,18 +4,28 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from integration.domain.errors import (
     AuthenticationError,
+    NotFound,
     PermissionMissing,
     RocketChatError,
     TransientError,
+    UnexpectedAnswer,
 )
 from integration.domain.messages import msg
 from integration.domain.server_facts import ServerFacts
 from integration.domain.state import NameRules, RemoteAccount, RemoteChannel, RemoteState
-from integration.services.rocketchat.answers import account, channel, inner, mark, row_id
+from integration.services.rocketchat.answers import (
+    account,
+    channel,
+    inner,
+    mark,
+    row_id,
+    wrong,
+)
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.errors import unknown_endpoint
 from integration.services.rocketchat.features import (
@@ -24,7 +34,7 @@ from integration.services.rocketchat.features import (
     Features,
 )
 from integration.services.rocketchat.members import MemberReader
-from integration.services.rocketchat.paging import Listing, read_all
+from integration.services.rocketchat.paging import Listing, Whole, read_whole
 from integration.services.rocketchat.permissions import grant
 from integration.services.rocketchat.public_settings import PublicSettings
 
@@ -55,7 +65,10 @@ logger = logging.getLogger(__name__)
 USERS = "users.list"
 USERS_BY_STATUS = "users.listByStatus"
 ROOMS = "rooms.adminRooms"
-Lists = tuple[dict[str, RemoteAccount], dict[str, RemoteChannel]]
+ROOM = "rooms.adminRooms.getRoom"
+ASK_AT_MOST = 500  # things by their id, in one reading
+BELIEVABLE = 2  # so many things may be missing from a list although they are there, or a tenth
+Lists = tuple[Whole[RemoteAccount], Whole[RemoteChannel]]
 
 
 class RemoteReader:
@@ -99,33 +112,83 @@ class RemoteReader:
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
         full_check: Collection[str] = (),
+        needed_accounts: Collection[str] = (),
+        needed_rooms: Collection[str] = (),
     ) -> RemoteState:
         """See `ports.Remote.read`. Complete, or an error: a list that comes short is one."""
         bot_id = self._client.user_id
         begun, self._lists = self._lists, None
-        accounts, channels = begun.result() if begun else self._bulk()
+        users, rooms = begun.result() if begun else self._bulk()
+        unclear = {**users.not_understood, **rooms.not_understood}
+        accounts = users.rows | self._missing(needed_accounts, users, self._account, unclear)
+        channels = rooms.rows | self._missing(needed_rooms, rooms, self._room, unclear)
         self._check_visible(bot_id, accounts.values())
         channels |= self._with_members(channels, known_counts, frozenset(full_check))
         channels |= self._with_marks(channels, known_counts, wanted_names)
-        return RemoteState(bot_id, accounts, channels)
+        return RemoteState(bot_id, accounts, channels, unclear)
+
+    def _missing(
+        self,
+        needed: Collection[str],
+        listed: Whole[Item],
+        ask: Callable[[str], Item | None],
+        unclear: dict[str, str],
+    ) -> dict[str, Item]:
+        """What the list lacks or garbles, asked for by its id: absent once is not gone.
+
+        Adds to `unclear` what is there and cannot be read, and takes out what could be.
+        UnexpectedAnswer where too much is there that the list does not have.
+        """
+        missing = sorted(set(needed) - listed.rows.keys())[:ASK_AT_MOST]
+        threads = self._client.connection.max_connections
+        answers = in_parallel(partial(_asked, ask), missing, threads)
+        found: dict[str, Item] = {}
+        for one, (item, problem) in zip(missing, answers, strict=True):
+            if item is not None:
+                found[one] = item
+                unclear.pop(one, None)
+            elif problem:
+                unclear[one] = problem
+        left_out = (found.keys() | unclear.keys()) & (set(missing) - listed.not_understood.keys())
+        if len(left_out) > max(BELIEVABLE, len(needed) // 10):
+            raise UnexpectedAnswer(
+                msg("Rocket.Chat's list leaves out {n} things that are there.", n=len(left_out)),
+                hint=msg("Look whether a proxy or an app changes answers; then run again."),
+                status=200,
+            )
+        return found
+
+    def _account(self, account_id: str) -> RemoteAccount | None:
+        where = "GET users.info"
+        user = inner(self._client.get("users.info", {"userId": account_id}), "user", where)
+        return _if_it_is(account(user, where).account_id, account_id, account(user, where), where)
+
+    def _room(self, room_id: str) -> RemoteChannel | None:
+        """Whoever is in it; rooms.info is for those who are."""
+        where = f"GET {ROOM}"
+        found = channel(self._client.get(ROOM, {"rid": room_id}), where)
+        return _if_it_is(found.room_id, room_id, found, where) if found else None
 
     def _bulk(self) -> Lists:
         """Both lists, side by side: each takes the server a while on a large site."""
         with ThreadPoolExecutor(1, thread_name_prefix="rocketchat") as pool:
-            rooms = pool.submit(read_all, self._client, self._features, _rooms())
-            accounts = self.accounts()
+            rooms = pool.submit(read_whole, self._client, self._features, _rooms())
+            accounts = self._accounts()
             return accounts, rooms.result()
 
     def accounts(self) -> dict[str, RemoteAccount]:
         """Every account by its id."""
+        return self._accounts().rows
+
+    def _accounts(self) -> Whole[RemoteAccount]:
         if self._features.has(USERS_BY_STATUS, LIST_BY_STATUS):
             try:
-                return read_all(self._client, self._features, _users(USERS_BY_STATUS))
+                return read_whole(self._client, self._features, _users(USERS_BY_STATUS))
             except RocketChatError as error:
                 if not unknown_endpoint(error):
                     raise
                 self._features.note_missing(USERS_BY_STATUS)
-        return read_all(self._client, self._features, _users(USERS))
+        return read_whole(self._client, self._features, _users(USERS))
 
     def _check_visible(self, bot_id: str, accounts: Iterable[RemoteAccount]) -> None:
         """Without view-full-other-user-info no e-mail is listed, so nobody would be matched."""
@@ -149,12 +212,18 @@ class RemoteReader:
         known_counts: Mapping[str, int | None],
         full_check: frozenset[str],
     ) -> dict[str, RemoteChannel]:
-        """The audited rooms, and known ones whose number of users is not what we remember."""
+        """The audited rooms, and known ones whose number of users is not what we remember.
+
+        What nobody knows equals nothing.
+        """
         wanted = [
             one
             for room_id, one in channels.items()
             if room_id in full_check
-            or (room_id in known_counts and known_counts[room_id] != one.users_count)
+            or (
+                room_id in known_counts
+                and (one.users_count is None or known_counts[room_id] != one.users_count)
+            )
         ]
         return self._each(
             wanted, lambda one: self._members.with_members(one, roles=one.room_id in full_check)
@@ -171,7 +240,7 @@ class RemoteReader:
         wanted = [
             one
             for room_id, one in channels.items()
-            if one.name.casefold() in names
+            if not names.isdisjoint(one.names)
             and room_id not in known_counts
             and one.moodle_group is None
         ]
@@ -185,7 +254,7 @@ class RemoteReader:
             raise
         except RocketChatError as error:
             logger.debug("room=%s mark=unreadable code=%s", one.room_id, error.code)
-            return one
+            return replace(one, unreadable=error.message)
         return replace(one, moodle_group=mark(inner(answer, "room", "GET rooms.info")))
 
     def _each(
@@ -196,9 +265,33 @@ class RemoteReader:
 
 
 def _users(path: str) -> Listing[RemoteAccount]:
-    return Listing(path, "users", row_id, account)
+    return Listing(path, "users", row_id, account, lenient=True)
 
 
 def _rooms() -> Listing[RemoteChannel]:
-    """Channels and private groups; discussions and main rooms of teams are other types."""
-    return Listing(ROOMS, "rooms", row_id, channel, params={"types[]": ["c", "p"]})
+    """Channels, private groups, and the main rooms of teams, which a channel may become."""
+    types = ["c", "p", "teams"]
+    return Listing(ROOMS, "rooms", row_id, channel, params={"types[]": types}, lenient=True)
+
+
+def _if_it_is(found: str, asked: str, item: Item, where: str) -> Item:
+    if found != asked:
+        raise wrong(where, msg("it is about something else than was asked for"))
+    return item
+
+
+def _asked(ask: Callable[[str], Item | None], one: str) -> tuple[Item | None, str]:
+    """What is there, or why it could not be read; neither where it is gone.
+
+    TransientError where the server did not answer.
+    """
+    try:
+        return ask(one), ""
+    except NotFound:
+        return None, ""
+    except UnexpectedAnswer as problem:
+        return None, problem.message
+    except (TransientError, AuthenticationError):
+        raise
+    except RocketChatError as refusal:
+        return None, refusal.message

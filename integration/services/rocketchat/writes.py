@@ -1,106 +1,24 @@
 """One change a call. Repeating any of them is harmless; "it is already so" counts as done.
 
 Rocket.Chat is never asked to delete anything here, nor to give up ownership (`confirmRelinquish`
-may delete rooms).
+may delete rooms). An answer about somebody or something else than was asked for is no answer.
 """
 
 import logging
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from integration.domain.errors import (
-    AlreadyDone,
-    NameTaken,
-    NotFound,
-    PermissionMissing,
-    RocketChatError,
-    TransientError,
-)
+from integration.domain.errors import AlreadyDone, NotFound, PermissionMissing, RocketChatError
 from integration.domain.messages import msg
-from integration.domain.operations import CREATE_CHUNK
-from integration.domain.secret import Secret
 from integration.domain.state import RemoteAccount, RemoteChannel, RoomRole
-from integration.services.rocketchat.answers import (
-    COURSE_MARK,
-    GROUP_MARK,
-    Json,
-    account,
-    channel,
-    inner,
-    mark,
-    objects,
-    wrong,
-)
+from integration.services.rocketchat.answers import Json, account, inner, wrong
 from integration.services.rocketchat.client import RocketChat
-from integration.services.rocketchat.errors import NotSent, RateLimited, in_doubt
+from integration.services.rocketchat.creation import Creations
+from integration.services.rocketchat.errors import in_doubt
 from integration.services.rocketchat.features import Features
-from integration.services.rocketchat.members import (
-    NO_SUCH_PERSON,
-    SLOW_INVITE_FROM,
-    Invitations,
-    kind_of,
-)
+from integration.services.rocketchat.invitations import NO_SUCH_PERSON, Invitations, about_room
+from integration.services.rocketchat.members import kind_of
 from integration.services.rocketchat.permissions import grant
-
-LOOK_AGAIN_SECONDS = 1.0  # seconds; the server may still be at it when our time runs out
-
-
-def find_created_account(client: RocketChat, username: str, email: str) -> RemoteAccount | None:
-    """The account of that name and address, None when there is none; NameTaken for another's."""
-    where = "GET users.info"
-    try:
-        user = inner(client.get("users.info", {"username": username}), "user", where)
-    except NotFound:
-        return None
-    found = account(user, where)
-    if email.lower() in found.emails:
-        return found
-    raise NameTaken(
-        msg("The username {name} belongs to another account in Rocket.Chat.", name=username),
-        hint=msg("Link that account to the person, or rename one of the two."),
-        endpoint="GET users.info",
-        code="error-field-unavailable",
-    )
-
-
-def find_created_channel(client: RocketChat, name: str, group_id: int) -> RemoteChannel | None:
-    """The room of that name with our mark, None when there is none; NameTaken for another's."""
-    room = _room_by_name(client, name)
-    found = channel(room, "GET rooms.info") if room else None
-    if found is None or room is None:
-        return None
-    if mark(room) == group_id:
-        return found
-    raise NameTaken(
-        msg("Another channel in Rocket.Chat has the name {name}.", name=name),
-        hint=msg("Link that channel to the group, or rename one of the two."),
-        endpoint="GET rooms.info",
-        code="error-duplicate-channel-name",
-    )
-
-
-def _room_by_name(client: RocketChat, name: str) -> Json | None:
-    """By its slug, else (names with special characters have another slug) by what people see."""
-    try:
-        return inner(client.get("rooms.info", {"roomName": name}), "room", "GET rooms.info")
-    except NotFound:
-        pass
-    except RocketChatError as error:
-        if error.code != "not-allowed":
-            raise
-        return {"_id": "-", "t": "p", "name": name}  # there, but not for the bot: not ours
-    return _room_by_shown_name(client, name)
-
-
-def _room_by_shown_name(client: RocketChat, name: str) -> Json | None:
-    where = "GET rooms.adminRooms"
-    params = {"types[]": ["c", "p"], "filter": name, "count": 50, "offset": 0}
-    for row in objects(client.get("rooms.adminRooms", params), "rooms", where):
-        if row.get("fname") == name:
-            answer = client.get("rooms.info", {"roomId": row.get("_id")})
-            return inner(answer, "room", "GET rooms.info")
-    return None
 
 
 def check_full_view(user: Json) -> None:
@@ -125,51 +43,17 @@ class RocketChatWrites:
     def __init__(self, client: RocketChat, features: Features) -> None:
         self._client = client
         self._invitations = Invitations(client, features)
+        self._creations = Creations(client, self._invitations)
 
     # ── Accounts ──────────────────────────────────────────────────────────────────────────────────
 
     def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount:
-        """A local account with a password nobody knows; no mail leaves, no channel is joined."""
-        body = {
-            "username": username,
-            "name": name,
-            "email": email,
-            "password": Secret(_password()),
-            "verified": True,
-            "joinDefaultChannels": False,
-            "requirePasswordChange": False,
-            "sendWelcomeEmail": False,
-        }
-        try:
-            return self._created_account(body)
-        except (NotSent, RateLimited):
-            raise
-        except TransientError as unknown:
-            _log_unknown(unknown)
-        with in_doubt():
-            return self._account_after_all(body, username, email)
-
-    def _account_after_all(
-        self, body: dict[str, object], username: str, email: str
-    ) -> RemoteAccount:
-        """The account that an earlier attempt made, else a new one."""
-        self._client.pause(LOOK_AGAIN_SECONDS)
-        if found := find_created_account(self._client, username, email):
-            return found
-        try:
-            return self._created_account(body)
-        except NameTaken:  # the first attempt may have come through in the meantime
-            if found := find_created_account(self._client, username, email):
-                return found
-            raise
-
-    def _created_account(self, body: dict[str, object]) -> RemoteAccount:
-        answer = self._client.post("users.create", body)
-        return account(inner(answer, "user", "POST users.create"), "POST users.create")
+        return self._creations.account(username=username, name=name, email=email)
 
     def update_account(self, account_id: str, *, name: str | None, email: str | None) -> None:
         answer = self._client.get("users.info", {"userId": account_id})
         user = inner(answer, "user", "GET users.info")
+        _check_about(user, "_id", account_id, "GET users.info")
         check_full_view(user)
         now = account(user, "GET users.info")
         data: dict[str, object] = {}
@@ -180,18 +64,24 @@ class RocketChatWrites:
         if data:
             kept = {key: user[key] for key in ("bio", "nickname") if user.get(key)}
             body = {"userId": account_id, "data": data | kept}
-            self._client.post("users.update", body, repeatable=True)
+            answer = self._client.post("users.update", body, repeatable=True)
+            _check_about(answer.get("user"), "_id", account_id, "POST users.update")
 
     def set_active(self, account_id: str, active: bool) -> None:
         body = {"userId": account_id, "activeStatus": active}
         answer = self._client.post("users.setActiveStatus", body, repeatable=True)
-        if not isinstance(answer.get("user"), dict):  # 3.x answers like this for an unknown id
-            raise NotFound(
-                msg("The account does not exist in Rocket.Chat any more."),
-                hint=msg("Run the sync again to see it anew."),
-                endpoint="POST users.setActiveStatus",
-                status=200,
-            )
+        user = answer.get("user")
+        if user is None:  # 3.x answers like this for an unknown id, and that proves nothing
+            with in_doubt():
+                raise NotFound(
+                    msg("The account does not exist in Rocket.Chat any more."),
+                    hint=msg("Run the sync again to see it anew."),
+                    endpoint="POST users.setActiveStatus",
+                    status=200,
+                )
+        where = "POST users.setActiveStatus"
+        _check_about(user, "_id", account_id, where)
+        _check_about(user, "active", active, where)
 
     # ── Channels ──────────────────────────────────────────────────────────────────────────────────
 
@@ -205,67 +95,22 @@ class RocketChatWrites:
         group_id: int,
         course_id: int,
     ) -> RemoteChannel:
-        """Members go in at creation; what is left out (topic on 3.x, over 1000) follows at once."""
-        members = list(dict.fromkeys(usernames))  # twice the same name is an error on 3.x
-        body: dict[str, object] = {
-            "name": name,
-            "members": members[:CREATE_CHUNK],
-            "customFields": {COURSE_MARK: course_id, GROUP_MARK: group_id},
-        }
-        if topic:
-            body["extraData"] = {"topic": topic}
-        kind = kind_of(private)
+        made = self._creations.channel(
+            name=name,
+            private=private,
+            usernames=usernames,
+            topic=topic,
+            group_id=group_id,
+            course_id=course_id,
+        )
+        if made.topic == topic:
+            return made
         try:
-            made, rest = self._created_channel(kind, body), members[CREATE_CHUNK:]
-        except (NotSent, RateLimited):
-            raise
-        except TransientError as unknown:
-            _log_unknown(unknown)
-            with in_doubt():
-                made = self._channel_after_all(kind, body, name, group_id)
-            rest = members if made.users_count <= len(members) else []
-        return self._completed(made, rest, topic)
-
-    def _channel_after_all(
-        self, kind: str, body: dict[str, object], name: str, group_id: int
-    ) -> RemoteChannel:
-        """The room that an earlier attempt made, else a new one."""
-        self._client.pause(LOOK_AGAIN_SECONDS)
-        if found := find_created_channel(self._client, name, group_id):
-            return found
-        try:
-            return self._created_channel(kind, body)
-        except NameTaken:  # the first attempt may have come through in the meantime
-            if found := find_created_channel(self._client, name, group_id):
-                return found
-            raise
-
-    def _created_channel(self, kind: str, body: dict[str, object]) -> RemoteChannel:
-        where = f"POST {kind}.create"
-        members = body["members"]
-        many = isinstance(members, list) and len(members) > SLOW_INVITE_FROM
-        answer = self._client.post(f"{kind}.create", body, slow=many)
-        room = inner(answer, kind.removesuffix("s"), where)
-        found = channel({**room, "customFields": body["customFields"]}, where)
-        if found is None:
-            raise wrong(where, msg("what it made is no channel"))
-        return found
-
-    def _completed(self, made: RemoteChannel, rest: Sequence[str], topic: str) -> RemoteChannel:
-        """The room exists, its id must not be lost: what fails from here on waits for the next run.
-
-        The count and the topic that are returned tell the caller what is missing.
-        """
-        try:
-            if rest:
-                count = self._invitations.invite(made.room_id, made.private, "username", rest)
-                made = replace(made, users_count=made.users_count if count is None else count)
-            if topic != made.topic:
-                self.set_topic(made.room_id, topic)
-                made = replace(made, topic=topic)
-        except RocketChatError as problem:
-            logger.warning("room=%s made but not complete: %s", made.room_id, problem.message)
-        return made
+            self.set_topic(made.room_id, topic)
+        except RocketChatError as problem:  # the room is there: the next run sets its topic
+            logger.warning("room=%s has no topic yet: %s", made.room_id, problem.message)
+            return made
+        return replace(made, topic=topic)
 
     def rename_channel(self, room_id: str, name: str) -> None:
         self._save(room_id, {"roomName": name})
@@ -277,7 +122,8 @@ class RocketChatWrites:
         self._save(room_id, {"readOnly": read_only})
 
     def _save(self, room_id: str, change: dict[str, object]) -> None:
-        self._settle("rooms.saveRoomSettings", {"rid": room_id, **change})
+        answer = self._settle("rooms.saveRoomSettings", {"rid": room_id, **change})
+        _check_about(answer, "rid", room_id, "POST rooms.saveRoomSettings")
 
     def archive(self, room_id: str) -> None:
         self._settle("rooms.changeArchivationState", {"rid": room_id, "action": "archive"})
@@ -291,8 +137,10 @@ class RocketChatWrites:
         return self._invitations.invite(room_id, private, "userId", account_ids)
 
     def remove_member(self, room_id: str, private: bool, account_id: str) -> None:
+        kind = kind_of(private)
         try:
-            self._settle(f"{kind_of(private)}.kick", {"roomId": room_id, "userId": account_id})
+            answer = self._settle(f"{kind}.kick", {"roomId": room_id, "userId": account_id})
+            about_room(answer, kind, room_id, f"POST {kind}.kick")
         except NotFound as error:
             if error.code not in NO_SUCH_PERSON:
                 raise  # the room is gone, or we cannot see it
@@ -311,18 +159,20 @@ class RocketChatWrites:
         path = f"{kind_of(private)}.{verb}{role.capitalize()}"
         self._settle(path, {"roomId": room_id, "userId": account_id})
 
-    def _settle(self, path: str, body: dict[str, object]) -> None:
-        """Make it so; that it is so already is as good."""
+    def _settle(self, path: str, body: dict[str, object]) -> Json:
+        """Make it so; that it is so already is as good. The answer, empty in that case."""
         try:
-            self._client.post(path, body, repeatable=True)
+            return self._client.post(path, body, repeatable=True)
         except AlreadyDone as done:
             logger.debug("endpoint=%s already=%s", done.endpoint, done.code)
+            return {}
 
 
-def _password() -> str:
-    """Random, and within every password policy: long, of all kinds of characters. Kept nowhere."""
-    return f"{secrets.token_urlsafe(32)}-aA1"
+def _check_about(found: object, key: str, asked: object, where: str) -> None:
+    """UnexpectedAnswer where the answer tells of something else than was asked for.
 
-
-def _log_unknown(problem: TransientError) -> None:
-    logger.debug("endpoint=%s outcome=unknown status=%d", problem.endpoint, problem.status)
+    An answer that tells nothing is believed: several versions and endpoints say no more than yes.
+    """
+    told = found.get(key) if isinstance(found, dict) else None
+    if told is not None and told != asked:
+        raise wrong(where, msg("it is about something else than was asked for"))

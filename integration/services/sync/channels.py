@@ -222,7 +222,7 @@ class _ChannelPlanner:
             if room.room_id in self.linked_rooms
             else msg("is not managed by rcsync")
         )
-        people = room.users_count
+        people = room.users_count if room.users_count is not None else msg("an unknown number of")
         self.result.conflicts.append(
             Conflict(
                 ConflictKind.CHANNEL_NAME_TAKEN,

@@ -75,7 +75,7 @@ class Writes(Protocol):
 
     def add_members(self, room_id: str, private: bool, account_ids: Sequence[str]) -> int | None:
         """Add in chunks. Returns the room's users_count afterwards, None where the server does not
-        say.
+        say. PartlyRefused (by account id) where single people were refused: all others are in.
         """
         ...
 
@@ -107,12 +107,15 @@ class Remote(Protocol):
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
         full_check: Collection[str] = (),
+        needed_accounts: Collection[str] = (),
+        needed_rooms: Collection[str] = (),
     ) -> RemoteState:
         """One complete reading in bulk, or RocketChatError.
 
         `known_counts` maps managed room ids to the users_count after our last look: only rooms
         whose count differs (or is None) have their members read. `wanted_names` are names of
         channels about to be made: where a room has one already, its mark is looked up. Rooms in
-        `audit` have members and roles read in any case.
+        `full_check` have members and roles read in any case. `needed_*` are ids without which
+        something would be made anew: each that the list does not have is asked for by its id.
         """
         ...

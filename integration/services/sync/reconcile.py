@@ -207,5 +207,17 @@ def _read_remote(
         for group_id, channel in in_scope.items()
     }
     return remote.read(
-        known_counts=rooms, wanted_names=wanted, full_check=tuple(rooms) if full_check else ()
+        known_counts=rooms,
+        wanted_names=wanted,
+        full_check=tuple(rooms) if full_check else (),
+        needed_accounts=[
+            link.account_id
+            for user_id, link in managed.accounts.items()
+            if (person := desired.accounts.get(user_id)) is not None and person.wanted
+        ],
+        needed_rooms=[
+            channel.room_id
+            for group_id, channel in in_scope.items()
+            if group_id in desired.channels
+        ],
     )
