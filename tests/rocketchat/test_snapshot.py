@@ -373,6 +373,49 @@ def test_the_main_room_of_a_team_is_known_as_one(lists: Lists) -> None:
     assert asked
 
 
+def by_id(lists: Lists, path: str, parameter: str, answers: dict[str, Row | None]) -> list[str]:
+    """The server answers questions about single things; None = it does not know it."""
+    asked: list[str] = []
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        one = parse_qs(urlsplit(request.url or "").query)[parameter][0]
+        asked.append(one)
+        found = answers.get(one)
+        if found is None:
+            error = "User not found." if path == "users.info" else "not-found"
+            return 400, {}, json.dumps({"success": False, "error": error})
+        body = {"user": found} if path == "users.info" else found
+        return 200, {}, json.dumps({**body, "success": True})
+
+    lists.mock.add_callback("GET", f"{URL}/api/v1/{path}", answer)
+    return asked
+
+
+def test_what_a_list_lacks_is_asked_for_by_its_id(lists: Lists) -> None:
+    lists.rows["users"], lists.rows["rooms"] = [user(1)], [room(1)]
+    users = by_id(lists, "users.info", "userId", {"u2": user(2)})
+    rooms = by_id(lists, "rooms.adminRooms.getRoom", "rid", {"r2": room(2)})
+    state = lists.read(needed_accounts=["u1", "u2", "u3"], needed_rooms=["r1", "r2", "r3"])
+    assert (set(state.accounts), set(state.channels)) == ({"u1", "u2"}, {"r1", "r2"})
+    assert (sorted(users), sorted(rooms)) == (["u2", "u3"], ["r2", "r3"])
+    assert state.not_understood == {}
+
+
+def test_an_answer_about_another_room_is_no_answer(lists: Lists) -> None:
+    lists.rows["users"] = [user(1)]
+    by_id(lists, "rooms.adminRooms.getRoom", "rid", {"r2": room(7)})
+    state = lists.read(needed_rooms=["r2"])
+    assert state.channels == {}
+    assert list(state.not_understood) == ["r2"], "not gone, not taken for another"
+
+
+def test_a_list_that_leaves_out_much_that_is_there_is_not_believed(lists: Lists) -> None:
+    lists.rows["users"] = [user(1)]
+    by_id(lists, "rooms.adminRooms.getRoom", "rid", {f"r{n}": room(n) for n in range(9)})
+    with pytest.raises(UnexpectedAnswer, match="leaves out 3 things"):
+        lists.read(needed_rooms=["r1", "r2", "r3"])
+
+
 def test_a_room_goes_by_both_of_its_names(lists: Lists) -> None:
     lists.rows["users"] = [user(1)]
     lists.rows["rooms"] = [room(1, name="uebung-1", fname="Übung 1")]

@@ -72,15 +72,6 @@ def login(**values: str) -> Change:
 
 
 LIES: dict[str, tuple[Change, tuple[str, ...]]] = {
-    "users: an id that is a number": (first("users", _id=7), USERS),
-    "users: an id that is a list": (first("users", _id=["x"]), USERS),
-    "users: an empty id": (first("users", _id=""), USERS),
-    "users: no id": (first("users", _id=None), USERS),
-    "users: an endless id": (first("users", _id="x" * 100_000), USERS),
-    "users: active is a word": (first("users", active="yes"), USERS),
-    "users: roles are a text": (first("users", roles="admin"), USERS),
-    "users: e-mails are a text": (first("users", emails="a@b"), USERS),
-    "users: a name that is an object": (first("users", name={}), USERS),
     "users: the list is an object": (lambda body: {**body, "users": {}}, USERS),
     "users: the list is missing": (lambda _: {"total": 3, "success": True}, USERS),
     "users: rows that are no objects": (lambda body: {**body, "users": [1, None]}, USERS),
@@ -98,17 +89,29 @@ LIES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "users: empty": (lambda _: b"", USERS),
     "users: NaN": (lambda _: b'{"users": NaN}', USERS),
     "users: not UTF-8": (lambda _: b'{"users": "\xff\xfe"}', USERS),
-    "rooms: an id that is a number": (first("rooms", _id=7), ROOMS),
-    "rooms: no id": (first("rooms", _id=None), ROOMS),
-    "rooms: a count that is a text": (first("rooms", usersCount="5"), ROOMS),
-    "rooms: archived is a word": (first("rooms", archived="no"), ROOMS),
-    "rooms: the creator is a text": (first("rooms", u="me"), ROOMS),
     "rooms: half of them": (without("rooms", 1), ROOMS),
     "rooms: none at all": (nothing("rooms"), ROOMS),
     "rooms: a total that never comes true": (lambda body: {**body, "total": 10**9}, ROOMS),
     "rooms: not JSON": (lambda _: b"Bad Gateway", ROOMS),
     "login: a user id that no header takes": (login(userId="\u0100"), LOGIN),
     "login: a token with a line break": (login(authToken="x\r\nX-Other: 1"), LOGIN),
+}
+
+BAD_ROWS: dict[str, tuple[Change, tuple[str, ...]]] = {
+    "users: an id that is a number": (first("users", _id=7), USERS),
+    "users: an id that is a list": (first("users", _id=["x"]), USERS),
+    "users: an empty id": (first("users", _id=""), USERS),
+    "users: no id": (first("users", _id=None), USERS),
+    "users: an endless id": (first("users", _id="x" * 100_000), USERS),
+    "users: active is a word": (first("users", active="yes"), USERS),
+    "users: roles are a text": (first("users", roles="admin"), USERS),
+    "users: e-mails are a text": (first("users", emails="a@b"), USERS),
+    "users: a name that is an object": (first("users", name={}), USERS),
+    "rooms: an id that is a number": (first("rooms", _id=7), ROOMS),
+    "rooms: no id": (first("rooms", _id=None), ROOMS),
+    "rooms: a count that is a text": (first("rooms", usersCount="5"), ROOMS),
+    "rooms: archived is a word": (first("rooms", archived="no"), ROOMS),
+    "rooms: the creator is a text": (first("rooms", u="me"), ROOMS),
 }
 
 
@@ -126,6 +129,46 @@ def test_a_lie_ends_the_run_with_a_clear_row_and_removes_nobody(school: School, 
     assert run.hint
     assert len(run.message) < 2000
     assert school.chat.state() == before
+
+
+@pytest.mark.parametrize("what", BAD_ROWS)
+def test_one_bad_row_of_a_list_stops_nobody(school: School, what: str) -> None:
+    """It is there and cannot be read, so it is asked for by its id; everybody else goes on."""
+    honest = school.chat.application.reply
+    accounts, rooms = school.users().keys(), len(school.site.rooms())
+    school.moodle.leave(101, [1000])
+    lie(school, *BAD_ROWS[what])
+    assert school.run().status == Status.DONE
+    assert school.members(101) == {f"person{number}" for number in range(1001, 1005)}
+    assert school.users().keys() == accounts
+    assert len(school.site.rooms()) == rooms
+    school.chat.application.reply = honest  # type: ignore[method-assign]
+    run = school.run()
+    assert (run.status, run.planned) == (Status.DONE, {})
+
+
+@pytest.mark.parametrize("what", BAD_ROWS)
+def test_what_cannot_be_read_by_its_id_either_is_left_as_it_is(school: School, what: str) -> None:
+    before = school.chat.state()
+    change, paths = BAD_ROWS[what]
+    about_room = paths == ROOMS
+    by_id = "/api/v1/rooms.adminRooms.getRoom" if about_room else "/api/v1/users.info"
+    key = "rooms" if about_room else "user"
+    lie(school, change, *paths)
+    lie(school, lambda body: garbled(body, None if about_room else key), by_id)
+    school.run()
+    after = school.chat.state()
+    assert [room["members"] for room in after["rooms"]] == [
+        room["members"] for room in before["rooms"]
+    ]
+    assert len(after["users"]) == len(before["users"])
+
+
+def garbled(body: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """An account or a room whose own id is no id."""
+    if key is None:
+        return {**body, "_id": 5}
+    return {**body, key: {**body[key], "_id": 5}}
 
 
 @pytest.mark.parametrize(

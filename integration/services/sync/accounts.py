@@ -91,11 +91,23 @@ class _Matcher:
             if link and known:
                 self._linked(account, link, known)
                 continue
+            if link and link.account_id in self.remote.not_understood:
+                self._unclear(account, self.remote.not_understood[link.account_id])
+                continue
             if link:
                 self.result.missing_remotely.add(account.user_id)
             if account.wanted:
                 self._unlinked(account)
         return self.result
+
+    def _unclear(self, account: DesiredAccount, why: str) -> None:
+        """The account is there: it is neither made anew, nor joined, nor changed."""
+        self.result.skips.append(
+            Skip(
+                account.username,
+                msg("the account cannot be read, so it stays as it is: {why}", why=why),
+            )
+        )
 
     def _in_order(self) -> Iterator[DesiredAccount]:
         for user_id in sorted(self.desired.accounts):

@@ -61,13 +61,20 @@ class _ChannelPlanner:
         self.linked_rooms = {channel.room_id for channel in inputs.managed.channels.values()}
         self.by_name: dict[str, list[RemoteChannel]] = defaultdict(list)
         for _, room in sorted(inputs.remote.channels.items()):
-            self.by_name[room.name.casefold()].append(room)
+            for name in room.names:
+                self.by_name[name].append(room)
 
     def channel(self, wanted: DesiredChannel) -> None:
         link = self.managed.channels.get(wanted.group_id)
         room = self.remote.channels.get(link.room_id) if link else None
         if link and room:
             self._existing(wanted, link, room, all_ours=False)
+            return
+        if link and link.room_id in self.remote.not_understood:
+            why = self.remote.not_understood[link.room_id]
+            self._skip(
+                wanted, msg("the channel cannot be read, so it stays as it is: {why}", why=why)
+            )
             return
         if link:
             self.result.missing_remotely.append(wanted.group_id)
@@ -101,7 +108,7 @@ class _ChannelPlanner:
         self.members.give_roles(channel, members)
 
     def _may_adopt(self, room: RemoteChannel, wanted: DesiredChannel) -> bool:
-        if room.room_id in self.linked_rooms:
+        if room.room_id in self.linked_rooms or room.team:
             return False
         if room.creator_id != self.remote.bot_id or room.archived:
             return False
