@@ -21,8 +21,6 @@ from integration.domain.operations import CREATE_CHUNK, INVITE_CHUNK
 from integration.domain.state import RemoteAccount, RoomRole
 from integration.services import rocketchat
 from integration.services.rocketchat import Connection, Credentials, RocketChat, RocketChatRemote
-from integration.services.rocketchat.creation import CREATE_CHUNK
-from integration.services.rocketchat.invitations import INVITE_CHUNK
 from integration.services.rocketchat.limiter import Limiter
 
 VERSIONS = ("3.11", "6.5", "8.8")

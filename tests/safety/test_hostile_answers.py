@@ -137,7 +137,8 @@ def test_one_bad_row_of_a_list_stops_nobody(school: School, what: str) -> None:
     honest = school.chat.application.reply
     accounts, rooms = school.users().keys(), len(school.site.rooms())
     school.moodle.leave(101, [1000])
-    lie(school, *BAD_ROWS[what])
+    change, paths = BAD_ROWS[what]
+    lie(school, change, *paths)
     assert school.run().status == Status.DONE
     assert school.members(101) == {f"person{number}" for number in range(1001, 1005)}
     assert school.users().keys() == accounts

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from integration.domain.errors import (
     AuthenticationError,
-    NotFound,
     PartlyRefused,
     PermissionMissing,
     RocketChatError,
@@ -109,17 +108,15 @@ class Invitations:
         kind, gone, invited = kind_of(private), 0, 0
         for name in names:
             try:
-                with in_doubt(unknown=invited > 0):  # somebody is in already
-                    progress.count = self._invited(kind, room_id, {key: name})
+                progress.count = self._invited(kind, room_id, {key: name})
                 invited += 1
-            except NotFound as error:
-                gone += error.code in NO_SUCH_PERSON
-                if gone == len(names) or error.code not in NO_SUCH_PERSON:
-                    raise
             except RocketChatError as error:
-                if _stops_all(error):
+                gone += error.code in NO_SUCH_PERSON
+                if _stops_all(error) or gone == len(names):
+                    error.may_have_happened |= invited > 0  # somebody is in already
                     raise
-                progress.refused[name] = error
+                if error.code not in NO_SUCH_PERSON:
+                    progress.refused[name] = error
 
     def _invited(self, kind: str, room_id: str, whom: dict[str, object]) -> int | None:
         several = next((one for one in whom.values() if isinstance(one, list)), [])
