@@ -16,7 +16,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django_q.models import Failure, OrmQ, Schedule, Success
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -30,6 +30,8 @@ from integration.models import (
     IncludedRole,
     IntegratedCourse,
     IntegrationSettings,
+    LtiDeployment,
+    LtiPlatform,
     ManagedMembership,
     PendingEnding,
     RemovalLimit,
@@ -223,6 +225,22 @@ class IntegratedCourseAdmin(columns.CourseColumns, courses.CourseActions, ModelA
         if request.method == "POST" or "by_hand" in request.GET:
             return super().add_view(request, form_url, extra_context)
         return redirect("rcsync:courses")
+
+
+class LtiDeploymentInline(TabularInline):
+    model = LtiDeployment
+    extra = 1
+
+
+@admin.register(LtiPlatform)
+class LtiPlatformAdmin(ModelAdmin):
+    """One registration; the list is on the page that has what to copy into Moodle."""
+
+    fields = ("name", "issuer", "client_id", "auth_url", "jwks_url", "enabled")
+    inlines = (LtiDeploymentInline,)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return redirect("rcsync:lti_setup")
 
 
 # --- history --------------------------------------------------------------------------------------

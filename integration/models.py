@@ -7,7 +7,7 @@ as the rule. Each purpose has its module in `integration.tables`.
 from integration.tables.audit import AuditEntry
 from integration.tables.background import AccountClaim, EventCursor, Notice, PushedEvent, WorkerBeat
 from integration.tables.conflicts import Conflict
-from integration.tables.in_course import LinkKey
+from integration.tables.in_course import LinkKey, LtiDeployment, LtiKey, LtiPlatform, LtiUse
 from integration.tables.links import AccountLink, ChannelLink, ManagedMembership
 from integration.tables.runs import SyncOperation, SyncRun, SyncRunCourse
 from integration.tables.safety import PendingEnding, RemovalLimit
@@ -26,6 +26,10 @@ __all__ = [
     "IntegratedCourse",
     "IntegrationSettings",
     "LinkKey",
+    "LtiDeployment",
+    "LtiKey",
+    "LtiPlatform",
+    "LtiUse",
     "ManagedMembership",
     "Notice",
     "PendingEnding",

@@ -26,6 +26,6 @@ def show(request: HttpRequest, course_id: int) -> HttpResponse:
         rows=rows,
         of_course=of_course,
         text=text,
-        course=course,
+        course_id=course_id,
     )
     return TemplateResponse(request, "integration/course_links.html", context)

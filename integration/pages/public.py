@@ -1,13 +1,18 @@
 """Pages for people from a course, who do not sign in to rcsync: one message, and where to go on."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
 from integration.models import IntegrationSettings
+
+SITE = re.compile(r"[A-Za-z0-9.:\[\]-]+")  # host and port; nothing that could end a directive
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +31,33 @@ def message(
     ways: Iterable[Way] = (),
     reasons: Sequence[str] = (),
     ask: str = "",
+    reference: str = "",
+    new_window: bool = False,
 ) -> TemplateResponse:
-    """A page with a heading, sentences, reasons as a list, and links to go on."""
+    """A page with a heading, reasons as a list, sentences, and links to go on. `reference` finds
+    the line in the log.
+    """
     context = {
         "title": title,
         "sentences": sentences,
         "reasons": reasons,
         "ways": tuple(ways),
         "ask": ask,
+        "reference": reference,
+        "new_window": new_window,
     }
     response = TemplateResponse(request, "integration/public.html", context, status=status)
     response.headers["X-Robots-Tag"] = "noindex"
     response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def framed_by(response: HttpResponseBase, address: str) -> HttpResponseBase:
+    """The page may be in a frame of the site at `address`, and of nobody else."""
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https") and SITE.fullmatch(parts.netloc):
+        response.framed_by = f"{parts.scheme}://{parts.netloc}"  # type: ignore[attr-defined]
+        response.xframe_options_exempt = True  # type: ignore[attr-defined]
     return response
 
 

@@ -141,7 +141,7 @@ SETTING_GROUPS = (
     (
         _("In the course"),
         {
-            "fields": ("help_contact",),
+            "fields": ("help_contact", "sync_on_launch"),
             "description": _(
                 "Channels and integrated courses have links that a teacher pastes into Moodle."
             ),

@@ -34,11 +34,17 @@ class ContentSecurityPolicy:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("Content-Security-Policy", _policy(response))
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
         )
         return response
+
+
+def _policy(response: HttpResponse) -> str:
+    """A page may name the one site that may have it in a frame (pages.public.framed_by)."""
+    site = getattr(response, "framed_by", "")
+    return POLICY.replace("frame-ancestors 'none'", f"frame-ancestors {site}") if site else POLICY
 
 
 class WhoDidIt:

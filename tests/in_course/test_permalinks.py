@@ -302,12 +302,16 @@ def test_links_are_shown_to_who_may_see_channels(school: School) -> None:
     assert Client().get("/admin/course/10/links/").status_code == 302
 
 
-def test_any_template_can_copy_a_link(school: School) -> None:
+def test_any_template_can_copy_links_for_one_query(
+    school: School, django_assert_num_queries: Any
+) -> None:
     template = Template(
         "{% load links %}{% copy_channel_link channel %}{% copy_group_link 5 10 %}"
         "{% copy_course_link 10 %}"
     )
-    text = template.render(Context({"channel": stored()}))
+    channel, _key = stored(), link()
+    with django_assert_num_queries(1):
+        text = template.render(Context({"channel": channel}))
     links = Permalinks()
     for path in (link(), links.of_group(5, 10), links.of_course(10)):
         assert f'data-copy="{path}"' in text

@@ -4,6 +4,7 @@ admin.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -14,7 +15,7 @@ from integration.domain.errors import SyncError
 from integration.domain.messages import msg
 from integration.domain.state import Check, CheckStatus
 from integration.fields import UnreadableSecret
-from integration.models import IntegratedCourse, IntegrationSettings, LinkKey
+from integration.models import IntegratedCourse, IntegrationSettings, LinkKey, LtiPlatform
 from integration.services.ledger.policy import load_policy, missing_choices
 from integration.services.moodle.doctor import check_moodle
 from integration.services.moodle.reader import MoodleReader
@@ -48,7 +49,7 @@ def check_own_tables() -> list[Check]:
     if missing:
         found = msg("{count} changes of the tables are missing", count=len(missing))
         return [Check(name, CheckStatus.FAILED, found, msg("Run ./rcsync migrate"))]
-    return [Check(name, CheckStatus.OK, msg("up to date")), _secrets(), *_link_key()]
+    return [Check(name, CheckStatus.OK, msg("up to date")), _secrets(), *_link_key(), *_lti()]
 
 
 def check_chat() -> list[Check]:
@@ -93,6 +94,24 @@ def _link_key() -> list[Check]:
         fix = msg("Put the old key back: without it, links that were pasted into courses are lost.")
         return [Check(name, CheckStatus.FAILED, found, fix)]
     return []
+
+
+def _lti() -> list[Check]:
+    """Of the activity in Moodle; nothing as long as no registration is switched on."""
+    name = msg("Moodle activity (LTI)")
+    platforms = list(LtiPlatform.objects.filter(enabled=True).prefetch_related("deployments"))
+    if not platforms:
+        return []
+    if find_spec("jwt") is None:
+        found = msg("PyJWT is not installed, so every launch is refused.")
+        return [Check(name, CheckStatus.FAILED, found, msg("Run ./rcsync install --extra lti"))]
+    bare = [platform.name for platform in platforms if not platform.deployments.all()]
+    if bare:
+        found = msg("without a deployment, so refused: {names}", names=", ".join(bare))
+        fix = msg("Add the deployment ID that Moodle shows for the tool.")
+        return [Check(name, CheckStatus.WARNING, found, fix)]
+    names = ", ".join(platform.name for platform in platforms)
+    return [Check(name, CheckStatus.OK, msg("registered: {names}", names=names))]
 
 
 RANK = {CheckStatus.FAILED: 0, CheckStatus.WARNING: 1, CheckStatus.OK: 2}
