@@ -64,6 +64,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "channels_members_default_page": ("method_addUsersToRoom_bulk60",),
     "users_generatePAT_dup": ("users_generatePAT_no2fa",),
     "users_getPATs": ("users_generatePAT_bypass2fa",),
+    "users_delete_again": ("users_delete_ok",),
 }
 
 # Which login a case came with, where it was not the account's usual one.
@@ -346,13 +347,6 @@ def grace_comes_back(stage: Stage) -> None:
     stage.user("grace").active = True
 
 
-def a_team(stage: Stage) -> None:
-    """A team has a main room of its own, which the team's people are in."""
-    room = stage.world.add_room("p-team", stage.admin)
-    for user in (stage.admin, stage.user("pa")):
-        stage.world.subscribe(room, user)
-
-
 def an_unknown_role(stage: Stage) -> None:
     """An old server gives people roles that do not exist."""
     stage.user("alice").roles.append("nosuchrole")
@@ -360,10 +354,4 @@ def an_unknown_role(stage: Stage) -> None:
 
 EFFECTS: dict[str, Callable[[Stage], object]] = {
     "roles_addUserToRole_bad": an_unknown_role,
-    "users_delete_by_username": lambda stage: stage.world.remove_user(stage.user("grace")),
-    "users_delete_ok": lambda stage: stage.world.remove_user(stage.user("frank")),
-    "users_delete_no2fa": lambda stage: stage.world.remove_user(stage.user("created2")),
-    "channels_delete": lambda stage: stage.world.remove_room(stage.room("course-ids")),
-    "groups_delete": lambda stage: stage.world.remove_room(stage.room("secret-one-renamed")),
-    "p_teams_create": a_team,
 }

@@ -65,6 +65,15 @@ def unarchive(call: Call, *, kind: Kind) -> Answer:
     return {}
 
 
+@routes.add_for_both("POST", "delete")
+def delete(call: Call, *, kind: Kind) -> Answer:
+    """Gone for good; no sync does that, but people do."""
+    room = room_of(call, kind, archived_too=True)
+    _check_may(call, f"delete-{kind.t}", room, "eraseRoom")
+    call.world.remove_room(room)
+    return {}
+
+
 @routes.add_for_both("POST", "setCustomFields")
 def set_custom_fields(call: Call, *, kind: Kind) -> Answer:
     """Other custom fields in place of all there were."""

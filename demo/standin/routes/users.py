@@ -185,7 +185,7 @@ def _suggestion(user: User) -> dict[str, Any]:
     return {"_id": user.id, "username": user.username, "status": "offline", "name": user.name}
 
 
-@routes.add("POST", "users.delete", permission="delete-user", since=(7, 0))
+@routes.add("POST", "users.delete", permission="delete-user")
 def delete(call: Call) -> Answer:
     """Deletes an account; rooms nobody else owns are handed over or deleted on request."""
     user = one_user(call)

@@ -19,11 +19,13 @@ Others = Mapping[str, Callable[[str], Row | None]]
 
 def told(kind: str, reply: Reply, others: Others) -> Reply:
     """The reply as it was, or another one about the same call if there is anything to change."""
+    if kind not in LIES or reply.status != 200:
+        return reply
     try:
         answer = json.loads(reply.body)
     except ValueError:
         return reply
-    if not isinstance(answer, dict) or reply.status != 200:
+    if not isinstance(answer, dict):
         return reply
     if kind in LISTS:
         answer |= _with_lists(answer, LISTS[kind], counted=kind in COUNTED)
@@ -96,4 +98,5 @@ LISTS: dict[str, Callable[[list[Row]], list[Row]]] = {
     "rotated_list": _rotated,
     "wrong_ids": _with_ids_of_others,
 }
+LIES = (*LISTS, "wrong_shape", "somebody_else")
 COUNTED = ("empty_list", "rows_missing")  # total and count agree with what is shown
