@@ -37,7 +37,7 @@ def checks_of(url: str, credentials: Credentials = BOT, **options: Any) -> dict[
         return {check.name: check for check in check_rocketchat(client)}
 
 
-@pytest.fixture(params=("3.11", "6.5", "8.8"))
+@pytest.fixture(params=("3.11", "6.5", "7.2", "8.6", "8.8"))
 def standin(request: pytest.FixtureRequest) -> Iterator[StandIn]:
     with StandIn(like=request.param) as server:
         yield server

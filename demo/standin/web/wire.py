@@ -83,6 +83,11 @@ class Connection(socketserver.StreamRequestHandler):
             except BadRequest:
                 self._send(Reply(400, b""), keep_alive=False, with_body=True)
 
+    def finish(self) -> None:
+        """Closes the connection; after a reset there is nothing left to send."""
+        with contextlib.suppress(OSError, ValueError):
+            super().finish()
+
     def _answer_one(self) -> bool:
         """Whether the connection goes on."""
         request = read_request(self.rfile, self.client_address[0])
