@@ -132,6 +132,20 @@ def test_rows_have_the_ids_of_others(server: StandIn, client: Client) -> None:
     assert {room["name"]: room["_id"] for room in shown} == expected
 
 
+def test_an_object_has_the_id_of_nobody(server: StandIn, client: Client) -> None:
+    server.fault("wrong_ids", endpoint="groups.create")
+    made = client.post("groups.create", name="group").body["group"]["_id"]
+    assert made not in {room["id"] for room in server.state()["rooms"]}
+
+
+def test_a_saved_room_is_another_one(server: StandIn, client: Client) -> None:
+    rid = create_room(client, "group")["_id"]
+    server.fault("somebody_else", endpoint="rooms.saveRoomSettings")
+    answer = client.post("rooms.saveRoomSettings", rid=rid, roomTopic="T").body
+    assert answer["rid"] != rid
+    assert client.get("groups.info", roomId=rid).body["group"]["topic"] == "T"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_described(kind: str) -> None:
     from demo.standin.web import faults

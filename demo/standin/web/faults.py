@@ -27,7 +27,7 @@ after `after` of them and `times` times; `server.clear_faults()` forgets what is
 | rows_missing | done | 200; every second row is missing, the totals agree |
 | doubled_list | done | 200; each row comes twice |
 | rotated_list | done | 200; the rows begin with the second and end with the first |
-| wrong_ids | done | 200; each row of a list has the `_id` of the next one |
+| wrong_ids | done | 200; rows have the `_id` of the next one, objects that of nobody |
 """
 
 from __future__ import annotations

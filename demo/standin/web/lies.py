@@ -29,6 +29,8 @@ def told(kind: str, reply: Reply, others: Others) -> Reply:
         return reply
     if kind in LISTS:
         answer |= _with_lists(answer, LISTS[kind], counted=kind in COUNTED)
+    if kind == "wrong_ids":
+        answer |= _with_unknown_ids(answer)
     elif kind == "wrong_shape":
         answer |= {key: _misshapen(value) for key, value in answer.items() if key != "success"}
     elif kind == "somebody_else":
@@ -43,8 +45,16 @@ def _misshapen(value: Any) -> Any:
     return [value] if isinstance(value, dict) else {"value": value}
 
 
+def _with_unknown_ids(answer: Row) -> Row:
+    """The objects of an answer with an id that nobody has."""
+    found = {key: value for key, value in answer.items() if isinstance(value, dict)}
+    return {key: value | {"_id": NO_SUCH_ID} for key, value in found.items() if "_id" in value}
+
+
 def _about_others(answer: Row, others: Others) -> Row:
     changed: Row = {}
+    if "rid" in answer and (other := others["room"](str(answer["rid"]))):
+        changed["rid"] = other["_id"]
     for key, other_than in others.items():
         known = answer.get(key)
         if isinstance(known, dict) and (other := other_than(str(known.get("_id", "")))):
@@ -98,5 +108,6 @@ LISTS: dict[str, Callable[[list[Row]], list[Row]]] = {
     "rotated_list": _rotated,
     "wrong_ids": _with_ids_of_others,
 }
+NO_SUCH_ID = "standin-no-such-id"
 LIES = (*LISTS, "wrong_shape", "somebody_else")
 COUNTED = ("empty_list", "rows_missing")  # total and count agree with what is shown
