@@ -108,6 +108,33 @@ test_with_pymysql_alone() { # ARGS for pytest
     PYTHONPATH=$hidden:$PWD "$python" -m pytest -n auto --maxprocesses 4 --dist loadfile -q "$@"
 }
 
+# The locks and the tests that need no server, with each other Python that this machine has.
+test_with_other_pythons() {
+    local other place
+    for other in python3.12 python3.13; do
+        other=$(find_working "$other") || { echo "not on this machine: $other"; continue; }
+        place=$(mktemp -d)
+        git clone --quiet --no-local . "$place"
+        RCSYNC_PYTHON=$other "$place/rcsync" install --dev
+        "$place/.venv/bin/python" --version
+        (cd "$place" && CI='' .venv/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile \
+            tests/domain tests/sync tests/admin tests/web tests/standin) || return 1
+        rm -rf "$place"
+    done
+}
+
+find_working() { # find_working NAME: a path of it that runs, pyenv's among them
+    local candidate
+    for candidate in "$1" "$HOME"/.pyenv/versions/"${1#python}".*/bin/python; do
+        if "$candidate" -c '' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    echo "$1"
+    return 1
+}
+
 static_checks() {
     heading "ruff"
     "$python" -m ruff check .
