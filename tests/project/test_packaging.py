@@ -58,3 +58,11 @@ def test_extras_can_be_installed_together() -> None:
     for file in LOCKS.values():
         for name, version in locked(file).items():
             assert pins.setdefault(name, version) == version, name
+
+
+def test_what_production_has_on_some_pythons_the_tools_have_on_all() -> None:
+    """asgiref needs typing-extensions before Python 3.13, django-stubs always."""
+    assert "typing-extensions==4" in LOCKS["production"].read_text()
+    entry = re.search(r"^typing-extensions==.*$", LOCKS["dev"].read_text(), re.MULTILINE)
+    assert entry
+    assert ";" not in entry[0]
