@@ -53,7 +53,7 @@ for_the_tests=(
     mariadb-server postgresql                              # throw-away servers for the tests
     chromium chromium-driver                               # browser tests
     gettext                                                # translations
-    nginx-light apache2 caddy                              # check the examples in deploy/
+    nginx-light apache2 caddy prometheus                   # check the examples in deploy/
 )
 
 make_environment() {

@@ -9,6 +9,7 @@ from integration.tables.background import AccountClaim, EventCursor, Notice, Pus
 from integration.tables.conflicts import Conflict
 from integration.tables.in_course import LinkKey, LtiDeployment, LtiKey, LtiPlatform, LtiUse
 from integration.tables.links import AccountLink, ChannelLink, ManagedMembership
+from integration.tables.metrics import MetricCounter
 from integration.tables.runs import SyncOperation, SyncRun, SyncRunCourse
 from integration.tables.safety import PendingEnding, RemovalLimit
 from integration.tables.selection import GroupRegexFilter, IncludedRole, IntegratedCourse
@@ -31,6 +32,7 @@ __all__ = [
     "LtiPlatform",
     "LtiUse",
     "ManagedMembership",
+    "MetricCounter",
     "Notice",
     "PendingEnding",
     "PushedEvent",

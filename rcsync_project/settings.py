@@ -23,6 +23,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from integration import __version__
+from rcsync_project import logs, sentry
 from rcsync_project.databases import moodle_database, no_moodle, own_database
 
 try:
@@ -205,6 +206,7 @@ if env.bool("RCSYNC_DEMO", default=False):
     INSTALLED_APPS.append("demo")  # the command `demo`; set by ./rcsync demo
 
 MIDDLEWARE = [
+    "integration.web.middleware.RequestId",  # first, so that what the others log has it
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -397,18 +399,21 @@ UNFOLD = {
     },
 }
 
-# ── Logging: one line per event, on standard error (standard output belongs to `--json`) ─────────
+# ── Logs and errors ──────────────────────────────────────────────────────────────────────────────
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        "django": {"level": "INFO"},
-        "django.db.backends": {"level": "INFO"},  # not every statement, even at LOG_LEVEL=DEBUG
-    },
-}
+LOG_FORMAT = text("LOG_FORMAT", "line").lower()
+if LOG_FORMAT not in logs.FORMATS:
+    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}. It is line or json.")
+LOGGING = logs.logging_config(LOG_FORMAT, LOG_LEVEL)
+
+if text("SENTRY_DSN"):
+    sentry.start(
+        text("SENTRY_DSN"),
+        text("SENTRY_ENVIRONMENT", "production"),
+        [
+            *(SECRET_KEY, EVENT_SECRET, METRICS_TOKEN, EMAIL_HOST_PASSWORD, *RCSYNC_SECRET_KEYS),
+            *(ROCKETCHAT["auth_token"], ROCKETCHAT["password"]),
+            *(str(database.get("PASSWORD", "")) for database in DATABASES.values()),
+            *(text("DATABASE_URL"), text("MOODLE_DATABASE_URL"), text("EMAIL_URL")),
+        ],
+    )

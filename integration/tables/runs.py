@@ -108,6 +108,8 @@ class SyncRun(models.Model):
     )
     not_before = models.DateTimeField(null=True, blank=True)
     woken_at = models.DateTimeField(null=True, blank=True)  # when a worker was last told of it
+    # Of the log lines that belong to it: the request that started it, else run-N.
+    request_id = models.CharField(_("request id"), max_length=64, blank=True, default="")
     worker = models.CharField(_("worked on by"), max_length=200, blank=True)
     superseded = models.BooleanField(
         default=False, help_text=_("It was cut off, and another run goes on with it.")

@@ -1,7 +1,6 @@
 """The pages for machines: is the process there, does all work, figures, and the event door."""
 
 import hmac
-from collections.abc import Iterator
 from dataclasses import asdict
 
 from django.conf import settings
@@ -9,13 +8,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from integration import __version__
 from integration.domain.addresses import is_within
 from integration.domain.errors import SyncError
 from integration.services.events import webhook
 from integration.services.monitoring import status as conditions
-from integration.services.monitoring.status import Health
+from integration.services.monitoring.metrics import exposition
 from integration.web.client_address import client_address
 
 UNAVAILABLE = 503
@@ -61,8 +60,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus's text format."""
     if not _may_see(request):
         return HttpResponse(CLOSED, status=403, content_type="text/plain")
-    text = "".join(f"{line}\n" for line in _lines(conditions.health()))
-    return HttpResponse(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+    figures = exposition(conditions.health())
+    return HttpResponse(figures, content_type=CONTENT_TYPE_LATEST)
 
 
 @csrf_exempt
@@ -110,31 +109,3 @@ def _has_token(request: HttpRequest) -> bool:
     wanted = f"Bearer {settings.METRICS_TOKEN}"
     given = request.headers.get("Authorization", "")
     return bool(settings.METRICS_TOKEN) and hmac.compare_digest(given.encode(), wanted.encode())
-
-
-def _lines(now: Health) -> Iterator[str]:
-    yield "# TYPE rcsync_build_info gauge"
-    yield f'rcsync_build_info{{version="{__version__}"}} 1'
-    yield "# TYPE rcsync_up gauge"
-    for part in now.parts:
-        yield f'rcsync_up{{part="{part.name}"}} {int(part.ok)}'
-    numbers = now.numbers
-    gauges = {
-        "heartbeat_age_seconds": numbers.heartbeat_age,
-        "last_good_run_age_seconds": numbers.last_good_age,
-        "event_look_age_seconds": numbers.event_age,
-        "oldest_queued_run_age_seconds": numbers.oldest_queued_age,
-        "clusters": len(numbers.clusters),
-        "courses": numbers.courses,
-        "courses_failing": numbers.courses_failing,
-        "courses_pending": numbers.courses_pending,
-        "channels": numbers.channels,
-        "accounts": numbers.accounts,
-        "conflicts_open": numbers.conflicts,
-    }
-    for name, value in gauges.items():
-        yield f"# TYPE rcsync_{name} gauge"
-        yield f"rcsync_{name} {'NaN' if value is None else value}"
-    yield "# TYPE rcsync_runs gauge"
-    for status, count in sorted(numbers.runs.items()):
-        yield f'rcsync_runs{{status="{status}"}} {count}'

@@ -1,9 +1,12 @@
 """What every answer of the admin carries, and who every change is put down to."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from integration.domain import request_id
 from integration.domain.actor import Actor, acting
 
 # Everything comes from here, goes nowhere else, and is in nobody's frame. What remains open is what
@@ -25,6 +28,7 @@ POLICY = "; ".join(
     )
 )
 
+REQUEST_ID = "X-Request-ID"
 Next = Callable[[HttpRequest], HttpResponse]
 
 
@@ -45,6 +49,24 @@ def _policy(response: HttpResponse) -> str:
     """A page may name the one site that may have it in a frame (pages.public.framed_by)."""
     site = getattr(response, "framed_by", "")
     return POLICY.replace("frame-ancestors 'none'", f"frame-ancestors {site}") if site else POLICY
+
+
+class RequestId:
+    """Every request has an id, which its log lines, the runs it starts and the answer carry.
+
+    A proxy may have given it one already; only a proxy of ours is believed.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get(REQUEST_ID, "") if settings.PROXIES else ""
+        chosen = given if request_id.is_safe(given) else uuid4().hex
+        with request_id.belonging_to(chosen):
+            response = self.get_response(request)
+        response.headers[REQUEST_ID] = chosen
+        return response
 
 
 class WhoDidIt:

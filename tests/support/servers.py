@@ -73,6 +73,10 @@ def require_chromium() -> tuple[Path, Path]:
     return browser, _require("chromedriver", "ChromeDriver (Debian: chromium-driver)")
 
 
+def require_promtool() -> Path:
+    return _require("promtool", "promtool (Debian: prometheus)")
+
+
 def _find(program: str, *folders: Path) -> Path | None:
     path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", ""), *SYSTEM_FOLDERS])
     found = shutil.which(program, path=path)

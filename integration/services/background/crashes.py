@@ -14,7 +14,7 @@ from integration.domain.messages import msg
 from integration.domain.state import Scope
 from integration.models import IntegratedCourse, SyncRun
 from integration.services.background import parts, queue
-from integration.services.ledger import claims, leases
+from integration.services.ledger import claims, counters, leases
 from integration.services.ledger.managed import integrated_courses
 from integration.services.ledger.runs import scope_of
 from integration.services.runs.order import order_of
@@ -32,6 +32,7 @@ def go_on_after(run: SyncRun, why: str) -> None:
     with transaction.atomic():
         if not _close(run, why):
             return
+        transaction.on_commit(lambda: counters.count_interrupted(run))
         leases.release(leases.owner_of(run))
         claims.drop(run.worker)
         _go_on(run)

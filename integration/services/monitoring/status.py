@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import Error, connection
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, Sum
 from django.utils import timezone
 
 from integration.domain.errors import SyncError
@@ -51,6 +51,9 @@ class Numbers:
     queued: int = 0
     running: int = 0
     oldest_queued_age: float | None = None
+    held_runs: int = 0  # their removals wait for a person
+    held_operations: int = 0
+    oldest_held_age: float | None = None
     courses: int = 0
     courses_failing: int = 0
     courses_pending: int = 0
@@ -89,6 +92,9 @@ def numbers() -> Numbers:
     now = timezone.now()
     runs = dict(SyncRun.objects.order_by().values_list("status").annotate(number=Count("pk")))
     waiting = SyncRun.objects.filter(status=SyncRun.Status.QUEUED)
+    held = SyncRun.objects.filter(status=SyncRun.Status.QUARANTINED).aggregate(
+        runs=Count("pk"), operations=Sum("held_count"), oldest=Min("started_at")
+    )
     courses = IntegratedCourse.objects.all()
     cursor = EventCursor.objects.filter(pk=1).first()
     return Numbers(
@@ -98,6 +104,9 @@ def numbers() -> Numbers:
         queued=runs.get(SyncRun.Status.QUEUED, 0),
         running=runs.get(SyncRun.Status.RUNNING, 0),
         oldest_queued_age=_age(now, waiting.aggregate(oldest=Min("started_at"))["oldest"]),
+        held_runs=held["runs"],
+        held_operations=held["operations"] or 0,
+        oldest_held_age=_age(now, held["oldest"]),
         courses=courses.count(),
         courses_failing=courses.filter(status=IntegratedCourse.Status.FAILING).count(),
         courses_pending=courses.filter(pending_sync=True).count(),

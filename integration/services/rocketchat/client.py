@@ -41,11 +41,18 @@ class Stats:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: Counter[str] = Counter()
+        self._answers: Counter[tuple[str, str]] = Counter()
+        self._seconds: dict[str, float] = {}
         self._waited = 0.0
 
     def sent(self, endpoint: str) -> None:
         with self._lock:
             self._requests[endpoint] += 1
+
+    def answered(self, endpoint: str, status: int, seconds: float) -> None:
+        with self._lock:
+            self._answers[endpoint, str(status)] += 1
+            self._seconds[endpoint] = self._seconds.get(endpoint, 0.0) + seconds
 
     def waited(self, seconds: float) -> None:
         with self._lock:
@@ -61,6 +68,22 @@ class Stats:
         """A copy, most used first: {"POST users.create": 500, "GET users.list": 1}."""
         with self._lock:
             return dict(self._requests.most_common())
+
+    @property
+    def by_status(self) -> Mapping[tuple[str, str], int]:
+        """By endpoint and HTTP status; "none" for requests that got no complete answer."""
+        with self._lock:
+            found = Counter(self._answers)
+            for endpoint, sent in self._requests.items():
+                answered = sum(n for (one, _), n in self._answers.items() if one == endpoint)
+                found[endpoint, "none"] = sent - answered
+            return +found
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """By endpoint: how long the answers took altogether."""
+        with self._lock:
+            return dict(self._seconds)
 
     @property
     def seconds_waited(self) -> float:
@@ -228,6 +251,7 @@ class RocketChat:
             self.stats.sent(request.endpoint)
             answer = self._transport.send(request, auth)
             self._reached = True
+            self.stats.answered(request.endpoint, answer.status, answer.seconds)
             seconds = None if request.slow else answer.seconds
             turn.answered(answer.status, answer.headers, answer.words, seconds)
         logger.debug(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from integration.domain import request_id
 from integration.domain.state import EVERYTHING, Scope
 from integration.models import SyncRun
 from integration.services.ledger import runs
@@ -49,6 +50,7 @@ class Order:
             "chosen": None if self.chosen is None else list(self.chosen),
             "pauses": self.pauses,
             "decision_reason": self.reason,
+            "request_id": request_id.current(),
         }
 
 

@@ -10,9 +10,18 @@ from integration.domain.actor import Actor, acting
 from integration.domain.errors import Busy, SyncError
 from integration.domain.messages import msg
 from integration.domain.operations import Operation
+from integration.domain.request_id import belonging_to
 from integration.domain.state import Managed, MoodleState, Scope
 from integration.models import SyncRun
-from integration.services.ledger import heartbeat, leases, past_runs, retry, runs, server_facts
+from integration.services.ledger import (
+    counters,
+    heartbeat,
+    leases,
+    past_runs,
+    retry,
+    runs,
+    server_facts,
+)
 from integration.services.ledger.claims import Claims, WithClaims
 from integration.services.ledger.journal import RunLedger
 from integration.services.ledger.managed import integrated_courses
@@ -20,6 +29,7 @@ from integration.services.ledger.past_runs import past_operations, pause_courses
 from integration.services.ledger.policy import load_policy, missing_choices_in_words
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import RocketChatRemote, connect
+from integration.services.rocketchat.client import Stats
 from integration.services.runs import pacing
 from integration.services.runs.bulk_accounts import Importer, WithImport
 from integration.services.runs.configured_connection import rocketchat_connection
@@ -53,6 +63,7 @@ class Finished:
     report: RunReport | None
     seconds: float
     notes: list[str] = field(default_factory=list)
+    stats: Stats | None = None  # None where no connection was made
 
 
 def begin(order: Order) -> SyncRun:
@@ -72,8 +83,15 @@ def execute(
     What went wrong is in the run's row. After `seconds` it hands out no more work and ends as
     stopped.
     """
-    started = time.monotonic()
     run = run or begin(order)
+    with belonging_to(run.request_id or f"run-{run.pk}"):
+        return _carried_out(order, on_progress, run, seconds)
+
+
+def _carried_out(
+    order: Order, on_progress: Callable[[int, int], None], run: SyncRun, seconds: float | None
+) -> Finished:
+    started = time.monotonic()
     finished = Finished(run, None, 0.0)
     try:
         _execute(order, run, finished, on_progress, seconds)
@@ -87,6 +105,7 @@ def execute(
             runs.fail(run, UNEXPECTED, order.scope)
         raise
     finished.seconds = time.monotonic() - started
+    counters.count_run(run, finished.report, finished.stats, finished.seconds)
     logger.info(
         "run=%d kind=%s trigger=%s status=%s seconds=%.1f",
         run.pk,
@@ -127,6 +146,7 @@ def _execute(
             LeaseRenewer(run, owner, courses, seconds) as renewer,
             connect(connection, known) as remote,
         ):
+            finished.stats = remote.stats
             common = Common(
                 remote=cast(Remote, WithClaims(cast(Remote, ledger.prepared(remote)), claims)),
                 ledger=ledger,

@@ -1,0 +1,87 @@
+"""The alert rules and the dashboard: well formed, and about figures that rcsync really tells."""
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from integration.services.monitoring.metrics import exposition
+from integration.services.monitoring.status import Health, Numbers, Part
+from tests.support.paths import ROOT
+from tests.support.servers import require_promtool
+
+FOLDER = ROOT / "deploy" / "monitoring"
+RULES = FOLDER / "rcsync-rules.yml"
+DASHBOARD = FOLDER / "grafana-dashboard.json"
+pytestmark = pytest.mark.django_db
+
+
+def promtool(*arguments: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [require_promtool(), *arguments], cwd=FOLDER, input=given, capture_output=True, check=False
+    )
+
+
+def everything() -> bytes:
+    """All figures, each age known."""
+    ages = ("heartbeat_age", "last_good_age", "oldest_queued_age", "oldest_held_age", "event_age")
+    parts = tuple(Part(name) for name in ("database", "moodle", "rocketchat", "worker"))
+    return exposition(Health(parts, Numbers(**dict.fromkeys(ages, 1.0)), ()))  # type: ignore[arg-type]
+
+
+def told() -> set[str]:
+    """Names of the figures as Prometheus stores them."""
+    families = re.findall(r"^# TYPE (\S+) (\S+)$", everything().decode(), re.MULTILINE)
+    names = {name for name, _kind in families}
+    for name, kind in families:
+        if kind == "histogram":
+            names |= {f"{name}_bucket", f"{name}_sum", f"{name}_count"}
+    return names
+
+
+def expressions() -> list[str]:
+    rules = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    targets = [target["expr"] for panel in panels for target in panel["targets"]]
+    return [rule["expr"] for rule in rules] + targets
+
+
+def test_rules_and_dashboard_ask_for_figures_that_exist() -> None:
+    asked = {name for one in expressions() for name in re.findall(r"\brcsync_\w+", one)}
+    assert len(asked) > 15
+    assert asked - told() == set()
+
+
+def test_every_alert_says_what_it_is_and_what_to_do() -> None:
+    for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]:
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["description"]
+        assert rule["labels"]["severity"] in ("critical", "warning", "info")
+
+
+def test_the_dashboards_panels_do_not_overlap() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        place: dict[str, Any] = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+def test_promtool_accepts_the_rules_and_their_examples() -> None:
+    done = promtool("check", "rules", RULES.name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = promtool("test", "rules", "rcsync-rules-test.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_finds_nothing_wrong_with_the_figures() -> None:
+    done = promtool("check", "metrics", given=everything())
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
