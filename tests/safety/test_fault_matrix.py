@@ -1,0 +1,145 @@
+"""Every write endpoint does its work and denies it, or claims it and does nothing.
+
+Two normal runs later Rocket.Chat and our own ledger are as if nothing had happened. This file knows
+nothing of the table by which rcsync tells refusals apart.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from demo.standin import StandIn
+from demo.standin.web.call import Reply, Request
+from demo.standin.web.faults import Fault
+from integration.models import SyncRun
+from integration.services.runs import runner
+from integration.services.runs.configured_connection import rocketchat_connection
+from tests.support.site import Site
+from tests.support.term import (
+    Rewinding,
+    at_the_start_of_a_term,
+    different,
+    in_the_middle_of_a_term,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
+
+UNHEARD_OF = "error-of-a-later-version"
+WAYS: dict[str, Fault] = {
+    "refused by 400 after the effect": Fault("refuse_after", code=400, text=UNHEARD_OF),
+    "refused by 403 after the effect": Fault("refuse_after", code=403, text=UNHEARD_OF),
+    "success: false after the effect": Fault("unsuccessful", text=UNHEARD_OF),
+    "200 of the wrong shape": Fault("wrong_shape"),
+    "200 about somebody else": Fault("somebody_else"),
+    "200 without doing it": Fault("not_done"),
+}
+SESSION = ("login", "logout")
+FIRST_SYNC = {"users.create", "groups.create", "groups.addModerator"}
+CHANGES = FIRST_SYNC | {
+    "users.update",
+    "users.setActiveStatus",
+    "groups.invite",
+    "groups.kick",
+    "groups.removeModerator",
+    "rooms.saveRoomSettings",
+    "rooms.changeArchivationState",
+}
+CALLS_STRUCK = 4  # of each endpoint: the first, the last and those between
+
+
+@dataclass
+class Target:
+    endpoint: str
+    number: int  # among the calls of this endpoint
+    fault: Fault
+
+
+class Bench(Rewinding):
+    """Strikes at one call of one endpoint."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        super().__init__(site, folder)
+        self.calls: Counter[str] = Counter()  # of the run under test
+        self.target: Target | None = None
+        self.struck = 0
+        self._reply = self.chat.application.reply
+        self.chat.application.reply = self._maybe_faulty  # type: ignore[method-assign]
+
+    def _maybe_faulty(self, request: Request) -> Reply:
+        endpoint = request.path.removeprefix("/api/v1/")
+        if request.method != "POST" or endpoint in SESSION:
+            return self._reply(request)
+        number, target = self.calls[endpoint], self.target
+        self.calls[endpoint] += 1
+        if target is not None and (target.endpoint, target.number) == (endpoint, number):
+            self.struck += 1
+            self.target = None
+            self.chat.application.faults.order(replace(target.fault))
+        return self._reply(request)
+
+    def run(self, target: Target | None = None, **order: Any) -> SyncRun:
+        self.calls, self.target = Counter(), target
+        return self.site.run(**order).run
+
+    def afterwards(self, *, full_check: bool) -> SyncRun:
+        """Two normal runs, and a full check where only that can find it."""
+        run = [self.run(), self.run()][-1]
+        return self.run(full_check=True) if full_check else run
+
+
+@pytest.fixture
+def bench(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_pauses: None
+) -> Iterator[Bench]:
+    connection = rocketchat_connection
+    monkeypatch.setattr(
+        runner, "rocketchat_connection", lambda: replace(connection(), max_connections=1)
+    )
+    with StandIn(like="8.8") as chat:
+        yield Bench(Site(chat, settings), tmp_path)
+        connections.close_all()
+
+
+PREPARATIONS: dict[str, tuple[Callable[[Rewinding], object], set[str]]] = {
+    "first sync": (at_the_start_of_a_term, FIRST_SYNC),
+    "changes": (in_the_middle_of_a_term, CHANGES),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("run", PREPARATIONS)
+def test_two_runs_after_a_lie_of_any_write_all_is_as_after_a_clean_run(
+    bench: Bench, run: str, way: str, note: Callable[[str], None]
+) -> None:
+    prepare, endpoints = PREPARATIONS[run]
+    prepare(bench)
+    full_check = way == "200 without doing it"
+    bench.run()
+    calls = dict(bench.calls)
+    assert calls.keys() == endpoints, "every write endpoint is met"
+    assert bench.afterwards(full_check=full_check).status == SyncRun.Status.DONE
+    wanted, wrong = bench.snapshot(), {}
+    for target in targets(calls, WAYS[way]):
+        bench.back()
+        bench.run(target)
+        last = bench.afterwards(full_check=full_check)
+        if found := different(bench.snapshot(), wanted):
+            wrong[target.endpoint, target.number] = found
+        elif last.status != SyncRun.Status.DONE:
+            wrong[target.endpoint, target.number] = {"run": last.message}
+    assert wrong == {}
+    assert bench.struck == sum(min(number, CALLS_STRUCK) for number in calls.values())
+    note(f"fault matrix, {run}, {way}: {bench.struck} faults in {len(calls)} endpoints")
+
+
+def targets(calls: dict[str, int], fault: Fault) -> Iterator[Target]:
+    for endpoint, count in sorted(calls.items()):
+        struck = min(count, CALLS_STRUCK)
+        last = max(struck - 1, 1)
+        for number in {round(place * (count - 1) / last) for place in range(struck)}:
+            yield Target(endpoint, number, fault)
