@@ -382,7 +382,7 @@ def by_id(lists: Lists, path: str, parameter: str, answers: dict[str, Row | None
         asked.append(one)
         found = answers.get(one)
         if found is None:
-            error = "User not found." if path == "users.info" else "not-found"
+            error = "User not found." if path == "users.info" else "not-allowed"
             return 400, {}, json.dumps({"success": False, "error": error})
         body = {"user": found} if path == "users.info" else found
         return 200, {}, json.dumps({**body, "success": True})

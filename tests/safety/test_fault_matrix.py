@@ -49,7 +49,7 @@ CHANGES = FIRST_SYNC | {
     "rooms.saveRoomSettings",
     "rooms.changeArchivationState",
 }
-CALLS_STRUCK = 4  # of each endpoint: the first, the last and those between
+CALLS_STRUCK = 3  # of each endpoint: the first, the last and one between
 
 
 @dataclass

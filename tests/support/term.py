@@ -97,7 +97,10 @@ def ledger_content() -> Mapping[str, Any]:
 def different(found: Any, wanted: Any) -> dict[str, Any]:
     """What is in one of the two only, by list."""
     return {
-        name: {"found": set(is_) - set(should), "wanted": set(should) - set(is_)}
+        name: {
+            "found": [one for one in is_ if one not in should],
+            "wanted": [one for one in should if one not in is_],
+        }
         for now, then in zip(found, wanted, strict=True)
         for name, is_, should in ((name, now[name], then[name]) for name in then)
         if is_ != should

@@ -154,7 +154,6 @@ RULES: Mapping[str, Rule] = {
     "error-invalid-room": _NO_ROOM,
     "error-invalid-user": _NO_USER,
     "error-user-not-found": _NO_USER,
-    "not-found": _NO_ROOM,  # rooms.adminRooms.getRoom
     "error-empty-invite-list": _NO_USER,
     "invalid-user-invite-list": _NO_USER,
     "error-user-already-owner": _DONE,

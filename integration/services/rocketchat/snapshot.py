@@ -166,7 +166,13 @@ class RemoteReader:
     def _room(self, room_id: str) -> RemoteChannel | None:
         """Whoever is in it; rooms.info is for those who are."""
         where = f"GET {ROOM}"
-        found = channel(self._client.get(ROOM, {"rid": room_id}), where)
+        try:
+            row = self._client.get(ROOM, {"rid": room_id})
+        except PermissionMissing as refusal:
+            if refusal.code != "not-allowed":  # what the server says of a room that it does not know
+                raise
+            return None
+        found = channel(row, where)
         return _if_it_is(found.room_id, room_id, found, where) if found else None
 
     def _bulk(self) -> Lists:
