@@ -169,7 +169,7 @@ class RemoteReader:
         try:
             row = self._client.get(ROOM, {"rid": room_id})
         except PermissionMissing as refusal:
-            if refusal.code != "not-allowed":  # what the server says of a room that it does not know
+            if refusal.code != "not-allowed":  # so the server says of a room it does not know
                 raise
             return None
         found = channel(row, where)
