@@ -50,8 +50,8 @@ def carry_out(request: HttpRequest, run_id: int) -> HttpResponse:
         messages.info(
             request,
             _(
-                "The courses that the run touched are out of the automatic sync now; switch them "
-                "on again under Integrated courses."
+                "The courses that the run touched leave the automatic sync when the undo begins; "
+                "switch them on again under Integrated courses."
             ),
         )
     return runs.begin(request, order)

@@ -7,7 +7,13 @@ from django.contrib.auth.models import Permission, User
 from django.db.models import Q
 from django.test import Client
 
-from integration.models import AuditEntry, IntegratedCourse, SyncRun
+from integration.models import (
+    AuditEntry,
+    IntegratedCourse,
+    IntegrationSettings,
+    RemovalLimit,
+    SyncRun,
+)
 from tests.support.admin_client import MAY_OPERATE, MAY_VIEW, person
 from tests.support.site import Site
 
@@ -43,7 +49,11 @@ def archive_by_hand(site: Site) -> str:
 
 @pytest.fixture
 def done(chosen: Site) -> SyncRun:
-    """A first sync: accounts, channels, members."""
+    """A first sync: accounts, channels, members. No limit holds its undo back."""
+    IntegrationSettings.load()
+    IntegrationSettings.objects.update(limit_percent=100)
+    for what in ("accounts", "channels", "memberships"):
+        RemovalLimit.objects.create(what=what, span="day")
     return chosen.apply().run
 
 
@@ -238,3 +248,24 @@ def test_what_wrote_nothing_or_is_not_over_has_no_undo(administrator: Client, ch
 
 def test_operators_of_the_migration_may_not_undo() -> None:
     assert not Permission.objects.filter(MAY_OPERATE & Q(codename="undo")).exists()
+
+
+def test_an_undo_over_the_limits_waits_on_its_page_and_is_approved_there(
+    administrator: Client, chosen: Site, done: SyncRun
+) -> None:
+    IntegrationSettings.objects.update(limit_percent=30)
+    look(administrator, done)
+    plan = newest()
+    undo(administrator, plan)
+    waiting = newest()
+    assert (waiting.kind, waiting.status) == ("undo", "quarantined")
+    assert "wait for your decision" in page(administrator, waiting)
+    assert f"undone by run {waiting.pk}" not in page(administrator, done)
+    assert "carried out by run" not in page(administrator, plan)
+    decision = {"decision": "approve", "reason": "really"}
+    administrator.post(f"/admin/run/{waiting.pk}/decide/", decision)
+    run = newest()
+    assert (run.kind, run.status, run.approves) == ("undo", "done", waiting)
+    assert all(room["archived"] for room in chosen.rooms())
+    assert f"undone by run {run.pk}" in page(administrator, done)
+    assert f"carried out by run {run.pk}" in page(administrator, plan)

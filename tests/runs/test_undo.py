@@ -5,11 +5,20 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.core.management import call_command
 
 from integration.domain.errors import ConfigurationError
 from integration.management.operator import Operator
-from integration.models import AuditEntry, IntegratedCourse, IntegrationSettings, SyncRun
-from integration.services.runs import undo_orders
+from integration.models import (
+    AuditEntry,
+    IntegratedCourse,
+    IntegrationSettings,
+    RemovalLimit,
+    SyncRun,
+)
+from integration.services.ledger import safety
+from integration.services.ledger.past_runs import was_rejected
+from integration.services.runs import approval, undo_orders
 from integration.services.runs.order import order_of
 from tests.support.school import School, a_school
 from tests.support.site import chat_content
@@ -105,6 +114,7 @@ def test_single_operations_can_be_undone(school: School) -> None:
 
 def test_people_added_by_hand_survive_an_undo(settings: Any) -> None:
     with a_school(settings) as school:
+        school.set(limit_percent=100)
         first = SyncRun.objects.earliest("pk")
         school.by_hand("guest.lecturer", 101)
         done = school.carry_out(undo_orders.undo(first, ANNA, "start over"))
@@ -162,3 +172,120 @@ def test_who_is_put_back_gets_the_room_role_back(school: School) -> None:
     assert removed.applied == {"remove_member": 1}
     back = school.carry_out(undo_orders.undo(removed, ANNA, "a mistake"))
     assert back.applied == {"add_members": 1, "set_room_role": 1}
+
+
+# ── An undo passes the guard like a sync ─────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def held(school: School) -> SyncRun:
+    """The undo of the first sync: it would deactivate and archive everything."""
+    school.set(limit_percent=30)
+    first = SyncRun.objects.earliest("pk")
+    return school.carry_out(undo_orders.undo(first, ANNA, "start over"))
+
+
+def everybody_is_active(school: School) -> bool:
+    return all(active for user, active in school.users().items() if user.startswith("person"))
+
+
+def test_an_undo_over_the_limits_waits_and_changes_nothing(school: School, held: SyncRun) -> None:
+    assert (held.status, held.kind) == (SyncRun.Status.QUARANTINED, SyncRun.Kind.UNDO)
+    assert {breach["code"] for breach in held.breaches} == {"accounts/run"}
+    assert held.held_count == held.operations.filter(status="held").count() == 24
+    assert everybody_is_active(school)
+    assert not school.site.room_of(101)["archived"]
+    assert "--force" not in held.hint
+
+
+def test_courses_stay_in_the_sync_while_their_undo_waits(school: School, held: SyncRun) -> None:
+    assert IntegratedCourse.objects.filter(background_sync=True).count() == 2
+
+
+def test_an_approval_lets_the_undo_go_on(school: School, held: SyncRun) -> None:
+    done = school.carry_out(approval.approve(held, ANNA, "really"))
+    assert (done.status, done.kind) == (SyncRun.Status.DONE, SyncRun.Kind.UNDO), done.message
+    assert (done.undoes, done.approves, done.digest) == (held.undoes, held, held.digest)
+    assert done.decision_reason == "start over"
+    assert not everybody_is_active(school)
+    assert school.site.room_of(101)["archived"]
+    assert not IntegratedCourse.objects.filter(background_sync=True).exists()
+
+
+def test_an_approval_of_an_undo_covers_the_chosen_operations_only(school: School) -> None:
+    school.set(limit_percent=30, limit_from=1)
+    RemovalLimit.objects.create(what="channels", span="run", absolute=0)
+    first = SyncRun.objects.earliest("pk")
+    made = first.operations.filter(kind="create_channel").first()
+    assert made is not None
+    order = undo_orders.undo(first, ANNA, "this one", chosen=[made.position])
+    waiting = school.carry_out(order)
+    assert waiting.status == SyncRun.Status.QUARANTINED
+    done = school.carry_out(approval.approve(waiting, ANNA, "yes"))
+    assert done.applied == {"archive": 1}
+
+
+def test_a_rejected_undo_turns_nothing_back(school: School, held: SyncRun) -> None:
+    approval.reject(held, ANNA, "no")
+    assert everybody_is_active(school)
+    again = school.carry_out(undo_orders.undo(SyncRun.objects.earliest("pk"), ANNA, "start over"))
+    assert again.status == SyncRun.Status.QUARANTINED
+    assert was_rejected(again)
+    assert not was_rejected(SyncRun(pk=again.pk, kind="apply", scope=again.scope))
+
+
+def test_a_sync_does_not_overtake_an_undo_that_waits(school: School, held: SyncRun) -> None:
+    assert school.run().status == SyncRun.Status.DONE
+    held.refresh_from_db()
+    assert held.status == SyncRun.Status.QUARANTINED
+
+
+def test_a_later_undo_of_the_same_run_overtakes_the_one_that_waits(
+    school: School, held: SyncRun
+) -> None:
+    school.set(limit_percent=100)
+    school.carry_out(undo_orders.undo(SyncRun.objects.earliest("pk"), ANNA, "start over"))
+    held.refresh_from_db()
+    assert held.status == SyncRun.Status.OVERTAKEN
+
+
+def test_what_gives_goes_on_while_the_rest_of_an_undo_waits(school: School) -> None:
+    run = change_much(school)
+    school.set(additions_go_on=True)
+    RemovalLimit.objects.create(what="memberships", span="run", absolute=0)
+    undone = school.carry_out(undo_orders.undo(run, ANNA, "a mistake"))
+    assert undone.status == SyncRun.Status.QUARANTINED
+    assert undone.applied["activate"] == 1
+    assert undone.operations.filter(status="held", kind="remove_member").exists()
+    assert not undone.operations.filter(status="done", kind="remove_member").exists()
+
+
+def test_what_an_undo_takes_away_counts_within_the_day(school: School) -> None:
+    school.moodle.join(102, [1002, 1003])
+    joined = school.run()
+    assert school.carry_out(undo_orders.undo(joined, ANNA, "no")).status == SyncRun.Status.DONE
+    assert safety.removed_lately()["memberships"] == 2
+
+
+def test_a_look_at_an_undo_says_that_it_would_wait(school: School) -> None:
+    school.set(limit_percent=30)
+    look = school.carry_out(undo_orders.look(SyncRun.objects.earliest("pk"), ANNA))
+    assert look.status == SyncRun.Status.PLANNED
+    assert "the limit is 30 %" in look.message
+
+
+def test_the_commands_undo_and_approve_work_together(
+    school: School, capsys: pytest.CaptureFixture[str]
+) -> None:
+    school.set(limit_percent=30)
+    first = SyncRun.objects.earliest("pk")
+    with pytest.raises(SystemExit) as ended:
+        call_command("undo", str(first.pk), "--apply", "--reason", "start over")
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    assert "the limit is 30 %" in said.err
+    assert "./rcsync approve" in said.err
+    waiting = SyncRun.objects.latest("pk")
+    call_command("approve", str(waiting.pk), "--reason", "really")
+    assert SyncRun.objects.latest("pk").status == SyncRun.Status.DONE
+    assert not everybody_is_active(school)

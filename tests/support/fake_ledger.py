@@ -1,4 +1,4 @@
-"""Our tables in memory: `reconcile.Ledger` with the effects of services/ledger; the whole line."""
+"""Our tables in memory: `ports.Ledger` with the effects of services/ledger; the whole line."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +38,7 @@ from integration.domain.state import (
     RoomRole,
     Scope,
 )
+from integration.services.sync.carry_out import Terms
 from integration.services.sync.plan import Plan
 from integration.services.sync.reconcile import reconcile
 from integration.services.sync.report import Outcome, RunReport
@@ -80,7 +81,7 @@ class FakeLedger:
         self.scope, self.plan, self.looked, self.touched = scope, Plan(), False, set()
         self.roles_to_come = {}
 
-    # ── reconcile.Ledger ──────────────────────────────────────────────────────────────────────────
+    # ── ports.Ledger ──────────────────────────────────────────────────────────────────────────────
 
     def integrated(self) -> set[int]:
         return self.courses
@@ -361,15 +362,10 @@ class Line:
         self.ledger.courses = set(self.moodle.integrated)
         self.ledger.begin(scope)
         source = FakeSource(self.moodle, self.source_fails)
-        ordinary: dict[str, Any] = {"workers": 1, "force": True}
+        full_check = values.pop("full_check", False)
+        terms = Terms(dry_run, **({"workers": 1, "force": True} | values))
         report = reconcile(
-            scope,
-            self.policy,
-            source,
-            self.chat,
-            self.ledger,
-            dry_run=dry_run,
-            **(ordinary | values),
+            scope, self.policy, source, self.chat, self.ledger, terms, full_check=full_check
         )
         if not dry_run:
             self.ledger.close()

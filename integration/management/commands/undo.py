@@ -49,6 +49,8 @@ class Command(BaseCommand):
         for skip in finished.report.plan.skips:
             self.stdout.write(f"left: {skip.subject}: {skip.reason}")
         self.stdout.write(f"Run {finished.run.pk}: {finished.run.get_status_display()}.")
+        if finished.run.message:
+            self.stderr.write(f"{finished.run.message} {finished.run.hint}".strip())
         if not options["apply"]:
             self.stdout.write("This was the plan. Add --apply --reason ... to carry it out.")
         elif finished.run.status != SyncRun.Status.DONE:

@@ -15,6 +15,13 @@ from integration.domain.operations import kinds
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.ledger.past_runs import check_undoable
 
+WAITED = (  # for a person: what of it was not held is in `done_count`
+    SyncRun.Status.QUARANTINED,
+    SyncRun.Status.APPROVED,
+    SyncRun.Status.REFUSED,
+    SyncRun.Status.OVERTAKEN,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class UndoLinks:
@@ -34,10 +41,14 @@ def can_undo(run: SyncRun) -> bool:
 
 
 def undo_links(run: SyncRun) -> UndoLinks:
-    """Runs that could not begin turned nothing back, so they are not named."""
-    later = SyncRun.objects.filter(undoes=run, kind=SyncRun.Kind.UNDO)
-    named = later.exclude(status=SyncRun.Status.ERROR).order_by("pk")
-    return UndoLinks(run.undoes, tuple(named[:20]))
+    return UndoLinks(run.undoes, tuple(_undos(undoes=run)[:20]))
+
+
+def _undos(**which: Any) -> QuerySet[SyncRun]:
+    """Without those that turned nothing back: they could not begin, or wait for a person."""
+    found = SyncRun.objects.filter(kind=SyncRun.Kind.UNDO, **which)
+    found = found.exclude(status=SyncRun.Status.ERROR)
+    return found.exclude(status__in=WAITED, done_count=0).order_by("pk")
 
 
 def is_plan(run: SyncRun) -> bool:
@@ -48,11 +59,8 @@ def is_plan(run: SyncRun) -> bool:
 
 def carried_out(plan: SyncRun) -> SyncRun | None:
     """The undo that did what this plan shows, if there is one."""
-    later = SyncRun.objects.filter(
-        pk__gt=plan.pk, kind=SyncRun.Kind.UNDO, undoes=plan.undoes_id, digest=plan.digest
-    )
-    done = later.exclude(status=SyncRun.Status.ERROR).order_by("pk")
-    return done.first() if plan.digest else None
+    later = _undos(pk__gt=plan.pk, undoes=plan.undoes_id, digest=plan.digest)
+    return later.first() if plan.digest else None
 
 
 def courses_touched(plan: SyncRun) -> list[str]:

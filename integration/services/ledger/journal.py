@@ -34,7 +34,7 @@ ROW = (
 
 
 class RunLedger:
-    """The ledger of one run (reconcile.Ledger). Writes in batches: a few statements each."""
+    """The ledger of one run (ports.Ledger). Writes in batches: a few statements each."""
 
     def __init__(self, run: SyncRun, scope: Scope, on_progress: Callable[[int, int], None]) -> None:
         """`on_progress` hears the number of finished and of all operations after every batch."""

@@ -59,7 +59,7 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
 
 
 class LookOnly:
-    """Our tables for somebody who only looks (reconcile.Records)."""
+    """Our tables for somebody who only looks (ports.Records)."""
 
     def managed(self, scope: Scope) -> Managed:
         return load_managed(scope, NO_RUN)

@@ -86,9 +86,8 @@ def approval_of(run_id: int | None) -> Approval:
 
 def was_rejected(run: SyncRun) -> bool:
     """Whether all that waits in the run was rejected before: nobody has to be told again."""
-    before = (
-        SyncRun.objects.filter(status=SyncRun.Status.REFUSED, pk__lt=run.pk).order_by("-pk").first()
-    )
+    rejected = SyncRun.objects.filter(status=SyncRun.Status.REFUSED, pk__lt=run.pk)
+    before = rejected.filter(kind=run.kind, undoes=run.undoes_id).order_by("-pk").first()
     if before is None or before.scope != run.scope:
         return False
     known = {breach["code"]: breach["count"] for breach in before.breaches}

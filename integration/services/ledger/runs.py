@@ -83,13 +83,14 @@ def finish(
         run.held_count = len(report.held)
         breaches = joined("\n", (breach.in_words() for breach in report.breaches))
         run.message = breaches or report.stopped_because
-        run.hint = _hint(report)
+        run.hint = _hint(run, report)
         run.finished_at = timezone.now()
         run.save(update_fields=[*RESULT, *REPORTED])
         if run.kind == SyncRun.Kind.APPLY and not report.doubtful:
             _store_conflicts(report.plan.conflicts, scope)
         if run.kind == SyncRun.Kind.APPLY:
             _store_courses(run, report, scope)
+        if run.kind in safety.WRITING:
             safety.store(run, report, scope)
 
 
@@ -139,11 +140,17 @@ def _conflict_as_json(conflict: conflicts.Conflict) -> dict[str, Any]:
     }
 
 
-def _hint(report: RunReport) -> str:
+def _hint(run: SyncRun, report: RunReport) -> str:
     if report.status is RunStatus.QUARANTINED:
         what = msg("Nothing was changed.")
         if report.outcomes:
             what = msg("Only additions were made.")
+        if run.undoes_id is not None:
+            return msg(
+                "{what} Look at the plan; if it is right, approve it with a reason (admin: Runs; "
+                "./rcsync approve RUN --reason ...).",
+                what=what,
+            )
         return msg(
             "{what} Look at the plan; if it is right, approve it with a reason (admin: Runs; "
             "./rcsync approve RUN --reason ...), or run it once more with --force.",

@@ -18,6 +18,7 @@ from integration.services.sync.report import RunReport
 from integration.services.sync.sizes import Size
 
 LATELY = timedelta(hours=24)
+WRITING = (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO)
 GOOD = (RunStatus.DONE, RunStatus.FAILED)
 
 
@@ -40,7 +41,7 @@ def removed_lately() -> Mapping[str, int]:
         finished_at__gt=timezone.now() - LATELY,
         run__forced=False,
         run__approves=None,
-        run__kind=SyncRun.Kind.APPLY,
+        run__kind__in=WRITING,
     )
     counts: Counter[str] = Counter()
     for kind, number in done.order_by().values_list("kind").annotate(number=Count("pk")):
@@ -49,11 +50,13 @@ def removed_lately() -> Mapping[str, int]:
 
 
 def store(run: SyncRun, report: RunReport, scope: Scope) -> None:
-    """What a run that was to write leaves behind."""
-    if report.status in GOOD and (run.forced or not report.doubtful):
+    """What a run that was to write leaves behind. An undo does not read Moodle."""
+    looked = run.kind == SyncRun.Kind.APPLY
+    if looked and report.status in GOOD and (run.forced or not report.doubtful):
         _store_sizes(report.sizes)
     if report.status in (*GOOD, RunStatus.QUARANTINED):
-        _store_waiting(report.waiting, scope)
+        if looked:
+            _store_waiting(report.waiting, scope)
         _overtake(run, scope)
 
 
@@ -101,9 +104,13 @@ def _pending(one: Waiting) -> PendingEnding:
 
 
 def _overtake(run: SyncRun, scope: Scope) -> None:
-    """A later look at the same things, or at everything, says what waits now."""
+    """A later look at the same things, or at everything, says what waits now.
+
+    A sync says nothing about an undo that waits, nor the other way round.
+    """
     everything = scope.courses is None and scope.users is None
-    for earlier in SyncRun.objects.filter(status=SyncRun.Status.QUARANTINED, pk__lt=run.pk):
+    waiting = SyncRun.objects.filter(status=SyncRun.Status.QUARANTINED, pk__lt=run.pk)
+    for earlier in waiting.filter(kind=run.kind, undoes=run.undoes_id):
         if everything or earlier.scope == run.scope:
             SyncRun.objects.filter(pk=earlier.pk, status=SyncRun.Status.QUARANTINED).update(
                 status=SyncRun.Status.OVERTAKEN

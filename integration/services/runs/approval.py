@@ -11,8 +11,8 @@ from integration.domain.actor import Actor
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.models import SyncRun
-from integration.services.ledger import audit_trail, runs
-from integration.services.runs.order import Order
+from integration.services.ledger import audit_trail
+from integration.services.runs.order import Order, order_of
 
 PERMISSION = "integration.approve_removals"
 
@@ -34,13 +34,18 @@ def approve(
     The new run reads everything again: what is not due any more is left alone, and a removal that
     nobody approved counts against the limits as ever.
     """
+    waiting = order_of(run)  # of an undo: what it turns back, and why
     _decide(run, user, reason, SyncRun.Status.APPROVED, "approve")
     return Order(
-        kind=SyncRun.Kind.APPLY,
+        kind=run.kind,
         trigger=trigger,
-        scope=runs.scope_of(run),
+        scope=waiting.scope,
         actor=user.get_username(),
         approves=run.pk,
+        undoes=waiting.undoes,
+        chosen=waiting.chosen,
+        pauses=waiting.pauses,
+        reason=waiting.reason,
     )
 
 

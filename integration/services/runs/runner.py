@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, cast
+from typing import Any, cast
 
 from integration.domain.actor import Actor, acting
 from integration.domain.errors import Busy, SyncError
@@ -35,6 +35,7 @@ from integration.services.runs.bulk_accounts import Importer, WithImport
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.runs.lease_renewal import LeaseRenewer
 from integration.services.runs.order import Order
+from integration.services.sync.carry_out import Terms
 from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Remote
 from integration.services.sync.reconcile import reconcile
@@ -42,17 +43,6 @@ from integration.services.sync.report import Outcome, RunReport
 from integration.services.sync.undo import undo_run
 
 logger = logging.getLogger(__name__)
-
-
-class Common(TypedDict):
-    """What a sync and an undo take alike."""
-
-    remote: Remote
-    ledger: RunLedger
-    dry_run: bool
-    expect_digest: str
-    workers: int
-    should_stop: Callable[[], str]
 
 
 @dataclass(slots=True)
@@ -147,10 +137,11 @@ def _execute(
             connect(connection, known) as remote,
         ):
             finished.stats = remote.stats
-            common = Common(
-                remote=cast(Remote, WithClaims(cast(Remote, ledger.prepared(remote)), claims)),
-                ledger=ledger,
+            server = cast(Remote, WithClaims(cast(Remote, ledger.prepared(remote)), claims))
+            terms = Terms(
                 dry_run=not order.writes,
+                force=order.force,
+                approval=past_runs.approval_of(order.approves),
                 expect_digest=order.expect_digest,
                 workers=connection.max_connections,
                 should_stop=renewer.why_stop if order.writes else lambda: "",
@@ -158,16 +149,11 @@ def _execute(
             if order.undoes is not None:
                 past = past_operations(order.undoes, order.chosen)
                 why = msg("undo of run {run}", run=order.undoes)
-                report = undo_run(order.scope, policy, past, reason=why, **common)
+                report = undo_run(order.scope, policy, past, server, ledger, terms, reason=why)
             else:
+                full = order.full_check
                 report = reconcile(
-                    order.scope,
-                    policy,
-                    source,
-                    full_check=order.full_check,
-                    force=order.force,
-                    approval=past_runs.approval_of(order.approves),
-                    **common,
+                    order.scope, policy, source, server, ledger, terms, full_check=full
                 )
             server_facts.remember(None if report.failed else remote.facts(time.time()))
         if not order.writes:
@@ -235,7 +221,7 @@ class _ClaimingLedger(RunLedger):
         if self.start_rules is not None:
             self.start_rules.check(len(plan.operations) - len(held))
         super().planned(plan, held)
-        if self.run.pauses and plan.operations:
+        if self.run.pauses and len(plan.operations) > len(held):
             with acting(Actor("person", self.run.actor)):
                 pause_courses(self.scope)
         if self._importer is not None:

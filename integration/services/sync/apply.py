@@ -6,11 +6,10 @@ request to cancel do. The journal hears of every operation before and after it, 
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Protocol
 
 from integration.domain.errors import (
     AuthenticationError,
@@ -25,7 +24,7 @@ from integration.domain.outcomes import Result
 from integration.domain.state import Managed
 from integration.services.sync.perform import Ids, Performer
 from integration.services.sync.plan import Plan
-from integration.services.sync.ports import Writes
+from integration.services.sync.ports import Journal, Writes
 from integration.services.sync.report import Outcome
 from integration.services.sync.workers import ResultBatcher, batches, short_switch_interval
 
@@ -35,14 +34,6 @@ GIVE_UP_AFTER = 10  # transient failures in a row: the server is down, trying on
 BATCH_PER_WORKER = 16  # operations handed out ahead of the workers
 GIVE_UP_KIND_AFTER = 3  # operations of a kind that lack a permission, before one ever worked
 STORE_SECONDS = 0.5  # seconds; so long an outcome may wait to be stored with others
-
-
-class Journal(Protocol):
-    """Where operations are noted. Called from the coordinating thread only."""
-
-    def starting(self, operations: Sequence[Operation]) -> None: ...
-
-    def finished(self, outcomes: Sequence[Outcome]) -> None: ...
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What the line needs from the two worlds it joins.
+"""What the line needs from the two worlds it joins, and of our own tables.
 
 The boundaries implement these, tests may too.
 """
@@ -6,7 +6,9 @@ The boundaries implement these, tests may too.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from integration.domain.operations import Operation
 from integration.domain.state import (
+    Managed,
     MoodleState,
     NameRules,
     RemoteAccount,
@@ -15,6 +17,8 @@ from integration.domain.state import (
     RoomRole,
     Scope,
 )
+from integration.services.sync.plan import Plan
+from integration.services.sync.report import Outcome
 
 
 class Source(Protocol):
@@ -118,4 +122,32 @@ class Remote(Protocol):
         `full_check` have members and roles read in any case. `needed_*` are ids without which
         something would be made anew: each that the list does not have is asked for by its id.
         """
+        ...
+
+
+class Records(Protocol):
+    """What our own tables know."""
+
+    def managed(self, scope: Scope) -> Managed:
+        """All accounts and channels; the members of the channels in `scope`."""
+        ...
+
+    def integrated(self) -> Collection[int]:
+        """Moodle course ids."""
+        ...
+
+
+class Journal(Protocol):
+    """Where operations are noted. Called from the coordinating thread only."""
+
+    def starting(self, operations: Sequence[Operation]) -> None: ...
+
+    def finished(self, outcomes: Sequence[Outcome]) -> None: ...
+
+
+class Ledger(Records, Journal, Protocol):
+    """Our own tables: what is managed, and the record of what happens."""
+
+    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
+        """Store the plan before anything is written. `held` will not be: it waits for a person."""
         ...

@@ -1,143 +1,44 @@
-"""The line, and nothing else: read, desire, read, plan, guard, apply.
+"""The line, and nothing else: read, desire, read, plan, carry out.
 
 Everything that differs between the admin action, the preview, the schedule, an event and the
 command line is an argument. Nothing decides while it writes.
 """
 
-import logging
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
 
-from integration.domain.errors import StalePlan
-from integration.domain.messages import msg
-from integration.domain.operations import Operation
-from integration.domain.outcomes import Result, RunStatus
-from integration.domain.policy import Limits, Policy
+from integration.domain.policy import Policy
 from integration.domain.state import Managed, MoodleState, RemoteState, Scope
-from integration.services.sync.apply import Applied, Journal, apply_plan
+from integration.services.sync.carry_out import Proposal, Terms, carry_out
 from integration.services.sync.desired import Desired, desire
 from integration.services.sync.grace import Waiting, hold_back
-from integration.services.sync.guard import (
-    NOTHING_APPROVED,
-    Approval,
-    Blocks,
-    Breach,
-    breaches,
-    split,
-)
 from integration.services.sync.plan import Plan, make_plan
-from integration.services.sync.ports import Remote, Source
+from integration.services.sync.ports import Ledger, Records, Remote, Source
 from integration.services.sync.report import RunReport
-from integration.services.sync.sizes import Size, shrunk, sizes
+from integration.services.sync.sizes import sizes
 from integration.services.sync.workers import garbage_collector_paused
 
-logger = logging.getLogger(__name__)
 
-
-class Records(Protocol):
-    """What our own tables know."""
-
-    def managed(self, scope: Scope) -> Managed:
-        """All accounts and channels; the members of the channels in `scope`."""
-        ...
-
-    def integrated(self) -> Collection[int]:
-        """Moodle course ids."""
-        ...
-
-
-class Ledger(Records, Journal, Protocol):
-    """Our own tables: what is managed, and the record of what happens."""
-
-    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
-        """Store the plan before anything is written. `held` will not be: it waits for a person."""
-        ...
-
-
-def reconcile(  # noqa: PLR0913  # everything that differs between its callers
+def reconcile(
     scope: Scope,
     policy: Policy,
     source: Source,
     remote: Remote,
     ledger: Ledger,
+    terms: Terms,
     *,
-    dry_run: bool,
     full_check: bool = False,
-    force: bool = False,
-    approval: Approval = NOTHING_APPROVED,
-    expect_digest: str = "",
-    workers: int = 8,
-    should_stop: Callable[[], str] = lambda: "",
 ) -> RunReport:
-    """Bring Rocket.Chat in step with Moodle for `scope`, or say what that would take (`dry_run`).
+    """Bring Rocket.Chat in step with Moodle for `scope`, or say what that would take.
 
-    `audit` reads the members of every managed channel of the scope, whether its count looks right
-    or not. `force` passes the safety guard; `approval` is what a person let pass of an earlier run.
-    `expect_digest` is the digest of the plan that a person reviewed. SourceError,
-    ConfigurationError or RocketChatError mean that reading failed and nothing was written;
-    StalePlan that the plan is not the reviewed one any more.
+    `full_check` reads the members of every managed channel of the scope, whether its count looks
+    right or not. SourceError, ConfigurationError or RocketChatError mean that reading failed and
+    nothing was written; StalePlan that the plan is not the reviewed one any more.
     """
     with garbage_collector_paused():
         seen = compare(scope, policy, source, remote, ledger, full_check=full_check)
-    plan, managed = seen.plan, seen.managed
-    if expect_digest and plan.digest != expect_digest:
-        raise StalePlan(
-            msg("The plan has changed since it was shown."),
-            hint=msg("Look at the new plan and confirm that one."),
-        )
     size = sizes(seen.moodle, scope)
-    passed = _breaches(plan, managed, scope, policy.limits, approval, size)
-    if dry_run:
-        return RunReport(plan, RunStatus.PLANNED, breaches=passed, waiting=seen.waiting, sizes=size)
-    parts = split(plan, () if force else passed, policy.limits, approval.operations)
-    ledger.planned(plan, held=parts.held)
-    waits = bool(parts.held) or (not force and any(b.blocks is Blocks.EVERYTHING for b in passed))
-    applied = apply_plan(
-        replace(plan, operations=parts.go),
-        remote.writes,
-        managed,
-        ledger,
-        workers=workers,
-        should_stop=should_stop,
-    )
-    return RunReport(
-        plan,
-        status_of(applied, waits=waits),
-        tuple(applied.outcomes),
-        passed,
-        applied.stopped_because,
-        parts.held,
-        seen.waiting,
-        size,
-    )
-
-
-def _breaches(
-    plan: Plan,
-    managed: Managed,
-    scope: Scope,
-    limits: Limits,
-    approval: Approval,
-    size: Mapping[int, Size],
-) -> tuple[Breach, ...]:
-    found = [
-        *shrunk(size, managed.sizes, scope, limits),
-        *breaches(plan, managed, scope, limits, approval.operations),
-    ]
-    return tuple(breach for breach in found if not approval.covers(breach))
-
-
-def status_of(applied: Applied, *, waits: bool) -> RunStatus:
-    """`waits`: for a person, who may also have to say that a source that shrank is right."""
-    if applied.stopped_because:
-        return RunStatus.STOPPED
-    if waits:
-        return RunStatus.QUARANTINED
-    failed = (Result.FAILED, Result.SKIPPED)
-    if any(outcome.result in failed for outcome in applied.outcomes):
-        return RunStatus.FAILED
-    return RunStatus.DONE
+    proposal = Proposal(seen.plan, seen.managed, scope, policy.limits, seen.waiting, size)
+    return carry_out(proposal, remote.writes, ledger, terms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,15 @@
 """Turns a run back: a plan like any other, made from what the run did and from how things are now.
-Pure but for `undo_run`, which reads, plans and applies as `reconcile` does.
+Pure but for `undo_run`, which reads, plans and carries out as `reconcile` does.
 
 Only what still is as the run left it is turned back (each operation's `inverse`); what changed
 since stays, and is named. Nothing is deleted: an account that the run made is deactivated, a
 channel that it made is archived.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from integration.domain.conflicts import Skip
-from integration.domain.errors import StalePlan
 from integration.domain.messages import msg
 from integration.domain.operations import (
     ChannelRef,
@@ -18,14 +17,12 @@ from integration.domain.operations import (
     LinkedChannel,
     Operation,
 )
-from integration.domain.outcomes import RunStatus
 from integration.domain.policy import Policy
 from integration.domain.state import Managed, ManagedMember, RemoteState, Scope
 from integration.services.sync.accounts import is_protected
-from integration.services.sync.apply import apply_plan
+from integration.services.sync.carry_out import Proposal, Terms, carry_out
 from integration.services.sync.plan import Plan, in_order
-from integration.services.sync.ports import Remote
-from integration.services.sync.reconcile import Ledger, status_of
+from integration.services.sync.ports import Ledger, Remote
 from integration.services.sync.report import RunReport
 
 
@@ -37,18 +34,15 @@ class PastOperation:
     what: str  # in words
 
 
-def undo_run(  # noqa: PLR0913  # as `reconcile`
+def undo_run(
     scope: Scope,
     policy: Policy,
     past: Sequence[PastOperation],
-    *,
-    reason: str,
     remote: Remote,
     ledger: Ledger,
-    dry_run: bool,
-    expect_digest: str = "",
-    workers: int = 8,
-    should_stop: Callable[[], str] = lambda: "",
+    terms: Terms,
+    *,
+    reason: str,
 ) -> RunReport:
     """Undo `past`, or say what that would take. Errors as in `reconcile`."""
     managed = ledger.managed(scope)
@@ -56,23 +50,7 @@ def undo_run(  # noqa: PLR0913  # as `reconcile`
     rooms = {link.room_id: None for number, link in managed.channels.items() if number in groups}
     state = remote.read(known_counts=rooms, wanted_names=())
     plan = undo_plan(past, managed, state, policy, reason)
-    if expect_digest and plan.digest != expect_digest:
-        raise StalePlan(
-            msg("What there is to undo has changed since it was shown."),
-            hint=msg("Look at it again."),
-        )
-    if dry_run:
-        return RunReport(plan, RunStatus.PLANNED)
-    ledger.planned(plan)
-    applied = apply_plan(
-        plan, remote.writes, managed, ledger, workers=workers, should_stop=should_stop
-    )
-    return RunReport(
-        plan,
-        status_of(applied, waits=False),
-        tuple(applied.outcomes),
-        stopped_because=applied.stopped_because,
-    )
+    return carry_out(Proposal(plan, managed, scope, policy.limits), remote.writes, ledger, terms)
 
 
 def undo_plan(

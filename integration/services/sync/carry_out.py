@@ -1,0 +1,127 @@
+"""Carries a plan out, whoever made it: digest, guard, record, apply, report.
+
+A sync and an undo differ in how they make their plan, and in nothing that follows.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from integration.domain.errors import StalePlan
+from integration.domain.messages import msg
+from integration.domain.outcomes import Result, RunStatus
+from integration.domain.policy import Limits
+from integration.domain.state import Managed, Scope
+from integration.services.sync.apply import Applied, apply_plan
+from integration.services.sync.grace import Waiting
+from integration.services.sync.guard import (
+    NOTHING_APPROVED,
+    Approval,
+    Blocks,
+    Breach,
+    breaches,
+    split,
+)
+from integration.services.sync.plan import Plan
+from integration.services.sync.ports import Ledger, Writes
+from integration.services.sync.report import RunReport
+from integration.services.sync.sizes import Size, shrunk
+
+
+def _never() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which terms plans are carried out: everything that differs between the callers.
+
+    `force` passes the safety guard; `approval` is what a person let pass of an earlier run.
+    `expect_digest` is the digest of the plan that a person reviewed, "" where nobody did.
+    `should_stop` returns a reason to stop, "" to go on; threads ask it before each operation.
+    """
+
+    dry_run: bool
+    force: bool = False
+    approval: Approval = NOTHING_APPROVED
+    expect_digest: str = ""
+    workers: int = 8
+    should_stop: Callable[[], str] = _never
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan, and what it is judged by.
+
+    `managed` is the ledger that it was made from. `waiting` has days of grace and is not in the
+    plan. `sizes` is what Moodle told of each course; None: it was not read.
+    """
+
+    plan: Plan
+    managed: Managed
+    scope: Scope
+    limits: Limits
+    waiting: tuple[Waiting, ...] = ()
+    sizes: Mapping[int, Size] | None = None
+
+
+def carry_out(proposal: Proposal, writes: Writes, ledger: Ledger, terms: Terms) -> RunReport:
+    """Carry the plan out as far as the guard lets it, or only report it (`dry_run`).
+
+    Raises StalePlan when the plan is not the reviewed one any more; then nothing was written.
+    """
+    plan = proposal.plan
+    if terms.expect_digest and plan.digest != terms.expect_digest:
+        raise StalePlan(
+            msg("The plan has changed since it was shown."),
+            hint=msg("Look at the new plan and confirm that one."),
+        )
+    passed = _breaches(proposal, terms.approval)
+    report = RunReport(
+        plan,
+        RunStatus.PLANNED,
+        breaches=passed,
+        waiting=proposal.waiting,
+        sizes=proposal.sizes or {},
+    )
+    if terms.dry_run:
+        return report
+    stopping = () if terms.force else passed
+    parts = split(plan, stopping, proposal.limits, terms.approval.operations)
+    ledger.planned(plan, held=parts.held)
+    applied = apply_plan(
+        replace(plan, operations=parts.go),
+        writes,
+        proposal.managed,
+        ledger,
+        workers=terms.workers,
+        should_stop=terms.should_stop,
+    )
+    waits = bool(parts.held) or any(breach.blocks is Blocks.EVERYTHING for breach in stopping)
+    return replace(
+        report,
+        status=_status_of(applied, waits=waits),
+        outcomes=tuple(applied.outcomes),
+        stopped_because=applied.stopped_because,
+        held=parts.held,
+    )
+
+
+def _breaches(proposal: Proposal, approval: Approval) -> tuple[Breach, ...]:
+    """What was approved does not count."""
+    managed, scope, limits = proposal.managed, proposal.scope, proposal.limits
+    found = breaches(proposal.plan, managed, scope, limits, approval.operations)
+    if proposal.sizes is not None:
+        found = [*shrunk(proposal.sizes, managed.sizes, scope, limits), *found]
+    return tuple(breach for breach in found if not approval.covers(breach))
+
+
+def _status_of(applied: Applied, *, waits: bool) -> RunStatus:
+    """`waits`: for a person, who may also have to say that a source that shrank is right."""
+    if applied.stopped_because:
+        return RunStatus.STOPPED
+    if waits:
+        return RunStatus.QUARANTINED
+    failed = (Result.FAILED, Result.SKIPPED)
+    if any(outcome.result in failed for outcome in applied.outcomes):
+        return RunStatus.FAILED
+    return RunStatus.DONE
