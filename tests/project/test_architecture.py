@@ -70,8 +70,9 @@ def test_domain_and_sync_know_no_io_and_two_libraries(name: str) -> None:
     outside = {one.split(".")[0] for one in imports(path_of(name))} - {"integration"}
     known = PURE_LIBRARIES | {
         *("collections", "concurrent", "contextlib", "dataclasses", "datetime", "enum"),
-        *("functools", "gc", "hashlib", "ipaddress", "itertools", "json", "logging", "operator"),
-        *("re", "sys", "threading", "typing", "unicodedata", "contextvars", "urllib", "zoneinfo"),
+        *("functools", "gc", "hashlib", "ipaddress", "itertools", "json", "logging", "math"),
+        *("operator", "re", "sys", "threading", "typing", "unicodedata", "contextvars"),
+        *("urllib", "zoneinfo"),
     }
     assert outside <= known
 
