@@ -216,6 +216,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "integration.web.time_zone.PersonsZone",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "integration.web.session_ended.SessionEnded",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "integration.web.middleware.ContentSecurityPolicy",
     "integration.web.middleware.WhoDidIt",
