@@ -12,7 +12,7 @@ from integration.domain.errors import SourceError, SyncError
 from integration.domain.policy import Policy
 from integration.domain.state import NameRules, Scope
 from integration.models import ChannelLink
-from integration.services.admin import moodle_search, why_steps
+from integration.services.admin import moodle_search, why_steps, why_verdict
 from integration.services.admin.why_steps import Findings, Sentence
 from integration.services.ledger.managed import LookOnly
 from integration.services.ledger.policy import load_policy
@@ -68,13 +68,12 @@ def why_person(user_id: int) -> Reason:
         Step(gettext("Channels now"), tuple(why_steps.channels_now(user_id))),
         Step(gettext("Next sync"), tuple(why_steps.next_steps(findings, user_id=user_id))),
     ]
-    wanted = [c.name for c in findings.desired.channels.values() if user_id in c.members]
     courses = sorted(
         {c.course_id for c in findings.desired.channels.values() if user_id in c.members}
     )
     return Reason(
         person.name,
-        why_steps.verdict(wanted),
+        why_verdict.of_person(findings, user_id),
         tuple(steps),
         tuple(courses),
         problem=findings.problem,
@@ -101,15 +100,7 @@ def why_channel(group_id: int) -> Reason:
         Step(gettext("Channel now"), tuple(why_steps.channel_now(findings, link))),
         Step(gettext("Next sync"), tuple(why_steps.next_steps(findings, group_id=group_id))),
     ]
-    wanted = findings.desired.channels.get(group_id)
-    if wanted:
-        verdict = Sentence(
-            gettext("This group is to have the channel %(name)s with %(count)s people.")
-            % {"name": wanted.name, "count": len(wanted.members)},
-            "good",
-        )
-    else:
-        verdict = Sentence(gettext("This group is not to have a channel."), "warn")
+    verdict = why_verdict.of_channel(findings, group_id, link)
     title = group.name if group else (link.name if link else row[1] if row else str(group_id))
     return Reason(
         title,

@@ -56,14 +56,6 @@ class Findings:
         self.eligibility = self.desired.eligibility
 
 
-def verdict(channels: Sequence[str]) -> Sentence:
-    if not channels:
-        return Sentence(gettext("Is to be in no channel."), "warn")
-    return Sentence(
-        gettext("Is to be in: %(channels)s.") % {"channels": ", ".join(sorted(channels))}, "good"
-    )
-
-
 def account_sentence(person: Person) -> Sentence:
     reason = local(unusable_because(person))
     values = {"username": person.username, "email": person.email or "—", "reason": reason}
@@ -274,23 +266,29 @@ def next_steps(
     found = [
         Sentence(f"{local(o.describe())} ({local(o.reason)})")
         for o in findings.plan.operations
-        if _is_about(o, user_id, group_id)
+        if is_about(o, user_id, group_id)
     ]
-    found += [
-        _waits(one) for one in findings.waiting if _is_about(one.operation, user_id, group_id)
-    ]
+    found += [_waits(one) for one in findings.waiting if is_about(one.operation, user_id, group_id)]
     found += [
         Sentence(f"{local(c.moodle_side)}: {local(c.rocketchat_side)}. {local(c.advice)}", "bad")
         for c in findings.plan.conflicts
         if (user_id is not None and c.user_id == user_id)
         or (group_id is not None and c.group_id == group_id)
     ]
-    if user_id is not None:
-        found += [Sentence(f"{local(s.subject)}: {local(s.reason)}") for s in findings.plan.skips]
-    return found or [Sentence(gettext("Nothing to do: as it should be."), "good")]
+    found += [
+        Sentence(f"{local(skip.subject)}: {local(skip.reason)}")
+        for skip in findings.plan.skips
+        if user_id is not None or skip.subject == _channel_name(findings, group_id)
+    ]
+    return found or [Sentence(gettext("The next sync has nothing to change here."), "good")]
 
 
-def _is_about(operation: Operation, user_id: int | None, group_id: int | None) -> bool:
+def _channel_name(findings: Findings, group_id: int | None) -> str:
+    link = findings.managed.channels.get(group_id or 0)
+    return link.name if link else ""
+
+
+def is_about(operation: Operation, user_id: int | None, group_id: int | None) -> bool:
     about = operation.about
     if group_id is not None:
         return about.group_id == group_id
