@@ -20,7 +20,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from integration.forms import PatternForm, RowForm, SettingsForm, useless_ticks
+from integration.forms import CourseForm, PatternForm, RowForm, SettingsForm, useless_ticks
 from integration.models import (
     AccountLink,
     AuditEntry,
@@ -37,7 +37,16 @@ from integration.models import (
     RemovalLimit,
     SyncRun,
 )
-from integration.pages import access, cells, columns, conflicts, courses, links, runs
+from integration.pages import (
+    access,
+    cells,
+    columns,
+    conflicts,
+    course_states,
+    courses,
+    links,
+    runs,
+)
 from integration.pages.setting_groups import SETTING_GROUPS
 from integration.services.admin import lists, secrets
 
@@ -180,6 +189,7 @@ class IncludedRoleAdmin(EditableList):
 
 @admin.register(IntegratedCourse)
 class IntegratedCourseAdmin(columns.CourseColumns, courses.CourseActions, ModelAdmin):
+    form = CourseForm
     list_display = (
         "name",
         "state",
@@ -190,27 +200,43 @@ class IntegratedCourseAdmin(columns.CourseColumns, courses.CourseActions, ModelA
         "background",
         "events",
     )
-    list_filter = ("status", "background_sync", "event_sync", "pending_sync")
+    list_filter = (
+        course_states.StateFilter,
+        "background_sync",
+        "event_sync",
+        "pending_sync",
+    )
     search_fields = ("shortname", "fullname", "course_id")
     fields = (
         "course_id",
         "shortname",
         "fullname",
+        "state_in_words",
         "background_sync",
         "event_sync",
         "pending_sync",
         "last_success",
         "channel_links",
     )
-    readonly_fields = ("shortname", "fullname", "last_success", "channel_links")
+    readonly_fields = ("shortname", "fullname", "state_in_words", "last_success", "channel_links")
     list_per_page = 50
     list_before_template = "integration/courses_intro.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IntegratedCourse]:
         return lists.courses(super().get_queryset(request))
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        rows = super().get_changelist_instance(request)
+        lists.with_states(rows.result_list, course_states.of(request))
+        return rows
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*self.readonly_fields, "course_id") if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if form.unchecked:
+            courses.tell_unchecked(request, obj)
 
     def has_sync_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("integration.sync"))

@@ -16,8 +16,10 @@ from unfold.widgets import (
 )
 
 from integration.domain.addresses import origin
+from integration.domain.errors import SyncError
 from integration.fields import SecretField
-from integration.models import GroupRegexFilter, IntegrationSettings
+from integration.models import GroupRegexFilter, IntegratedCourse, IntegrationSettings
+from integration.services.admin import moodle_search
 
 SHOWN_END = 3  # characters of a token that tell it from another one
 LONG_ENOUGH = 20  # a shorter secret shows none of its characters
@@ -156,6 +158,30 @@ class PatternForm(forms.ModelForm):
                 attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
             )
         }
+
+
+class CourseForm(forms.ModelForm):
+    """A course entered by its id; Moodle says whether it exists and what it is called."""
+
+    class Meta:
+        model = IntegratedCourse
+        fields = "__all__"  # noqa: DJ007  # the admin's fields name them
+
+    unchecked = False  # Moodle could not be read
+
+    def clean_course_id(self) -> int:
+        number: int = self.cleaned_data["course_id"]
+        try:
+            course = moodle_search.course_named(number)
+        except SyncError:
+            self.unchecked = True
+            return number
+        if course is None:
+            raise forms.ValidationError(
+                _("Moodle has no course with the id %(id)d."), params={"id": number}
+            )
+        self.instance.shortname, self.instance.fullname = course
+        return number
 
 
 class RowForm(forms.ModelForm):

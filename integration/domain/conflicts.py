@@ -35,9 +35,11 @@ class Skip:
     """Something that was left as it is, and why. No failure.
 
     `needs_course`: a run for the whole course can do what this one, for a person, could not.
+    `differs`: because of it the course is not as Moodle asks.
     """
 
     subject: str
     reason: str
     course_id: int | None = None
     needs_course: bool = False
+    differs: bool = True

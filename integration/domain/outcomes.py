@@ -18,3 +18,21 @@ class RunStatus(StrEnum):
     FAILED = "failed"  # some operation failed; the others were done
     STOPPED = "stopped"  # ended early: cancelled, our credentials refused, or the server is down
     QUARANTINED = "quarantined"  # over a limit of the safety guard: something waits for a person
+
+
+class RunCause(StrEnum):
+    """Why a run could not do all of its work. Stored, so that pages need not read its message."""
+
+    NONE = ""
+    CHAT_AWAY = "chat_away"  # Rocket.Chat does not answer, or not as Rocket.Chat does
+    REFUSED = "refused"  # Rocket.Chat refuses our account, or what it needs
+    MOODLE = "moodle"  # Moodle was not read completely
+    SETTINGS = "settings"  # somebody has to change a setting first
+    CRASH = "crash"  # its process died, or an error that nobody foresaw ended it
+    STALE = "stale"  # the plan was not the one that was looked at any more
+    BUSY = "busy"  # another run held the courses, or it was not the hour
+    CANCELLED = "cancelled"
+
+
+TELLS_NOTHING = frozenset({RunCause.STALE, RunCause.BUSY, RunCause.CANCELLED})
+"""Such a run ended by a person's click or by the clock: the state of its courses stays."""

@@ -1,5 +1,6 @@
 """Cells of the admin's lists."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,11 +12,14 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from integration.domain.operations import labels
+from integration.domain.operations import kinds, labels
+from integration.domain.policy import Removal
 from integration.forms import described
 from integration.models import AuditEntry, Conflict, IntegratedCourse, IntegrationSettings, SyncRun
+from integration.services.monitoring.course_states import CourseState, CourseStatus
+from integration.translation import local
 
 Status = SyncRun.Status
 Groups = Sequence[tuple[Any, dict[str, Any]]]
@@ -51,11 +55,25 @@ SECRET_FIELDS = {
     "clear_rocketchat_auth_token": "",
     "clear_rocketchat_password": "",
 }
-COURSE_TONES = {
-    IntegratedCourse.Status.NEVER: "plain",
-    IntegratedCourse.Status.IN_STEP: "good",
-    IntegratedCourse.Status.FAILING: "bad",
+COURSE_LABELS = {
+    CourseState.WAITS: gettext_lazy("Waits for approval"),
+    CourseState.UNREACHABLE: gettext_lazy("Server not reached"),
+    CourseState.FAILING: gettext_lazy("Failing"),
+    CourseState.PAUSED: gettext_lazy("Paused"),
+    CourseState.NEVER: gettext_lazy("Not synced yet"),
+    CourseState.DIFFERS: gettext_lazy("Differs"),
+    CourseState.IN_STEP: gettext_lazy("In step"),
 }
+COURSE_TONES = {
+    CourseState.WAITS: "warn",
+    CourseState.UNREACHABLE: "bad",
+    CourseState.FAILING: "bad",
+    CourseState.PAUSED: "plain",
+    CourseState.NEVER: "plain",
+    CourseState.DIFFERS: "warn",
+    CourseState.IN_STEP: "good",
+}
+SHOWN_REASONS = 3  # in a cell; the course's own page has all of them
 WORST_FIRST = {
     "done": "good",
     "failed": "warn",
@@ -112,8 +130,8 @@ def switch(on: bool) -> SafeString:
     return badge(gettext("on"), "good") if on else badge(gettext("off"), "plain")
 
 
-def course_state(row: IntegratedCourse) -> SafeString:
-    """While a run holds the course, its progress takes the place of the status."""
+def course_state(row: IntegratedCourse, status: CourseStatus) -> SafeString:
+    """While a run holds the course, its progress takes the place of the state."""
     run = _running(row)
     if run:
         return format_html(
@@ -124,14 +142,43 @@ def course_state(row: IntegratedCourse) -> SafeString:
             reverse("rcsync:progress", args=[run]),
             gettext("running"),
         )
-    parts = [
-        badge(
-            row.get_status_display(), COURSE_TONES.get(IntegratedCourse.Status(row.status), "plain")
-        )
-    ]
+    parts = [state_badge(status)]
     if row.pending_sync:
         parts.append(badge(gettext("pending"), "info"))
+    shown = [shortened(local(reason), 90) for reason in status.reasons[:SHOWN_REASONS]]
+    parts += [format_html('<small class="rc-reason">{}</small>', text) for text in shown]
     return format_html("{} " * len(parts), *parts)
+
+
+def state_badge(status: CourseStatus) -> SafeString:
+    """With a link to the run, where a person has to look at it."""
+    found = badge(COURSE_LABELS[status.state], COURSE_TONES[status.state])
+    if status.state not in (CourseState.WAITS, CourseState.FAILING, CourseState.UNREACHABLE):
+        return found
+    if not status.run:
+        return found
+    url = reverse("admin:integration_syncrun_change", args=[status.run])
+    return format_html('<a class="rc-badge-link" href="{}">{}</a>', url, found)
+
+
+def waiting_in_words(by_kind: dict[str, int]) -> str:
+    """What waits for approval: "9 channels, 3 memberships"."""
+    takes = {kind: operation.takes for kind, operation in kinds().items()}
+    counts: Counter[Removal | None] = Counter()
+    for kind, number in by_kind.items():
+        counts[takes.get(kind)] += number
+    rest = counts[None]
+    texts = {
+        Removal.CHANNELS: ngettext("%(n)d channel", "%(n)d channels", counts[Removal.CHANNELS]),
+        Removal.MEMBERSHIPS: ngettext(
+            "%(n)d membership", "%(n)d memberships", counts[Removal.MEMBERSHIPS]
+        ),
+        Removal.ACCOUNTS: ngettext("%(n)d account", "%(n)d accounts", counts[Removal.ACCOUNTS]),
+    }
+    parts = [texts[what] % {"n": counts[what]} for what in texts if counts[what]]
+    if rest:
+        parts.append(ngettext("%(n)d change", "%(n)d changes", rest) % {"n": rest})
+    return ", ".join(parts) or gettext("everything")
 
 
 def _running(row: IntegratedCourse) -> int | None:

@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from integration.models import AuditEntry, Conflict, IntegratedCourse, PendingEnding, SyncRun
-from integration.pages import cells
+from integration.pages import cells, course_states
 from integration.translation import local
 
 
@@ -24,9 +24,13 @@ class CourseColumns:
     def name(self, row: IntegratedCourse) -> list[str]:
         return [str(row), row.fullname]
 
-    @display(description=_("status"), ordering="status")
-    def state(self, row: IntegratedCourse) -> SafeString:
-        return cells.course_state(row)
+    @display(description=_("status"))
+    def state(self, row: Any) -> SafeString:
+        return cells.course_state(row, row.state_now)
+
+    @display(description=_("status"))
+    def state_in_words(self, row: IntegratedCourse) -> SafeString | str:
+        return course_states.in_words(row) if row.pk else "–"
 
     @display(description=_("channels"), ordering="channel_number")
     def channel_count(self, row: Any) -> int:

@@ -106,3 +106,8 @@ def _run(request: HttpRequest, rows: Courses, kind: str) -> HttpResponse:
 def _tell(request: HttpRequest, number: int) -> None:
     text = ngettext("%(n)d course changed.", "%(n)d courses changed.", number)
     messages.success(request, text % {"n": number})
+
+
+def tell_unchecked(request: HttpRequest, row: IntegratedCourse) -> None:
+    text = gettext("Moodle cannot be read now, so whether it has the course %(id)d is not checked.")
+    messages.warning(request, text % {"id": row.course_id})

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from integration.domain.outcomes import RunCause
 from integration.pages import access, cells
 from integration.services.admin import secrets
-from integration.services.admin.dashboard import Day, Steps, overview
+from integration.services.admin.dashboard import Day, Overview, Steps, overview
 
 CHART = 120  # height of the chart's bars
 
@@ -54,6 +56,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "unreadable": bool(problem),
         "may_change": request.user.has_perm(access.CHANGE_SETTINGS),
         "state": state,
+        "state_counts": _state_counts(state),
+        "waiting_runs": [
+            (run.pk, cells.waiting_in_words(run.by_kind)) for run in state.waiting_runs
+        ],
+        "outage": _outage(state),
         "steps": steps,
         "steps_done": sum(step.done for step in steps),
         "next_step": next((step for step in steps if not step.done), None),
@@ -62,6 +69,36 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "runs": [
             (run, cells.tone_of(run), cells.duration(run), cells.changes(run)) for run in state.runs
         ],
+    }
+
+
+def _state_counts(state: Overview) -> list[tuple[str, Any, str, int]]:
+    """(state, label, tone, number of courses), without the states that no course is in."""
+    counts = state.states.counts
+    return [
+        (name.value, label, cells.COURSE_TONES[name], counts[name])
+        for name, label in cells.COURSE_LABELS.items()
+        if counts[name]
+    ]
+
+
+def _outage(state: Overview) -> dict[str, Any] | None:
+    """Which server could not be reached, since when, and what the last run says about it."""
+    found = state.outage
+    if found is None:
+        return None
+    since = timezone.localtime(found.since)
+    today = since.date() == timezone.localdate()
+    texts = {
+        RunCause.CHAT_AWAY: _("Rocket.Chat cannot be reached since %(since)s"),
+        RunCause.MOODLE: _("Moodle cannot be read since %(since)s"),
+    }
+    shown = date_format(since, "TIME_FORMAT" if today else "DATETIME_FORMAT")
+    return {
+        "title": texts[RunCause(found.cause)] % {"since": shown},
+        "message": found.last.message,
+        "hint": found.last.hint,
+        "run": found.last.pk,
     }
 
 

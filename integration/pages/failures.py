@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from integration.domain.operations import labels
 from integration.pages import access
 from integration.services.admin import failures, runs
-from integration.services.monitoring.failures import LOOK_BACK, open_failures
+from integration.services.monitoring.failures import LOOK_BACK, broken_runs, open_failures
 
 FILTERS = ("kind", "course", "search")
 
@@ -24,6 +24,7 @@ def show(request: HttpRequest) -> HttpResponse:
     context = access.context(
         request,
         gettext("Open failures"),
+        broken=broken_runs(),
         total=found.total,
         shown=len(found.keys),
         days=LOOK_BACK.days,

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from integration.pages import access
 from integration.services.admin import dashboard
+from integration.services.monitoring.waiting_runs import waiting_runs
 
 
 def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
@@ -16,6 +17,7 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
         {
             "items": [
                 _item(_("Start"), "home", "admin:index"),
+                *_waiting(),
                 _item(
                     _("Integrated courses"),
                     "school",
@@ -111,6 +113,23 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
     ]
+
+
+def _waiting() -> list[dict[str, Any]]:
+    """Only where a run waits for a decision: with one of them the link goes straight to it."""
+    runs = waiting_runs()
+    if not runs:
+        return []
+    item = _item(
+        _("Waits for approval"),
+        "approval",
+        "admin:integration_syncrun_changelist",
+        access.SEE_RUNS,
+    )
+    link = f"{item['link']}?status__exact=quarantined"
+    if len(runs) == 1:
+        link = reverse("admin:integration_syncrun_change", args=[runs[0].pk])
+    return [{**item, "link": link, "badge": len(runs)}]
 
 
 def _conflicts() -> dict[str, Any]:

@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 
 from integration.domain.errors import SyncError
 from integration.domain.operations import labels
+from integration.domain.outcomes import RunCause
 from integration.models import AuditEntry, SyncOperation, SyncRun
-from integration.pages import access, cells
+from integration.pages import access, cells, run_verdict
 from integration.services.admin import exports, runs, secrets, start_run
 from integration.services.admin.audit_exports import export_audit as export_audit_trail
 from integration.services.runs import approval, undo_orders
@@ -73,17 +74,12 @@ def tell(request: HttpRequest, run: SyncRun) -> None:
         messages.warning(
             request, format_html(text, link, cells.in_words(run.applied), run.failed_count)
         )
+    elif run.status == SyncRun.Status.QUARANTINED:
+        messages.warning(request, format_html("{}: {}.", link, run.get_status_display()))
     else:
-        messages.error(
-            request,
-            format_html(
-                "{}: {}. {} {}",
-                link,
-                run.get_status_display(),
-                local(run.message),
-                local(run.hint),
-            ),
-        )
+        text = format_html("{}: {}. {}", link, run.get_status_display(), local(run.message))
+        is_stale = run.cause == RunCause.STALE
+        messages.add_message(request, messages.WARNING if is_stale else messages.ERROR, text)
 
 
 def show(request: HttpRequest, run_id: str) -> HttpResponseBase:
@@ -117,6 +113,10 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         can_apply=_can_apply(run),
         labels=labels(),
         tone=cells.tone_of(run),
+        verdict=run_verdict.verdict_of(run),
+        carried_out_by=run.carried_out_by.order_by("pk")[:5],
+        plans_again=run_verdict.plans_again(run),
+        plan_again_first=run_verdict.plans_again(run) and not _can_apply(run),
         parts=runs.parts(run),
         may_approve=request.user.has_perm(access.APPROVE),
         duration=cells.duration(run),
@@ -151,6 +151,7 @@ def progress(_request: HttpRequest, run_id: int) -> JsonResponse:
         {
             "status": now.status,
             "label": now.label,
+            "tone": cells.tone_of(run),
             "phase": now.phase,
             "running": now.running,
             "stale": now.stale,

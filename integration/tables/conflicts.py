@@ -42,6 +42,9 @@ class Conflict(models.Model):
     rocketchat_side = MessageField(_("in Rocket.Chat"), blank=True)
     remote_id = models.CharField(_("Rocket.Chat id"), max_length=64, blank=True)
     advice = MessageField(_("ways out"))
+    courses = models.JSONField(
+        default=list, editable=False
+    )  # Moodle ids of the integrated courses that are not in step because of it
     first_seen = models.DateTimeField(_("first seen"), auto_now_add=True)
     last_seen = models.DateTimeField(_("last seen"))
     solved_at = models.DateTimeField(_("solved"), null=True, blank=True)

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from integration.domain.outcomes import Result
+from integration.domain.outcomes import Result, RunCause
 from integration.fields import MessageField, MessageJSONField
 
 
@@ -42,6 +42,12 @@ class SyncRun(models.Model):
     status = models.CharField(
         _("status"), max_length=12, choices=Status.choices, default=Status.RUNNING, db_index=True
     )
+    cause = models.CharField(
+        max_length=10,
+        choices=[(cause.value, cause.name) for cause in RunCause],
+        blank=True,
+        editable=False,
+    )  # of one that could not do all of its work
     started_at = models.DateTimeField(_("started"), auto_now_add=True, db_index=True)
     alive_at = models.DateTimeField(_("last sign of life"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
@@ -58,6 +64,9 @@ class SyncRun(models.Model):
     conflict_count = models.PositiveIntegerField(_("conflicts"), default=0)
     skips = MessageJSONField(_("left alone"), default=list)
     conflicts = MessageJSONField(_("conflicts found"), default=list)
+    differences = MessageJSONField(
+        default=list, editable=False
+    )  # what it leaves different in its courses: [kind, count, reason]
     requests = models.JSONField(_("requests"), default=dict)
     message = MessageField(_("message"), blank=True)
     hint = MessageField(_("next step"), blank=True)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from integration.domain import patterns
 from integration.domain.errors import ConfigurationError
 from integration.domain.state import RoomRole
+from integration.fields import MessageJSONField
 from integration.tables.choices import ROOM_ROLES
 from integration.tables.querysets import AuditedModel
 from integration.translation import in_words
@@ -84,25 +85,23 @@ class IncludedRole(AuditedModel):
 
 
 class IntegratedCourse(AuditedModel):
-    """One Moodle course that takes part. The lease lets one run at a time work on it."""
+    """One Moodle course that takes part. The lease lets one run at a time work on it.
+
+    Its state is no column: services/monitoring/course_states.py computes it.
+    """
 
     system_fields = (
         "id",
         "shortname",
         "fullname",
-        "status",
         "last_run",
         "last_success",
+        "differences",
         "last_size",
         "pending_sync",
         "lease_owner",
         "lease_expires",
     )
-
-    class Status(models.TextChoices):
-        NEVER = "never", _("Not synced yet")
-        IN_STEP = "in_step", _("In step")
-        FAILING = "failing", _("Failing")
 
     course_id = models.BigIntegerField(_("Moodle course id"), unique=True)
     shortname = models.CharField(_("short name"), max_length=255, blank=True, editable=False)
@@ -120,12 +119,14 @@ class IntegratedCourse(AuditedModel):
         default=False,
         help_text=_("Is to be synced at the next pass. Only success clears it."),
     )
-    status = models.CharField(
-        _("status"), max_length=10, choices=Status.choices, default=Status.NEVER, editable=False
-    )
+    # What the last runs over the whole course found: services/monitoring/course_states.py makes
+    # the state out of it. Runs that tell nothing (TELLS_NOTHING) are not stored here.
     last_run = models.ForeignKey(
         "SyncRun", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
+    differences = MessageJSONField(
+        default=list, editable=False
+    )  # [kind, count, reason] of services/sync/differences.py
     last_size = models.JSONField(
         null=True, editable=False
     )  # services/sync/sizes.py, at the last good run

@@ -98,7 +98,7 @@ def test_the_page_and_the_digest_name_the_same() -> None:
     a_run("done", courses=(12,))
     keys = open_failures().keys
     assert len(keys) == 3
-    mail = digest.compose(list(SyncOperation.objects.filter(pk__in=keys)))
+    mail = digest.compose(digest.Findings(list(SyncOperation.objects.filter(pk__in=keys))))
     assert listed() == {line for line in mail.splitlines() if line and not line.startswith(" ")}
 
 

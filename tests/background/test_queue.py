@@ -13,6 +13,7 @@ from integration.domain.state import Scope
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.background import crashes, queue, sweep, work
 from integration.services.ledger import leases as lease
+from integration.services.monitoring.course_states import CourseState
 from integration.services.rocketchat.writes import RocketChatWrites
 from integration.services.runs import lease_renewal, runner
 from integration.services.runs.order import Order, order_of
@@ -21,6 +22,7 @@ from integration.services.sync.reconcile import reconcile
 from tests.support.background import COURSES, clusters_alive, leases, make_dead, order, play_worker
 from tests.support.site import Site
 from tests.support.small_moodle import SmallMoodle
+from tests.support.states import states
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
@@ -227,7 +229,7 @@ def test_a_run_is_given_up_after_some_attempts_with_state_and_reason(small_site:
     assert last.message == crashes.DIED
     assert f"Given up after {crashes.RUN_ATTEMPTS} attempts" in last.hint
     assert not last.superseded
-    assert IntegratedCourse.objects.get(course_id=11).status == IntegratedCourse.Status.FAILING
+    assert states()[11] is CourseState.FAILING
     sweep.sweep()
     assert not SyncRun.objects.filter(status=Status.QUEUED).exists()
 
@@ -242,9 +244,9 @@ def test_a_course_that_kills_its_worker_does_not_hold_up_the_others(
     poison = deadly(31, monkeypatch)
     queue.enqueue(order(trigger=SyncRun.Trigger.SCHEDULE))
     worked = play_worker_and_sweep()
-    statuses = dict(IntegratedCourse.objects.values_list("course_id", "status"))
-    assert statuses.pop(31) == IntegratedCourse.Status.FAILING
-    assert set(statuses.values()) == {IntegratedCourse.Status.IN_STEP}
+    found = states()
+    assert found.pop(31) is CourseState.FAILING
+    assert set(found.values()) == {CourseState.IN_STEP}
     assert poison["deaths"] <= 2 + 1 + 1 + crashes.RUN_ATTEMPTS
     assert worked < 40
     ends = set(SyncRun.objects.values_list("status", flat=True))

@@ -63,7 +63,7 @@ def test_every_kind_of_failure_is_a_row_that_says_who_why_what_and_what_to_do(
     assert row.description
     assert row.reason
     assert "Refused on request" in row.answer
-    text = digest.compose([row])
+    text = digest.compose(digest.Findings([row]))
     for part in (row.description, row.reason, row.answer):
         assert part in text
 

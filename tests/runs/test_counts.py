@@ -27,10 +27,12 @@ from integration.models import (
     IntegrationSettings,
     SyncRun,
 )
+from integration.services.monitoring.course_states import CourseState
 from integration.services.runs import bulk_accounts, runner
 from integration.services.runs.order import Order
 from moodle.models import Course
 from tests.support.site import Site
+from tests.support.states import states
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
@@ -199,7 +201,7 @@ def test_a_big_run_of_the_schedule_writes_nothing_outside_of_the_quiet_hours(
     finished = runner.execute(order)
     assert "waits for the quiet hours" in finished.run.message
     assert chat.stats()["writes"] == 0
-    assert not IntegratedCourse.objects.filter(status=IntegratedCourse.Status.FAILING).exists()
+    assert set(states().values()) == {CourseState.NEVER}
 
 
 def test_a_big_preview_says_what_it_would_cost_and_offers_the_import(

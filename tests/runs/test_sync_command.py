@@ -25,7 +25,9 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.ledger import heartbeat, leases
+from integration.services.monitoring.course_states import CourseState
 from tests.support.site import Site, moodle_rows
+from tests.support.states import states
 
 CLEAN, FAILURES, CANNOT_RUN, REFUSED = 0, 1, 2, 3
 
@@ -368,7 +370,7 @@ def test_a_run_waits_for_nobody_but_says_who_is_at_work(site: Site) -> None:
     answer = sync("--apply")
     assert answer.status == CANNOT_RUN
     assert "Another run is working on" in answer.text
-    assert not IntegratedCourse.objects.filter(status=IntegratedCourse.Status.FAILING).exists()
+    assert set(states().values()) == {CourseState.NEVER}
 
 
 def test_a_run_that_was_killed_on_this_machine_is_in_nobodys_way(site: Site) -> None:

@@ -2,12 +2,14 @@
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from integration import __version__
+from integration.services.monitoring.course_states import CourseState
 from integration.services.monitoring.status import Health, health
 
 NOT_READY = 1
@@ -44,7 +46,7 @@ class Command(BaseCommand):
             f"\nRuns: {numbers.running} running, {numbers.queued} waiting"
             f" (the oldest for {_seconds(numbers.oldest_queued_age)})"
             f"\nCourses: {numbers.courses}, {numbers.courses_failing} failing, "
-            f"{numbers.courses_pending} pending"
+            f"{numbers.courses_pending} pending{_states(numbers.courses_by_state)}"
             f"\nChannels: {numbers.channels}, accounts: {numbers.accounts}, "
             f"open conflicts: {numbers.conflicts}"
         )
@@ -60,6 +62,19 @@ def as_json(now: Health) -> dict[str, Any]:
         "warnings": list(now.warnings),
         **asdict(now.numbers),
     }
+
+
+STATES = {
+    CourseState.IN_STEP: "in step",
+    CourseState.WAITS: "waiting for approval",
+    CourseState.DIFFERS: "not as Moodle asks",
+    CourseState.NEVER: "not synced yet",
+    CourseState.PAUSED: "paused",
+}
+
+
+def _states(counts: Mapping[str, int]) -> str:
+    return "".join(f", {counts[state]} {word}" for state, word in STATES.items() if counts[state])
 
 
 def _ago(age: float | None) -> str:

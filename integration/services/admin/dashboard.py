@@ -1,6 +1,5 @@
 """The start page: state at a glance, what is missing, what changed lately. A handful of queries."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -8,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Count
 from django.utils import timezone
 
 from integration.domain.errors import ConfigurationError
@@ -24,7 +22,10 @@ from integration.models import (
 )
 from integration.services.admin.runs import UNFINISHED
 from integration.services.ledger import heartbeat
-from integration.services.monitoring.failures import open_failures
+from integration.services.monitoring.course_states import CourseState, States, course_states
+from integration.services.monitoring.failures import Outage, broken_runs, open_failures, outage
+from integration.services.monitoring.status import last_good
+from integration.services.monitoring.waiting_runs import WaitingRun, waiting_runs
 from integration.services.runs.configured_connection import rocketchat_connection
 
 DAYS = 14
@@ -74,10 +75,9 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    courses: int
-    in_step: int
-    failing: int
-    waiting: int
+    states: States
+    waiting_runs: list[WaitingRun]
+    outage: Outage | None
     channels: int
     accounts: int
     conflicts: int
@@ -85,11 +85,26 @@ class Overview:
     worker: bool
     worker_known: bool  # there has been one: that it is gone is worse than that there is none yet
     failures: int
+    broken_runs: int
     running: SyncRun | None
     runs: list[SyncRun]
     days: list[Day]
     steps: Steps
     stale: bool = field(default=False)
+
+    @property
+    def courses(self) -> int:
+        return len(self.states.courses)
+
+    @property
+    def in_step(self) -> int:
+        return self.states.counts[CourseState.IN_STEP]
+
+    @property
+    def failing(self) -> int:
+        """Also those that could not be looked at, because a server does not answer."""
+        counts = self.states.counts
+        return counts[CourseState.FAILING] + counts[CourseState.UNREACHABLE]
 
     @property
     def just_now(self) -> bool:
@@ -113,28 +128,28 @@ class Overview:
 
 
 def overview() -> Overview:
-    states = _course_states()
+    states = course_states()
     runs = list(SyncRun.objects.all()[:LAST_RUNS])
-    last_good = _last_good()
+    good = last_good()
     worker = worker_alive()
-    steps = _steps(states, worker)
+    steps = _steps(bool(states.courses), worker)
     return Overview(
-        courses=sum(states.values()),
-        in_step=states[IntegratedCourse.Status.IN_STEP],
-        failing=states[IntegratedCourse.Status.FAILING],
-        waiting=states[IntegratedCourse.Status.NEVER],
+        states=states,
+        waiting_runs=waiting_runs(),
+        outage=outage(),
         channels=ChannelLink.objects.count(),
         accounts=AccountLink.objects.count(),
         conflicts=open_conflicts(),
-        last_good=last_good,
+        last_good=good,
         worker=worker,
         worker_known=heartbeat.age() is not None,
         failures=open_failures().total,
+        broken_runs=sum(broken.number for broken in broken_runs()),
         running=next((run for run in runs if run.status in UNFINISHED), None),
         runs=runs,
         days=_days(),
         steps=steps,
-        stale=last_good is None or timezone.now() - last_good > GOOD_RUN_MAX_AGE,
+        stale=good is None or timezone.now() - good > GOOD_RUN_MAX_AGE,
     )
 
 
@@ -147,17 +162,7 @@ def worker_alive() -> bool:
     return heartbeat.worker_alive()
 
 
-def _course_states() -> Counter[str]:
-    rows = IntegratedCourse.objects.order_by().values_list("status").annotate(number=Count("pk"))
-    return Counter(dict(rows))
-
-
-def _last_good() -> datetime | None:
-    good = SyncRun.objects.filter(kind=SyncRun.Kind.APPLY, status=SyncRun.Status.DONE)
-    return good.values_list("finished_at", flat=True).first()
-
-
-def _steps(states: Counter[str], worker: bool) -> Steps:
+def _steps(courses: bool, worker: bool) -> Steps:
     runs = SyncRun.objects.exclude(status__in=(SyncRun.Status.ERROR, *UNFINISHED))
     kinds = set(runs.order_by().values_list("kind", flat=True).distinct())
     return Steps(
@@ -167,7 +172,7 @@ def _steps(states: Counter[str], worker: bool) -> Steps:
         patterns=GroupRegexFilter.objects.filter(
             enabled=True, kind=GroupRegexFilter.Kind.INCLUDE
         ).exists(),
-        courses=bool(sum(states.values())),
+        courses=courses,
         previewed=bool(kinds),
         synced=SyncRun.Kind.APPLY in kinds,
         background=worker and IntegratedCourse.objects.filter(background_sync=True).exists(),

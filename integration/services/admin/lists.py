@@ -2,6 +2,7 @@
 queries.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
@@ -18,6 +19,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.background import schedules
+from integration.services.monitoring.course_states import CourseState, CourseStatus, States
 
 
 def courses(rows: QuerySet[IntegratedCourse]) -> QuerySet[IntegratedCourse]:
@@ -35,6 +37,12 @@ def courses(rows: QuerySet[IntegratedCourse]) -> QuerySet[IntegratedCourse]:
             Schedule.objects.filter(name=schedules.FULL_PASS).values("next_run")[:1]
         ),
     )
+
+
+def with_states(rows: Iterable[IntegratedCourse], states: States) -> None:
+    """Puts `state_now` on each row, which is not stored."""
+    for row in rows:
+        vars(row)["state_now"] = states.courses.get(row.pk, CourseStatus(CourseState.NEVER))
 
 
 def accounts(rows: QuerySet[AccountLink]) -> QuerySet[AccountLink]:

@@ -182,6 +182,12 @@ def integrate_category(category: int) -> int:
     return integrate([course.course_id for course in found])
 
 
+def course_named(course_id: int) -> tuple[str, str] | None:
+    """(short name, full name), None where Moodle has no such course. The site home is none."""
+    rows = CourseRow._default_manager.using(MOODLE).filter(id=course_id).exclude(category=0)
+    return read_whole(lambda: rows.values_list("shortname", "fullname").first())
+
+
 def _all_courses() -> set[int]:
     rows = CourseRow._default_manager.using(MOODLE).exclude(category=0)
     return set(rows.values_list("id", flat=True))

@@ -12,8 +12,11 @@ from django.utils.translation import gettext
 
 from integration.domain.errors import ConfigurationError
 from integration.domain.operations import kinds
+from integration.domain.outcomes import RunCause
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
+from integration.services.ledger import course_facts
 from integration.services.ledger.past_runs import check_undoable
+from integration.services.ledger.runs import scope_of
 
 WAITED = (  # for a person: what of it was not held is in `done_count`
     SyncRun.Status.QUARANTINED,
@@ -74,6 +77,11 @@ def positions(texts: Iterable[str]) -> list[int]:
     return sorted({int(text) for text in texts if text.isdecimal() and len(text) < 10})
 
 
+OPEN_ENDS = (
+    SyncOperation.Status.FAILED,
+    SyncOperation.Status.SKIPPED,
+    SyncOperation.Status.NOT_TRIED,
+)
 PER_PAGE = 100
 MOST_COURSES = 200
 UNFINISHED = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
@@ -228,8 +236,7 @@ def statuses_in(run: SyncRun) -> Mapping[str, int]:
 
 def open_ends(run: SyncRun) -> int:
     """Operations that failed or were not tried: what a retry is about."""
-    done = (SyncOperation.Status.DONE, SyncOperation.Status.PLANNED, SyncOperation.Status.STARTED)
-    return SyncOperation.objects.filter(run=run).exclude(status__in=done).count()
+    return SyncOperation.objects.filter(run=run, status__in=OPEN_ENDS).count()
 
 
 def parts(run: SyncRun) -> list[SyncRun]:
@@ -248,7 +255,13 @@ def give_up(run_id: int) -> bool:
     dead = SyncRun.objects.filter(
         pk=run_id, status=SyncRun.Status.RUNNING, alive_at__lt=timezone.now() - STALE_AFTER
     )
-    return bool(dead.update(status=SyncRun.Status.INTERRUPTED, finished_at=timezone.now()))
+    now = timezone.now()
+    if not dead.update(status=SyncRun.Status.INTERRUPTED, cause=RunCause.CRASH, finished_at=now):
+        return False
+    run = SyncRun.objects.get(pk=run_id)
+    if run.kind == SyncRun.Kind.APPLY:
+        course_facts.could_not_run(run, scope_of(run))
+    return True
 
 
 def latest_preview_choices(run: SyncRun) -> dict[str, Any]:

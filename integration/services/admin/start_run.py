@@ -11,8 +11,10 @@ from dataclasses import replace
 
 from django.db import connection, connections
 
+from integration.domain.outcomes import RunCause
 from integration.domain.state import EVERYTHING, Scope
 from integration.models import SyncOperation, SyncRun
+from integration.services.admin.runs import OPEN_ENDS
 from integration.services.background import queue
 from integration.services.ledger.runs import scope_of
 from integration.services.runs import runner
@@ -20,6 +22,7 @@ from integration.services.runs.order import Order
 
 logger = logging.getLogger(__name__)
 
+REFUSED = (SyncRun.Status.QUARANTINED, SyncRun.Status.REFUSED, SyncRun.Status.OVERTAKEN)
 PATIENCE_SECONDS = 4.0  # who is done by then is shown as done, without a look at its progress
 
 
@@ -90,8 +93,13 @@ def order_to_apply(plan: SyncRun, actor: str, *, force: bool) -> Order:
 
 
 def order_again(run: SyncRun, actor: str) -> Order:
-    """The same scope once more; it is planned anew, so what is done stays done."""
-    return replace(order_for(run.kind, actor), scope=scope_of(run))
+    """The same scope once more; it is planned anew, so what is done stays done.
+
+    Of a run that was refused only a plan is made: somebody has to look at it first.
+    """
+    refused = run.status in REFUSED or run.cause == RunCause.STALE
+    kind = SyncRun.Kind.PREVIEW if refused else run.kind
+    return replace(order_for(kind, actor), scope=scope_of(run))
 
 
 def order_to_retry(run: SyncRun, actor: str) -> Order:
@@ -100,12 +108,7 @@ def order_to_retry(run: SyncRun, actor: str) -> Order:
 
 
 def _scope_of_failures(run: SyncRun) -> Scope:
-    open_ends = (
-        SyncOperation.Status.FAILED,
-        SyncOperation.Status.SKIPPED,
-        SyncOperation.Status.NOT_TRIED,
-    )
-    rows = SyncOperation.objects.filter(run=run, status__in=open_ends)
+    rows = SyncOperation.objects.filter(run=run, status__in=OPEN_ENDS)
     courses = set(rows.values_list("moodle_course_id", flat=True).distinct())
     if not courses:
         return EVERYTHING if not run.scope else scope_of(run)

@@ -11,10 +11,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from integration.domain.messages import msg
+from integration.domain.outcomes import RunCause
 from integration.domain.state import Scope
-from integration.models import IntegratedCourse, SyncRun
+from integration.models import SyncRun
 from integration.services.background import parts, queue
-from integration.services.ledger import claims, counters, leases
+from integration.services.ledger import claims, counters, course_facts, leases
 from integration.services.ledger.managed import integrated_courses
 from integration.services.ledger.runs import scope_of
 from integration.services.runs.order import order_of
@@ -52,6 +53,7 @@ def _close(run: SyncRun, why: str) -> bool:
     return bool(
         SyncRun.objects.filter(pk=run.pk, worker=run.worker, status=SyncRun.Status.RUNNING).update(
             status=SyncRun.Status.INTERRUPTED,
+            cause=RunCause.CRASH,
             message=why,
             hint=msg("Sync again: it goes on from there."),
             finished_at=timezone.now(),
@@ -62,6 +64,8 @@ def _close(run: SyncRun, why: str) -> bool:
 def _go_on(run: SyncRun) -> None:
     decided = run.expect_digest or run.forced or run.approves_id or run.undoes_id
     if not run.attempts or decided or run.cancel_requested:
+        if run.kind == SyncRun.Kind.APPLY and not run.cancel_requested:
+            course_facts.could_not_run(run, scope_of(run))
         return  # a person was waiting for it, or decided about exactly this
     courses = _courses(run)
     if run.attempts >= CUT_FROM and len(courses) > 1:
@@ -117,8 +121,5 @@ def _give_up(run: SyncRun) -> None:
     )
     SyncRun.objects.filter(pk=run.pk).update(hint=hint)
     scope = scope_of(run)
-    if scope.courses is not None:
-        IntegratedCourse.objects.filter(course_id__in=scope.courses).update(
-            status=IntegratedCourse.Status.FAILING, last_run=run
-        )
+    course_facts.could_not_run(run, scope)
     logger.error("run=%d given up after %d attempts", run.pk, run.attempts)

@@ -38,7 +38,8 @@ def _unfinished() -> bool:
 
 
 def prune() -> int:
-    """Delete runs older than the settings say, with their operations. The last good one stays.
+    """Delete runs older than the settings say, with their operations. The last good one stays, and
+    the last one of each course.
 
     The audit trail has a retention of its own.
     """
@@ -51,8 +52,12 @@ def prune() -> int:
         parent=None, finished_at__lt=timezone.now() - timedelta(days=days)
     ).exclude(status__in=KEPT)
     good = SyncRun.objects.filter(kind=SyncRun.Kind.APPLY, status=SyncRun.Status.DONE)
-    last_good = good.order_by("-finished_at").values_list("pk", flat=True).first()
-    keys = [key for key in old.order_by("pk").values_list("pk", flat=True) if key != last_good]
+    last_good = good.order_by("-finished_at", "-pk").values_list("pk", flat=True).first()
+    # The state of a course is made from its last run; of a run in parts, that is one of the parts.
+    last = IntegratedCourse.objects.exclude(last_run=None)
+    kept = {last_good, *last.values_list("last_run", flat=True)}
+    kept |= set(last.values_list("last_run__parent", flat=True))
+    keys = [key for key in old.order_by("pk").values_list("pk", flat=True) if key not in kept]
     for start in range(0, len(keys), BATCH):
         SyncRun.objects.filter(pk__in=keys[start : start + BATCH]).delete()
     return len(keys)

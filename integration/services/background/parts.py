@@ -75,6 +75,7 @@ def finish_parent(parent_id: int) -> None:
         requests.update(part.requests.get("by_endpoint", {}))
     settled = SyncRun.objects.filter(pk=parent_id, status=SyncRun.Status.RUNNING).update(
         status=status,
+        cause=next((part.cause for part in parts if part.status == status), ""),
         applied=_sum(part.applied for part in everything),
         **_counts(everything),
         held_count=sum(part.held_count for part in parts),

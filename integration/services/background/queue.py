@@ -10,6 +10,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from integration.domain.messages import msg
+from integration.domain.outcomes import RunCause
 from integration.models import SyncRun
 from integration.services.ledger import heartbeat
 from integration.services.ledger.runs import scope_as_json
@@ -129,5 +130,8 @@ def cancel_waiting() -> None:
     waiting = SyncRun.objects.filter(cancelled, status=SyncRun.Status.QUEUED)
     for pk in list(waiting.values_list("pk", flat=True)):
         SyncRun.objects.filter(pk=pk, status=SyncRun.Status.QUEUED).update(
-            status=SyncRun.Status.STOPPED, message=CANCELLED_EARLY, finished_at=timezone.now()
+            status=SyncRun.Status.STOPPED,
+            cause=RunCause.CANCELLED,
+            message=CANCELLED_EARLY,
+            finished_at=timezone.now(),
         )

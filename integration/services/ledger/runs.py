@@ -2,19 +2,27 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from integration.domain import conflicts
-from integration.domain.errors import Busy, SyncError
+from integration.domain.errors import (
+    Busy,
+    ConfigurationError,
+    RocketChatError,
+    SourceError,
+    StalePlan,
+    SyncError,
+    TransientError,
+)
 from integration.domain.messages import joined, msg
-from integration.domain.outcomes import Result, RunStatus
+from integration.domain.outcomes import TELLS_NOTHING, Result, RunCause, RunStatus
 from integration.domain.state import Course, Scope
 from integration.models import AccountLink, Conflict, IntegratedCourse, SyncRun, SyncRunCourse
-from integration.services.ledger import safety
+from integration.services.ledger import course_facts, safety
 from integration.services.sync.guard import Breach
 from integration.services.sync.report import RunReport
 
@@ -28,12 +36,21 @@ REPORTED = (
     "conflict_count",
     "skips",
     "conflicts",
+    "differences",
     "requests",
     "breaches",
     "held_count",
 )
 LINKED = "linked"  # in a stored scope: everybody who has an account, at the time of the run
-RESULT = ("status", "message", "hint", "finished_at")
+RESULT = ("status", "cause", "message", "hint", "finished_at")
+CAUSES: tuple[tuple[type[SyncError], RunCause], ...] = (
+    (StalePlan, RunCause.STALE),
+    (Busy, RunCause.BUSY),
+    (SourceError, RunCause.MOODLE),
+    (ConfigurationError, RunCause.SETTINGS),
+    (TransientError, RunCause.CHAT_AWAY),
+    (RocketChatError, RunCause.REFUSED),
+)
 
 
 def begin(**columns: Any) -> SyncRun:
@@ -69,6 +86,7 @@ def finish(
         if not _still_ours(run):
             return
         run.status = report.status.value
+        run.cause = report.cause
         run.planned = dict(report.plan.counts)
         run.applied = dict(report.applied)
         run.digest = report.plan.digest
@@ -78,6 +96,7 @@ def finish(
             {"subject": skip.subject, "reason": skip.reason} for skip in report.plan.skips
         ]
         run.conflicts = [_conflict_as_json(conflict) for conflict in report.plan.conflicts]
+        run.differences = course_facts.as_json(report.remaining.together())
         run.requests = dict(requests)
         run.breaches = [breach_as_json(breach) for breach in report.breaches]
         run.held_count = len(report.held)
@@ -87,11 +106,12 @@ def finish(
         run.finished_at = timezone.now()
         run.save(update_fields=[*RESULT, *REPORTED])
         if run.kind == SyncRun.Kind.APPLY and not report.doubtful:
-            _store_conflicts(report.plan.conflicts, scope)
+            _store_conflicts(report, scope)
         if run.kind == SyncRun.Kind.APPLY:
             _store_courses(run, report, scope)
         if run.kind in safety.WRITING:
             safety.store(run, report, scope)
+        course_facts.store(run, report, scope)
 
 
 def fail(run: SyncRun, error: SyncError, scope: Scope) -> None:
@@ -99,13 +119,19 @@ def fail(run: SyncRun, error: SyncError, scope: Scope) -> None:
     if not _still_ours(run):
         return
     run.status = SyncRun.Status.ERROR
+    run.cause = cause_of(error)
     run.message = error.message
-    doctor = msg("./rcsync doctor looks at every connection and says what is wrong.")
+    doctor = msg("Test connections in the admin, or ./rcsync doctor, says what is wrong.")
     run.hint = error.hint or doctor
     run.finished_at = timezone.now()
     run.save(update_fields=RESULT)
-    if run.kind == SyncRun.Kind.APPLY and not isinstance(error, Busy):
-        _courses(scope).update(status=IntegratedCourse.Status.FAILING, last_run=run)
+    if run.kind == SyncRun.Kind.APPLY and run.cause not in TELLS_NOTHING:
+        course_facts.could_not_run(run, scope)
+
+
+def cause_of(error: SyncError) -> RunCause:
+    """What kept a run from its work; an error that nobody foresaw is a SyncError of no kind."""
+    return next((cause for kind, cause in CAUSES if isinstance(error, kind)), RunCause.CRASH)
 
 
 def _still_ours(run: SyncRun) -> bool:
@@ -175,11 +201,6 @@ def breach_as_json(breach: Breach) -> dict[str, Any]:
     }
 
 
-def _courses(scope: Scope) -> Any:
-    rows = IntegratedCourse.objects.all()
-    return rows if scope.courses is None else rows.filter(course_id__in=scope.courses)
-
-
 def _store_courses(run: SyncRun, report: RunReport, scope: Scope) -> None:
     planned = Counter(operation.about.course_id for operation in report.plan.operations)
     done: Counter[int | None] = Counter()
@@ -187,7 +208,7 @@ def _store_courses(run: SyncRun, report: RunReport, scope: Scope) -> None:
     for outcome in report.outcomes:
         counter = done if outcome.result is Result.DONE else failed
         counter[outcome.operation.about.course_id] += 1
-    rows = list(_courses(scope))
+    rows = list(course_facts.courses_of(scope))
     SyncRunCourse.objects.bulk_create(
         [
             SyncRunCourse(
@@ -201,32 +222,14 @@ def _store_courses(run: SyncRun, report: RunReport, scope: Scope) -> None:
         ],
         batch_size=500,
     )
-    failing = {row.pk for row in rows if failed[row.course_id]}
-    if report.status in (RunStatus.QUARANTINED, RunStatus.STOPPED):
-        failing = {row.pk for row in rows}
-    _mark(run, {row.pk for row in rows}, failing, whole=scope.users is None)
 
 
-def _mark(run: SyncRun, courses: set[int], failing: set[int], *, whole: bool) -> None:
-    IntegratedCourse.objects.filter(pk__in=failing).update(
-        status=IntegratedCourse.Status.FAILING, last_run=run
-    )
-    in_step = IntegratedCourse.objects.filter(pk__in=courses - failing)
-    if whole:  # a run for one person says nothing about the course
-        in_step.update(
-            status=IntegratedCourse.Status.IN_STEP,
-            last_run=run,
-            last_success=timezone.now(),
-            pending_sync=False,
-        )
-
-
-def _store_conflicts(found: Iterable[conflicts.Conflict], scope: Scope) -> None:
+def _store_conflicts(report: RunReport, scope: Scope) -> None:
     """Open what is new, renew what is known, close what is gone (after a look at everything)."""
     now = timezone.now()
     seen = set()
     known = {(c.kind, c.moodle_user_id, c.moodle_group_id): c for c in Conflict.objects.all()}
-    for conflict in found:
+    for conflict in report.plan.conflicts:
         key = (conflict.kind.value, conflict.user_id, conflict.group_id)
         seen.add(key)
         row = known.get(key) or Conflict(
@@ -236,6 +239,7 @@ def _store_conflicts(found: Iterable[conflicts.Conflict], scope: Scope) -> None:
         row.rocketchat_side = conflict.rocketchat_side
         row.remote_id = conflict.remote_id
         row.advice = conflict.advice
+        row.courses = _felt_in(row.courses, report.remaining.conflicts.get(key, ()), scope)
         row.last_seen = now
         row.solved_at = None
         if row.status == Conflict.Status.SOLVED:
@@ -246,3 +250,8 @@ def _store_conflicts(found: Iterable[conflicts.Conflict], scope: Scope) -> None:
         Conflict.objects.filter(pk__in=gone).exclude(status=Conflict.Status.SOLVED).update(
             status=Conflict.Status.SOLVED, solved_at=now
         )
+
+
+def _felt_in(known: Collection[int], found: Collection[int], scope: Scope) -> list[int]:
+    """The courses of a conflict: of those outside of the scope the run knows nothing new."""
+    return sorted({*found, *(course for course in known if not scope.has_course(course))})

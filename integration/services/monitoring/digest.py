@@ -3,24 +3,95 @@
 import hashlib
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.core.mail import send_mail
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from integration.models import IntegrationSettings, Notice, SyncOperation
-from integration.services.monitoring.failures import open_failures
+from integration.models import IntegratedCourse, IntegrationSettings, Notice, SyncOperation
+from integration.services.monitoring.course_states import CourseState, CourseStatus, course_states
+from integration.services.monitoring.failures import BrokenRuns, broken_runs, open_failures
 from integration.translation import local
 
 logger = logging.getLogger(__name__)
 
 TOPIC = "digest"
 MAX_SHOWN_FAILURES = 200
+MAX_SHOWN_COURSES = 50
+TOLD = (CourseState.WAITS, CourseState.UNREACHABLE, CourseState.FAILING)
 
 
-def compose(failures: Sequence[SyncOperation]) -> str:
-    """The mail: one paragraph for each failure."""
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the mail is about. `courses`: name and reasons of those whose state is bad."""
+
+    failures: Sequence[SyncOperation] = ()
+    broken: Sequence[BrokenRuns] = ()
+    courses: Sequence[tuple[str, CourseStatus]] = ()
+
+    @property
+    def bad(self) -> bool:
+        return bool(self.failures or self.broken or self.courses)
+
+    @property
+    def mark(self) -> str:
+        """The same for the same findings, whichever run had them."""
+        keys = sorted(
+            (row.kind, row.moodle_group_id or 0, row.moodle_user_id or 0) for row in self.failures
+        )
+        causes = sorted({one.last.cause for one in self.broken})
+        states = sorted((name, status.state.value) for name, status in self.courses)
+        if not self.bad:
+            return "none"
+        return hashlib.sha256(repr((keys, causes, states)).encode()).hexdigest()
+
+
+def find() -> Findings:
+    """A fixed number of queries."""
+    keys = open_failures().keys
+    failures = list(SyncOperation.objects.filter(pk__in=keys).defer("details").order_by("-pk"))
+    states = course_states().courses
+    bad = {pk: status for pk, status in states.items() if status.state in TOLD}
+    rows = IntegratedCourse.objects.filter(pk__in=bad).only("course_id", "shortname")
+    return Findings(failures, broken_runs(), [(str(row), bad[row.pk]) for row in rows])
+
+
+def compose(found: Findings) -> str:
+    """The mail: a paragraph for each reason why runs could not work, for the courses that are not
+    well, and for each failure.
+    """
+    parts = [*_broken(found.broken), *_courses(found.courses), *_failures(found.failures)]
+    return "\n\n".join(parts)
+
+
+def _broken(broken: Sequence[BrokenRuns]) -> list[str]:
+    text = _("Runs that could not do their work, since %(since)s: %(message)s %(hint)s")
+    return [
+        (
+            text
+            % {
+                "since": f"{one.since:%Y-%m-%d %H:%M} UTC",
+                "message": local(one.last.message),
+                "hint": local(one.last.hint),
+            }
+        ).strip()
+        for one in broken
+    ]
+
+
+def _courses(courses: Sequence[tuple[str, CourseStatus]]) -> list[str]:
+    if not courses:
+        return []
+    shown = courses[:MAX_SHOWN_COURSES]
+    lines = [f"  {name}: {local(status.reasons[0])}" for name, status in shown]
+    if len(courses) > len(shown):
+        lines.append("  " + _("… and %d more.") % (len(courses) - len(shown)))
+    return ["\n".join([_("Courses that need somebody:"), *lines])]
+
+
+def _failures(failures: Sequence[SyncOperation]) -> list[str]:
     paragraphs = [
         "\n  ".join(
             line
@@ -37,7 +108,7 @@ def compose(failures: Sequence[SyncOperation]) -> str:
     ]
     if len(failures) > MAX_SHOWN_FAILURES:
         paragraphs.append(_("… and %d more.") % (len(failures) - MAX_SHOWN_FAILURES))
-    return "\n\n".join(paragraphs)
+    return paragraphs
 
 
 def send_if_due(settings: IntegrationSettings) -> bool:
@@ -47,18 +118,17 @@ def send_if_due(settings: IntegrationSettings) -> bool:
     addresses = settings.notify_emails.replace(",", " ").split()
     if settings.digest == "off" or not addresses:
         return False
-    keys = open_failures().keys
-    failures = list(SyncOperation.objects.filter(pk__in=keys).defer("details").order_by("-pk"))
-    mark = _mark(failures)
+    found = find()
+    mark = found.mark
     row, _made = Notice.objects.get_or_create(topic=TOPIC)
-    if not _is_due(row, settings.digest, mark, bool(failures)):
+    if not _is_due(row, settings.digest, mark, found.bad):
         return False
     now = timezone.now()
     taken = Notice.objects.filter(topic=TOPIC, detail=row.detail, changed_at=row.changed_at)
-    if not taken.update(detail=mark, changed_at=now, bad=bool(failures)):
+    if not taken.update(detail=mark, changed_at=now, bad=found.bad):
         return False
     try:
-        _send(failures, addresses)
+        _send(found, addresses)
     except OSError as error:
         logger.error("the digest could not be sent: %s", error)  # noqa: TRY400
         Notice.objects.filter(topic=TOPIC, detail=mark, changed_at=now).update(
@@ -74,17 +144,19 @@ def _is_due(row: Notice, rhythm: str, mark: str, failing: bool) -> bool:
     return failing and (not row.detail or timezone.now() - row.changed_at >= timedelta(days=1))
 
 
-def _send(failures: Sequence[SyncOperation], addresses: Sequence[str]) -> None:
-    if failures:
-        subject = _("rcsync: %d operations fail") % len(failures)
-        text = compose(failures)
+def _send(found: Findings, addresses: Sequence[str]) -> None:
+    if found.bad:
+        subject = _subject(found)
+        text = compose(found)
     else:
         subject = _("rcsync: nothing fails any more")
         text = _("All operations that failed are repaired.")
     send_mail(subject, text, None, list(addresses))
 
 
-def _mark(failures: Sequence[SyncOperation]) -> str:
-    """The same for the same failures, whichever run had them."""
-    keys = sorted((row.kind, row.moodle_group_id or 0, row.moodle_user_id or 0) for row in failures)
-    return hashlib.sha256(repr(keys).encode()).hexdigest() if keys else "none"
+def _subject(found: Findings) -> str:
+    if found.failures:
+        return _("rcsync: %d operations fail") % len(found.failures)
+    if found.broken:
+        return _("rcsync: runs cannot do their work")
+    return _("rcsync: %d courses need somebody") % len(found.courses)

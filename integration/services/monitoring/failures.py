@@ -3,14 +3,16 @@
 A fixed number of queries, however much failed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
+from integration.domain.outcomes import TELLS_NOTHING, RunCause
 from integration.models import SyncOperation, SyncRun
 
 LOOK_BACK = timedelta(days=7)
@@ -23,10 +25,14 @@ Key = tuple[str, int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class OpenFailures:
-    """`keys` are primary keys, newest first; `total` counts those beyond MOST too."""
+    """`keys` are primary keys, newest first; `total` counts those beyond MOST too.
+
+    `by_course` counts all of them by Moodle course id; None: accounts, which belong to no course.
+    """
 
     keys: tuple[int, ...]
     total: int
+    by_course: Counter[int | None] = field(default_factory=Counter)
 
 
 def open_failures() -> OpenFailures:
@@ -40,15 +46,14 @@ def open_failures() -> OpenFailures:
     first = min(run for _pk, run, _course in latest.values())
     done = _done_since(first, {kind for kind, _group, _user in latest})
     looked = _looked_since(first)
-    keys = sorted(
-        (
-            pk
-            for key, (pk, run, course) in latest.items()
-            if done.get(key, 0) <= run and _last_look(looked, course) <= run
-        ),
-        reverse=True,
-    )
-    return OpenFailures(tuple(keys[:MAX_FAILURES]), len(keys))
+    unrepaired = [
+        (pk, course)
+        for key, (pk, run, course) in latest.items()
+        if done.get(key, 0) <= run and _last_look(looked, course) <= run
+    ]
+    keys = sorted((pk for pk, _course in unrepaired), reverse=True)
+    by_course = Counter(course for _pk, course in unrepaired)
+    return OpenFailures(tuple(keys[:MAX_FAILURES]), len(keys), by_course)
 
 
 def _latest(statuses: Iterable[str]) -> "QuerySet[SyncOperation, Any]":
@@ -84,3 +89,94 @@ def _looked_since(first: int) -> Mapping[int | None, int]:
 def _last_look(looked: Mapping[int | None, int], course: int | None) -> int:
     everything = looked.get(None, 0)
     return everything if course is None else max(everything, looked.get(course, 0))
+
+
+# --- runs that could not do their work ------------------------------------------------------------
+
+COULD_NOT = (SyncRun.Status.ERROR, SyncRun.Status.STOPPED, SyncRun.Status.INTERRUPTED)
+LOOKED = (
+    SyncRun.Status.PLANNED,
+    SyncRun.Status.DONE,
+    SyncRun.Status.FAILED,
+    SyncRun.Status.QUARANTINED,
+    SyncRun.Status.APPROVED,
+    SyncRun.Status.REFUSED,
+    SyncRun.Status.OVERTAKEN,
+)
+SHOWN_RUNS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRuns:
+    """Runs that ended for one reason before their work was done, and that no later run made good.
+
+    `last` is the newest of `number` runs; the first of them ended at `since`.
+    """
+
+    last: SyncRun
+    number: int
+    since: datetime
+
+
+def broken_runs() -> list[BrokenRuns]:
+    """The newest first. Two queries."""
+    bad = list(
+        SyncRun.objects.filter(
+            kind__in=[SyncRun.Kind.APPLY, SyncRun.Kind.UNDO],
+            status__in=COULD_NOT,
+            superseded=False,
+            parent=None,
+            finished_at__gt=timezone.now() - LOOK_BACK,
+        )
+        .exclude(cause__in=TELLS_NOTHING)
+        .defer("skips", "conflicts", "requests", "breaches")
+        .order_by("-pk")[:SHOWN_RUNS]
+    )
+    if not bad:
+        return []
+    looked = list(
+        SyncRun.objects.filter(pk__gt=bad[-1].pk, kind=SyncRun.Kind.APPLY, status__in=LOOKED)
+        .order_by("-pk")
+        .values_list("pk", "scope")
+    )
+    open_runs = [run for run in bad if not any(_makes_good(run, *good) for good in looked)]
+    groups: dict[str, list[SyncRun]] = {}
+    for run in open_runs:
+        groups.setdefault(str(run.message), []).append(run)
+    return [
+        BrokenRuns(runs[0], len(runs), runs[-1].finished_at or runs[-1].started_at)
+        for runs in groups.values()
+    ]
+
+
+def _makes_good(run: SyncRun, later: int, scope: Mapping[str, Any]) -> bool:
+    """A later run looked at all that the broken one was to look at."""
+    return later > run.pk and all(
+        scope.get(name) is None
+        or (run.scope.get(name) is not None and set(run.scope[name]) <= set(scope[name]))
+        for name in ("courses", "users")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A server that could not be reached by the last run that tried. `cause`: of RunCause."""
+
+    cause: str
+    since: datetime
+    last: SyncRun
+
+
+def outage() -> Outage | None:
+    """None when the newest run that tried did read both servers. Two queries."""
+    tried = SyncRun.objects.filter(finished_at__isnull=False)
+    reached = tried.filter(status__in=LOOKED).order_by("-pk").values_list("pk", flat=True).first()
+    away = tried.filter(
+        pk__gt=reached or 0, cause__in=[RunCause.CHAT_AWAY, RunCause.MOODLE]
+    ).order_by("pk")
+    runs = list(away.only("cause", "finished_at", "message", "hint"))
+    if not runs:
+        return None
+    last = runs[-1]
+    since = next(run.finished_at for run in runs if run.cause == last.cause)
+    return Outage(last.cause, since or timezone.now(), last)

@@ -32,7 +32,7 @@ GAUGES = {
     "runs_held": "Runs whose removals wait for a person's approval.",
     "operations_held": "Operations of those runs.",
     "courses": "Integrated courses.",
-    "courses_failing": "Integrated courses whose last sync failed.",
+    "courses_failing": "Integrated courses that fail or could not be reached.",
     "courses_pending": "Integrated courses that the next pass looks at again.",
     "channels": "Channels that belong to a Moodle group.",
     "accounts": "Accounts that belong to a Moodle user.",
@@ -100,6 +100,12 @@ def _gauges(numbers: Numbers) -> Iterator[Metric]:
         value = values[name]
         if value is not None:  # never yet: there is nothing to tell the age of
             yield GaugeMetricFamily(f"rcsync_{name}", help_line, value=value)
+    states = GaugeMetricFamily(
+        "rcsync_courses_by_state", "Integrated courses by their state.", labels=["state"]
+    )
+    for state, number in numbers.courses_by_state.items():
+        states.add_metric([state], number)
+    yield states
 
 
 def _counters(totals: Mapping[counters.Key, float]) -> Iterator[Metric]:

@@ -20,6 +20,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.ledger import heartbeat
+from integration.services.monitoring.course_states import CourseState, course_states
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
@@ -55,7 +56,8 @@ class Numbers:
     held_operations: int = 0
     oldest_held_age: float | None = None
     courses: int = 0
-    courses_failing: int = 0
+    courses_failing: int = 0  # those whose last run could not reach a server among them
+    courses_by_state: dict[str, int] = field(default_factory=dict)
     courses_pending: int = 0
     channels: int = 0
     accounts: int = 0
@@ -96,6 +98,7 @@ def numbers() -> Numbers:
         runs=Count("pk"), operations=Sum("held_count"), oldest=Min("started_at")
     )
     courses = IntegratedCourse.objects.all()
+    states = course_states().counts
     cursor = EventCursor.objects.filter(pk=1).first()
     return Numbers(
         clusters=tuple(heartbeat.live_clusters()),
@@ -107,8 +110,9 @@ def numbers() -> Numbers:
         held_runs=held["runs"],
         held_operations=held["operations"] or 0,
         oldest_held_age=_age(now, held["oldest"]),
-        courses=courses.count(),
-        courses_failing=courses.filter(status=IntegratedCourse.Status.FAILING).count(),
+        courses=states.total(),
+        courses_failing=states[CourseState.FAILING] + states[CourseState.UNREACHABLE],
+        courses_by_state={state.value: states[state] for state in CourseState},
         courses_pending=courses.filter(pending_sync=True).count(),
         channels=ChannelLink.objects.count(),
         accounts=AccountLink.objects.count(),
@@ -191,4 +195,6 @@ def _warnings(found: Numbers) -> list[str]:
         warnings.append(f"Events: {found.event_problem}")
     if found.courses_failing:
         warnings.append(f"{found.courses_failing} courses are failing.")
+    if waiting := found.courses_by_state.get(CourseState.WAITS, 0):
+        warnings.append(f"{waiting} courses wait for approval: ./rcsync approve")
     return warnings

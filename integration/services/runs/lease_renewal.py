@@ -7,7 +7,7 @@ on, and looks whether somebody cancelled. The run asks `why_stop` before every o
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integration.domain.messages import msg
+from integration.domain.outcomes import RunCause
 from integration.models import SyncRun
 from integration.services.ledger import leases
 
@@ -24,6 +25,11 @@ logger = logging.getLogger(__name__)
 OUT_OF_TIME = msg("The time of one task is over; another one goes on with the rest.")
 CANCELLED = msg("Cancelled.")
 LOST = msg("The claim on the courses was lost to another run.")
+CAUSES: Mapping[str, RunCause] = {
+    CANCELLED: RunCause.CANCELLED,
+    OUT_OF_TIME: RunCause.BUSY,  # another run goes on with it
+    LOST: RunCause.BUSY,
+}
 SIGN_SECONDS = 20.0
 LOOK_SECONDS = 0.1  # so soon after a person cancels, no further operation begins
 STALE_SECONDS = 2.0

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from integration.domain.actor import Actor, acting
@@ -30,7 +30,7 @@ from integration.services.ledger.policy import load_policy, missing_choices_in_w
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import RocketChatRemote, connect
 from integration.services.rocketchat.client import Stats
-from integration.services.runs import pacing
+from integration.services.runs import lease_renewal, pacing
 from integration.services.runs.bulk_accounts import Importer, WithImport
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.runs.lease_renewal import LeaseRenewer
@@ -155,6 +155,8 @@ def _execute(
                 report = reconcile(
                     order.scope, policy, source, server, ledger, terms, full_check=full
                 )
+            cause = lease_renewal.CAUSES.get(report.stopped_because, report.cause)
+            report = replace(report, cause=cause)
             server_facts.remember(None if report.failed else remote.facts(time.time()))
         if not order.writes:
             finished.notes += pacing.remarks(report.plan)

@@ -20,7 +20,7 @@ from integration.domain.errors import (
 )
 from integration.domain.messages import joined, msg
 from integration.domain.operations import Operation
-from integration.domain.outcomes import Result
+from integration.domain.outcomes import Result, RunCause
 from integration.domain.state import Managed
 from integration.services.sync.perform import Ids, Performer
 from integration.services.sync.plan import Plan
@@ -40,6 +40,7 @@ STORE_SECONDS = 0.5  # seconds; so long an outcome may wait to be stored with ot
 class Applied:
     outcomes: list[Outcome] = field(default_factory=list)
     stopped_because: str = ""
+    cause: RunCause = RunCause.NONE  # NONE too where the caller stopped it: it knows why
 
 
 def apply_plan(
@@ -153,6 +154,7 @@ class _Run:
     def _note_failure(self, error: RocketChatError) -> None:
         if isinstance(error, AuthenticationError):
             self.applied.stopped_because = error.text
+            self.applied.cause = RunCause.REFUSED
         elif not isinstance(error, TransientError):
             self.transient_in_a_row = 0
         else:
@@ -163,6 +165,7 @@ class _Run:
                     n=GIVE_UP_AFTER,
                     error=error.text,
                 )
+                self.applied.cause = RunCause.CHAT_AWAY
 
 
 def _failed(operation: Operation, error: RocketChatError) -> Outcome:

@@ -103,6 +103,7 @@ def carry_out(proposal: Proposal, writes: Writes, ledger: Ledger, terms: Terms) 
         outcomes=tuple(applied.outcomes),
         stopped_because=applied.stopped_because,
         held=parts.held,
+        cause=applied.cause,
     )
 
 

@@ -44,7 +44,8 @@ def plan_channels(
     for group_id in sorted(desired.endings):
         planner.ending(managed.channels[group_id], desired.endings[group_id])
     for group_id, reason in sorted(desired.undecided.items()):
-        planner.result.skips.append(Skip(msg("group {id}", id=group_id), reason))
+        course = planner.moodle.groups[group_id].course_id
+        planner.result.skips.append(Skip(msg("group {id}", id=group_id), reason, course))
     return planner.result
 
 
@@ -195,9 +196,9 @@ class _ChannelPlanner:
         ids = (link.group_id, link.course_id, link.name, link.room_id)
         channel = ChannelRef(*ids, room.private)
         if end.ending is Ending.KEEP:
-            self.result.skips.append(
-                Skip(link.name, msg("{reason}: left as it is", reason=end.reason), link.course_id)
-            )
+            text = msg("{reason}: left as it is", reason=end.reason)
+            differs = not room.archived
+            self.result.skips.append(Skip(link.name, text, link.course_id, differs=differs))
         elif end.ending is Ending.ARCHIVE and not room.archived:
             if room.read_only and link.ended is Ending.READ_ONLY:
                 # Archived instead: else the channel would come back read-only one day.

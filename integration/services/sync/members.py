@@ -256,9 +256,8 @@ class MemberPlanner:
             )
         elif not row.ours:
             if room.members is not None:  # said when somebody looked, not in every run
-                self._skip(
-                    wanted, msg("{who} was added by hand and stays ({why})", who=who, why=why)
-                )
+                text = msg("{who} was added by hand and stays ({why})", who=who, why=why)
+                self._skip(wanted, text, differs=False)
         elif is_protected(account, self.remote.bot_id, self.policy):
             self._skip(wanted, msg("{who} is protected and stays ({why})", who=who, why=why))
         elif self.eligibility.cause(wanted.group_id, user_id) in self.policy.members_kept:
@@ -340,5 +339,5 @@ class MemberPlanner:
     def _group(self, group_id: int) -> Group:
         return self.eligibility.moodle.groups[group_id]
 
-    def _skip(self, wanted: DesiredChannel, reason: str) -> None:
-        self.result.skips.append(Skip(wanted.name, reason, wanted.course_id))
+    def _skip(self, wanted: DesiredChannel, reason: str, *, differs: bool = True) -> None:
+        self.result.skips.append(Skip(wanted.name, reason, wanted.course_id, differs=differs))

@@ -4,12 +4,13 @@ Everything that differs between the admin action, the preview, the schedule, an 
 command line is an argument. Nothing decides while it writes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from integration.domain.policy import Policy
 from integration.domain.state import Managed, MoodleState, RemoteState, Scope
 from integration.services.sync.carry_out import Proposal, Terms, carry_out
 from integration.services.sync.desired import Desired, desire
+from integration.services.sync.differences import remaining
 from integration.services.sync.grace import Waiting, hold_back
 from integration.services.sync.plan import Plan, make_plan
 from integration.services.sync.ports import Ledger, Records, Remote, Source
@@ -38,7 +39,9 @@ def reconcile(
         seen = compare(scope, policy, source, remote, ledger, full_check=full_check)
     size = sizes(seen.moodle, scope)
     proposal = Proposal(seen.plan, seen.managed, scope, policy.limits, seen.waiting, size)
-    return carry_out(proposal, remote.writes, ledger, terms)
+    report = carry_out(proposal, remote.writes, ledger, terms)
+    left = remaining(scope, seen.moodle, seen.desired, seen.plan, seen.waiting)
+    return replace(report, remaining=left)
 
 
 @dataclass(frozen=True, slots=True)

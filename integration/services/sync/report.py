@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from integration.domain.operations import Operation
-from integration.domain.outcomes import Result, RunStatus
+from integration.domain.outcomes import Result, RunCause, RunStatus
+from integration.services.sync.differences import Remaining
 from integration.services.sync.grace import Waiting
 from integration.services.sync.guard import Blocks, Breach
 from integration.services.sync.plan import Plan
@@ -52,6 +53,8 @@ class RunReport:
     held: tuple[Operation, ...] = ()  # waits for a person
     waiting: tuple[Waiting, ...] = ()  # waits for its day
     sizes: Mapping[int, Size] = field(default_factory=dict)  # what Moodle told of each course
+    remaining: Remaining = field(default_factory=Remaining)  # stays different although it was seen
+    cause: RunCause = RunCause.NONE  # of a run that was stopped
     applied: Mapping[str, int] = field(init=False)  # number of done operations by kind
 
     def __post_init__(self) -> None:

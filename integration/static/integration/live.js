@@ -6,6 +6,14 @@
     const minutes = Math.floor(seconds / 60);
     return minutes ? minutes + " min " + (seconds % 60) + " s" : seconds + " s";
   }
+  // In a list the end of a run changes one cell: the same page is asked for, and the cell taken out of it.
+  async function renew(box) {
+    const cell = box.closest("td"), row = box.closest("tr");
+    const rows = [...row.parentElement.children];
+    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+    const fresh = page.querySelector("#result_list tbody")?.children[rows.indexOf(row)];
+    if (fresh) cell.replaceChildren(...fresh.children[[...row.children].indexOf(cell)].childNodes);
+  }
   function follow(box) {
     let mistakes = 0;
     const put = (name, text) => box.querySelectorAll("[data-show=" + name + "]").forEach((e) => { e.textContent = text; });
@@ -14,7 +22,8 @@
       try {
         const now = await (await fetch(box.dataset.progress, { headers: { Accept: "application/json" } })).json();
         mistakes = 0;
-        if (!now.running) { if (box.dataset.reload !== undefined) location.reload(); else box.textContent = now.label; return; }
+        document.querySelectorAll("[data-run-status='" + box.dataset.run + "']").forEach((e) => { e.textContent = now.label; e.className = "rc-badge rc-" + now.tone; });
+        if (!now.running) { if (box.dataset.reload !== undefined) location.reload(); else await renew(box); return; }
         if (now.total) bar.value = now.percent;
         put("phase", now.phase); put("done", now.done); put("total", now.total || "…"); put("failed", now.failed);
         put("rate", now.rate === null ? "–" : now.rate + " /s");
