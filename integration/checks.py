@@ -5,10 +5,12 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
-from django.db import DatabaseError, connections
+from django.db import Error as DatabaseError
+from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from integration.domain.errors import ConfigurationError, SyncError
+from integration.services.monitoring.own_database import explain_own
 from integration.services.moodle.reader import MoodleReader
 from integration.services.runs.configured_connection import rocketchat_connection
 
@@ -70,7 +72,7 @@ def installation_problems() -> list[str]:
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             return ["rcsync's own tables are missing or out of date. Run: ./rcsync migrate"]
     except DatabaseError as error:
-        return [f"rcsync's own database (DATABASE_URL) does not work: {str(error).strip()}"]
+        return [str(explain_own(error))]
     return [
         f"{message.msg} {message.hint or ''}".strip()
         for message in check_cluster()

@@ -1,5 +1,6 @@
 """Database addresses to Django's database settings. Reads no environment, so tests use it too."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 MYSQL = "django.db.backends.mysql"
 POSTGRESQL = "django.db.backends.postgresql"
 SQLITE = "django.db.backends.sqlite3"
+MOODLES_POSTGRESQL = "rcsync_project.postgresql_read_only"
 
 SCHEMES = {
     "mysql": MYSQL,
@@ -48,9 +50,25 @@ def moodle_database(
     config = _parsed(url, base, name)
     if config["ENGINE"] == MYSQL:
         config["OPTIONS"].setdefault("read_timeout", QUERY_SECONDS)
+    elif config["ENGINE"] == POSTGRESQL:
+        config["ENGINE"] = MOODLES_POSTGRESQL
+        config["DISABLE_SERVER_SIDE_CURSORS"] = True  # a pooler would lose them
+        config["OPTIONS"]["read_only"] = False
+        schemas_of(config["OPTIONS"].get("search_path", ""))
     if read_only:
         _refuse_writes(config)
     return config
+
+
+def schemas_of(search_path: str) -> list[str]:
+    """The names in "moodle, public", which `?search_path=` of Moodle's address may hold."""
+    names = [name.strip() for name in search_path.split(",") if name.strip()]
+    if not all(re.fullmatch(r"[\w$-]+", name) for name in names):
+        raise ImproperlyConfigured(
+            "search_path in MOODLE_DATABASE_URL names schemas, with commas between them: "
+            "?search_path=moodle"
+        )
+    return names
 
 
 def no_moodle() -> dict[str, Any]:
@@ -94,8 +112,7 @@ def _refuse_writes(config: dict[str, Any]) -> None:
     options = config["OPTIONS"]
     if config["ENGINE"] == MYSQL:
         options["init_command"] = "SET SESSION TRANSACTION READ ONLY"
-    elif config["ENGINE"] == POSTGRESQL:
-        given = options.get("options", "")
-        options["options"] = f"{given} -c default_transaction_read_only=on".strip()
+    elif config["ENGINE"] == MOODLES_POSTGRESQL:
+        options["read_only"] = True
     elif config["NAME"] != MEMORY:
         config["NAME"] = f"{Path(config['NAME']).absolute().as_uri()}?mode=ro"

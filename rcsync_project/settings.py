@@ -249,10 +249,12 @@ TEMPLATES = [
 MOODLE_TESTING = env.bool("RCSYNC_MOODLE_TESTING", default=False)  # tests may create Moodle tables
 MOODLE_CONFIGURED = bool(text("MOODLE_DATABASE_URL"))
 MOODLE_DB_PREFIX = text("MOODLE_DB_PREFIX", "mdl_")
-if not re.fullmatch(r"[A-Za-z0-9_]+", MOODLE_DB_PREFIX):
+if MOODLE_DB_PREFIX == "-":  # a variable set to nothing counts as not set
+    MOODLE_DB_PREFIX = ""
+if not re.fullmatch(r"[A-Za-z0-9_]*", MOODLE_DB_PREFIX):
     raise ImproperlyConfigured(
         f"MOODLE_DB_PREFIX is {MOODLE_DB_PREFIX!r}, which cannot begin a table's name. "
-        "It is $CFG->prefix in Moodle's config.php, usually mdl_."
+        "It is $CFG->prefix in Moodle's config.php, usually mdl_, or - where that is empty."
     )
 
 _own = f"sqlite:///{text('RCSYNC_VAR_DIR', 'var')}/rcsync.sqlite3"

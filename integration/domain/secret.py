@@ -1,9 +1,11 @@
 """Strings that must not be shown: in representations, log lines, error texts and debug pages."""
 
+import re
 from collections.abc import Iterable
 from typing import SupportsIndex
 
 HIDDEN = "***"
+LONG = 12  # no ordinary text holds a secret of so many characters by chance
 
 
 class Secret(str):
@@ -25,8 +27,15 @@ class Secret(str):
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every one of `secrets` hidden, for words that came from outside."""
+    """`text` with every one of `secrets` hidden, for words that came from outside.
+
+    A short secret is hidden only where it stands for itself: the password "roup" is no reason to
+    write mdl_g***s.
+    """
     for secret in secrets:
+        pattern = re.escape(str(secret))
+        if len(secret) < LONG:
+            pattern = rf"(?<!\w){pattern}(?!\w)"
         if secret:
-            text = text.replace(str(secret), HIDDEN)
+            text = re.sub(pattern, HIDDEN, text)
     return text

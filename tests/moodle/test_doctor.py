@@ -84,6 +84,11 @@ def test_an_account_that_could_write_is_warned_about(site: Site) -> None:
         ("UPDATE (firstname) ON `{}`.mdl_user", True),
         ("ALL PRIVILEGES ON *.*", True),
         ("ALL PRIVILEGES ON `elsewhere`.*", False),
+        ("ALL PRIVILEGES ON `test\\_%`.*", False),
+        ("ALL PRIVILEGES ON `test_%`.*", False),
+        ("ALL PRIVILEGES ON `moodle%`.*", True),
+        ("ALL PRIVILEGES ON `moodle\\_%`.*", True),
+        ("INSERT ON `m__dle_%`.*", True),
         ("SELECT, SHOW VIEW, LOCK TABLES ON `{}`.*", False),
     ],
 )

@@ -145,7 +145,10 @@ def test_no_option_in_the_address_lifts_the_write_lock() -> None:
     postgres = moodle_database(
         "postgres://u@h/n?options=-c default_transaction_read_only=off", Path()
     )
-    assert postgres["OPTIONS"]["options"].endswith("-c default_transaction_read_only=on")
+    assert postgres["ENGINE"] == "rcsync_project.postgresql_read_only"
+    assert postgres["OPTIONS"]["read_only"] is True
+    postgres = moodle_database("postgres://u@h/n?read_only=off", Path())
+    assert postgres["OPTIONS"]["read_only"] is True
     sqlite = moodle_database("sqlite:///moodle file", Path("/data"))
     assert sqlite["NAME"] == "file:///data/moodle%20file?mode=ro"
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import Error
 
 from integration.services.ledger import heartbeat
+from integration.services.monitoring.own_database import explain_own
 
 SECONDS = 5
 
@@ -46,8 +47,8 @@ def _web(port: int) -> str:
 def _worker() -> str:
     try:
         clusters = heartbeat.live_clusters()
-    except DatabaseError as error:
-        return f"rcsync's own database does not answer: {error}"
+    except Error as error:
+        return str(explain_own(error))
     if any(name.startswith(f"{gethostname()}/") for name in clusters):
         return ""
     return "No worker of this machine shows a sign of life"

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.db.utils import DatabaseError
 
 from integration.domain.errors import SyncError
 from integration.domain.messages import msg
@@ -17,6 +16,7 @@ from integration.domain.state import Check, CheckStatus
 from integration.fields import UnreadableSecret
 from integration.models import IntegratedCourse, IntegrationSettings, LinkKey, LtiPlatform
 from integration.services.ledger.policy import load_policy, missing_choices
+from integration.services.monitoring.own_database import explain_own
 from integration.services.moodle.doctor import check_moodle
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import RocketChat, check_rocketchat
@@ -37,15 +37,9 @@ def check_own_tables() -> list[Check]:
     try:
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except DatabaseError as error:
-        return [
-            Check(
-                name,
-                CheckStatus.FAILED,
-                msg("rcsync's own database does not answer: {error}", error=str(error)),
-                msg("Check DATABASE_URL and that the database server runs."),
-            )
-        ]
+    except Error as error:
+        cause = explain_own(error)
+        return [Check(name, CheckStatus.FAILED, cause.message, cause.hint)]
     if missing:
         found = msg("{count} changes of the tables are missing", count=len(missing))
         return [Check(name, CheckStatus.FAILED, found, msg("Run ./rcsync migrate"))]

@@ -56,6 +56,7 @@ def open_connection(alias: str = MOODLE) -> BaseDatabaseWrapper:
     try:
         connection.ensure_connection()
     except Error as error:
+        connection.close()  # what was refused for its age would pass the second time
         raise explain_connect(error, connection) from error
     return connection
 

@@ -14,7 +14,8 @@ from integration.domain.messages import joined, msg
 from integration.domain.state import Check, CheckStatus
 from integration.services.moodle import server, versions
 from integration.services.moodle.connection import open_connection
-from integration.services.moodle.errors import explain, grant
+from integration.services.moodle.errors import explain
+from integration.services.moodle.rights import grant, write_rights
 from moodle.models import (
     TABLES,
     Config,
@@ -153,7 +154,7 @@ def _session(connection: BaseDatabaseWrapper) -> Finding:
 def _account(connection: BaseDatabaseWrapper) -> Finding:
     if connection.vendor == "sqlite":
         return Finding(CheckStatus.OK, msg("a file, which has no accounts"))
-    rights = server.write_rights(connection)
+    rights = write_rights(connection)
     if not rights:
         return Finding(CheckStatus.OK, msg("may only read"))
     return Finding(

@@ -1,4 +1,4 @@
-"""What can be asked of a database server, in each engine's own words. Only the doctor needs it."""
+"""What a database server is called and can be asked, in each engine's own words."""
 
 import importlib
 import re
@@ -9,9 +9,8 @@ from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integration.domain.messages import msg
-from moodle.models import TABLES, User
+from moodle.models import User
 
-WRITE_RIGHTS = {"ALL", "ALTER", "CREATE", "DELETE", "DROP", "INSERT", "TRUNCATE", "UPDATE"}
 CLOCKS = {
     "mysql": "SELECT UNIX_TIMESTAMP(NOW(6))",
     "postgresql": "SELECT EXTRACT(EPOCH FROM clock_timestamp())",
@@ -33,7 +32,7 @@ FULL_UNICODE = {"utf8mb4", "UTF8", "UTF-8", "UTF-16le", "UTF-16be"}
 
 def description(connection: BaseDatabaseWrapper) -> str:
     """ "MariaDB 10.11.19 through mysqlclient 2.3.1" """
-    version = str(_value(connection, VERSIONS[connection.vendor]))
+    version = str(value(connection, VERSIONS[connection.vendor]))
     name = "MariaDB" if "mariadb" in version.lower() else connection.display_name
     number = re.match(r"[\d.]*", version)
     server = f"{name} {number[0] if number else version}"
@@ -53,13 +52,13 @@ def driver(connection: BaseDatabaseWrapper) -> str:
 
 def seconds(connection: BaseDatabaseWrapper) -> float:
     """The server's clock, in unix seconds."""
-    return float(_value(connection, CLOCKS[connection.vendor]))
+    return float(value(connection, CLOCKS[connection.vendor]))
 
 
 def encoding(connection: BaseDatabaseWrapper) -> str:
     """How names are stored."""
     of_table = [User._meta.db_table] if connection.vendor == "mysql" else None
-    return str(_value(connection, ENCODINGS[connection.vendor], of_table))
+    return str(value(connection, ENCODINGS[connection.vendor], of_table))
 
 
 def refusal_to_write(connection: BaseDatabaseWrapper) -> str:
@@ -77,31 +76,25 @@ def refusal_to_write(connection: BaseDatabaseWrapper) -> str:
     return ""
 
 
-def write_rights(connection: BaseDatabaseWrapper) -> list[str]:
-    """What the account could change in Moodle's database if the session let it."""
-    if connection.vendor == "postgresql":
-        sql = "SELECT has_table_privilege(%s, 'INSERT, UPDATE, DELETE, TRUNCATE')"
-        names = [model._meta.db_table for model in TABLES]
-        return [name for name in names if _value(connection, sql, [name])]
-    if connection.vendor == "mysql":
-        with connection.cursor() as cursor:
-            cursor.execute("SHOW GRANTS")
-            grants = [str(row[0]) for row in cursor.fetchall()]
-        return [grant for grant in grants if _may_write(grant, connection.settings_dict["NAME"])]
-    return []
+def user_of(connection: BaseDatabaseWrapper) -> str:
+    return f"'{connection.settings_dict['USER']}'"
 
 
-def _may_write(grant: str, database: str) -> bool:
-    """Whether a line of SHOW GRANTS gives a right to change something in the database."""
-    found = re.match(r"GRANT (?P<rights>.+?) ON (?P<where>.+?)\.\S+ TO ", grant)
-    if found is None:  # a role: its rights have lines of their own
-        return False
-    where = found["where"].strip("`").replace("\\_", "_")
-    rights = {right.split()[0] for right in found["rights"].split(", ")}
-    return bool(rights & WRITE_RIGHTS) and (where in ("*", database) or "%" in where)
+def place_of(connection: BaseDatabaseWrapper) -> str:
+    """'moodle' on moodle-db:3306, without user and password."""
+    settings = connection.settings_dict
+    if connection.vendor == "sqlite":
+        path = str(settings["NAME"]).removeprefix("file://").removesuffix("?mode=ro")
+        return msg("at {path}", path=path)
+    options = settings.get("OPTIONS", {})
+    host = settings["HOST"] or options.get("unix_socket") or options.get("read_default_file")
+    if not host:
+        return f"'{settings['NAME']}'"
+    port = f":{settings['PORT']}" if settings["PORT"] else ""
+    return msg("'{name}' on {host}", name=settings["NAME"], host=f"{host}{port}")
 
 
-def _value(connection: BaseDatabaseWrapper, sql: str, values: list[str] | None = None) -> Any:
+def value(connection: BaseDatabaseWrapper, sql: str, values: list[str] | None = None) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         row = cursor.fetchone()
