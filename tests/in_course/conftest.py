@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
+from demo.moodle_activity import CLIENT, DEPLOYMENT, FakeMoodle, running_fake_moodle
 from integration.models import LtiDeployment, LtiPlatform
-from tests.support.fake_moodle import CLIENT, DEPLOYMENT, FakeMoodle, running_fake_moodle
 
 TOOL = "http://testserver"
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from demo.moodle_activity import FakeMoodle
 from integration.domain.state import Ending
 from integration.models import (
     AccountLink,
@@ -18,7 +19,6 @@ from integration.models import (
 )
 from integration.services.in_course.permalinks import Permalinks
 from tests.in_course.test_lti_refusals import begin, come_back
-from tests.support.fake_moodle import FakeMoodle
 from tests.support.school import School
 from tests.support.small_moodle import STUDENT
 

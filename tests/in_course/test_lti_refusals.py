@@ -14,9 +14,9 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from demo.moodle_activity import CLIENT, FakeMoodle, Key
 from integration.models import LtiDeployment, LtiPlatform, LtiUse
 from integration.services.in_course.lti import single_use, state
-from tests.support.fake_moodle import CLIENT, FakeMoodle, Key
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
 pytest.importorskip("jwt")

@@ -1,4 +1,4 @@
-"""A web server that plays Moodle's side of LTI 1.3, with keys of its own.
+"""A web server that plays Moodle's side of LTI 1.3, with keys of its own, for tests and pictures.
 
 The addresses, parameters and claims are those recorded from a Moodle 5.1.6: `/mod/lti/auth.php`
 wants its session cookie (SameSite=Lax, so it comes with a GET and not with a post from elsewhere)
@@ -140,6 +140,8 @@ class FakeMoodle:
             return PAGE.format(frame if self.target == "iframe" else link)
         if path == "/launch":
             return PAGE.format(_form(f"{self.tool}/lti/start", self.initiation()))
+        if path != "/mod/lti/auth.php":
+            return PAGE.format("")
         if self.session not in cookie:
             return PAGE.format("You are not signed in")
         fields = {"state": query["state"], "id_token": self.sign(self.claims(query["nonce"]))}
