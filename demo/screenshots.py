@@ -23,6 +23,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
+from demo.moodle_activity import CLIENT, DEPLOYMENT, running_fake_moodle
 from demo.standin import ADMIN_PASSWORD, ADMIN_USERNAME, StandIn
 
 HERE = Path(__file__).resolve().parent.parent
@@ -52,15 +53,23 @@ User.objects.create_superuser("{NAME}", password="{NAME}")
 """
 CHOOSE = """
 from integration.models import *
-from integration.services.desk import campus
-campus.integrate([c.course.course_id for c in campus.course_choices("", None)])
-roles = {r.shortname: r.role_id for r in campus.role_choices()}
-campus.include_roles({roles["student"]: "member", roles["editingteacher"]: "owner"})
+from integration.services.admin import moodle_search
+moodle_search.integrate([c.course.course_id for c in moodle_search.course_choices("", None)])
+roles = {r.shortname: r.role_id for r in moodle_search.role_choices()}
+moodle_search.include_roles({roles["student"]: "member", roles["editingteacher"]: "owner"})
 GroupRegexFilter.objects.create(pattern=".*")
 GroupRegexFilter.objects.create(pattern="^zz ", kind="exclude", position=1)
 row = IntegrationSettings.load()
 row.moodle_url = "https://moodle.example"
 row.save()
+"""
+REGISTER = f"""
+from integration.models import *
+row = LtiPlatform(name="Moodle", issuer="{{issuer}}", client_id="{CLIENT}")
+row.full_clean()
+row.save()
+LtiDeployment.objects.create(platform=row, deployment_id="{DEPLOYMENT}")
+IntegrationSettings.objects.update(help_contact="the e-learning team, elearning@example.org")
 """
 
 
@@ -99,11 +108,27 @@ def _pictures(browser: webdriver.Chrome, home: str, environment: dict[str, str])
     camera.take("conflict")
     camera.take("why", "/admin/why/person/30/")
     camera.take("channels", "/admin/integration/channellink/")
+    _pictures_of_the_course(camera, home, environment)
     camera.resize(PHONE)
     camera.take("phone-start", "/admin/")
     camera.resize(DESKTOP)
     browser.execute_script("localStorage.setItem('adminTheme', '\"dark\"')")
     camera.take("dark-start", "/admin/")
+
+
+def _pictures_of_the_course(camera: "_Camera", home: str, environment: dict[str, str]) -> None:
+    """What leads from a Moodle course to its channels."""
+    camera.take("course-links", "/admin/course/2/links/")
+    with running_fake_moodle() as lms:
+        lms.tool = home
+        _manage(environment, "shell", "-c", REGISTER.format(issuer=lms.url))
+        camera.take("lti-setup", "/admin/lti/")
+        lms.user_id, lms.course_id = 30, 2
+        lms.custom = {"group": "999"}
+        camera.browser.get(f"{lms.url}/launch")  # which gives the session
+        camera.browser.get(f"{lms.url}/launch")
+        camera.wait_for("main")
+        camera.take("lti-why")
 
 
 class _Camera:

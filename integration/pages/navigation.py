@@ -61,7 +61,7 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
                     "admin:integration_removallimit_changelist",
                     "integration.view_removallimit",
                 ),
-                _item(_("Moodle activity (LTI)"), "school", "rcsync:lti_setup", access.SEE_LTI),
+                _item(_("Moodle activity (LTI)"), "extension", "rcsync:lti_setup", access.SEE_LTI),
             ],
         },
         {

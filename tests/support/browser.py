@@ -1,7 +1,7 @@
 """A browser for tests: Debian's Chromium without a window, signed in to a running admin."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +113,14 @@ class Browser:
         return int(self.driver.execute_script(script))
 
 
-def start_chromium(size: tuple[int, int], folder: str) -> webdriver.Chrome:
+def start_chromium(
+    size: tuple[int, int], folder: str, preferences: Mapping[str, Any] | None = None
+) -> webdriver.Chrome:
     program, driver = require_chromium()
     options = webdriver.ChromeOptions()
     options.binary_location = str(program)
+    if preferences:
+        options.add_experimental_option("prefs", dict(preferences))
     for switch in (*SWITCHES, f"--user-data-dir={folder}", f"--window-size={size[0]},{size[1]}"):
         options.add_argument(switch)
     chromium = webdriver.Chrome(options=options, service=Service(str(driver)))
