@@ -49,6 +49,8 @@ class User(MoodleTable):
     middlename = CharField(max_length=255, null=True)
     alternatename = CharField(max_length=255, null=True)
     email = CharField(max_length=100, db_default="", db_index=True)
+    idnumber = CharField(max_length=255, db_default="", db_index=True)
+    timecreated = BigIntegerField(db_default=0)
 
     class Meta(MoodleTable.Meta):
         db_table = table("user")
@@ -107,6 +109,7 @@ class Course(MoodleTable):
     idnumber = CharField(max_length=100, db_default="", db_index=True)
     visible = SmallIntegerField(db_default=1)
     enddate = BigIntegerField(db_default=0)
+    timecreated = BigIntegerField(db_default=0)
 
     class Meta(MoodleTable.Meta):
         db_table = table("course")
@@ -118,7 +121,9 @@ class Group(MoodleTable):
     """
 
     courseid = BigIntegerField(db_index=True)
+    idnumber = CharField(max_length=100, db_default="", db_index=True)
     name = CharField(max_length=254, db_default="")
+    timecreated = BigIntegerField(db_default=0)
     visibility = SmallIntegerField(db_default=0)
 
     class Meta(MoodleTable.Meta):

@@ -102,7 +102,7 @@ class World:
             lastname=last,
             username=username,
             email=email,
-            **{"confirmed": 1, "mnethostid": 1, **other},
+            **{"confirmed": 1, "mnethostid": 1, "timecreated": self.made, **other},
         )
         self.context(Context.USER, user_id, parent=1)
         self.log("user_created", user_id, Context.USER, user_id, related=user_id)
@@ -149,6 +149,7 @@ class World:
             fullname=fullname,
             visible=int(visible),
             enddate=enddate,
+            timecreated=self.made,
         )
         self.context(Context.COURSE, course_id, parent=self._contexts[Context.CATEGORY, category])
         self._manual[course_id] = self.method(course_id, "manual")
@@ -213,7 +214,9 @@ class World:
     def group(
         self, course_id: int, name: str, members: Iterable[int] = (), visibility: int = 0
     ) -> int:
-        group_id = self._add(Group, courseid=course_id, name=name, visibility=visibility)
+        group_id = self._add(
+            Group, courseid=course_id, name=name, visibility=visibility, timecreated=self.made
+        )
         self.log("group_created", group_id, Context.COURSE, course_id)
         self.join(group_id, members)
         return group_id

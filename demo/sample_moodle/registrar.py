@@ -34,7 +34,9 @@ class Registrar:
 
     def add_person(self, first: str, last: str, username: str, email: str) -> int:
         names = {"firstname": first, "lastname": last, "username": username, "email": email}
-        user_id = self.records.insert(User, **names, confirmed=1, mnethostid=1)
+        user_id = self.records.insert(
+            User, **names, confirmed=1, mnethostid=1, timecreated=self.now
+        )
         context = self.records.insert(Context, contextlevel=Context.USER, instanceid=user_id)
         self.records.update(Context, context, path=f"/1/{context}")
         self._person_log("user_created", user_id)
@@ -123,7 +125,7 @@ class Registrar:
     # --- groups -----------------------------------------------------------------------------------
 
     def add_group(self, course_id: int, name: str) -> Row:
-        group_id = self.records.insert(Group, courseid=course_id, name=name)
+        group_id = self.records.insert(Group, courseid=course_id, name=name, timecreated=self.now)
         self._course_log("group_created", group_id, course_id)
         return self.records.one(Group, id=group_id)
 

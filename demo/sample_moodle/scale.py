@@ -32,6 +32,7 @@ ENDED = 0.02
 NOT_BEGUN = 0.01
 FIRST = 101  # ids of people, courses and groups: behind those of the fresh Moodle
 FIRST_CONTEXT = 1000
+MADE = 1_600_000_000  # unix seconds at which everything was made
 
 
 class Scaled(NamedTuple):
@@ -83,9 +84,13 @@ def _memberships(people: int, courses: int, groups: int) -> Iterator[Membership]
 
 
 def _people(connection: BaseDatabaseWrapper, people: int) -> None:
-    columns = ("id", "confirmed", "mnethostid", "username", "firstname", "lastname", "email")
+    names = ("username", "firstname", "lastname", "email")
+    columns = ("id", "confirmed", "mnethostid", "timecreated", *names)
     rows = (
-        (FIRST + n, 1, 1, f"person{n}", f"First{n % 997}", f"Last{n}", f"person{n}@scale.invalid")
+        (
+            *(FIRST + n, 1, 1, MADE),
+            *(f"person{n}", f"First{n % 997}", f"Last{n}", f"person{n}@scale.invalid"),
+        )
         for n in range(people)
     )
     insert(connection, User, columns, rows)
@@ -94,8 +99,9 @@ def _people(connection: BaseDatabaseWrapper, people: int) -> None:
 def _courses(connection: BaseDatabaseWrapper, courses: int, category: int, path: str) -> None:
     """Each with its context, and the method manual; a method's id is that of its course."""
     ids = range(FIRST, FIRST + courses)
-    named = ((number, category, f"C{number}", f"Course {number}") for number in ids)
-    insert(connection, Course, ("id", "category", "shortname", "fullname"), named)
+    named = ((number, category, f"C{number}", f"Course {number}", MADE) for number in ids)
+    columns = ("id", "category", "shortname", "fullname", "timecreated")
+    insert(connection, Course, columns, named)
     contexts = ((FIRST_CONTEXT + n, Context.COURSE, n, f"{path}/{FIRST_CONTEXT + n}") for n in ids)
     insert(connection, Context, ("id", "contextlevel", "instanceid", "path"), contexts)
     insert(connection, Enrol, ("id", "enrol", "courseid"), ((n, "manual", n) for n in ids))
@@ -103,8 +109,8 @@ def _courses(connection: BaseDatabaseWrapper, courses: int, category: int, path:
 
 def _groups(connection: BaseDatabaseWrapper, groups: int) -> None:
     courses = -(-groups // GROUPS_PER_COURSE)
-    rows = ((FIRST + n, FIRST + n % courses, f"Group {n:05}") for n in range(groups))
-    insert(connection, Group, ("id", "courseid", "name"), rows)
+    rows = ((FIRST + n, FIRST + n % courses, f"Group {n:05}", MADE) for n in range(groups))
+    insert(connection, Group, ("id", "courseid", "name", "timecreated"), rows)
 
 
 def _enrolments(

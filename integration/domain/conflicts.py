@@ -11,11 +11,21 @@ class ConflictKind(StrEnum):
     USERNAME_TAKEN = "username_taken"  # an unmanaged account of that name has another address
     ACCOUNT_INACTIVE = "account_inactive"  # deactivated in Rocket.Chat, and not by rcsync
     CHANNEL_NAME_TAKEN = "channel_name_taken"  # a room of that name is not ours
+    PERSON_CHANGED = "person_changed"  # a Moodle user id now means somebody else
+    GROUP_CHANGED = "group_changed"  # a Moodle group id now means another group
+    COURSE_CHANGED = "course_changed"  # a Moodle course id now means another course
+    PERSON_RECREATED = "person_recreated"  # the account is that of a Moodle row that is gone
+    EMAIL_UNVERIFIED = "email_unverified"  # the account's address is not verified
+    FOREIGN_MARK = "foreign_mark"  # the room belongs to another installation of rcsync
+
+
+# Kind, and of Moodle user id, group id and course id the one that it is about.
+ConflictKey = tuple[str, int | None, int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Something only a person can decide. Identity: kind and the Moodle id.
+    """Something only a person can decide. Identity: kind and the Moodle id, of which there is one.
 
     `moodle_side` and `rocketchat_side` name both sides in words, `advice` the ways out. `remote_id`
     is the account or room on the other side, "" when there is none.
@@ -28,6 +38,11 @@ class Conflict:
     rocketchat_side: str
     remote_id: str
     advice: str
+    course_id: int | None = None
+
+    @property
+    def key(self) -> ConflictKey:
+        return self.kind.value, self.user_id, self.group_id, self.course_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class ServerFacts:
     version: tuple[int, int] | None
     rules: NameRules
     missing: frozenset[str] = frozenset()
+    server_id: str = ""  # the workspace's own id, "" where it does not tell
 
     def is_fresh(self, url: str, now: float) -> bool:
         return self.url == url and 0 <= now - self.learnt_at < FRESH_SECONDS
@@ -36,6 +37,7 @@ class ServerFacts:
             "topic_at_creation": self.rules.topic_at_creation,
             "reserved": sorted(self.rules.reserved),
             "missing": sorted(self.missing),
+            "server_id": self.server_id,
         }
 
     @classmethod
@@ -52,9 +54,11 @@ class ServerFacts:
                 "topic_at_creation": bool(topic),
                 "reserved": list(reserved),
                 "missing": list(missing),
+                "server_id": str(server_id),
             }:
                 rules = NameRules(usernames, channels, free, frozenset(map(str, reserved)), topic)
                 known = (int(version[0]), int(version[1])) if isinstance(version, list) else None
-                return cls(url, learnt_at, known, rules, frozenset(map(str, missing)))
+                lacks = frozenset(map(str, missing))
+                return cls(url, learnt_at, known, rules, lacks, server_id)
             case _:
                 return None

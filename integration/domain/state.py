@@ -58,6 +58,33 @@ EVERYTHING = Scope()
 # --- Moodle ---------------------------------------------------------------------------------------
 
 
+class PersonIdentity(NamedTuple):
+    """What says that a row of mdl_user still is the same person. The address is lower-cased."""
+
+    timecreated: int = 0  # unix seconds, 0 = not known
+    username: str = ""
+    email: str = ""
+    idnumber: str = ""
+
+
+class CourseIdentity(NamedTuple):
+    """What says that a row of mdl_course still is the same course."""
+
+    timecreated: int = 0
+    shortname: str = ""
+    idnumber: str = ""
+
+
+class GroupIdentity(NamedTuple):
+    """What says that a row of mdl_groups still is the same group. Name and idnumber are only worth
+    something within the course.
+    """
+
+    timecreated: int = 0
+    name: str = ""
+    idnumber: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """A row of mdl_course. `context_ids` are the contexts whose roles count: system, categories,
@@ -71,6 +98,8 @@ class Course:
     category_visible: bool
     enddate: int  # unix seconds, 0 = open end
     context_ids: tuple[int, ...]
+    timecreated: int = 0
+    idnumber: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +112,8 @@ class Group:
     course_id: int
     name: str
     visibility: int
+    timecreated: int = 0
+    idnumber: str = ""
 
 
 class Person(NamedTuple):
@@ -102,6 +133,8 @@ class Person(NamedTuple):
     guest: bool  # mdl_config siteguest
     auth_removed: bool = False  # this version of Moodle no longer has the authentication method
     shown: str = ""  # the name as the site shows it, where that is not "firstname lastname"
+    timecreated: int = 0
+    idnumber: str = ""
 
     @property
     def name(self) -> str:
@@ -153,8 +186,10 @@ class MoodleState:
 
 
 class RemoteAccount(NamedTuple):
-    """A Rocket.Chat user. `emails` are lower-cased; `kind` is Rocket.Chat's `type` (user, bot,
-    app).
+    """A Rocket.Chat user. `kind` is Rocket.Chat's `type` (user, bot, app).
+
+    `emails` are lower-cased. `verified`: the first of them was proved to be the person's, by a mail
+    or by an administrator; anybody may claim an address that is not.
     """
 
     account_id: str
@@ -164,6 +199,7 @@ class RemoteAccount(NamedTuple):
     active: bool
     roles: tuple[str, ...]
     kind: str
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +265,7 @@ class RemoteState:
     accounts: Mapping[str, RemoteAccount]  # by account id
     channels: Mapping[str, RemoteChannel]  # by room id
     not_understood: Mapping[str, str] = field(default_factory=dict)
+    server_id: str = ""  # the workspace's own id, "" where it does not tell
 
 
 # --- What rcsync manages --------------------------------------------------------------------------
@@ -244,6 +281,8 @@ class ManagedAccount(NamedTuple):
     username: str
     created: bool
     deactivated: bool = False
+    identity: PersonIdentity | None = None  # None: linked before identities were stored
+    address_only: bool = False  # adopted by its address alone, which is never changed therefore
 
 
 class Ending(StrEnum):
@@ -273,6 +312,7 @@ class ManagedChannel:
     topic: str
     users_count: int | None
     ended: Ending | None = None
+    identity: GroupIdentity | None = None  # None: linked before identities were stored
 
 
 class ManagedMember(NamedTuple):
@@ -297,6 +337,8 @@ class Managed:
     members: Mapping[int, Mapping[int, ManagedMember]] = field(
         default_factory=dict
     )  # group -> user
+    courses: Mapping[int, CourseIdentity] = field(default_factory=dict)  # by course id
+    server_id: str = ""  # of the Rocket.Chat that all links are about, "" before the first run
     sizes: Mapping[int, Any] = field(default_factory=dict)  # course id -> Size at the last good run
     pending: Mapping[str, int] = field(default_factory=dict)  # what has days of grace -> since when
     removed_lately: Mapping[str, int] = field(default_factory=dict)  # What -> number in 24 hours

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from integration.domain.errors import ConfigurationError, SyncError
 from integration.models import Conflict
 from integration.pages import access, runs
-from integration.services.admin import conflicts as desk
-from integration.services.admin import link_targets, links, start_run
+from integration.services.admin import conflicts as decisions
+from integration.services.admin import identity_decisions, link_targets, links, start_run
 from integration.translation import in_words
 
 LONGEST = 200  # characters of a search
@@ -29,14 +29,14 @@ class ConflictActions:
     @admin.action(description=_("Ignore selected conflicts"), permissions=["decide"])
     def ignore_selected(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> None:
         for conflict in queryset.filter(status=Conflict.Status.OPEN):
-            desk.ignore(conflict)
+            decisions.ignore(conflict)
 
     @admin.action(
         description=_("Put selected conflicts back into the inbox"), permissions=["decide"]
     )
     def reopen_selected(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> None:
         for conflict in queryset.exclude(status=Conflict.Status.OPEN):
-            desk.reopen(conflict)
+            decisions.reopen(conflict)
 
 
 def inbox(model_admin: Any, request: HttpRequest, extra: Any) -> HttpResponse:
@@ -54,7 +54,11 @@ def show(request: HttpRequest, conflict_id: str) -> HttpResponseBase:
 def _show(request: HttpRequest, conflict_id: str) -> HttpResponse:
     conflict = get_object_or_404(Conflict, pk=conflict_id)
     places = links.places()
-    in_moodle = places.moodle_user(conflict.moodle_user_id) if conflict.moodle_user_id else ""
+    in_moodle = ""
+    if conflict.moodle_user_id:
+        in_moodle = places.moodle_user(conflict.moodle_user_id)
+    elif conflict.moodle_course_id:
+        in_moodle = places.moodle_course(conflict.moodle_course_id)
     remote = places.account if conflict.moodle_user_id else places.room
     context = access.context(
         request,
@@ -62,12 +66,14 @@ def _show(request: HttpRequest, conflict_id: str) -> HttpResponse:
         opts=Conflict._meta,
         original=conflict,
         conflict=conflict,
-        can_link=desk.can_link(conflict),
+        can_link=decisions.can_link(conflict),
         may_decide=request.user.has_perm(access.DECIDE),
         in_moodle=in_moodle,
         in_rocketchat=remote(conflict.remote_id) if conflict.remote_id else "",
-        can_choose=desk.can_choose(conflict),
-        about_a_name=desk.is_about_a_name(conflict),
+        can_choose=decisions.can_choose(conflict),
+        about_identity=identity_decisions.is_about_identity(conflict),
+        can_hand_over=identity_decisions.can_hand_over(conflict),
+        about_a_name=decisions.is_about_a_name(conflict),
         edit_in_moodle=_edit_in_moodle(conflict, places),
         may_see_settings=request.user.has_perm(access.SEE_SETTINGS),
     )
@@ -76,18 +82,18 @@ def _show(request: HttpRequest, conflict_id: str) -> HttpResponse:
 
 def _edit_in_moodle(conflict: Conflict, places: links.ExternalLinks) -> str:
     """Where the name that is taken can be changed."""
-    if not places.moodle or not desk.is_about_a_name(conflict):
+    if not places.moodle or not decisions.is_about_a_name(conflict):
         return ""
     if conflict.moodle_user_id is not None:
         return places.edit_user(conflict.moodle_user_id)
-    return places.edit_group(desk.course_of(conflict), conflict.moodle_group_id or 0)
+    return places.edit_group(decisions.course_of(conflict), conflict.moodle_group_id or 0)
 
 
 @access.page(access.DECIDE)
 def choose(request: HttpRequest, conflict_id: int) -> HttpResponse:
     """Search for the account or the room that is the right one, look at it, then confirm."""
     conflict = get_object_or_404(Conflict, pk=conflict_id)
-    if not desk.can_choose(conflict):
+    if not decisions.can_choose(conflict):
         messages.info(request, gettext("This conflict is decided, or its Moodle side is linked."))
         return redirect("admin:integration_conflict_change", conflict_id)
     words = request.GET.get("search", "").strip()[:LONGEST]
@@ -119,11 +125,11 @@ def link(request: HttpRequest, conflict_id: int) -> HttpResponse:
     """What was chosen freely is looked at once more before it is stored."""
     conflict = get_object_or_404(Conflict, pk=conflict_id)
     try:
-        if not desk.can_choose(conflict):
+        if not decisions.can_choose(conflict):
             raise ConfigurationError(
                 gettext("This conflict is decided, or its Moodle side is linked.")
             )
-        desk.link(conflict, request.POST.get("remote_id", "") or "-")
+        decisions.link(conflict, request.POST.get("remote_id", "") or "-")
     except SyncError as error:
         messages.error(request, in_words(error))
     else:
@@ -133,21 +139,35 @@ def link(request: HttpRequest, conflict_id: int) -> HttpResponse:
 
 @access.change(access.DECIDE)
 def decide(request: HttpRequest, conflict_id: int) -> HttpResponse:
-    """link, ignore or reopen."""
+    """link, same, other, hand_over, ignore or reopen."""
     conflict = get_object_or_404(Conflict, pk=conflict_id)
     decision = request.POST.get("decision")
     try:
         if decision == "link":
-            desk.link(conflict)
+            decisions.link(conflict)
             messages.success(request, gettext("Linked. The next sync treats both sides as one."))
+        elif decision == "same":
+            identity_decisions.confirm_same(conflict)
+            messages.success(request, gettext("Confirmed. The next sync goes on with the link."))
+        elif decision == "other":
+            identity_decisions.declare_other(conflict)
+            messages.success(
+                request,
+                gettext("The link is let go. The next sync treats the Moodle side as new."),
+            )
+        elif decision == "hand_over":
+            identity_decisions.hand_over(conflict)
+            messages.success(
+                request, gettext("Handed over. The next sync activates the account again.")
+            )
         elif decision == "ignore":
-            desk.ignore(conflict)
+            decisions.ignore(conflict)
             messages.success(
                 request,
                 gettext("Ignored. It stays out of the inbox; the person or group stays as it is."),
             )
         elif decision == "reopen":
-            desk.reopen(conflict)
+            decisions.reopen(conflict)
     except SyncError as error:
         messages.error(request, in_words(error))
     return redirect("admin:integration_conflict_change", conflict_id)
@@ -158,13 +178,13 @@ def retry(request: HttpRequest, conflict_id: int) -> HttpResponse:
     """Sync just what the conflict is about; it closes when it does not come up again."""
     conflict = get_object_or_404(Conflict, pk=conflict_id)
     try:
-        order = desk.order_to_retry(conflict, access.who(request))
+        order = decisions.order_to_retry(conflict, access.who(request))
     except SyncError as error:
         messages.error(request, in_words(error))
         return redirect("admin:integration_conflict_change", conflict_id)
     run = start_run.start_run(order, here=True)
     runs.tell(request, run)
-    if desk.settle_after_retry(conflict, run):
+    if decisions.settle_after_retry(conflict, run):
         messages.success(request, gettext("The conflict is solved."))
     else:
         messages.warning(request, gettext("The conflict is still there."))

@@ -31,10 +31,17 @@ class Conflict(models.Model):
             username_taken=_("Username taken"),
             account_inactive=_("Account deactivated by somebody else"),
             channel_name_taken=_("Channel name taken"),
+            person_changed=_("Number means another person"),
+            group_changed=_("Number means another group"),
+            course_changed=_("Number means another course"),
+            person_recreated=_("Person made anew in Moodle"),
+            email_unverified=_("E-mail not verified"),
+            foreign_mark=_("Room of another installation"),
         ),
     )
     moodle_user_id = models.BigIntegerField(_("Moodle user id"), null=True, blank=True)
     moodle_group_id = models.BigIntegerField(_("Moodle group id"), null=True, blank=True)
+    moodle_course_id = models.BigIntegerField(_("Moodle course id"), null=True, blank=True)
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.OPEN, db_index=True
     )
@@ -55,14 +62,31 @@ class Conflict(models.Model):
         verbose_name_plural = _("conflicts")
         constraints = [
             models.CheckConstraint(
-                condition=Q(moodle_user_id__isnull=True) ^ Q(moodle_group_id__isnull=True),
-                name="a_conflict_is_about_a_person_or_a_group",
+                condition=Q(
+                    moodle_user_id__isnull=False,
+                    moodle_group_id__isnull=True,
+                    moodle_course_id__isnull=True,
+                )
+                | Q(
+                    moodle_user_id__isnull=True,
+                    moodle_group_id__isnull=False,
+                    moodle_course_id__isnull=True,
+                )
+                | Q(
+                    moodle_user_id__isnull=True,
+                    moodle_group_id__isnull=True,
+                    moodle_course_id__isnull=False,
+                ),
+                name="a_conflict_is_about_a_person_a_group_or_a_course",
             ),
             models.UniqueConstraint(
                 fields=["kind", "moodle_user_id"], name="a_person_has_a_kind_of_conflict_once"
             ),
             models.UniqueConstraint(
                 fields=["kind", "moodle_group_id"], name="a_group_has_a_kind_of_conflict_once"
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "moodle_course_id"], name="a_course_has_a_kind_of_conflict_once"
             ),
         ]
 

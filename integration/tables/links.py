@@ -21,7 +21,18 @@ class AccountLink(models.Model):
         default=False,
         help_text=_("Only such an account is reactivated by rcsync."),
     )
+    address_only = models.BooleanField(
+        _("matched by its address alone"),
+        default=False,
+        help_text=_("The address of such an account is never changed by rcsync."),
+    )
     linked_at = models.DateTimeField(_("linked"), auto_now_add=True)
+
+    # What the link was made of (services/sync/identity.py). Null: not stored yet.
+    moodle_timecreated = models.BigIntegerField(null=True, editable=False)
+    moodle_username = models.CharField(max_length=100, blank=True, editable=False)
+    moodle_email = models.CharField(max_length=100, blank=True, editable=False)
+    moodle_idnumber = models.CharField(max_length=255, blank=True, editable=False)
 
     class Meta:
         ordering = ["username"]
@@ -60,6 +71,11 @@ class ChannelLink(models.Model):
         help_text=_("What rcsync did when the group went away; taken back when it returns."),
     )
     linked_at = models.DateTimeField(_("linked"), auto_now_add=True)
+
+    # What the link was made of (services/sync/identity.py). Null: not stored yet.
+    group_timecreated = models.BigIntegerField(null=True, editable=False)
+    group_name = models.CharField(max_length=254, blank=True, editable=False)
+    group_idnumber = models.CharField(max_length=100, blank=True, editable=False)
 
     class Meta:
         ordering = ["name"]

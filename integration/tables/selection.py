@@ -101,6 +101,9 @@ class IntegratedCourse(AuditedModel):
         "pending_sync",
         "lease_owner",
         "lease_expires",
+        "known_timecreated",
+        "known_shortname",
+        "known_idnumber",
     )
 
     course_id = models.BigIntegerField(_("Moodle course id"), unique=True)
@@ -131,6 +134,10 @@ class IntegratedCourse(AuditedModel):
         null=True, editable=False
     )  # services/sync/sizes.py, at the last good run
     last_success = models.DateTimeField(_("last success"), null=True, blank=True, editable=False)
+    # What the course was when it was integrated or last confirmed (services/sync/identity.py).
+    known_timecreated = models.BigIntegerField(null=True, editable=False)
+    known_shortname = models.CharField(max_length=255, blank=True, editable=False)
+    known_idnumber = models.CharField(max_length=100, blank=True, editable=False)
     lease_owner = models.CharField(max_length=100, blank=True, editable=False)
     lease_expires = models.DateTimeField(null=True, blank=True, editable=False)
 

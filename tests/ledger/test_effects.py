@@ -218,7 +218,9 @@ def test_an_account_that_was_never_asked_for_is_not_taken_for_ours(
     school.chat.application.faults.clear()
     world = school.chat.application.world
     with world.lock:
-        world.add_user("made.by.hand", name="By Hand", email="person1010@example.invalid")
+        world.add_user(
+            "made.by.hand", name="By Hand", email="person1010@example.invalid", verified=True
+        )
     assert school.run().status == Status.DONE
     link = AccountLink.objects.get(moodle_user_id=1010)
     assert (link.username, link.created) == ("made.by.hand", False)

@@ -273,7 +273,9 @@ def test_an_account_that_existed_before_is_never_deactivated_unless_told(setting
     with a_school(settings, synced=False) as school:
         world = school.chat.application.world
         with world.lock:
-            world.add_user("old.hand", name="Old", email="person1000@example.invalid")
+            world.add_user(
+                "old.hand", name="Old", email="person1000@example.invalid", verified=True
+            )
         school.run()
         suspend(school, True)
         school.run()

@@ -171,6 +171,7 @@ def account(account_id: str, username: str = "", email: str = "", **values: Any)
         "active": True,
         "roles": ("user",),
         "kind": "user",
+        "verified": True,
     }
     return RemoteAccount(account_id, username or f"user{number}", **(ordinary | values))
 

@@ -216,9 +216,15 @@ class FakeLedger:
             link.account_id for user, link in self.accounts.items() if user != operation.user_id
         }
         assert outcome.account_id not in others, "the link is unique on both sides"
-        created = True if isinstance(operation, CreateAccount) else operation.created
+        created, address_only = True, False
+        if isinstance(operation, AdoptAccount):
+            created, address_only = operation.created, operation.address_only
         self.accounts[operation.user_id] = ManagedAccount(
-            operation.user_id, outcome.account_id, outcome.username, created
+            operation.user_id,
+            outcome.account_id,
+            outcome.username,
+            created,
+            address_only=address_only,
         )
 
     def _store_channel(self, outcome: Outcome, operation: CreateChannel | AdoptChannel) -> None:

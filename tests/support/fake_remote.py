@@ -371,5 +371,12 @@ class FakeRemote:
 def _account(one: Account) -> RemoteAccount:
     emails = (one.email.lower(),) if one.email else ()
     return RemoteAccount(
-        one.account_id, one.username, one.name, emails, one.active, one.roles, one.kind
+        one.account_id,
+        one.username,
+        one.name,
+        emails,
+        one.active,
+        one.roles,
+        one.kind,
+        verified=True,
     )

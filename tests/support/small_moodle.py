@@ -26,6 +26,7 @@ from moodle.models import (
 
 TEACHER, STUDENT = 3, 5
 CATEGORY = 1
+MADE = 1_600_000_000  # unix seconds
 SYSTEM_CONTEXT, CATEGORY_CONTEXT = 1, 2
 
 
@@ -60,6 +61,7 @@ class SmallMoodle:
             "email": f"{username}@example.invalid",
             "confirmed": 1,
             "mnethostid": 1,
+            "timecreated": MADE + user_id,
             **values,
         }
         rows(User).create(id=user_id, username=username, **given)
@@ -71,7 +73,11 @@ class SmallMoodle:
     def course(self, course_id: int, shortname: str = "") -> int:
         name = shortname or f"C{course_id}"
         rows(Course).create(
-            id=course_id, category=CATEGORY, shortname=name, fullname=f"Course {name}"
+            id=course_id,
+            category=CATEGORY,
+            shortname=name,
+            fullname=f"Course {name}",
+            timecreated=MADE + course_id,
         )
         context = self.context_of(course_id)
         rows(Context).create(
@@ -97,7 +103,7 @@ class SmallMoodle:
         rows(UserEnrolment).filter(enrolid=course_id, userid__in=people).delete()
 
     def group(self, group_id: int, course_id: int, name: str, members: Iterable[int] = ()) -> int:
-        rows(Group).create(id=group_id, courseid=course_id, name=name)
+        rows(Group).create(id=group_id, courseid=course_id, name=name, timecreated=MADE + group_id)
         self.join(group_id, members)
         return group_id
 
@@ -118,6 +124,9 @@ class SmallMoodle:
 
     def change_group(self, group_id: int, **values: Any) -> None:
         rows(Group).filter(id=group_id).update(**values)
+
+    def change_course(self, course_id: int, **values: Any) -> None:
+        rows(Course).filter(id=course_id).update(**values)
 
     def delete_group(self, group_id: int) -> None:
         rows(GroupMember).filter(groupid=group_id).delete()

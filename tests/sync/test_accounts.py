@@ -455,3 +455,68 @@ def test_a_scope_of_one_person_touches_no_other_account() -> None:
         scope=Scope(users=frozenset({BEN})),
     )
     assert [one.user_id for one in operations(plan, UpdateAccount)] == [BEN]
+
+
+# --- an address is only worth something when it is verified ---------------------------------------
+
+
+def test_an_account_whose_address_is_not_verified_is_not_adopted() -> None:
+    """Anybody may enter any address: open registration is how Rocket.Chat is shipped."""
+    plan = plan_for(
+        anna(), remote=remote(account("a1", "else", "user7@uni.invalid", verified=False))
+    )
+    assert operations(plan, AdoptAccount) == []
+    assert operations(plan, CreateAccount) == []
+    assert conflicts(plan) == [(ConflictKind.EMAIL_UNVERIFIED, ANNA)]
+
+
+def test_our_own_unfinished_account_needs_no_verified_address() -> None:
+    """The bulk import makes accounts whose address is not verified."""
+    there = remote(account("a1", "user7", "user7@uni.invalid", verified=False))
+    plan = plan_for(anna(), remote=there, managed=managed(unfinished_accounts=frozenset({ANNA})))
+    (adopted,) = operations(plan, AdoptAccount)
+    assert adopted.created
+
+
+@pytest.mark.parametrize("who", [{"kind": "bot"}, {"kind": "app"}, {"roles": ("user", "bot")}])
+def test_a_bot_with_a_persons_address_is_not_adopted(who: dict[str, Any]) -> None:
+    plan = plan_for(anna(), remote=remote(account("a1", "user7", "user7@uni.invalid", **who)))
+    assert operations(plan, AdoptAccount) == []
+    assert conflicts(plan) == [(ConflictKind.EMAIL_TAKEN, ANNA)]
+
+
+def test_the_address_of_an_account_matched_by_its_address_alone_is_never_changed() -> None:
+    known = link(ANNA, "a1", created=False, address_only=True)
+    there = remote(account("a1", "else", "old@uni.invalid", name="Old"))
+    plan = plan_for(
+        anna(), remote=there, managed=managed(known), policy=policy(update_adopted_accounts=True)
+    )
+    (update,) = operations(plan, UpdateAccount)
+    assert (update.name, update.email) == ("Person 7", None)
+    assert any("matched by its address alone" in skip.reason for skip in plan.skips)
+
+
+def test_an_account_found_by_its_address_alone_is_stored_as_such() -> None:
+    plan = plan_for(anna(), remote=remote(account("a1", "else", "user7@uni.invalid")))
+    (adopted,) = operations(plan, AdoptAccount)
+    assert adopted.address_only
+    same_name = plan_for(anna(), remote=remote(account("a1", "user7", "user7@uni.invalid")))
+    (adopted,) = operations(same_name, AdoptAccount)
+    assert not adopted.address_only
+
+
+def test_an_administrators_account_is_never_changed_also_when_rcsync_made_it() -> None:
+    there = remote(account("a7", email="old@uni.invalid", name="Old", roles=("user", "admin")))
+    plan = plan_for(anna(), remote=there, managed=managed(link(ANNA)))
+    assert operations(plan, UpdateAccount) == []
+
+
+@pytest.mark.parametrize("gone", [{"deleted": True}, {"suspended": True}])
+def test_a_person_made_anew_is_one_question_in_the_inbox(gone: dict[str, bool]) -> None:
+    """The old row is deleted or suspended, the new one has its username and address."""
+    old = person(BEN, username="user7.1", email="x", **gone)
+    state = moodle(group(10, "A", [ANNA]), people=[person(ANNA), old])
+    there = remote(account("a8", "user7", "user7@uni.invalid", active=False))
+    plan = plan_for(state, remote=there, managed=managed(link(BEN, "a8", deactivated=True)))
+    (conflict,) = [one for one in plan.conflicts if one.user_id == ANNA]
+    assert (conflict.kind, conflict.remote_id) == (ConflictKind.PERSON_RECREATED, "a8")

@@ -69,7 +69,8 @@ class KnownAccountOperation(AccountOperation):
 class AdoptAccount(KnownAccountOperation):
     """Store the pair of ids; nothing is sent.
 
-    `created`: the account turned out to be one we had just made.
+    `created`: the account turned out to be one we had just made. `address_only`: nothing but its
+    verified address says that it is the person's.
     """
 
     kind: ClassVar[str] = "adopt_account"
@@ -77,6 +78,7 @@ class AdoptAccount(KnownAccountOperation):
     wave: ClassVar[Wave] = Wave.LINK
 
     created: bool
+    address_only: bool = False
 
     @property
     def requests(self) -> int:

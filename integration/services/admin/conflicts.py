@@ -21,6 +21,7 @@ LINKABLE = (
     ConflictKind.EMAIL_SHARED,
     ConflictKind.CHANNEL_NAME_TAKEN,
 )
+IDENTIFYING = ("kind", "moodle_user_id", "moodle_group_id", "moodle_course_id")
 NAMES = (ConflictKind.USERNAME_TAKEN, ConflictKind.CHANNEL_NAME_TAKEN)
 
 
@@ -34,6 +35,8 @@ def can_link(conflict: Conflict) -> bool:
 def can_choose(conflict: Conflict) -> bool:
     """Whether the Moodle side is free, so that a person may say what it is to be linked to."""
     if conflict.status != Conflict.Status.OPEN:
+        return False
+    if conflict.moodle_course_id is not None:
         return False
     if conflict.moodle_user_id is not None:
         return not AccountLink.objects.filter(moodle_user_id=conflict.moodle_user_id).exists()
@@ -71,9 +74,9 @@ def link(conflict: Conflict, remote_id: str = "") -> None:
     try:
         with transaction.atomic():
             name = make(conflict, remote_id, state)
-            _close(conflict, Conflict.Status.SOLVED)
+            close(conflict, Conflict.Status.SOLVED)
             after = {"linked_to": remote_id, "name": name}
-            _tell("link_conflict", conflict, after)
+            record("link_conflict", conflict, after)
     except IntegrityError:
         raise ConfigurationError(
             gettext("One of the two sides is linked to something else already."),
@@ -82,19 +85,21 @@ def link(conflict: Conflict, remote_id: str = "") -> None:
 
 
 def ignore(conflict: Conflict) -> None:
-    _close(conflict, Conflict.Status.IGNORED)
-    _tell("ignore_conflict", conflict, {})
+    close(conflict, Conflict.Status.IGNORED)
+    record("ignore_conflict", conflict, {})
 
 
 def reopen(conflict: Conflict) -> None:
     Conflict.objects.filter(pk=conflict.pk).update(status=Conflict.Status.OPEN, solved_at=None)
-    _tell("reopen_conflict", conflict, {})
+    record("reopen_conflict", conflict, {})
 
 
 def order_to_retry(conflict: Conflict, actor: str) -> Order:
     """A sync of just what the conflict is about."""
     if conflict.moodle_user_id is not None:
         return order_for(SyncRun.Kind.APPLY, actor, users=[conflict.moodle_user_id])
+    if conflict.moodle_course_id is not None:
+        return order_for(SyncRun.Kind.APPLY, actor, courses=[conflict.moodle_course_id])
     group = moodle_search.group_row(conflict.moodle_group_id or 0)
     courses = [group[0]] if group else None
     return order_for(SyncRun.Kind.APPLY, actor, courses=courses)
@@ -109,25 +114,26 @@ def settle_after_retry(conflict: Conflict, run: SyncRun) -> bool:
     if conflict.status != Conflict.Status.OPEN or not finished:
         return conflict.status == Conflict.Status.SOLVED
     for found in run.conflicts:
-        same = (found["kind"], found["moodle_user_id"], found["moodle_group_id"])
-        if same == (conflict.kind, conflict.moodle_user_id, conflict.moodle_group_id):
+        if all(found.get(name) == getattr(conflict, name) for name in IDENTIFYING):
             return False
-    _close(conflict, Conflict.Status.SOLVED)
+    close(conflict, Conflict.Status.SOLVED)
     return True
 
 
-def _close(conflict: Conflict, status: str) -> None:
+def close(conflict: Conflict, status: str) -> None:
+    """Store the decision; what follows from it is for whoever decides."""
     conflict.status = status
     conflict.solved_at = timezone.now()
     conflict.save(update_fields=["status", "solved_at"])
 
 
-def _tell(action: str, conflict: Conflict, after: dict[str, str]) -> None:
+def record(action: str, conflict: Conflict, after: dict[str, str]) -> None:
     audit_trail.record(
         action,
         f"{conflict.kind}: {conflict.moodle_side}",  # the trail is in English
         moodle_user_id=conflict.moodle_user_id,
         moodle_group_id=conflict.moodle_group_id,
+        moodle_course_id=conflict.moodle_course_id,
         before={"in_rocketchat": conflict.rocketchat_side} if conflict.rocketchat_side else {},
         after=after,
     )

@@ -1,10 +1,10 @@
 """What an outcome changes in the tables of what we manage. A few statements for a whole batch."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 
 from integration.domain.operations import (
     Activate,
@@ -26,14 +26,23 @@ from integration.domain.operations import (
     UnsetRoomRole,
 )
 from integration.domain.state import Ending, Managed, RoomRole
-from integration.models import AccountLink, ChannelLink, ManagedMembership
+from integration.models import AccountLink, ChannelLink, IntegratedCourse, ManagedMembership
 from integration.services.ledger import bulk
+from integration.services.sync.identity import Identities
 from integration.services.sync.members import Observed
 from integration.services.sync.refresh import Refreshed
 from integration.services.sync.report import Outcome
 
 Kind = TypeVar("Kind", bound=Operation)
-ACCOUNT = ("moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated")
+Value = TypeVar("Value")
+PERSON = ("moodle_timecreated", "moodle_username", "moodle_email", "moodle_idnumber")
+GROUP = ("group_timecreated", "group_name", "group_idnumber")
+COURSE = ("known_timecreated", "known_shortname", "known_idnumber")
+ACCOUNT = (
+    *("moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated"),
+    "address_only",
+    *PERSON,
+)
 CHANNEL = (
     "moodle_group_id",
     "moodle_course_id",
@@ -43,7 +52,12 @@ CHANNEL = (
     "created",
     "users_count",
     "ended",
+    *GROUP,
 )
+
+
+NOBODY = (None, "", "", "")  # not known: the next run stores it
+NO_GROUP = (None, "", "")
 
 
 class Effects:
@@ -59,6 +73,7 @@ class Effects:
             if any(not member.ours for member in members.values())
         }
         self._touched: set[int] = set()  # groups whose membership this run changed
+        self.identities = Identities()  # of this run's reading, once there is a plan
         self._account_keys: dict[int, int] = {}
         self._channel_keys: dict[int, int] = {}
 
@@ -114,6 +129,15 @@ class Effects:
                 ended=channel.ended or "", name=channel.name, topic=channel.topic
             )
 
+    def store_identities(self, identities: Identities) -> None:
+        """What the links are made of now. Links that this run makes get theirs with the row."""
+        self.identities = identities
+        people = _only(identities.people, self._managed.accounts)
+        groups = _only(identities.groups, self._managed.channels)
+        _store_values(AccountLink, "moodle_user_id", PERSON, people)
+        _store_values(ChannelLink, "moodle_group_id", GROUP, groups)
+        _store_values(IntegratedCourse, "course_id", COURSE, identities.courses)
+
     # --- whole batches ----------------------------------------------------------------------------
 
     def _store_accounts(self, outcomes: Sequence[Outcome]) -> None:
@@ -122,11 +146,14 @@ class Effects:
         known = [*_those(outcomes, CreateAccount), *_those(outcomes, AdoptAccount)]
         rows, replaced = [], []
         for outcome, operation in known:
-            created = True if isinstance(operation, CreateAccount) else operation.created
+            created, address_only = True, False
+            if isinstance(operation, AdoptAccount):
+                created, address_only = operation.created, operation.address_only
             if operation.user_id in self._managed.accounts:
                 replaced.append(operation.user_id)
             ids = (operation.user_id, outcome.account_id)
-            rows.append((*ids, outcome.username, created, False))
+            person = self.identities.people.get(operation.user_id, NOBODY)
+            rows.append((*ids, outcome.username, created, False, address_only, *person))
         ManagedMembership.objects.filter(account__moodle_user_id__in=replaced).delete()
         bulk.insert_or_update(AccountLink, "moodle_user_id", ACCOUNT, rows)
 
@@ -144,7 +171,8 @@ class Effects:
             else:
                 created, topic = operation.created, operation.topic
             ids = (operation.group_id, operation.course_id, outcome.room_id)
-            rows.append((*ids, operation.name, topic, created, outcome.users_count, ""))
+            group = self.identities.groups.get(operation.group_id, NO_GROUP)
+            rows.append((*ids, operation.name, topic, created, outcome.users_count, "", *group))
         ManagedMembership.objects.filter(channel__moodle_group_id__in=replaced).delete()
         bulk.insert_or_update(ChannelLink, "moodle_group_id", CHANNEL, rows)
         self._insert_members(members)
@@ -266,6 +294,23 @@ class Effects:
                 _channel(group_id, ended="", users_count=None)
             case _:
                 pass  # stored with others, or nothing of it is kept in our tables
+
+
+def _only(values: Mapping[int, Value], keys: Collection[int]) -> dict[int, Value]:
+    return {key: value for key, value in values.items() if key in keys}
+
+
+def _store_values(
+    model: type[Model], key: str, columns: Sequence[str], now: Mapping[int, Sequence[Any]]
+) -> None:
+    """Set `columns` of the rows whose `key` is in `now`, without a statement for each row."""
+    wanted = list(now)
+    for start in range(0, len(wanted), 500):
+        rows = list(model._default_manager.filter(**{f"{key}__in": wanted[start : start + 500]}))
+        for row in rows:
+            for column, value in zip(columns, now[getattr(row, key)], strict=True):
+                setattr(row, column, value)
+        model._base_manager.bulk_update(rows, columns)
 
 
 def _channels(groups: Iterable[int]) -> QuerySet[ChannelLink]:

@@ -64,6 +64,7 @@ class RunLedger:
         self._looked = True
         if self.run.kind == SyncRun.Kind.APPLY:
             self._effects.store_refreshed(plan.refreshed)  # before the operations change it again
+            self._effects.store_identities(plan.identities)
         SyncRun.objects.filter(pk=self.run.pk).update(
             planned=dict(plan.counts), digest=plan.digest, alive_at=timezone.now()
         )

@@ -8,11 +8,14 @@ from django.db.models import Count, Q
 
 from integration.domain.operations import CreateAccount
 from integration.domain.state import (
+    CourseIdentity,
     Ending,
+    GroupIdentity,
     Managed,
     ManagedAccount,
     ManagedChannel,
     ManagedMember,
+    PersonIdentity,
     RoomRole,
     Scope,
 )
@@ -40,6 +43,7 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
         channels=channels,
         members=_members(scope, account_keys, channel_keys),
         ours_in=_ours_in_courses(),
+        courses=_courses(),
         sizes=safety.known_sizes(),
         pending=safety.pending_since(),
         removed_lately=safety.removed_lately(),
@@ -84,14 +88,23 @@ def _accounts() -> tuple[dict[int, ManagedAccount], dict[int, int]]:
     accounts: dict[int, ManagedAccount] = {}
     keys: dict[int, int] = {}
     rows = AccountLink.objects.order_by().values_list(
-        "pk", "moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated"
+        *("pk", "moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated"),
+        *("address_only",),
+        *("moodle_timecreated", "moodle_username", "moodle_email", "moodle_idnumber"),
     )
-    for key, user_id, account_id, username, created, deactivated in rows_of(rows):
+    for key, user_id, account_id, username, created, off, address_only, *known in rows_of(rows):
+        identity = None if known[0] is None else PersonIdentity(*known)
         accounts[user_id] = ManagedAccount(
-            user_id, account_id, username, bool(created), bool(deactivated)
+            user_id, account_id, username, bool(created), bool(off), identity, bool(address_only)
         )
         keys[key] = user_id
     return accounts, keys
+
+
+def _courses() -> dict[int, CourseIdentity]:
+    rows = IntegratedCourse.objects.filter(known_timecreated__isnull=False).order_by()
+    columns = ("course_id", "known_timecreated", "known_shortname", "known_idnumber")
+    return {course_id: CourseIdentity(*known) for course_id, *known in rows.values_list(*columns)}
 
 
 def _channels() -> tuple[dict[int, ManagedChannel], dict[int, int]]:
@@ -106,10 +119,20 @@ def _channels() -> tuple[dict[int, ManagedChannel], dict[int, int]]:
         "topic",
         "users_count",
         "ended",
+        "group_timecreated",
+        "group_name",
+        "group_idnumber",
     )
-    for key, group_id, course_id, room_id, name, topic, users_count, ended in rows_of(rows):
+    for key, group_id, course_id, room_id, name, topic, count, ended, *known in rows_of(rows):
         channels[group_id] = ManagedChannel(
-            group_id, course_id, room_id, name, topic, users_count, Ending(ended) if ended else None
+            group_id,
+            course_id,
+            room_id,
+            name,
+            topic,
+            count,
+            Ending(ended) if ended else None,
+            None if known[0] is None else GroupIdentity(*known),
         )
         keys[key] = group_id
     return channels, keys

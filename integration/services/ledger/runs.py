@@ -160,6 +160,7 @@ def _conflict_as_json(conflict: conflicts.Conflict) -> dict[str, Any]:
         "kind": conflict.kind.value,
         "moodle_user_id": conflict.user_id,
         "moodle_group_id": conflict.group_id,
+        "moodle_course_id": conflict.course_id,
         "moodle": conflict.moodle_side,
         "rocketchat": conflict.rocketchat_side,
         "advice": conflict.advice,
@@ -228,12 +229,18 @@ def _store_conflicts(report: RunReport, scope: Scope) -> None:
     """Open what is new, renew what is known, close what is gone (after a look at everything)."""
     now = timezone.now()
     seen = set()
-    known = {(c.kind, c.moodle_user_id, c.moodle_group_id): c for c in Conflict.objects.all()}
+    known = {
+        (c.kind, c.moodle_user_id, c.moodle_group_id, c.moodle_course_id): c
+        for c in Conflict.objects.all()
+    }
     for conflict in report.plan.conflicts:
-        key = (conflict.kind.value, conflict.user_id, conflict.group_id)
+        key = conflict.key
         seen.add(key)
         row = known.get(key) or Conflict(
-            kind=conflict.kind, moodle_user_id=conflict.user_id, moodle_group_id=conflict.group_id
+            kind=conflict.kind,
+            moodle_user_id=conflict.user_id,
+            moodle_group_id=conflict.group_id,
+            moodle_course_id=conflict.course_id,
         )
         row.moodle_side = conflict.moodle_side
         row.rocketchat_side = conflict.rocketchat_side

@@ -25,7 +25,10 @@ from moodle.models import Course as CourseRow
 from moodle.models import Group as GroupRow
 
 SITE = 0  # the category of the one course that is the site's front page
-COURSE_COLUMNS = ("category", "shortname", "fullname", "visible", "enddate")
+COURSE_COLUMNS = (
+    *("category", "shortname", "fullname", "visible", "enddate"),
+    *("timecreated", "idnumber"),
+)
 NAMES = ("username", "email", "firstname", "lastname", "auth")
 SITE_SETTINGS = (
     "version",
@@ -37,6 +40,7 @@ SITE_SETTINGS = (
 )
 FLAGS = ("confirmed", "suspended", "deleted")
 REMOVED_AUTH = "mnet"  # by Moodle 5.0: who has it cannot log in any more
+IDENTITY = ("timecreated", "idnumber")
 
 
 class Site(NamedTuple):
@@ -100,18 +104,7 @@ class MoodleRows:
         rows = list(self.pager.by_id(CourseRow, course_ids, *COURSE_COLUMNS))
         categories = self.pager.by_id(CourseCategory, {row[1] for row in rows}, "visible")
         hidden = {category for category, visible in categories if not visible}
-        return {
-            course_id: Course(
-                course_id=course_id,
-                shortname=shortname,
-                fullname=fullname,
-                visible=bool(visible),
-                category_visible=category not in hidden,
-                enddate=enddate,
-                context_ids=paths.get(course_id, ()),
-            )
-            for course_id, category, shortname, fullname, visible, enddate in rows
-        }
+        return {row[0]: _course(row, row[1] not in hidden, paths.get(row[0], ())) for row in rows}
 
     def categories(self) -> list[tuple[int, str, tuple[int, ...]]]:
         """Every category: id, name, the ids in its path."""
@@ -119,10 +112,12 @@ class MoodleRows:
         return [(category, name, ids_in(path)) for category, name, path in rows]
 
     def groups(self, course_ids: Iterable[int]) -> dict[int, Group]:
-        rows = self.pager.by_key(GroupRow, "courseid", course_ids, "id", "name", "visibility")
+        rows = self.pager.by_key(
+            GroupRow, "courseid", course_ids, "id", "name", "visibility", *IDENTITY
+        )
         return {
-            group_id: Group(group_id, course_id, name, visibility)
-            for course_id, group_id, name, visibility in rows
+            group_id: Group(group_id, course_id, name, visibility, timecreated, idnumber or "")
+            for course_id, group_id, name, visibility, timecreated, idnumber in rows
         }
 
     def memberships(
@@ -140,10 +135,10 @@ class MoodleRows:
 
     def people(self, user_ids: Collection[int], site: Site) -> dict[int, Person]:
         if site.name_format == USUAL:
-            rows = self.pager.by_id(User, user_ids, *NAMES, *FLAGS)
+            rows = self.pager.by_id(User, user_ids, *NAMES, *FLAGS, *IDENTITY)
             return {row[0]: _person(row, site) for row in rows}
-        fields, first = fields_of(site.name_format), 1 + len(NAMES) + len(FLAGS)
-        rows = self.pager.by_id(User, user_ids, *NAMES, *FLAGS, *fields)
+        fields, first = fields_of(site.name_format), 1 + len(NAMES) + len(FLAGS) + len(IDENTITY)
+        rows = self.pager.by_id(User, user_ids, *NAMES, *FLAGS, *IDENTITY, *fields)
         return {
             row[0]: _person(
                 row[:first],
@@ -218,8 +213,24 @@ def not_whole(finding: str) -> SourceError:
     )
 
 
+def _course(row: tuple[Any, ...], in_visible_category: bool, contexts: tuple[int, ...]) -> Course:
+    course_id, _, shortname, fullname, visible, enddate, timecreated, idnumber = row
+    return Course(
+        course_id=course_id,
+        shortname=shortname,
+        fullname=fullname,
+        visible=bool(visible),
+        category_visible=in_visible_category,
+        enddate=enddate,
+        context_ids=contexts,
+        timecreated=timecreated,
+        idnumber=idnumber or "",
+    )
+
+
 def _person(row: tuple[Any, ...], site: Site, shown: str = "") -> Person:
-    user_id, username, email, first, last, auth, confirmed, suspended, deleted = row
+    user_id, username, email, first, last, auth, *flags, timecreated, idnumber = row
+    confirmed, suspended, deleted = flags
     return Person(
         user_id,
         username,
@@ -233,6 +244,8 @@ def _person(row: tuple[Any, ...], site: Site, shown: str = "") -> Person:
         user_id == site.guest,
         site.without_mnet and auth == REMOVED_AUTH,
         shown,
+        timecreated,
+        idnumber or "",
     )
 
 

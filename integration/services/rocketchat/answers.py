@@ -144,7 +144,15 @@ def account(row: Json, where: str) -> RemoteAccount:
         active=flag(row, "active", where, default=True),
         roles=_shared(texts(row, "roles", where)),
         kind=intern(text(row, "type", where) or "user"),
+        verified=_is_verified(row),
     )
+
+
+def _is_verified(row: Json) -> bool:
+    """Whether the first address is. Anything but a plain true is no proof."""
+    entries = row.get("emails")
+    first = entries[0] if isinstance(entries, list) and entries else None
+    return isinstance(first, dict) and first.get("verified") is True
 
 
 def emails(row: Json, where: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from integration.domain.state import NameRules
-from integration.services.rocketchat.answers import Json, text
+from integration.services.rocketchat.answers import LONGEST_ID, Json, text
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import Features
 from integration.services.rocketchat.paging import Listing, read_all
@@ -16,6 +16,7 @@ USERNAMES = "UTF8_User_Names_Validation"
 NAMES = "UTF8_Names_Validation"  # up to 3.x one setting for both
 FREE_NAMES = "UI_Allow_room_names_with_special_chars"
 BLOCKED = "Accounts_SystemBlockedUsernameList"
+SERVER_ID = "uniqueID"
 ALWAYS_RESERVED = frozenset({"all", "here"})
 
 
@@ -39,6 +40,12 @@ class PublicSettings:
             free_channel_names=self.values.get(FREE_NAMES) is True,
             reserved=self._reserved(),
         )
+
+    @property
+    def server_id(self) -> str:
+        """The workspace's own id, made when it was set up; "" where it does not tell."""
+        value = self.values.get(SERVER_ID)
+        return value[:LONGEST_ID] if isinstance(value, str) else ""
 
     def _pattern(self, name: str, default: str) -> str:
         """The server itself falls back to the default when its pattern does not compile."""

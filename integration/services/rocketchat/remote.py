@@ -64,6 +64,7 @@ class RocketChatRemote:
             self.features.version,
             self.name_rules(),
             self.features.missing,
+            self.reader.server_id,
         )
 
     def begin(self) -> None:

@@ -83,6 +83,7 @@ class RemoteReader:
         self._client, self._features = client, features
         self._members = MemberReader(client, features)
         self._rules = known.rules if known else None
+        self.server_id = known.server_id if known else ""
         self._pool: ThreadPoolExecutor | None = None
         self._lists: Future[Lists] | None = None
 
@@ -101,9 +102,10 @@ class RemoteReader:
     def name_rules(self) -> NameRules:
         """Asked once."""
         if self._rules is None:
-            rules = PublicSettings.read(self._client, self._features).name_rules()
+            settings = PublicSettings.read(self._client, self._features)
             topics = self._features.has("topic at creation", TOPIC_AT_CREATION)
-            self._rules = replace(rules, topic_at_creation=topics)
+            self._rules = replace(settings.name_rules(), topic_at_creation=topics)
+            self.server_id = settings.server_id
         return self._rules
 
     def read(
@@ -125,7 +127,7 @@ class RemoteReader:
         self._check_visible(bot_id, accounts.values())
         channels |= self._with_members(channels, known_counts, frozenset(full_check))
         channels |= self._with_marks(channels, known_counts, wanted_names)
-        return RemoteState(bot_id, accounts, channels, unclear)
+        return RemoteState(bot_id, accounts, channels, unclear, self.server_id)
 
     def _missing(
         self,

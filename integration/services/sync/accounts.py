@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from integration.domain.conflicts import Conflict, ConflictKind, Skip
+from integration.domain.conflicts import Conflict, Skip
 from integration.domain.messages import msg
 from integration.domain.operations import (
     AccountOperation,
@@ -20,19 +20,22 @@ from integration.domain.operations import (
 )
 from integration.domain.policy import MissingAccounts, Policy
 from integration.domain.state import Managed, ManagedAccount, RemoteAccount, RemoteState
+from integration.services.sync import account_conflicts as conflicts
 from integration.services.sync.desired import Desired, DesiredAccount
 
 PROTECTED_KINDS = frozenset({"bot", "app"})
-PROTECTED_ROLES = frozenset({"admin", "bot", "app"})
+BOT_ROLES = frozenset({"bot", "app"})
+PROTECTED_ROLES = BOT_ROLES | {"admin"}
 
 
 @dataclass(slots=True)
 class AccountPlan:
     """The outcome: operations, and who has which account.
 
-    `account_ids` covers everybody whose account exists now; `arriving` those for whom the plan
-    makes one; `asleep` those whose account is deactivated and stays so: they are not put into
-    channels. `vanished` are links whose account the server no longer has.
+    `account_ids` covers everybody whose account exists now; `being_created` those for whom the plan
+    makes one; `deactivated` those whose account is deactivated and stays so: they are not put into
+    channels. `missing_remotely` are links whose account the server no longer has; `held` those
+    whose Moodle number means somebody else now: nothing is planned for them.
     """
 
     operations: list[AccountOperation] = field(default_factory=list)
@@ -42,6 +45,7 @@ class AccountPlan:
     being_created: set[int] = field(default_factory=set)
     deactivated: set[int] = field(default_factory=set)
     missing_remotely: set[int] = field(default_factory=set)
+    held: frozenset[int] = frozenset()
 
 
 def is_protected(account: RemoteAccount, bot_id: str, policy: Policy) -> bool:
@@ -69,7 +73,7 @@ class _Matcher:
         self.remote = remote
         self.managed = managed
         self.policy = policy
-        self.result = AccountPlan()
+        self.result = AccountPlan(held=desired.identities.held_people)
         self.owner_of = {link.account_id: user_id for user_id, link in managed.accounts.items()}
         self.by_email: dict[str, RemoteAccount] = {}
         self.by_username: dict[str, RemoteAccount] = {}
@@ -86,6 +90,8 @@ class _Matcher:
 
     def run(self) -> AccountPlan:
         for account in self._in_order():
+            if account.user_id in self.result.held:
+                continue
             link = self.managed.accounts.get(account.user_id)
             known = self.remote.accounts.get(link.account_id) if link else None
             if link and known:
@@ -122,8 +128,8 @@ class _Matcher:
         elif account.usable:
             if account.active:
                 self._wake(account, link, known)
-            if link.created or self._may_change_adopted(known):
-                self._update(account, known)
+            if self._may_change(known, ours=link.created):
+                self._update(account, known, address_only=link.address_only)
 
     def _wake(self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount) -> None:
         if known.active:
@@ -155,19 +161,24 @@ class _Matcher:
                 Deactivate(account.user_id, known.account_id, known.username, reason=account.reason)
             )
 
-    def _may_change_adopted(self, known: RemoteAccount) -> bool:
-        """Never an administrator's: whoever sets the address of an account can take it over."""
-        protected = is_protected(known, self.remote.bot_id, self.policy)
-        return self.policy.update_adopted_accounts and not protected
+    def _may_change(self, known: RemoteAccount, *, ours: bool) -> bool:
+        """Never an administrator's or a bot's, also when rcsync made it before it was promoted:
+        whoever sets the address of an account can take it over.
+        """
+        if is_protected(known, self.remote.bot_id, self.policy):
+            return False
+        return ours or self.policy.update_adopted_accounts
 
-    def _update(self, account: DesiredAccount, known: RemoteAccount) -> None:
+    def _update(self, account: DesiredAccount, known: RemoteAccount, *, address_only: bool) -> None:
         name = account.name if account.name != known.name else None
         email: str | None = None
         wanted = account.email.lower()
-        if wanted and wanted not in known.emails:
+        if wanted and wanted not in known.emails and address_only:
+            self._address_stays(account, known)
+        elif wanted and wanted not in known.emails:
             holder = self.by_email.get(wanted)
             if holder is not None or wanted in self.promised or self.sharers[wanted] > 1:
-                self._email_taken(account, holder)
+                self._ask(conflicts.email_taken(account, holder))
             else:
                 email = account.email
                 self.promised[wanted] = account.user_id
@@ -191,33 +202,58 @@ class _Matcher:
     def _unlinked(self, account: DesiredAccount) -> None:
         email = account.email.lower()
         if not email:
-            self._no_email(account)
+            self._ask(conflicts.no_email(account))
             return
         holder = self.by_email.get(email)
         if holder is not None:
             self._found_by_email(account, holder)
         elif email in self.promised:
             person = self.promised[email]
-            self._shared(account, msg("the account of person {id} is being given it", id=person))
+            self._ask(
+                conflicts.email_shared(
+                    account, msg("the account of person {id} is being given it", id=person)
+                )
+            )
         elif (stranger := self.by_username.get(account.username.lower())) is not None:
-            self._username_taken(account, stranger)
+            self._ask(conflicts.username_taken(account, stranger))
         else:
             self._create(account)
 
     def _found_by_email(self, account: DesiredAccount, holder: RemoteAccount) -> None:
         owner = self.owner_of.get(holder.account_id)
         same_name = holder.username.lower() == account.username.lower()
-        if holder.account_id == self.remote.bot_id or (
-            owner is not None and owner != account.user_id
-        ):
-            self._email_taken(account, holder)
+        made_by_us = same_name and account.user_id in self.managed.unfinished_accounts
+        if owner is not None and owner != account.user_id and self._is_gone(owner):
+            self._ask(conflicts.person_recreated(account, holder, owner))
+        elif (owner is not None and owner != account.user_id) or self._is_nobodys(holder):
+            self._ask(conflicts.email_taken(account, holder))
         elif self.sharers[account.email.lower()] > 1 and not same_name:
-            self._shared(account, msg("account {who} has it", who=holder.username))
+            self._ask(
+                conflicts.email_shared(account, msg("account {who} has it", who=holder.username))
+            )
+        elif made_by_us or _has_verified(holder, account.email):
+            self._adopt(account, holder, made_by_us=made_by_us, address_only=not same_name)
         else:
-            self._adopt(account, holder)
+            self._ask(conflicts.email_unverified(account, holder))
 
-    def _adopt(self, account: DesiredAccount, holder: RemoteAccount) -> None:
-        made_by_us = account.user_id in self.managed.unfinished_accounts
+    def _is_gone(self, user_id: int) -> bool:
+        person = self.desired.eligibility.moodle.people.get(user_id)
+        return person is not None and (person.deleted or person.suspended)
+
+    def _is_nobodys(self, holder: RemoteAccount) -> bool:
+        """Our own account, a bot or an app: no person's, whatever address it has."""
+        return holder.account_id == self.remote.bot_id or (
+            holder.kind in PROTECTED_KINDS or not BOT_ROLES.isdisjoint(holder.roles)
+        )
+
+    def _adopt(
+        self,
+        account: DesiredAccount,
+        holder: RemoteAccount,
+        *,
+        made_by_us: bool,
+        address_only: bool,
+    ) -> None:
         reason = (
             msg("made by an earlier run that was cut off")
             if made_by_us
@@ -227,13 +263,18 @@ class _Matcher:
         self.result.account_ids[account.user_id] = holder.account_id
         self.result.operations.append(
             AdoptAccount(
-                account.user_id, holder.account_id, holder.username, made_by_us, reason=reason
+                account.user_id,
+                holder.account_id,
+                holder.username,
+                made_by_us,
+                address_only=address_only,
+                reason=reason,
             )
         )
         if not holder.active:
             self._inactive(account, holder)
-        if made_by_us or self._may_change_adopted(holder):
-            self._update(account, holder)
+        if self._may_change(holder, ours=made_by_us):
+            self._update(account, holder, address_only=address_only)
 
     def _create(self, account: DesiredAccount) -> None:
         if self.policy.missing_accounts is MissingAccounts.LINK_ONLY:
@@ -256,82 +297,27 @@ class _Matcher:
             )
         )
 
-    # --- conflicts --------------------------------------------------------------------------------
+    # --- small things -----------------------------------------------------------------------------
 
-    def _conflict(
-        self, kind: ConflictKind, account: DesiredAccount, other: str, remote_id: str, advice: str
-    ) -> None:
-        self.result.conflicts.append(
-            Conflict(kind, account.user_id, None, _in_moodle(account), other, remote_id, advice)
-        )
-
-    def _no_email(self, account: DesiredAccount) -> None:
-        self._conflict(
-            ConflictKind.EMAIL_MISSING,
-            account,
-            msg("needs an e-mail address for every account"),
-            "",
-            msg("Enter an address in Moodle, or link the person to an account by hand."),
-        )
-
-    def _shared(self, account: DesiredAccount, other: str) -> None:
-        self._conflict(
-            ConflictKind.EMAIL_SHARED,
-            account,
-            other,
-            "",
-            msg(
-                "Several people have this address in Moodle. Give each an own one, or link by hand."
-            ),
-        )
-
-    def _email_taken(self, account: DesiredAccount, holder: RemoteAccount | None) -> None:
-        self._conflict(
-            ConflictKind.EMAIL_TAKEN,
-            account,
-            msg("account {who} has it", who=holder.username)
-            if holder
-            else msg("several people are to have it"),
-            holder.account_id if holder else "",
-            msg(
-                "Two people cannot share an account. Correct the address on one side, or link by "
-                "hand."
-            ),
-        )
-
-    def _username_taken(self, account: DesiredAccount, holder: RemoteAccount) -> None:
-        addresses = ", ".join(holder.emails) or msg("no e-mail")
-        self._conflict(
-            ConflictKind.USERNAME_TAKEN,
-            account,
-            msg(
-                "account {who} ({addresses}) has this username",
-                who=holder.username,
-                addresses=addresses,
-            ),
-            holder.account_id,
-            msg(
-                "If it is the same person, link them or make the addresses agree; if not, rename "
-                "one."
-            ),
-        )
+    def _ask(self, conflict: Conflict) -> None:
+        self.result.conflicts.append(conflict)
 
     def _inactive(self, account: DesiredAccount, holder: RemoteAccount) -> None:
         self.result.deactivated.add(account.user_id)
-        self._conflict(
-            ConflictKind.ACCOUNT_INACTIVE,
-            account,
-            msg("account {who} was deactivated there, not by rcsync", who=holder.username),
-            holder.account_id,
-            msg("Activate it in Rocket.Chat if the person is to take part."),
+        self._ask(conflicts.account_inactive(account, holder))
+
+    def _address_stays(self, account: DesiredAccount, known: RemoteAccount) -> None:
+        self.result.skips.append(
+            Skip(
+                known.username,
+                msg(
+                    "the address in Moodle is {email} now, but this account was matched by its "
+                    "address alone: its address is never changed",
+                    email=account.email,
+                ),
+            )
         )
 
 
-def _in_moodle(account: DesiredAccount) -> str:
-    return msg(
-        "{name}, username {username}, {email} (id {id})",
-        name=account.name,
-        username=account.username,
-        email=account.email or msg("no e-mail"),
-        id=account.user_id,
-    )
+def _has_verified(holder: RemoteAccount, email: str) -> bool:
+    return holder.verified and holder.emails[:1] == (email.lower(),)

@@ -22,6 +22,7 @@ from integration.domain.state import (
 )
 from integration.services.sync import names
 from integration.services.sync.eligibility import Eligibility, unusable_because
+from integration.services.sync.identity import Identities, check_identities
 
 ENROLLED = msg("has an active enrolment in an integrated course")  # said of nearly everybody
 MEMBERS_HIDDEN_FROM = 2  # mdl_groups.visibility: 2 own membership only, 3 nobody
@@ -69,7 +70,8 @@ class Desired:
     """What should be true.
 
     Channels in none of the three mappings are not rcsync's business now. `undecided` are groups of
-    which it could not be found out whether they match: they stay as they are.
+    which it could not be found out whether they match, or what they are: they stay as they are.
+    Nothing is to be done about people in `identities.held_people` either.
     """
 
     accounts: Mapping[int, DesiredAccount]
@@ -77,6 +79,7 @@ class Desired:
     endings: Mapping[int, DesiredEnding]
     undecided: Mapping[int, str]
     eligibility: Eligibility
+    identities: Identities
 
 
 def desire(
@@ -88,7 +91,8 @@ def desire(
     """
     _check_roles(moodle, policy)
     eligibility = Eligibility(moodle, policy.roles)
-    chosen, unchosen, undecided = _choose(moodle, policy, scope)
+    identities = check_identities(managed, moodle)
+    chosen, unchosen, undecided = _choose(moodle, policy, scope, identities)
     names = _channel_names(chosen, moodle, policy, rules, managed)
     channels = {
         group.group_id: DesiredChannel(
@@ -112,6 +116,7 @@ def desire(
         endings=_endings(moodle, policy, managed, scope, unchosen, channels, undecided),
         undecided=undecided,
         eligibility=eligibility,
+        identities=identities,
     )
 
 
@@ -147,7 +152,7 @@ def _check_roles(moodle: MoodleState, policy: Policy) -> None:
 
 
 def _choose(
-    moodle: MoodleState, policy: Policy, scope: Scope
+    moodle: MoodleState, policy: Policy, scope: Scope, identities: Identities
 ) -> tuple[list[Group], dict[int, DesiredEnding], dict[int, str]]:
     chosen: list[Group] = []
     unchosen: dict[int, DesiredEnding] = {}
@@ -155,6 +160,9 @@ def _choose(
     missing = _nothing_chosen_because(policy)
     for group in sorted(moodle.groups.values(), key=lambda group: group.group_id):
         if not scope.has_course(group.course_id):
+            continue
+        if identities.holds_group(group):
+            undecided[group.group_id] = msg("waits until a person has decided what it is now")
             continue
         course = moodle.courses[group.course_id]
         if ended := _course_ending(course, moodle.read_at, policy):

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
-from integration.domain.conflicts import Conflict, Skip
+from integration.domain.conflicts import Conflict, ConflictKey, Skip
 from integration.domain.messages import counted, msg
 from integration.domain.state import MoodleState, Scope
 from integration.services.sync.desired import Desired
 from integration.services.sync.grace import Waiting
 from integration.services.sync.plan import Plan
-
-ConflictKey = tuple[str, int | None, int | None]  # kind, Moodle user id, Moodle group id
 
 
 class DifferenceKind(StrEnum):
@@ -142,6 +140,7 @@ def _conflict_courses(
     for conflict in conflicts:
         group = moodle.groups.get(conflict.group_id or 0)
         courses = {group.course_id} if group else felt.get(conflict.user_id or 0, set())
-        key = (conflict.kind.value, conflict.user_id, conflict.group_id)
-        found[key] = tuple(sorted(courses))
+        if conflict.course_id is not None:
+            courses = {conflict.course_id}
+        found[conflict.key] = tuple(sorted(courses))
     return found

@@ -186,12 +186,16 @@ class MemberPlanner:
 
     def _rows(self, group_id: int) -> dict[int, ManagedMember]:
         members = self.managed.members.get(group_id, {})
-        if self.scope.users is None and not self.account_plan.missing_remotely:
+        plan = self.account_plan
+        if self.scope.users is None and not (plan.missing_remotely or plan.held):
             return dict(members)
         return {user: member for user, member in members.items() if self._concerns(user)}
 
     def _concerns(self, user_id: int) -> bool:
-        return self.scope.has_user(user_id) and user_id not in self.account_plan.missing_remotely
+        plan = self.account_plan
+        return self.scope.has_user(user_id) and not (
+            user_id in plan.missing_remotely or user_id in plan.held
+        )
 
     def _is_hidden(self, user_id: int) -> bool:
         account = self.remote.accounts.get(self._account_id(user_id))

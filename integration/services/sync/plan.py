@@ -17,6 +17,7 @@ from integration.domain.state import Managed, RemoteState, Scope
 from integration.services.sync.accounts import match_accounts
 from integration.services.sync.channels import plan_channels
 from integration.services.sync.desired import Desired
+from integration.services.sync.identity import Identities
 from integration.services.sync.members import Observed
 from integration.services.sync.refresh import Refreshed, refresh
 
@@ -36,6 +37,7 @@ class Plan:
     missing_accounts: tuple[int, ...] = ()
     missing_channels: tuple[int, ...] = ()
     refreshed: Refreshed = field(default_factory=Refreshed)
+    identities: Identities = field(default_factory=Identities)
     compared: frozenset[int] = frozenset()  # groups of whose channel every member was compared
 
     @cached_property
@@ -65,8 +67,12 @@ def make_plan(
         operations=tuple(operations),
         conflicts=tuple(
             sorted(
-                [*account_plan.conflicts, *channels.conflicts],
-                key=lambda c: (c.kind, c.user_id or 0, c.group_id or 0),
+                [
+                    *desired.identities.conflicts,
+                    *account_plan.conflicts,
+                    *channels.conflicts,
+                ],
+                key=lambda c: (c.kind, c.user_id or 0, c.group_id or 0, c.course_id or 0),
             )
         ),
         skips=(*account_plan.skips, *channels.skips),
@@ -74,6 +80,7 @@ def make_plan(
         missing_accounts=tuple(sorted(account_plan.missing_remotely)),
         missing_channels=tuple(channels.missing_remotely),
         refreshed=refreshed,
+        identities=desired.identities,
         compared=frozenset(channels.compared),
     )
 
