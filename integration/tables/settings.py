@@ -133,7 +133,7 @@ class SafetySettings(models.Model):
         _("keep the audit trail for … days"),
         null=True,
         blank=True,
-        default=None,
+        default=365,
         validators=[MinValueValidator(1)],
         help_text=_("Older entries are deleted. Leave empty to keep all."),
     )

@@ -193,8 +193,11 @@ def test_the_trail_outlives_the_runs(school: School) -> None:
 def test_old_entries_go_only_by_the_retention_in_the_settings() -> None:
     audit_trail.record("old", "x")
     QuerySet.update(AuditEntry.objects.all(), at=timezone.now() - timedelta(days=400))
-    assert audit_trail.prune() == 0
     row = IntegrationSettings.load()
+    assert row.audit_days == 365, "a year, unless changed"
+    row.audit_days = None
+    row.save()
+    assert audit_trail.prune() == 0
     row.audit_days = 365
     row.save()
     assert audit_trail.prune() == 1

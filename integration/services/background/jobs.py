@@ -1,13 +1,14 @@
 """What the schedules start: the full pass, the audit, and the pruning of old history."""
 
 from datetime import timedelta
+from importlib import import_module
 
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from integration.models import IntegratedCourse, IntegrationSettings, SyncRun
+from integration.models import Conflict, IntegratedCourse, IntegrationSettings, SyncRun
 from integration.services.background import parts
 from integration.services.ledger import audit_trail
 from integration.services.runs.order import Order
@@ -45,9 +46,11 @@ def prune() -> int:
     """
     audit_trail.prune()
     prune_failed_logins()
+    prune_sessions()
     days = IntegrationSettings.load().history_days
     if days is None:
         return 0
+    prune_conflicts(days)
     old = SyncRun.objects.filter(
         parent=None, finished_at__lt=timezone.now() - timedelta(days=days)
     ).exclude(status__in=KEPT)
@@ -67,3 +70,14 @@ def prune_failed_logins() -> None:
     """They count for a while only, and hold names and addresses."""
     old = timezone.now() - settings.AXES_COOLOFF_TIME
     AccessAttempt.objects.filter(attempt_time__lt=old).delete()
+
+
+def prune_sessions() -> None:
+    """Of people whose time signed in is over."""
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+
+
+def prune_conflicts(days: int) -> None:
+    """Solved ones, which name people, as old as the history."""
+    old = timezone.now() - timedelta(days=days)
+    Conflict.objects.filter(status=Conflict.Status.SOLVED, solved_at__lt=old).delete()

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from django.db.models import Q
 
 from integration.domain.errors import ConfigurationError
+from integration.domain.forgetting import FORGOTTEN
 from integration.domain.messages import msg
 from integration.domain.operations import Stored, restore
 from integration.domain.state import Scope
@@ -15,13 +16,17 @@ from integration.services.sync.undo import PastOperation
 
 
 def past_operations(run_id: int, chosen: Collection[int] | None = None) -> list[PastOperation]:
-    """The operations of the run that were done, the last one first; `chosen` are positions."""
+    """The operations of the run that were done, the last one first; `chosen` are positions.
+
+    Not those whose person was forgotten: their names are gone.
+    """
     done = SyncOperation.objects.filter(run_id=run_id, status=SyncOperation.Status.DONE)
     if chosen is not None:
         done = done.filter(position__in=chosen)
     return [
         PastOperation(restore(_stored(row)), row.description)
         for row in done.order_by("-position").iterator(2000)
+        if not row.details.get(FORGOTTEN)
     ]
 
 

@@ -132,7 +132,7 @@ class _Run:
             self._note_failure(error)
             if isinstance(error, PermissionMissing):
                 self.forbidden[operation.kind].append(error)
-            logger.warning("operation=%s failed error=%s", operation.kind, error)
+            _log_failure(operation, error)
             return _failed(operation, error)
         except SyncError as error:
             return Outcome(operation, Result.SKIPPED, error=error.message, hint=error.hint)
@@ -166,6 +166,20 @@ class _Run:
                     error=error.text,
                 )
                 self.applied.cause = RunCause.CHAT_AWAY
+
+
+def _log_failure(operation: Operation, error: RocketChatError) -> None:
+    """Ids only: the server's words may hold names. They are in the operation's row."""
+    logger.warning(
+        "operation=%s failed error=%s call=%s status=%d code=%s user=%s group=%s",
+        operation.kind,
+        type(error).__name__,
+        error.endpoint,
+        error.status,
+        error.code,
+        operation.about.user_id,
+        operation.about.group_id,
+    )
 
 
 def _failed(operation: Operation, error: RocketChatError) -> Outcome:

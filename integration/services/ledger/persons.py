@@ -1,0 +1,159 @@
+"""One person in our own tables: everything that is about them, and the rows without their names.
+
+Ids stay: they tell nothing without Moodle's own table, and the counts of the history need them. The
+audit trail is append-only but for this and for its retention; both leave an entry.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.db import models, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from integration.domain.errors import ConfigurationError
+from integration.domain.forgetting import FORGOTTEN, names_in
+from integration.domain.messages import msg
+from integration.models import (
+    AccountClaim,
+    AccountLink,
+    AuditEntry,
+    Conflict,
+    ManagedMembership,
+    Notice,
+    PendingEnding,
+    SyncOperation,
+    SyncRun,
+)
+from integration.services.ledger import audit_trail
+
+PAGE = 1000
+TEXTS: dict[type[models.Model], tuple[str, ...]] = {
+    SyncRun: ("skips", "conflicts", "breaches", "message", "hint", "decision_reason"),
+    SyncOperation: ("description", "reason", "details", "error", "hint", "answer"),
+    AuditEntry: ("subject", "before", "after", "reason", "error"),
+    Conflict: ("moodle_side", "rocketchat_side", "advice"),
+    Notice: ("detail",),
+    LogEntry: ("object_repr", "change_message"),
+}
+ABOUT_ONE = (SyncOperation, AuditEntry, Conflict, PendingEnding)  # have a column moodle_user_id
+
+
+def known_names(user_id: int) -> set[str]:
+    """What our tables call the person: usernames, full names and addresses, old ones too."""
+    links = AccountLink.objects.filter(moodle_user_id=user_id)
+    found = set(links.values_list("username", flat=True))
+    operations = SyncOperation.objects.filter(moodle_user_id=user_id)
+    for details in operations.values_list("details", flat=True).iterator(PAGE):
+        found |= names_in(details)
+    entries = AuditEntry.objects.filter(moodle_user_id=user_id)
+    for before, after in entries.values_list("before", "after").iterator(PAGE):
+        found |= names_in(before) | names_in(after)
+    return found
+
+
+@dataclass(slots=True)
+class Traces:
+    """What forgetting is about. `samples`: some of the texts, as they are and as they will be."""
+
+    changed: dict[str, int] = field(default_factory=dict)  # rows by table that lose a name
+    removed: dict[str, int] = field(default_factory=dict)  # rows by table that go
+    samples: list[tuple[str, str]] = field(default_factory=list)
+
+
+def look(user_id: int, replaced: Callable[[Any], Any], samples: int = 10) -> Traces:
+    """Changes nothing."""
+    found = Traces()
+    for model in TEXTS:
+        for row, new in _changes(model, user_id, replaced):
+            name = str(model._meta.verbose_name_plural)
+            found.changed[name] = found.changed.get(name, 0) + 1
+            pairs = ((getattr(row, column), value) for column, value in new.items())
+            found.samples += [(str(old), str(value)) for old, value in pairs][:1]
+    found.samples = found.samples[:samples]
+    for rows in _working_rows(user_id):
+        if count := rows.count():
+            found.removed[str(rows.model._meta.verbose_name_plural)] = count
+    return found
+
+
+def forget(user_id: int, replaced: Callable[[Any], Any], reason: str) -> Traces:
+    """All of it, or nothing; and an entry in the audit trail that says so without the name."""
+    with transaction.atomic():
+        if SyncRun.objects.filter(status=SyncRun.Status.RUNNING).exists():
+            raise ConfigurationError(
+                msg("A run is under way and may write the names again."),
+                hint=msg("Wait until it is done, or cancel it."),
+            )
+        found = look(user_id, replaced)
+        for model in TEXTS:
+            for row, new in list(_changes(model, user_id, replaced)):
+                # Past the guard of the audit trail: this and `prune` are its two exceptions.
+                QuerySet.update(model._base_manager.filter(pk=row.pk), **new)
+        open_ = Conflict.objects.filter(moodle_user_id=user_id, status=Conflict.Status.OPEN)
+        open_.update(status=Conflict.Status.SOLVED, solved_at=timezone.now())
+        for rows in _working_rows(user_id):
+            rows.delete()
+        audit_trail.record(
+            "forget_person",
+            f"person {user_id}",
+            reason=reason,
+            moodle_user_id=user_id,
+            after={"changed": found.changed, "removed": found.removed},
+        )
+    return found
+
+
+def _working_rows(user_id: int) -> Iterator[QuerySet[Any]]:
+    """Rows that are about the person alone and are no history. Memberships before their link."""
+    yield ManagedMembership.objects.filter(account__moodle_user_id=user_id)
+    for model in (PendingEnding, AccountClaim, AccountLink):
+        yield model._base_manager.filter(moodle_user_id=user_id)
+
+
+def _changes(
+    model: type[models.Model], user_id: int, replaced: Callable[[Any], Any]
+) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Rows in which a name stands, each with its changed columns."""
+    for row in model._base_manager.order_by("pk").iterator(PAGE):
+        new = {
+            column: value
+            for column in TEXTS[model]
+            if (value := replaced(getattr(row, column))) != getattr(row, column)
+        }
+        if new and model is SyncOperation and getattr(row, "moodle_user_id", None) == user_id:
+            details = new.get("details", getattr(row, "details", {}))
+            new["details"] = {**details, FORGOTTEN: True}
+        if new:
+            yield row, new
+
+
+def export(user_id: int, names: set[str], mentions: Callable[[Any], Any]) -> dict[str, Any]:
+    """Everything our tables hold about the person, as JSON values.
+
+    `mentions`: a replacer; a row in which it finds something to replace mentions the person.
+    """
+    told: dict[str, Any] = {"moodle_user_id": user_id, "names": sorted(names)}
+    for model in (AccountLink, *ABOUT_ONE):
+        rows = model._base_manager.filter(moodle_user_id=user_id).order_by("pk")
+        told[model._meta.model_name or ""] = [_plain(row) for row in rows.iterator(PAGE)]
+    members = ManagedMembership.objects.filter(account__moodle_user_id=user_id)
+    told["managedmembership"] = [
+        {**_plain(row), "channel_name": row.channel.name}
+        for row in members.select_related("channel").order_by("pk")
+    ]
+    told["mentioned_in"] = {
+        model._meta.model_name or "": [
+            {"id": row.pk, **{column: getattr(row, column) for column in new}}
+            for row, new in _changes(model, user_id, mentions)
+            if getattr(row, "moodle_user_id", None) != user_id
+        ]
+        for model in TEXTS
+    }
+    return told
+
+
+def _plain(row: models.Model) -> dict[str, Any]:
+    return {one.attname: getattr(row, one.attname) for one in row._meta.concrete_fields}
