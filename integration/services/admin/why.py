@@ -4,7 +4,6 @@ Reads what a run for this person or course would read, plans it, and writes noth
 """
 
 from dataclasses import dataclass
-from typing import cast
 
 from django.utils.translation import gettext
 
@@ -20,7 +19,6 @@ from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.sync.desired import desire
-from integration.services.sync.ports import Remote
 from integration.services.sync.reconcile import compare, people_in_scope
 from integration.translation import in_words
 
@@ -121,7 +119,7 @@ def _look(scope: Scope) -> Findings:
     policy = load_policy(source.roles())
     try:
         with connect(rocketchat_connection()) as client:
-            seen = compare(scope, policy, source, cast(Remote, client), LookOnly())
+            seen = compare(scope, policy, source, client, LookOnly())
     except SourceError:
         raise
     except SyncError as error:

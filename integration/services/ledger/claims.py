@@ -21,7 +21,7 @@ from integration.domain.state import Managed, RemoteAccount
 from integration.models import AccountClaim, AccountLink
 from integration.services.ledger import heartbeat, retry
 from integration.services.ledger.bulk import insert_missing
-from integration.services.sync.ports import Remote, Writes
+from integration.services.sync.ports import Accounts
 
 CLAIM_SECONDS = (
     3600  # longer than a batch under a slow rate limit; a dead run's are taken away sooner
@@ -38,7 +38,6 @@ class Claims:
     def __init__(self, owner: str) -> None:
         self._owner = owner
         self._known: dict[int, str] = {}  # user id -> the account our plan knew of
-        self._user_of: dict[str, int] = {}  # by username, which no two people of a plan share
         self._ours: set[int] = set()
         self._made: dict[int, Account] = {}  # by another run, after our plan was made
 
@@ -48,10 +47,9 @@ class Claims:
 
     def take(self, operations: Sequence[Operation]) -> None:
         """Claim everybody whose account is about to be made, as far as nobody else has."""
-        people = {o.username: o.user_id for o in operations if isinstance(o, CreateAccount)}
+        people = {one.user_id for one in operations if isinstance(one, CreateAccount)}
         if people:
-            self._user_of.update(people)
-            retry.retry_on_deadlock(lambda: self._claim(set(people.values())))
+            retry.retry_on_deadlock(lambda: self._claim(people))
 
     def holds(self, user_id: int) -> bool:
         """Whether the account of this person is ours to make."""
@@ -69,15 +67,14 @@ class Claims:
             drop(self._owner, self._ours)
             self._ours = set()
 
-    def create(self, writes: Writes, *, username: str, name: str, email: str) -> RemoteAccount:
-        """The account of the person: made now by us, or a moment ago by another run."""
-        user_id = self._user_of[username]
+    def made_elsewhere(self, user_id: int) -> Account | None:
+        """The account that another run made of this person; None: it is ours to make.
+
+        Waits for a run that is making it. Busy when that does not come to an end.
+        """
         if user_id not in self._ours and user_id not in self._made:
             self._wait_for(user_id)
-        if user_id in self._made:
-            account_id, made_as = self._made[user_id]
-            return RemoteAccount(account_id, made_as, name, (email.lower(),), True, (), "user")
-        return writes.create_account(username=username, name=name, email=email)
+        return self._made.get(user_id)
 
     def _claim(self, user_ids: Collection[int]) -> None:
         now = timezone.now()
@@ -135,30 +132,16 @@ def _drop_of_the_dead(user_id: int) -> None:
             drop(owner)
 
 
-class _Writes:
-    """The writes of a server, with claims before accounts are made."""
+class ClaimedAccounts:
+    """`ports.Accounts` that respects the claims: made now by us, or a moment ago by another run."""
 
-    def __init__(self, writes: Writes, claims: Claims) -> None:
-        self._writes = writes
+    def __init__(self, claims: Claims, accounts: Accounts) -> None:
         self._claims = claims
+        self._accounts = accounts
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._writes, name)
-
-    def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount:
-        return self._claims.create(self._writes, username=username, name=name, email=email)
-
-
-class WithClaims:
-    """A `ports.Remote` whose writes respect the claims."""
-
-    def __init__(self, remote: Remote, claims: Claims) -> None:
-        self._remote = remote
-        self._claims = claims
-
-    @property
-    def writes(self) -> object:
-        return _Writes(self._remote.writes, self._claims)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._remote, name)
+    def make(self, operation: CreateAccount) -> RemoteAccount:
+        made = self._claims.made_elsewhere(operation.user_id)
+        if made is None:
+            return self._accounts.make(operation)
+        address = operation.email.lower()
+        return RemoteAccount(*made, operation.name, (address,), True, (), "user")

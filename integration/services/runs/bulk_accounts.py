@@ -11,7 +11,7 @@ from typing import Protocol
 from integration.domain.operations import CreateAccount, Operation
 from integration.domain.state import RemoteAccount
 from integration.services.rocketchat.bulk_import import NewAccount
-from integration.services.sync.ports import Writes
+from integration.services.sync.ports import Accounts
 
 logger = logging.getLogger(__name__)
 
@@ -29,58 +29,39 @@ def is_worth(accounts: int) -> bool:
     return accounts > MIN_IMPORT_ACCOUNTS
 
 
-class Importer:
-    """The accounts of one run that were made in bulk. Threads may share it once `run` is over."""
+class ImportedAccounts:
+    """`ports.Accounts` of one run: those that were made in bulk; the others from `accounts`.
 
-    def __init__(self, bulk: Bulk, starting: Callable[[Sequence[Operation]], None]) -> None:
-        """`starting` notes operations as begun: a crash must not make their accounts strangers'."""
-        self._bulk, self._starting = bulk, starting
+    Threads may share it once `run` is over.
+    """
+
+    def __init__(self, bulk: Bulk, accounts: Accounts) -> None:
+        self._bulk, self._accounts = bulk, accounts
         self._made: dict[str, RemoteAccount] = {}
 
-    def run(self, operations: Sequence[Operation], may: Callable[[int], bool]) -> None:
+    def run(
+        self,
+        operations: Sequence[Operation],
+        starting: Callable[[Sequence[Operation]], None],
+        may: Callable[[int], bool],
+    ) -> None:
         """Make the accounts that `operations` ask for, where they are many.
 
-        `may` says whether the account of this person is ours to make, after `starting`.
+        `starting` notes operations as begun: a crash must not make their accounts strangers'. `may`
+        says whether the account of this person is ours to make, after `starting`.
         """
         creates = [one for one in operations if isinstance(one, CreateAccount)]
         if not is_worth(len(creates)):
             return
         for start in range(0, len(creates), MIN_IMPORT_ACCOUNTS):
-            self._starting(creates[start : start + MIN_IMPORT_ACCOUNTS])
+            starting(creates[start : start + MIN_IMPORT_ACCOUNTS])
         wanted = [_record(one) for one in creates if may(one.user_id)]
         self._made = self._bulk.create(wanted)
         logger.info("import accounts=%d made=%d", len(wanted), len(self._made))
 
-    def create(self, writes: Writes, *, username: str, name: str, email: str) -> RemoteAccount:
-        made = self._made.pop(username, None)
-        if made is not None:
-            return made
-        return writes.create_account(username=username, name=name, email=email)
-
-
-class WithImport:
-    """A `ports.Remote` whose writes find accounts that were made in bulk."""
-
-    def __init__(self, remote: object, importer: Importer) -> None:
-        self._remote, self._importer = remote, importer
-
-    @property
-    def writes(self) -> object:
-        return _Writes(self._remote.writes, self._importer)  # type: ignore[attr-defined]
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._remote, name)
-
-
-class _Writes:
-    def __init__(self, writes: Writes, importer: Importer) -> None:
-        self._writes, self._importer = writes, importer
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._writes, name)
-
-    def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount:
-        return self._importer.create(self._writes, username=username, name=name, email=email)
+    def make(self, operation: CreateAccount) -> RemoteAccount:
+        made = self._made.pop(operation.username, None)
+        return self._accounts.make(operation) if made is None else made
 
 
 def _record(operation: CreateAccount) -> NewAccount:

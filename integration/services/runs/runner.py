@@ -2,16 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
 
-from integration.domain.actor import Actor, acting
 from integration.domain.errors import Busy, SyncError
 from integration.domain.messages import msg
-from integration.domain.operations import Operation
+from integration.domain.policy import Policy
 from integration.domain.request_id import belonging_to
-from integration.domain.state import Managed, MoodleState, Scope
+from integration.domain.state import Scope
 from integration.models import SyncRun
 from integration.services.ledger import (
     counters,
@@ -22,24 +20,24 @@ from integration.services.ledger import (
     runs,
     server_facts,
 )
-from integration.services.ledger.claims import Claims, WithClaims
-from integration.services.ledger.journal import RunLedger
+from integration.services.ledger.claims import ClaimedAccounts, Claims
 from integration.services.ledger.managed import integrated_courses
-from integration.services.ledger.past_runs import past_operations, pause_courses
+from integration.services.ledger.past_runs import past_operations
 from integration.services.ledger.policy import load_policy, missing_choices_in_words
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import RocketChatRemote, connect
 from integration.services.rocketchat.client import Stats
 from integration.services.runs import lease_renewal, pacing
-from integration.services.runs.bulk_accounts import Importer, WithImport
+from integration.services.runs.bulk_accounts import ImportedAccounts
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.runs.lease_renewal import LeaseRenewer
 from integration.services.runs.order import Order
+from integration.services.runs.shared_ledger import SharedLedger
 from integration.services.sync.carry_out import Terms
-from integration.services.sync.plan import Plan
-from integration.services.sync.ports import Remote
+from integration.services.sync.perform import DirectAccounts
+from integration.services.sync.ports import Accounts
 from integration.services.sync.reconcile import reconcile
-from integration.services.sync.report import Outcome, RunReport
+from integration.services.sync.report import RunReport
 from integration.services.sync.undo import undo_run
 
 logger = logging.getLogger(__name__)
@@ -120,14 +118,11 @@ def _execute(
     on_progress: Callable[[int, int], None],
     seconds: float | None,
 ) -> None:
-    source = _NamingReader()
-    claims = Claims(run.worker)
-    ledger = _ClaimingLedger(run, order.scope, on_progress, claims)
-    if order.writes:
-        ledger.start_rules = pacing.start_rules_of(run)
-    owner = leases.owner_of(run)
+    owner, claims = leases.owner_of(run), Claims(run.worker)
+    start_rules = pacing.start_rules_of(run) if order.writes else None
     courses = _lease(owner, order.scope) if order.writes else set()
     try:
+        source = MoodleReader()
         policy = load_policy(source.roles())
         finished.notes = missing_choices_in_words(policy)
         connection = rocketchat_connection()
@@ -137,42 +132,74 @@ def _execute(
             connect(connection, known) as remote,
         ):
             finished.stats = remote.stats
-            server = cast(Remote, WithClaims(cast(Remote, ledger.prepared(remote)), claims))
+            accounts, imported = _accounts(remote, claims, start_rules)
+            ledger = SharedLedger(
+                run,
+                order.scope,
+                on_progress,
+                claims,
+                start_rules=start_rules,
+                imported=imported,
+            )
             terms = Terms(
                 dry_run=not order.writes,
                 force=order.force,
                 approval=past_runs.approval_of(order.approves),
                 expect_digest=order.expect_digest,
+                accounts=accounts,
                 workers=connection.max_connections,
                 should_stop=renewer.why_stop if order.writes else lambda: "",
             )
-            if order.undoes is not None:
-                past = past_operations(order.undoes, order.chosen)
-                why = msg("undo of run {run}", run=order.undoes)
-                report = undo_run(order.scope, policy, past, server, ledger, terms, reason=why)
-            else:
-                full = order.full_check
-                report = reconcile(
-                    order.scope, policy, source, server, ledger, terms, full_check=full
-                )
+            report = _planned_and_carried_out(order, policy, source, remote, ledger, terms)
             cause = lease_renewal.CAUSES.get(report.stopped_because, report.cause)
             report = replace(report, cause=cause)
             server_facts.remember(None if report.failed else remote.facts(time.time()))
-        if not order.writes:
-            finished.notes += pacing.remarks(report.plan)
-        requests = {"total": remote.stats.total, "by_endpoint": dict(remote.stats.by_endpoint)}
-        if not order.writes and order.keep_plan:
-            ledger.planned(report.plan)
-        if order.undoes is None and (report.outcomes or order.writes):
-            ledger.close()
-        runs.name_courses(source.courses)
-        retry.retry_on_deadlock(
-            lambda: runs.finish(run, report, order.scope, requests, finished.notes)
-        )
-        finished.report = report
+        _store(order, finished, report, ledger, remote.stats)
     finally:
         claims.release()
         leases.release(owner)
+
+
+def _accounts(
+    remote: RocketChatRemote, claims: Claims, start_rules: pacing.StartRules | None
+) -> tuple[Accounts, ImportedAccounts | None]:
+    """How accounts are made: never twice, and in bulk where the settings say so."""
+    accounts: Accounts = DirectAccounts(remote.writes)
+    imported = None
+    if start_rules is not None and start_rules.bulk_import:
+        accounts = imported = ImportedAccounts(remote.bulk_import, accounts)
+    return ClaimedAccounts(claims, accounts), imported
+
+
+def _planned_and_carried_out(
+    order: Order,
+    policy: Policy,
+    source: MoodleReader,
+    remote: RocketChatRemote,
+    ledger: SharedLedger,
+    terms: Terms,
+) -> RunReport:
+    if order.undoes is None:
+        full_check = order.full_check
+        return reconcile(order.scope, policy, source, remote, ledger, terms, full_check=full_check)
+    past = past_operations(order.undoes, order.chosen)
+    reason = msg("undo of run {run}", run=order.undoes)
+    return undo_run(order.scope, policy, past, remote, ledger, terms, reason=reason)
+
+
+def _store(
+    order: Order, finished: Finished, report: RunReport, ledger: SharedLedger, stats: Stats
+) -> None:
+    run, requests = finished.run, {"total": stats.total, "by_endpoint": dict(stats.by_endpoint)}
+    if not order.writes:
+        finished.notes += pacing.remarks(report.plan)
+        if order.keep_plan:
+            ledger.planned(report.plan)
+    if order.undoes is None and (report.outcomes or order.writes):
+        ledger.close()
+    runs.name_courses(report.courses)
+    retry.retry_on_deadlock(lambda: runs.finish(run, report, order.scope, requests, finished.notes))
+    finished.report = report
 
 
 def _lease(owner: str, scope: Scope) -> set[int]:
@@ -195,65 +222,3 @@ def _lease(owner: str, scope: Scope) -> set[int]:
             ),
         )
     return courses
-
-
-class _ClaimingLedger(RunLedger):
-    """Claims the people whose accounts are about to be made."""
-
-    def __init__(
-        self,
-        run: SyncRun,
-        scope: Scope,
-        on_progress: Callable[[int, int], None],
-        claims: Claims,
-    ) -> None:
-        super().__init__(run, scope, on_progress)
-        self._claims = claims
-        self._importer: Importer | None = None
-        self.start_rules: pacing.StartRules | None = None  # None: nothing will be written
-
-    def prepared(self, remote: RocketChatRemote) -> object:
-        """The same server, with accounts made in bulk where the settings say so."""
-        if self.start_rules is None or not self.start_rules.bulk_import:
-            return remote
-        self._importer = Importer(remote.bulk_import, self.starting)
-        return WithImport(remote, self._importer)
-
-    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
-        if self.start_rules is not None:
-            self.start_rules.check(len(plan.operations) - len(held))
-        super().planned(plan, held)
-        if self.run.pauses and len(plan.operations) > len(held):
-            with acting(Actor("person", self.run.actor)):
-                pause_courses(self.scope)
-        if self._importer is not None:
-            waiting = {id(operation) for operation in held}
-            going = [one for one in plan.operations if id(one) not in waiting]
-            self._importer.run(going, self._claims.holds)
-
-    def managed(self, scope: Scope) -> Managed:
-        managed = super().managed(scope)
-        self._claims.learn(managed)
-        return managed
-
-    def starting(self, operations: Sequence[Operation]) -> None:
-        self._claims.take(operations)
-        super().starting(operations)
-
-    def finished(self, outcomes: Sequence[Outcome]) -> None:
-        store = super().finished
-        retry.retry_on_deadlock(lambda: store(outcomes), self._effects.forget_keys)
-        self._claims.settle([outcome.operation for outcome in outcomes])
-
-
-class _NamingReader(MoodleReader):
-    """Remembers the courses of the reading, whose names the admin shows."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.courses: dict[int, Any] = {}
-
-    def read(self, *args: Any, **kwargs: Any) -> MoodleState:
-        moodle = super().read(*args, **kwargs)
-        self.courses = dict(moodle.courses)
-        return moodle

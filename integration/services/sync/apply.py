@@ -24,7 +24,7 @@ from integration.domain.outcomes import Result, RunCause
 from integration.domain.state import Managed
 from integration.services.sync.perform import Ids, Performer
 from integration.services.sync.plan import Plan
-from integration.services.sync.ports import Journal, Writes
+from integration.services.sync.ports import Accounts, Journal, Writes
 from integration.services.sync.report import Outcome
 from integration.services.sync.workers import ResultBatcher, batches, short_switch_interval
 
@@ -49,14 +49,16 @@ def apply_plan(
     managed: Managed,
     journal: Journal,
     *,
+    accounts: Accounts | None = None,
     workers: int = 8,
     should_stop: Callable[[], str] = lambda: "",
 ) -> Applied:
-    """Carry out `plan`. `should_stop` returns a reason to stop, "" to go on.
+    """Carry out `plan`. Without `accounts` each account is asked for by itself.
 
-    It is asked before each operation and by several threads, so it has to be quick.
+    `should_stop` returns a reason to stop, "" to go on. It is asked before each operation and by
+    several threads, so it has to be quick.
     """
-    performer = Performer(writes, Ids.of(managed, plan))
+    performer = Performer(writes, Ids.of(managed, plan), accounts)
     return _Run(performer, journal, workers, should_stop).run(plan)
 
 

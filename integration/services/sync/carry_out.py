@@ -10,7 +10,7 @@ from integration.domain.errors import StalePlan
 from integration.domain.messages import msg
 from integration.domain.outcomes import Result, RunStatus
 from integration.domain.policy import Limits
-from integration.domain.state import Managed, Scope
+from integration.domain.state import Managed, MoodleState, Scope
 from integration.services.sync.apply import Applied, apply_plan
 from integration.services.sync.grace import Waiting
 from integration.services.sync.guard import (
@@ -22,9 +22,9 @@ from integration.services.sync.guard import (
     split,
 )
 from integration.services.sync.plan import Plan
-from integration.services.sync.ports import Ledger, Writes
+from integration.services.sync.ports import Accounts, Ledger, Writes
 from integration.services.sync.report import RunReport
-from integration.services.sync.sizes import Size, shrunk
+from integration.services.sync.sizes import Size, shrunk, sizes
 
 
 def _never() -> str:
@@ -37,13 +37,15 @@ class Terms:
 
     `force` passes the safety guard; `approval` is what a person let pass of an earlier run.
     `expect_digest` is the digest of the plan that a person reviewed, "" where nobody did.
-    `should_stop` returns a reason to stop, "" to go on; threads ask it before each operation.
+    `accounts` makes accounts, None: one by one. `should_stop` returns a reason to stop, "" to go
+    on; threads ask it before each operation.
     """
 
     dry_run: bool
     force: bool = False
     approval: Approval = NOTHING_APPROVED
     expect_digest: str = ""
+    accounts: Accounts | None = None
     workers: int = 8
     should_stop: Callable[[], str] = _never
 
@@ -53,7 +55,7 @@ class Proposal:
     """A plan, and what it is judged by.
 
     `managed` is the ledger that it was made from. `waiting` has days of grace and is not in the
-    plan. `sizes` is what Moodle told of each course; None: it was not read.
+    plan. `moodle` is None where it was not read.
     """
 
     plan: Plan
@@ -61,7 +63,7 @@ class Proposal:
     scope: Scope
     limits: Limits
     waiting: tuple[Waiting, ...] = ()
-    sizes: Mapping[int, Size] | None = None
+    moodle: MoodleState | None = None
 
 
 def carry_out(proposal: Proposal, writes: Writes, ledger: Ledger, terms: Terms) -> RunReport:
@@ -75,13 +77,16 @@ def carry_out(proposal: Proposal, writes: Writes, ledger: Ledger, terms: Terms) 
             msg("The plan has changed since it was shown."),
             hint=msg("Look at the new plan and confirm that one."),
         )
-    passed = _breaches(proposal, terms.approval)
+    moodle = proposal.moodle
+    size = sizes(moodle, proposal.scope) if moodle else None
+    passed = _breaches(proposal, size, terms.approval)
     report = RunReport(
         plan,
         RunStatus.PLANNED,
         breaches=passed,
         waiting=proposal.waiting,
-        sizes=proposal.sizes or {},
+        sizes=size or {},
+        courses=moodle.courses if moodle else {},
     )
     if terms.dry_run:
         return report
@@ -93,6 +98,7 @@ def carry_out(proposal: Proposal, writes: Writes, ledger: Ledger, terms: Terms) 
         writes,
         proposal.managed,
         ledger,
+        accounts=terms.accounts,
         workers=terms.workers,
         should_stop=terms.should_stop,
     )
@@ -107,12 +113,14 @@ def carry_out(proposal: Proposal, writes: Writes, ledger: Ledger, terms: Terms) 
     )
 
 
-def _breaches(proposal: Proposal, approval: Approval) -> tuple[Breach, ...]:
+def _breaches(
+    proposal: Proposal, size: Mapping[int, Size] | None, approval: Approval
+) -> tuple[Breach, ...]:
     """What was approved does not count."""
     managed, scope, limits = proposal.managed, proposal.scope, proposal.limits
     found = breaches(proposal.plan, managed, scope, limits, approval.operations)
-    if proposal.sizes is not None:
-        found = [*shrunk(proposal.sizes, managed.sizes, scope, limits), *found]
+    if size is not None:
+        found = [*shrunk(size, managed.sizes, scope, limits), *found]
     return tuple(breach for breach in found if not approval.covers(breach))
 
 

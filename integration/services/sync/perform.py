@@ -34,9 +34,9 @@ from integration.domain.operations import (
     UpdateAccount,
 )
 from integration.domain.outcomes import Result
-from integration.domain.state import Managed
+from integration.domain.state import Managed, RemoteAccount
 from integration.services.sync.plan import Plan
-from integration.services.sync.ports import Writes
+from integration.services.sync.ports import Accounts, Writes
 from integration.services.sync.report import Outcome
 
 logger = logging.getLogger(__name__)
@@ -102,14 +102,27 @@ def _less(mapping: Mapping[int, T], without: Iterable[int]) -> dict[int, T]:
     return {key: value for key, value in mapping.items() if key not in gone}
 
 
+class DirectAccounts:
+    """`ports.Accounts` by one request for each."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._writes = writes
+
+    def make(self, operation: CreateAccount) -> RemoteAccount:
+        return self._writes.create_account(
+            username=operation.username, name=operation.name, email=operation.email
+        )
+
+
 class Performer:
     """Carries single operations out. Raises RocketChatError, or SyncError for one that cannot be
     tried because something it needs failed.
     """
 
-    def __init__(self, writes: Writes, ids: Ids) -> None:
+    def __init__(self, writes: Writes, ids: Ids, accounts: Accounts | None = None) -> None:
         self.writes = writes
         self.ids = ids
+        self.accounts = accounts or DirectAccounts(writes)
 
     @singledispatchmethod
     def perform(self, operation: Operation) -> Outcome:
@@ -128,9 +141,7 @@ class Performer:
 
     @perform.register
     def _create_account(self, operation: CreateAccount) -> Outcome:
-        account = self.writes.create_account(
-            username=operation.username, name=operation.name, email=operation.email
-        )
+        account = self.accounts.make(operation)
         return Outcome(
             operation, Result.DONE, account_id=account.account_id, username=account.username
         )

@@ -6,7 +6,7 @@ The boundaries implement these, tests may too.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from integration.domain.operations import Operation
+from integration.domain.operations import CreateAccount, Operation
 from integration.domain.state import (
     Managed,
     MoodleState,
@@ -88,6 +88,14 @@ class Writes(Protocol):
     def set_role(self, room_id: str, private: bool, account_id: str, role: RoomRole) -> None: ...
 
     def unset_role(self, room_id: str, private: bool, account_id: str, role: RoomRole) -> None: ...
+
+
+class Accounts(Protocol):
+    """How the accounts of a plan come into being. Threads share it."""
+
+    def make(self, operation: CreateAccount) -> RemoteAccount:
+        """The person's account. Raises as Writes does, or Busy where another run is making it."""
+        ...
 
 
 class Remote(Protocol):

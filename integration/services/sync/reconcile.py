@@ -15,7 +15,6 @@ from integration.services.sync.grace import Waiting, hold_back
 from integration.services.sync.plan import Plan, make_plan
 from integration.services.sync.ports import Ledger, Records, Remote, Source
 from integration.services.sync.report import RunReport
-from integration.services.sync.sizes import sizes
 from integration.services.sync.workers import garbage_collector_paused
 
 
@@ -37,8 +36,7 @@ def reconcile(
     """
     with garbage_collector_paused():
         seen = compare(scope, policy, source, remote, ledger, full_check=full_check)
-    size = sizes(seen.moodle, scope)
-    proposal = Proposal(seen.plan, seen.managed, scope, policy.limits, seen.waiting, size)
+    proposal = Proposal(seen.plan, seen.managed, scope, policy.limits, seen.waiting, seen.moodle)
     report = carry_out(proposal, remote.writes, ledger, terms)
     left = remaining(scope, seen.moodle, seen.desired, seen.plan, seen.waiting)
     return replace(report, remaining=left)

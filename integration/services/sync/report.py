@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunCause, RunStatus
+from integration.domain.state import Course
 from integration.services.sync.differences import Remaining
 from integration.services.sync.grace import Waiting
 from integration.services.sync.guard import Blocks, Breach
@@ -55,6 +56,7 @@ class RunReport:
     sizes: Mapping[int, Size] = field(default_factory=dict)  # what Moodle told of each course
     remaining: Remaining = field(default_factory=Remaining)  # stays different although it was seen
     cause: RunCause = RunCause.NONE  # of a run that was stopped
+    courses: Mapping[int, Course] = field(default_factory=dict)  # those that were read, by id
     applied: Mapping[str, int] = field(init=False)  # number of done operations by kind
 
     def __post_init__(self) -> None:

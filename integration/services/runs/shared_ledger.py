@@ -1,0 +1,65 @@
+"""The ledger of a run that shares people, courses and the server with others."""
+
+from collections.abc import Callable, Collection, Sequence
+
+from integration.domain.actor import Actor, acting
+from integration.domain.operations import Operation
+from integration.domain.state import Managed, Scope
+from integration.models import SyncRun
+from integration.services.ledger import retry
+from integration.services.ledger.claims import Claims
+from integration.services.ledger.journal import RunLedger
+from integration.services.ledger.past_runs import pause_courses
+from integration.services.runs import pacing
+from integration.services.runs.bulk_accounts import ImportedAccounts
+from integration.services.sync.plan import Plan
+from integration.services.sync.report import Outcome
+
+
+class SharedLedger(RunLedger):
+    """Claims the people whose accounts are about to be made, and tries again after a deadlock.
+
+    Before a plan that writes is begun: the hour is checked (`start_rules`), the courses of an undo
+    leave the automatic sync, and accounts are made in bulk (`imported`). None: not in this run.
+    """
+
+    def __init__(
+        self,
+        run: SyncRun,
+        scope: Scope,
+        on_progress: Callable[[int, int], None],
+        claims: Claims,
+        *,
+        start_rules: pacing.StartRules | None,
+        imported: ImportedAccounts | None,
+    ) -> None:
+        super().__init__(run, scope, on_progress)
+        self._claims = claims
+        self._start_rules = start_rules
+        self._imported = imported
+
+    def managed(self, scope: Scope) -> Managed:
+        managed = super().managed(scope)
+        self._claims.learn(managed)
+        return managed
+
+    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
+        if self._start_rules is not None:
+            self._start_rules.check(len(plan.operations) - len(held))
+        super().planned(plan, held)
+        waiting = {id(operation) for operation in held}
+        going = [one for one in plan.operations if id(one) not in waiting]
+        if self.run.pauses and going:
+            with acting(Actor("person", self.run.actor)):
+                pause_courses(self.scope)
+        if self._imported is not None:
+            self._imported.run(going, self.starting, self._claims.holds)
+
+    def starting(self, operations: Sequence[Operation]) -> None:
+        self._claims.take(operations)
+        super().starting(operations)
+
+    def finished(self, outcomes: Sequence[Outcome]) -> None:
+        store = super().finished
+        retry.retry_on_deadlock(lambda: store(outcomes), self._effects.forget_keys)
+        self._claims.settle([outcome.operation for outcome in outcomes])
