@@ -18,7 +18,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.in_course.permalinks import Permalinks
-from tests.in_course.test_lti_refusals import begin, come_back
+from tests.support.lti import begin, come_back
 from tests.support.school import School
 from tests.support.small_moodle import STUDENT
 

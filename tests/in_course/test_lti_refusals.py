@@ -17,28 +17,13 @@ from django.utils import timezone
 from demo.moodle_activity import CLIENT, FakeMoodle, Key
 from integration.models import LtiDeployment, LtiPlatform, LtiUse
 from integration.services.in_course.lti import single_use, state
+from tests.support.lti import begin, come_back, launch
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
 pytest.importorskip("jwt")
 
 AGAIN = "open the activity once more"
 SETUP = "Tell the people who look after Moodle"
-
-
-def begin(lms: FakeMoodle) -> dict[str, str]:
-    """The parameters with which the browser comes to Moodle's log-in."""
-    answer = Client().post("/lti/start", lms.initiation())
-    assert answer.status_code == 303, answer.content
-    return {name: value[0] for name, value in parse_qs(urlsplit(answer["Location"]).query).items()}
-
-
-def come_back(sent: dict[str, str], token: str) -> Any:
-    return Client().post("/lti/launch", {"state": sent["state"], "id_token": token})
-
-
-def launch(lms: FakeMoodle, **changes: Any) -> Any:
-    sent = begin(lms)
-    return come_back(sent, lms.sign(lms.claims(sent["nonce"], **changes)))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from demo.moodle_activity import CLIENT, FakeMoodle
 from integration.models import AuditEntry, LtiDeployment, LtiKey, LtiPlatform, LtiUse
 from integration.services.in_course.lti import own_keys, registration
 from integration.services.monitoring import diagnostics
-from tests.in_course.test_lti_refusals import begin
+from tests.support.lti import begin
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
 pytest.importorskip("jwt")
