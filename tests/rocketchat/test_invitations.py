@@ -12,7 +12,7 @@ from demo.standin.web.call import Reply, Request
 from integration.domain.errors import Banned, PartlyRefused, RocketChatError
 from integration.services.rocketchat import RocketChatRemote
 from integration.services.rocketchat.invitations import LOOK_AGAIN_SECONDS
-from tests.rocketchat.test_writes import channel, person, quick_remote, room
+from tests.support.remote_client import channel, person, quick_remote, room
 
 VERSIONS = ("3.11", "6.5", "8.8")
 REFUSED_LISTS = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import responses
 
-from demo.standin import ADMIN_ID, ADMIN_PASSWORD, ADMIN_TOKEN, ADMIN_TOKEN_WITH_2FA, StandIn
+from demo.standin import ADMIN_ID, ADMIN_PASSWORD, ADMIN_TOKEN_WITH_2FA, StandIn
 from integration.domain.errors import (
     NameTaken,
     NotFound,
@@ -18,10 +18,10 @@ from integration.domain.errors import (
     TransientError,
 )
 from integration.domain.operations import CREATE_CHUNK, INVITE_CHUNK
-from integration.domain.state import RemoteAccount, RoomRole
+from integration.domain.state import RoomRole
 from integration.services import rocketchat
-from integration.services.rocketchat import Connection, Credentials, RocketChat, RocketChatRemote
-from integration.services.rocketchat.limiter import Limiter
+from integration.services.rocketchat import RocketChatRemote
+from tests.support.remote_client import channel, person, quick_remote, room, user
 
 VERSIONS = ("3.11", "6.5", "7.2", "8.6", "8.8")
 UNKNOWN = ("timeout_after", "reset_after", "html", "garbage")  # it was done, but who could know
@@ -39,47 +39,6 @@ def standin(request: pytest.FixtureRequest) -> Iterator[StandIn]:
 def remote(standin: StandIn) -> Iterator[RocketChatRemote]:
     with quick_remote(standin.url) as remote:
         yield remote
-
-
-def quick_remote(url: str, token: str = ADMIN_TOKEN, **secrets: str) -> RocketChatRemote:
-    """One whose pauses take no time, and whose patience is short."""
-    now = [0.0]
-    limiter = Limiter(8, clock=lambda: now[0], sleep=lambda pause: now.append(now.pop() + pause))
-    connection = Connection(
-        url,
-        Credentials(user_id=ADMIN_ID, token=token, **secrets),
-        read_timeout=0.25,
-        long_read_timeout=0.25,
-    )
-    return RocketChatRemote(RocketChat(connection, limiter=limiter, sleep=lambda _seconds: None))
-
-
-def person(remote: RocketChatRemote, name: str) -> RemoteAccount:
-    return remote.writes.create_account(
-        username=name, name=name.title(), email=f"{name}@example.com"
-    )
-
-
-def channel(remote: RocketChatRemote, name: str = "group", **fields: Any) -> Any:
-    wishes: dict[str, Any] = {
-        "private": True,
-        "usernames": (),
-        "topic": "",
-        "group_id": 42,
-        "course_id": 7,
-    }
-    return remote.writes.create_channel(**{"name": name} | wishes | fields)
-
-
-def room(standin: StandIn, name: str = "group") -> dict[str, Any]:
-    """The room of that name as the server has it; there is exactly one."""
-    [found] = [one for one in standin.state()["rooms"] if one["name"] == name]
-    return dict(found)
-
-
-def user(standin: StandIn, name: str) -> dict[str, Any]:
-    [found] = [one for one in standin.state()["users"] if one["username"] == name]
-    return dict(found)
 
 
 # ── Once around ──────────────────────────────────────────────────────────────────────────────────
