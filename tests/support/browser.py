@@ -37,6 +37,8 @@ PAGES = (
     "/admin/choose-roles/",
     "/admin/add-courses/",
     "/admin/checks/",
+    "/admin/lti/",
+    "/admin/course/2/links/",
     "/admin/why/?search=seminar",
     "/admin/why/person/30/",
     "/admin/integration/channellink/",
