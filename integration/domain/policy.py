@@ -111,6 +111,7 @@ class Policy:
         False  # also groups whose member list Moodle hides (visibility 2 and 3)
     )
     follow_renames: bool = True
+    plain_names: bool = True  # one language of multilang names, and no HTML entities
     accounts_for: AccountsFor = AccountsFor.CHANNEL_MEMBERS
     missing_accounts: MissingAccounts = MissingAccounts.CREATE
     update_adopted_accounts: bool = False

@@ -40,6 +40,7 @@ SETTING_GROUPS = (
                 "empty_channels",
                 "hidden_member_lists",
                 "follow_renames",
+                "plain_names",
                 "adopt_channels",
             ),
         },

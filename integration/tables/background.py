@@ -27,7 +27,7 @@ class EventCursor(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, editable=False)
     last_id = models.BigIntegerField(_("last row of the log"), null=True)
-    gaps = models.JSONField(_("rows that may still come"), default=list)  # [first, last, since]
+    window = models.JSONField(_("rows read lately"), default=dict)  # events.log_window
     clock = models.BigIntegerField(_("clock read up to"), null=True)  # unix seconds, as Moodle's
     next_turn = models.BigIntegerField(null=True)  # when the next enrolment begins or ends
     watermark = models.BigIntegerField(null=True)  # where the log is off: unix seconds

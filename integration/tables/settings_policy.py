@@ -49,6 +49,15 @@ class ChannelSettings(models.Model):
     follow_renames = models.BooleanField(
         _("follow renames"), default=True, help_text=_("Channel names follow Moodle.")
     )
+    plain_names = models.BooleanField(
+        _("plain names"),
+        default=True,
+        help_text=_(
+            "Of names in several languages (multilang) the site's own language is taken, and HTML "
+            "entities become their character: R&amp;D is R&D. Patterns still see what Moodle "
+            "stores. Off: names are taken as they are stored."
+        ),
+    )
     adopt_channels = models.BooleanField(
         _("adopt channels of our account"),
         default=False,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from integration.services.events import log_payload, moodle_log
+from integration.services.events import log_payload
 from integration.services.events.hints import Hint, LogRow, hint_of
 
 EVERYTHING = Hint()
@@ -138,28 +138,3 @@ def test_other_is_read_as_json_and_as_php_and_nonsense_is_nothing(
 )
 def test_numbers_come_as_ints_or_digits(value: object, number: int | None) -> None:
     assert log_payload.number(value) == number
-
-
-# ── Rows that appear late ────────────────────────────────────────────────────────────────────────
-
-
-def test_what_is_passed_over_is_remembered() -> None:
-    assert moodle_log.gaps_after([], 10, [11, 14, 15, 17], now=100) == [
-        (12, 13, 100),
-        (16, 16, 100),
-    ]
-
-
-def test_a_late_row_closes_its_gap_and_leaves_the_rest_open() -> None:
-    open_gaps = [(12, 16, 100)]
-    assert moodle_log.gaps_after(open_gaps, 20, [14], now=101) == [(12, 13, 100), (15, 16, 100)]
-    assert moodle_log.gaps_after([(12, 12, 100)], 20, [12], now=101) == []
-
-
-def test_a_gap_is_given_up_after_a_while() -> None:
-    assert moodle_log.gaps_after([(12, 13, 100)], 20, [], now=100 + moodle_log.GAP_SECONDS) == []
-
-
-def test_no_more_gaps_are_kept_than_can_be_asked_for() -> None:
-    every_third = list(range(3, 3 * (moodle_log.MAX_GAPS + 50), 3))
-    assert len(moodle_log.gaps_after([], 0, every_third, now=1)) == moodle_log.MAX_GAPS

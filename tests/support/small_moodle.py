@@ -18,6 +18,7 @@ from moodle.models import (
     Group,
     GroupMember,
     MoodleTable,
+    PluginConfig,
     Role,
     RoleAssignment,
     User,
@@ -45,6 +46,9 @@ class SmallMoodle:
             "mnet_localhost_id": "1",
         }.items():
             rows(Config).create(name=name, value=value)
+        rows(PluginConfig).create(
+            plugin="tool_log", name="enabled_stores", value="logstore_standard"
+        )
         rows(Course).create(id=1, category=0, shortname="site", fullname="Site")
         rows(CourseCategory).create(id=CATEGORY, name="All", path=f"/{CATEGORY}")
         rows(Context).create(id=SYSTEM_CONTEXT, contextlevel=10, instanceid=0, path="/1")

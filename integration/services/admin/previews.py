@@ -12,8 +12,9 @@ from integration.domain import patterns
 from integration.domain.errors import ConfigurationError, PatternTimeout, SyncError
 from integration.domain.patterns import Pattern
 from integration.domain.state import Course, Group, NameRules
-from integration.models import GroupRegexFilter
+from integration.models import GroupRegexFilter, IntegrationSettings
 from integration.services.admin import moodle_search
+from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.sync import names
@@ -140,9 +141,10 @@ def preview_names(template: str) -> NamePreview:
     ]
     chosen = [pair for pair in groups if _verdict(pair[0], chosen_by)[0] == "yes"] or groups
     rules, guessed = _rules()
+    clean = names.cleaner(IntegrationSettings.load().plain_names, MoodleReader().language())
     by_name: dict[str, list[tuple[Group, Course, str]]] = defaultdict(list)
     for group, course in chosen:
-        name = names.channel_name(names.render(template, course, group), rules)
+        name = names.channel_name(names.render(template, course, group, clean), rules)
         by_name[name.casefold()].append((group, course, name))
     collisions = [row for rows in by_name.values() if len(rows) > 1 for row in _numbered(rows)]
     alone = [row for rows in by_name.values() if len(rows) == 1 for row in _numbered(rows)]

@@ -27,7 +27,7 @@ def store(cursor: EventCursor, owner: str) -> bool:
     return bool(
         kept.update(
             last_id=cursor.last_id,
-            gaps=cursor.gaps,
+            window=cursor.window,
             clock=cursor.clock,
             next_turn=cursor.next_turn,
             watermark=cursor.watermark,

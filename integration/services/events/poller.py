@@ -12,10 +12,17 @@ from integration.domain.messages import joined, msg
 from integration.domain.state import Scope
 from integration.models import EventCursor, IntegrationSettings, SyncRun
 from integration.services.background import queue
-from integration.services.events import cursor, enrolment_dates, moodle_log, watermarks
+from integration.services.events import (
+    cursor,
+    enrolment_dates,
+    log_window,
+    moodle_log,
+    watermarks,
+)
 from integration.services.events.hints import Hint, hint_of
 from integration.services.events.scopes import event_courses, scopes_of
 from integration.services.moodle.connection import read_whole
+from integration.services.moodle.log_store import standard_log_is_on
 from integration.services.runs.order import Order
 
 logger = logging.getLogger(__name__)
@@ -27,6 +34,12 @@ IDLE_SECONDS = 10.0
 LOG_IS_OFF = msg(
     "Moodle's standard log is switched off (Site administration > Plugins > Logging). Additions "
     "and changes are found by their times, once a minute; removals only by the next full pass."
+)
+
+BEHIND = (
+    "Moodle's log ends at row {high}, though row {last} was read before: the server that answered "
+    "lags behind. Nothing is done for that; where it stays so, let MOODLE_DATABASE_URL name "
+    "Moodle's own server or one replica, and no address behind which several take turns."
 )
 
 
@@ -65,7 +78,7 @@ def poll_once(owner: str, now: Callable[[], float] = time.time) -> list[SyncRun]
         return []
     courses = event_courses()
     if not courses:
-        at.last_id, at.gaps, at.clock, at.next_turn, at.problem = None, [], None, None, ""
+        at.last_id, at.window, at.clock, at.next_turn, at.problem = None, {}, None, None, ""
         cursor.store(at, owner)
         return []
     scopes = read_whole(lambda: _look(at, courses, int(now())))
@@ -88,23 +101,32 @@ def _look(at: EventCursor, courses: frozenset[int], now: int) -> list[Scope]:
 
 
 def _by_log(at: EventCursor, courses: frozenset[int], now: int) -> set[Hint]:
-    if not moodle_log.is_on():
-        at.problem, at.last_id, at.gaps = LOG_IS_OFF, None, []
+    if not standard_log_is_on():
+        at.problem, at.last_id, at.window = LOG_IS_OFF, None, {}
         return _by_watermark(at, courses, now)
     at.problem, at.watermark = "", None
     low, high = moodle_log.ends()
-    if at.last_id is None or high < at.last_id or _slept_too_long(at, low, now):
-        at.last_id, at.gaps = high, []
-        return {Hint()}  # what happened before is not known: look at everything once
-    late = moodle_log.late([(first, last, since) for first, last, since in at.gaps])
-    rows = late + moodle_log.after(at.last_id)
-    numbers = [row.row_id for row in rows]
-    at.gaps = [
-        list(gap) for gap in moodle_log.gaps_after(map(tuple, at.gaps), at.last_id, numbers, now)
-    ]
-    at.last_id = max([at.last_id, *numbers])
+    if at.last_id is None or _slept_too_long(at, low, now):
+        return _look_at_everything(at, high)
+    window = log_window.restored(at.window, at.last_id)
+    if high < at.last_id:
+        if not window.knows(high) and now - window.restarted > log_window.SECONDS:
+            return _look_at_everything(at, high, restarted=now)
+        at.problem = msg(BEHIND, high=high, last=at.last_id)
+        return set()
+    rows = moodle_log.late(window, at.last_id) + moodle_log.after(at.last_id)
+    window.read((row.row_id for row in rows), now)
+    at.window = log_window.stored(window)
+    at.last_id = max([at.last_id, *(row.row_id for row in rows)])
     at.rows_read += len(rows)
     return {hint for row in rows if (hint := hint_of(row)) is not None}
+
+
+def _look_at_everything(at: EventCursor, high: int, restarted: int = 0) -> set[Hint]:
+    """What happened before is not known: the log is another one, or was not read for long."""
+    at.last_id = high
+    at.window = log_window.stored(log_window.Window(high, restarted=restarted))
+    return {Hint()}
 
 
 def _slept_too_long(at: EventCursor, low: int, now: int) -> bool:

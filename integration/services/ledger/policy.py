@@ -39,6 +39,7 @@ def load_policy(role_names: Mapping[int, str]) -> Policy:
         empty_channels=row.empty_channels,
         hidden_member_lists=row.hidden_member_lists,
         follow_renames=row.follow_renames,
+        plain_names=row.plain_names,
         accounts_for=AccountsFor(row.accounts_for),
         missing_accounts=MissingAccounts(row.missing_accounts),
         update_adopted_accounts=row.update_adopted_accounts,

@@ -15,6 +15,7 @@ from integration.domain.state import Check, CheckStatus
 from integration.services.moodle import server, versions
 from integration.services.moodle.connection import open_connection
 from integration.services.moodle.errors import explain
+from integration.services.moodle.log_store import standard_log_is_on
 from integration.services.moodle.rights import grant, write_rights
 from moodle.models import (
     TABLES,
@@ -23,7 +24,6 @@ from moodle.models import (
     Group,
     GroupMember,
     LogEntry,
-    PluginConfig,
     User,
     table,
 )
@@ -182,9 +182,7 @@ def _characters(connection: BaseDatabaseWrapper) -> Finding:
 
 
 def _log(connection: BaseDatabaseWrapper) -> Finding:
-    rows = PluginConfig.objects.using(connection.alias)
-    stores = rows.filter(plugin="tool_log", name="enabled_stores").values_list("value", flat=True)
-    if "logstore_standard" not in ",".join(stores).split(","):
+    if not standard_log_is_on(connection.alias):
         return Finding(
             CheckStatus.WARNING,
             msg(

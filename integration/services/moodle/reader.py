@@ -115,6 +115,10 @@ class MoodleReader:
         """Every role of the site: id -> short name, in Moodle's order."""
         return read_whole(self._rows.role_names, self._alias)
 
+    def language(self) -> str:
+        """The site's own language: "en", "zh_cn"."""
+        return read_whole(self._rows.site, self._alias).language
+
     def categories(self) -> Mapping[int, str]:
         """Every category: id -> its name after those of its parents ("Science / Year 1")."""
         rows = read_whole(self._rows.categories, self._alias)

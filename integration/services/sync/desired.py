@@ -218,10 +218,12 @@ def _channel_names(
 ) -> dict[int, str]:
     """A name for each group. Names once given stay while what they were made of stays the same."""
     limit, separator = names.MAX_CHANNEL_NAME, names.channel_separator(rules)
+    clean = names.cleaner(policy.plain_names, moodle.language)
     chosen: dict[int, str] = {}
     bases: dict[int, str] = {}
     for group in groups:
-        title = names.render(policy.name_template, moodle.courses[group.course_id], group)
+        course = moodle.courses[group.course_id]
+        title = names.render(policy.name_template, course, group, clean)
         base, number = names.channel_name(title, rules), group.group_id
         known = managed.channels.get(number)
         if known and (
@@ -262,7 +264,8 @@ def _free(rules: NameRules, taken: Iterable[str]) -> Callable[[str], bool]:
 
 def _topic(group: Group, moodle: MoodleState, policy: Policy) -> str:
     course = moodle.courses[group.course_id]
-    return names.display_text(names.render(policy.topic_template, course, group), 250)
+    clean = names.cleaner(policy.plain_names, moodle.language)
+    return names.display_text(names.render(policy.topic_template, course, group, clean), 250)
 
 
 def _accounts(
@@ -282,6 +285,7 @@ def _accounts(
     if policy.deactivates_without_role:
         plainly_active &= eligibility.with_role
     people_in_scope = wanted | (managed.accounts.keys() & moodle.people.keys())
+    clean = names.cleaner(policy.plain_names, moodle.language)
     accounts: dict[int, DesiredAccount] = {}
     for user_id in sorted(
         people_in_scope if scope.users is None else people_in_scope & scope.users
@@ -295,7 +299,7 @@ def _accounts(
         accounts[user_id] = DesiredAccount(
             user_id,
             known.username if known else _username(person, rules, is_free),
-            names.display_name(person),
+            names.display_name(person, clean),
             person.email.strip(),
             active,
             user_id in usable,

@@ -7,11 +7,12 @@ UTF8_Channel_Names_Validation, UI_Allow_room_names_with_special_chars).
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from anyascii import anyascii
 
 from integration.domain.state import Course, Group, NameRules, Person
+from integration.services.sync.plain_text import plain
 
 MAX_CHANNEL_NAME = 80
 MAX_USERNAME = 80
@@ -22,16 +23,22 @@ _REFUSED_IN_NAMES = re.compile(
     r"[<>\\/]"
 )  # users.create answers "Name contains invalid characters"
 _SPACES = re.compile(r"\s+")
-_TO_CLEAN = re.compile(r"[<>\\/]|\s\s|^\s|\s$|[^\S ]|^$")
+_TO_CLEAN = re.compile(r"[<>\\/]|\s\s|^\s|\s$|[^\S ]|^$|&[#\w]|\{mlang")
+Cleaner = Callable[[str], str]  # of a text as Moodle stores it
 
 
-def render(template: str, course: Course, group: Group) -> str:
+def cleaner(plain_names: bool, language: str) -> Cleaner:
+    """What the policy does to Moodle's names; `language` is the site's."""
+    return partial(plain, language=language) if plain_names else str
+
+
+def render(template: str, course: Course, group: Group, clean: Cleaner = str) -> str:
     """The template with {course}, {course_fullname}, {course_id}, {group}, {group_id} filled in."""
     values = {
-        "course": course.shortname,
-        "course_fullname": course.fullname,
+        "course": clean(course.shortname),
+        "course_fullname": clean(course.fullname),
         "course_id": str(course.course_id),
-        "group": group.name,
+        "group": clean(group.name),
         "group_id": str(group.group_id),
     }
     return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
@@ -44,12 +51,12 @@ def display_text(text: str, limit: int) -> str:
     return _SPACES.sub(" ", text).strip()[:limit].rstrip()
 
 
-def display_name(person: Person) -> str:
+def display_name(person: Person, clean: Cleaner = str) -> str:
     """The person's name in Rocket.Chat: as in Moodle, less the characters the server refuses."""
     name = person.name
     if name.isprintable() and len(name) <= MAX_DISPLAY_NAME and not _TO_CLEAN.search(name):
         return name  # the short way, which nearly every name takes
-    for text in (person.name, person.username):
+    for text in (clean(person.name), person.username):
         if name := display_text(_REFUSED_IN_NAMES.sub(" ", text), MAX_DISPLAY_NAME):
             return name
     return f"User {person.user_id}"
