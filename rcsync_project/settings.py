@@ -168,6 +168,7 @@ AXES_LOCKOUT_CALLABLE = "integration.web.login.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]  # and the password
 AXES_DISABLE_ACCESS_LOG = True  # who logged in is in the audit trail's entries of what they did
 AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False  # no line about itself at every start
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

@@ -74,7 +74,8 @@ def settings_of(**environment: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_an_unknown_log_format_is_refused() -> None:
-    assert settings_of(LOG_FORMAT="json").returncode == 0
+    done = settings_of(LOG_FORMAT="json")
+    assert (done.returncode, done.stderr) == (0, ""), "starting is no event"
     done = settings_of(LOG_FORMAT="xml")
     assert "LOG_FORMAT is 'xml'. It is line or json." in done.stderr
 

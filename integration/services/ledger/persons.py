@@ -38,13 +38,14 @@ TEXTS: dict[type[models.Model], tuple[str, ...]] = {
     Notice: ("detail",),
     LogEntry: ("object_repr", "change_message"),
 }
+LINK_NAMES = ("username", "moodle_username", "moodle_email", "moodle_idnumber")
 ABOUT_ONE = (SyncOperation, AuditEntry, Conflict, PendingEnding)  # have a column moodle_user_id
 
 
 def known_names(user_id: int) -> set[str]:
     """What our tables call the person: usernames, full names and addresses, old ones too."""
-    links = AccountLink.objects.filter(moodle_user_id=user_id)
-    found = set(links.values_list("username", flat=True))
+    links = AccountLink.objects.filter(moodle_user_id=user_id).values_list(*LINK_NAMES)
+    found = {text for row in links for text in row if text}
     operations = SyncOperation.objects.filter(moodle_user_id=user_id)
     for details in operations.values_list("details", flat=True).iterator(PAGE):
         found |= names_in(details)
