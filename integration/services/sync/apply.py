@@ -26,7 +26,7 @@ from integration.services.sync.perform import Ids, Performer
 from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Accounts, Journal, Writes
 from integration.services.sync.report import Outcome
-from integration.services.sync.workers import ResultBatcher, batches, short_switch_interval
+from integration.services.sync.workers import ResultBatcher, batches
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class _Run:
 
     def run(self, plan: Plan) -> Applied:
         threads = ThreadPoolExecutor(self.workers, thread_name_prefix="rcsync-apply")
-        with short_switch_interval(), threads as pool:
+        with threads as pool:
             for _, wave in groupby(plan.operations, key=lambda o: o.wave):
                 self._wave(pool, wave)
         return self.applied

@@ -1,7 +1,6 @@
 """Work that is handed out and taken in many at a time."""
 
 import gc
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -50,34 +49,6 @@ class ResultBatcher(Generic[T]):
             self._enough.clear()  # one that was set late is for what was taken in before
         ready = min(most, len(self._futures))
         return [self._futures.popleft().result() for _ in range(ready)]
-
-
-SWITCH_INTERVAL_SECONDS = 0.0005
-_lock = threading.Lock()
-_inside = 0
-_usual = sys.getswitchinterval()
-
-
-@contextmanager
-def short_switch_interval() -> Iterator[None]:
-    """A thread whose answer has come waits until the one at work pauses, 5 ms if that computes.
-
-    With requests of 20 ms that shows, although there is little to compute. Counts those inside,
-    because the length of a turn is the whole process's.
-    """
-    global _inside, _usual  # noqa: PLW0603
-    with _lock:
-        if not _inside:
-            _usual = sys.getswitchinterval()
-            sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if not _inside:
-                sys.setswitchinterval(_usual)
 
 
 @contextmanager
