@@ -1,0 +1,95 @@
+"""The group administrator looks after users, and cannot give itself more than it has."""
+
+import importlib
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import Client
+
+pytestmark = pytest.mark.django_db(transaction=True)
+USERS = "/admin/auth/user/"
+
+
+@pytest.fixture(autouse=True)
+def plain_http(settings) -> None:
+    settings.SECURE_SSL_REDIRECT = False
+
+
+@pytest.fixture
+def member(transactional_db: None) -> User:
+    """Of the group administrator, and no superuser."""
+    migration = importlib.import_module("integration.migrations.0002_groups")
+    with connection.schema_editor() as editor:
+        migration.make_groups(apps, editor)
+    user = User.objects.create_user("member", password="member", is_staff=True)
+    user.groups.add(Group.objects.get(name="administrator"))
+    return user
+
+
+@pytest.fixture
+def client(member: User) -> Client:
+    client = Client()
+    client.force_login(member)
+    return client
+
+
+@pytest.fixture
+def root(transactional_db: None) -> User:
+    return User.objects.create_superuser("root", "root@example.invalid", "the old one")
+
+
+def fields(user: User, **more: str) -> dict[str, str]:
+    dates = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    return {"username": user.username, "is_active": "on", "is_staff": "on", **dates, **more}
+
+
+def test_an_administrator_does_not_make_itself_a_superuser(client: Client, member: User) -> None:
+    answer = client.post(f"{USERS}{member.pk}/change/", fields(member, is_superuser="on"))
+    assert answer.status_code == 302, "the other fields are saved"
+    member.refresh_from_db()
+    assert not member.is_superuser
+
+
+def test_an_administrator_makes_nobody_a_superuser(client: Client) -> None:
+    password = "a-long-enough-one-27"
+    new = {"username": "new", "usable_password": "true", "is_superuser": "on"}
+    client.post(f"{USERS}add/", {**new, "password1": password, "password2": password})
+    new_user = User.objects.get(username="new")
+    client.post(f"{USERS}{new_user.pk}/change/", fields(new_user, is_superuser="on"))
+    new_user.refresh_from_db()
+    assert not new_user.is_superuser
+
+
+def test_a_superusers_password_name_and_address_are_out_of_reach(
+    client: Client, root: User
+) -> None:
+    password = {"password1": "a-long-enough-one-27", "password2": "a-long-enough-one-27"}
+    answer = client.post(f"{USERS}{root.pk}/password/", {**password, "usable_password": "true"})
+    assert answer.status_code == 403
+    client.post(f"{USERS}{root.pk}/change/", fields(root, email="mine@example.invalid"))
+    client.post(f"{USERS}{root.pk}/delete/", {"post": "yes"})
+    ticked = {"action": "delete_selected", "_selected_action": [root.pk], "post": "yes"}
+    client.post(USERS, ticked)
+    root.refresh_from_db()
+    assert root.check_password("the old one")
+    assert root.email == "root@example.invalid"
+
+
+def test_other_users_are_looked_after_as_before(client: Client) -> None:
+    user = User.objects.create_user("somebody", "some@example.invalid", "old")
+    answer = client.post(f"{USERS}{user.pk}/change/", fields(user, email="new@example.invalid"))
+    assert answer.status_code == 302
+    password = {"password1": "a-long-enough-one-27", "password2": "a-long-enough-one-27"}
+    client.post(f"{USERS}{user.pk}/password/", {**password, "usable_password": "true"})
+    user.refresh_from_db()
+    assert user.email == "new@example.invalid"
+    assert user.check_password("a-long-enough-one-27")
+
+
+def test_a_superuser_makes_superusers(client: Client, root: User, member: User) -> None:
+    client.force_login(root)
+    client.post(f"{USERS}{member.pk}/change/", fields(member, is_superuser="on"))
+    member.refresh_from_db()
+    assert member.is_superuser
