@@ -47,7 +47,9 @@ from integration.pages import (
     links,
     runs,
 )
+from integration.pages.odd_input import TakesOddInput
 from integration.pages.setting_groups import SETTING_GROUPS
+from integration.pages.users import SuperusersAmongThemselves
 from integration.services.admin import lists, secrets
 
 admin.site.index_template = "integration/start.html"
@@ -61,7 +63,7 @@ for model in (Schedule, OrmQ, Success, Failure):  # whoever may add a Schedule m
         continue
 
 
-class ReadOnly(ModelAdmin):
+class ReadOnly(TakesOddInput, ModelAdmin):
     """Rows that only rcsync itself writes."""
 
     list_filter_sheet = True
@@ -77,7 +79,7 @@ class ReadOnly(ModelAdmin):
         return False
 
 
-class EditableList(ModelAdmin):
+class EditableList(TakesOddInput, ModelAdmin):
     """Rows that are edited in their list."""
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
@@ -188,7 +190,9 @@ class IncludedRoleAdmin(EditableList):
 
 
 @admin.register(IntegratedCourse)
-class IntegratedCourseAdmin(columns.CourseColumns, courses.CourseActions, ModelAdmin):
+class IntegratedCourseAdmin(
+    columns.CourseColumns, courses.CourseActions, TakesOddInput, ModelAdmin
+):
     form = CourseForm
     list_display = (
         "name",
@@ -259,7 +263,7 @@ class LtiDeploymentInline(TabularInline):
 
 
 @admin.register(LtiPlatform)
-class LtiPlatformAdmin(ModelAdmin):
+class LtiPlatformAdmin(TakesOddInput, ModelAdmin):
     """One registration; the list is on the page that has what to copy into Moodle."""
 
     fields = ("name", "issuer", "client_id", "auth_url", "jwks_url", "enabled")
@@ -298,16 +302,15 @@ class SyncRunAdmin(columns.RunColumns, ReadOnly):
 
 
 @admin.register(Conflict)
-class ConflictAdmin(columns.ConflictColumns, conflicts.ConflictActions, ReadOnly):
+class ConflictAdmin(
+    columns.ConflictColumns, conflicts.ConflictActions, conflicts.OpensWithOpenOnes, ReadOnly
+):
     list_display = ("kind", "in_moodle", "in_rocketchat", "state", "seen")
     list_filter = ("status", "kind")
     search_fields = ("moodle_side", "rocketchat_side")
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("integration.change_conflict"))
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return conflicts.inbox(self, request, extra_context)
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
@@ -396,12 +399,12 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(SuperusersAmongThemselves, TakesOddInput, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(TakesOddInput, DjangoGroupAdmin, ModelAdmin):
     pass

@@ -192,3 +192,10 @@ class RowForm(forms.ModelForm):
         for field in self.fields.values():
             if not field.widget.is_hidden:
                 field.widget.attrs["aria-label"] = f"{field.label}: {self.instance}"
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """What is wrong with a column that the list does not edit is said about the whole row."""
+        named = getattr(error, "error_dict", {})
+        if any(name not in self.fields for name in named):
+            error = forms.ValidationError([text for texts in named.values() for text in texts])
+        super().add_error(field, error)

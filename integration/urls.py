@@ -15,6 +15,7 @@ from integration.pages import (
     undo,
     why,
 )
+from integration.pages.odd_input import Number
 from integration.web import health
 
 
@@ -31,6 +32,7 @@ class Subject:
 
 
 register_converter(Subject, "subject")
+register_converter(Number, "number")
 
 app_name = "rcsync"
 urlpatterns = [
@@ -47,7 +49,7 @@ urlpatterns = [
     path("admin/lti/test/", lti_setup.test_keys, name="lti_test"),
     path("admin/lti/new-key/", lti_setup.new_key, name="lti_new_key"),
     path("go/<str:token>", go.follow, name="go"),
-    path("admin/course/<int:course_id>/links/", course_links.show, name="course_links"),
+    path("admin/course/<number:course_id>/links/", course_links.show, name="course_links"),
     path("admin/checks/", setup.test_connections, name="checks"),
     path("admin/forget-secrets/", setup.forget_secrets, name="forget_secrets"),
     path("admin/choose-roles/", setup.roles, name="roles"),
@@ -56,22 +58,22 @@ urlpatterns = [
     path("admin/preview/names/", setup.name_preview, name="name_preview"),
     path("admin/sync-everything/", courses.sync_everything, name="sync_everything"),
     path("admin/failures/", failures.show, name="failures"),
-    path("admin/run/<int:run_id>/progress/", runs.progress, name="progress"),
-    path("admin/run/<int:run_id>/cancel/", runs.cancel, name="cancel"),
-    path("admin/run/<int:run_id>/retry/", runs.retry, name="retry"),
-    path("admin/run/<int:run_id>/again/", runs.again, name="again"),
-    path("admin/run/<int:run_id>/apply/", runs.apply, name="apply"),
-    path("admin/run/<int:run_id>/decide/", runs.decide, name="decide_run"),
-    path("admin/run/<int:run_id>/look-at-undo/", undo.look, name="look_at_undo"),
-    path("admin/run/<int:run_id>/undo/", undo.carry_out, name="undo"),
+    path("admin/run/<number:run_id>/progress/", runs.progress, name="progress"),
+    path("admin/run/<number:run_id>/cancel/", runs.cancel, name="cancel"),
+    path("admin/run/<number:run_id>/retry/", runs.retry, name="retry"),
+    path("admin/run/<number:run_id>/again/", runs.again, name="again"),
+    path("admin/run/<number:run_id>/apply/", runs.apply, name="apply"),
+    path("admin/run/<number:run_id>/decide/", runs.decide, name="decide_run"),
+    path("admin/run/<number:run_id>/look-at-undo/", undo.look, name="look_at_undo"),
+    path("admin/run/<number:run_id>/undo/", undo.carry_out, name="undo"),
     path("admin/audit.csv", runs.export_audit, {"form": "csv"}, name="audit_csv"),
     path("admin/audit.jsonl", runs.export_audit, {"form": "jsonl"}, name="audit_jsonl"),
-    path("admin/run/<int:run_id>/operations.csv", runs.export, name="export"),
-    path("admin/conflict/<int:conflict_id>/decide/", conflicts.decide, name="decide"),
-    path("admin/conflict/<int:conflict_id>/retry/", conflicts.retry, name="retry_conflict"),
-    path("admin/conflict/<int:conflict_id>/choose/", conflicts.choose, name="choose_remote"),
-    path("admin/conflict/<int:conflict_id>/link/", conflicts.link, name="link_remote"),
+    path("admin/run/<number:run_id>/operations.csv", runs.export, name="export"),
+    path("admin/conflict/<number:conflict_id>/decide/", conflicts.decide, name="decide"),
+    path("admin/conflict/<number:conflict_id>/retry/", conflicts.retry, name="retry_conflict"),
+    path("admin/conflict/<number:conflict_id>/choose/", conflicts.choose, name="choose_remote"),
+    path("admin/conflict/<number:conflict_id>/link/", conflicts.link, name="link_remote"),
     path("admin/why/", why.search, name="why"),
-    path("admin/why/<subject:kind>/<int:number>/", why.answer, name="why_of"),
-    path("admin/why/<subject:kind>/<int:number>/sync/", why.sync_one, name="sync_one"),
+    path("admin/why/<subject:kind>/<number:number>/", why.answer, name="why_of"),
+    path("admin/why/<subject:kind>/<number:number>/sync/", why.sync_one, name="sync_one"),
 ]

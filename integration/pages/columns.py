@@ -53,8 +53,8 @@ class CourseColumns:
         return cells.switch(row.event_sync)
 
     @display(description=_("links to its channels"))
-    def channel_links(self, row: IntegratedCourse) -> SafeString:
-        return cells.links_of_course(row.course_id)
+    def channel_links(self, row: IntegratedCourse) -> SafeString | str:
+        return cells.links_of_course(row.course_id) if row.pk else "–"
 
     @display(description=_("next run"))
     def next(self, row: IntegratedCourse) -> str:

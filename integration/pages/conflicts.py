@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integration.domain.errors import ConfigurationError, SyncError
+from integration.domain.numbers import whole_number
 from integration.models import Conflict
 from integration.pages import access, runs
 from integration.services.admin import conflicts as decisions
@@ -39,11 +40,13 @@ class ConflictActions:
             decisions.reopen(conflict)
 
 
-def inbox(model_admin: Any, request: HttpRequest, extra: Any) -> HttpResponse:
-    """The list; it opens with what is to be decided."""
-    if request.method == "GET" and not request.GET:
-        return redirect(f"{request.path}?status__exact={Conflict.Status.OPEN.value}")
-    return admin.ModelAdmin.changelist_view(model_admin, request, extra)
+class OpensWithOpenOnes:
+    """Mixed into the ModelAdmin of conflicts: the list opens with what is to be decided."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if request.method == "GET" and not request.GET:
+            return redirect(f"{request.path}?status__exact={Conflict.Status.OPEN.value}")
+        return super().changelist_view(request, extra_context)  # type: ignore[misc]
 
 
 def show(request: HttpRequest, conflict_id: str) -> HttpResponseBase:
@@ -52,7 +55,7 @@ def show(request: HttpRequest, conflict_id: str) -> HttpResponseBase:
 
 @access.page("integration.view_conflict")
 def _show(request: HttpRequest, conflict_id: str) -> HttpResponse:
-    conflict = get_object_or_404(Conflict, pk=conflict_id)
+    conflict = get_object_or_404(Conflict, pk=whole_number(conflict_id))
     places = links.places()
     in_moodle = ""
     if conflict.moodle_user_id:

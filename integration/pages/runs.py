@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from integration.domain.errors import SyncError
+from integration.domain.numbers import whole_number
 from integration.domain.operations import labels
 from integration.domain.outcomes import RunCause
 from integration.models import AuditEntry, SyncOperation, SyncRun
@@ -89,7 +90,7 @@ def show(request: HttpRequest, run_id: str) -> HttpResponseBase:
 
 @access.page(access.SEE_RUNS)
 def _show(request: HttpRequest, run_id: str) -> HttpResponse:
-    run = get_object_or_404(SyncRun.objects.select_related("undoes"), pk=run_id)
+    run = get_object_or_404(SyncRun.objects.select_related("undoes"), pk=whole_number(run_id))
     chosen = {name: request.GET.get(name, "") for name in FILTERS}
     page = runs.page_of(runs.operations(run, **chosen), request.GET.get("page"))
     names = runs.course_names(row.moodle_course_id for row in page.object_list)

@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 
 from integration.domain.errors import SyncError
+from integration.domain.numbers import whole_number, whole_numbers
 from integration.domain.state import RoomRole
 from integration.pages import access
 from integration.services.admin import moodle_search, previews, secrets
@@ -73,8 +74,8 @@ def _save_roles(request: HttpRequest) -> HttpResponse:
     chosen = {}
     for text in request.POST.getlist("role"):
         room_role = request.POST.get(f"room_role_{text}", RoomRole.MEMBER)
-        if text.isdecimal():
-            chosen[int(text)] = room_role if room_role in known else RoomRole.MEMBER
+        if (number := whole_number(text)) is not None:
+            chosen[number] = room_role if room_role in known else RoomRole.MEMBER
     try:
         moodle_search.include_roles(chosen)
     except SyncError as error:
@@ -101,9 +102,7 @@ def add_courses(request: HttpRequest) -> HttpResponse:
     found, categories, problem = [], [], ""
     try:
         categories = moodle_search.categories()
-        found = moodle_search.course_choices(
-            search, int(category) if category.isdecimal() else None
-        )
+        found = moodle_search.course_choices(search, whole_number(category))
     except SyncError as error:
         problem = in_words(error)
     context = access.context(
@@ -123,11 +122,10 @@ def add_courses(request: HttpRequest) -> HttpResponse:
 def _add(request: HttpRequest) -> HttpResponse:
     category = request.POST.get("whole_category", "")
     try:
-        if category.isdecimal():
-            number = moodle_search.integrate_category(int(category))
+        if (chosen := whole_number(category)) is not None:
+            number = moodle_search.integrate_category(chosen)
         else:
-            ids = [int(text) for text in request.POST.getlist("course") if text.isdecimal()]
-            number = moodle_search.integrate(ids)
+            number = moodle_search.integrate(whole_numbers(request.POST.getlist("course")))
     except SyncError as error:
         messages.error(request, in_words(error))
         return redirect("rcsync:courses")
@@ -153,7 +151,7 @@ def pattern_preview(request: HttpRequest) -> JsonResponse:
             request.POST.get("pattern", "")[:LONGEST],
             request.POST.get("kind", "include"),
             request.POST.get("enabled") == "on",
-            int(row) if row.isdecimal() else None,
+            whole_number(row),
         )
     except SyncError as error:
         return JsonResponse({"error": in_words(error)})

@@ -5,6 +5,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
 from integration.domain.errors import SyncError
+from integration.domain.numbers import whole_numbers
 from integration.models import SyncRun
 from integration.pages import access, runs
 from integration.services.admin import links, moodle_search, start_run, why
@@ -52,5 +53,5 @@ def sync_one(request: HttpRequest, kind: str, number: int) -> HttpResponse:
         return runs.begin(
             request, start_run.order_for(SyncRun.Kind.APPLY, who, users=[number]), here=True
         )
-    courses = [int(text) for text in request.POST.getlist("course") if text.isdecimal()]
+    courses = whole_numbers(request.POST.getlist("course"))
     return runs.begin(request, start_run.order_for(SyncRun.Kind.APPLY, who, courses=courses))

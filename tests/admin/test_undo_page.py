@@ -259,7 +259,7 @@ def test_an_undo_over_the_limits_waits_on_its_page_and_is_approved_there(
     undo(administrator, plan)
     waiting = newest()
     assert (waiting.kind, waiting.status) == ("undo", "quarantined")
-    assert "wait for your decision" in page(administrator, waiting)
+    assert "wait for a decision" in page(administrator, waiting)
     assert f"undone by run {waiting.pk}" not in page(administrator, done)
     assert "carried out by run" not in page(administrator, plan)
     decision = {"decision": "approve", "reason": "really"}

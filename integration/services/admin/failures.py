@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.db.models import Count, Q, QuerySet
 
+from integration.domain.numbers import whole_number
 from integration.models import SyncOperation
 from integration.services.admin import runs
 
@@ -15,8 +16,8 @@ def rows(
     found = SyncOperation.objects.filter(pk__in=list(keys)).select_related("run")
     if kind:
         found = found.filter(kind=kind)
-    if course.isdecimal():
-        found = found.filter(moodle_course_id=int(course))
+    if (number := whole_number(course)) is not None:
+        found = found.filter(moodle_course_id=number)
     if search:
         words = ("description", "reason", "error", "answer", "hint")
         condition = Q()

@@ -8,6 +8,7 @@ from django.db import connections
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from integration.domain.numbers import whole_number
 from integration.domain.state import Course, Group
 from integration.models import IncludedRole, IntegratedCourse
 from integration.services.ledger.managed import integrated_courses
@@ -260,7 +261,7 @@ def _people(words: list[str], limit: int) -> Iterator[SearchHit]:
             | Q(firstname__icontains=word)
             | Q(lastname__icontains=word)
             | Q(email__icontains=word)
-            | Q(id=int(word) if word.isdecimal() and len(word) < 19 else 0)
+            | Q(id=whole_number(word) or 0)
         )
     rows = User._default_manager.using(MOODLE).filter(condition).order_by("lastname", "firstname")
     for number, username, first, last, email in rows.values_list(
@@ -274,9 +275,7 @@ def _people(words: list[str], limit: int) -> Iterator[SearchHit]:
 def _groups_named(words: list[str], limit: int) -> Iterator[SearchHit]:
     condition = Q()
     for word in words:
-        condition &= Q(name__icontains=word) | Q(
-            id=int(word) if word.isdecimal() and len(word) < 19 else 0
-        )
+        condition &= Q(name__icontains=word) | Q(id=whole_number(word) or 0)
     courses = {row.course_id: str(row) for row in IntegratedCourse.objects.all()}
     rows = GroupRow._default_manager.using(MOODLE).filter(condition).order_by("name", "id")
     found = 0

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from integration.domain.errors import ConfigurationError
+from integration.domain.numbers import whole_number, whole_numbers
 from integration.domain.operations import kinds
 from integration.domain.outcomes import RunCause
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
@@ -74,7 +75,7 @@ def courses_touched(plan: SyncRun) -> list[str]:
 
 def positions(texts: Iterable[str]) -> list[int]:
     """The ticked operations of a form; nonsense is left out."""
-    return sorted({int(text) for text in texts if text.isdecimal() and len(text) < 10})
+    return whole_numbers(list(texts))
 
 
 OPEN_ENDS = (
@@ -185,8 +186,8 @@ def operations(
         rows = rows.filter(kind=kind)
     if status:
         rows = rows.filter(status=status)
-    if course.isdecimal():
-        rows = rows.filter(moodle_course_id=int(course))
+    if (number := whole_number(course)) is not None:
+        rows = rows.filter(moodle_course_id=number)
     if search:
         rows = rows.filter(
             Q(description__icontains=search)
