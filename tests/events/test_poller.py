@@ -320,6 +320,14 @@ def test_turns_while_no_worker_ran_are_made_good(watched: Site) -> None:
     assert poll(NOW + 3000) == [Scope(frozenset({10}), frozenset({1000, 1001}))]
 
 
+def test_a_clock_that_was_ahead_for_a_day_leads_to_a_look_at_everything(watched: Site) -> None:
+    """What it judged by the wrong clock is judged again, and no end of an enrolment is missed."""
+    poll(NOW + 86_400)
+    assert poll(NOW + 10) == [Scope(frozenset({10, 11}))]
+    enrolment(1000, timeend=NOW + 100)
+    assert poll(NOW + 101) == [Scope(frozenset({10}), frozenset({1000}))]
+
+
 # ── A site without a log ─────────────────────────────────────────────────────────────────────────
 
 

@@ -15,7 +15,7 @@ from integration.domain.numbers import whole_number, whole_numbers
 from integration.domain.operations import kinds
 from integration.domain.outcomes import RunCause
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
-from integration.services.ledger import course_facts
+from integration.services.ledger import course_facts, moments
 from integration.services.ledger.past_runs import check_undoable
 from integration.services.ledger.runs import scope_of
 
@@ -145,7 +145,7 @@ def progress(run: SyncRun) -> Progress:
         status=run.status,
         label=str(run.get_status_display()),
         running=running,
-        stale=run.status == SyncRun.Status.RUNNING and timezone.now() - run.alive_at > STALE_AFTER,
+        stale=run.status == SyncRun.Status.RUNNING and _is_stale(run),
         cancelling=running and run.cancel_requested,
         done=run.done_count,
         total=total,
@@ -251,12 +251,20 @@ def request_cancel(run_id: int) -> bool:
     return bool(running.update(cancel_requested=True))
 
 
+def _is_stale(run: SyncRun) -> bool:
+    now = timezone.now()
+    sign = moments.passed(run.alive_at, now)
+    return sign is None or now - sign > STALE_AFTER
+
+
 def give_up(run_id: int) -> bool:
     """Close the row of a run whose process died; what was under way is settled by the next run."""
-    dead = SyncRun.objects.filter(
-        pk=run_id, status=SyncRun.Status.RUNNING, alive_at__lt=timezone.now() - STALE_AFTER
-    )
     now = timezone.now()
+    dead = SyncRun.objects.filter(
+        moments.not_within("alive_at", STALE_AFTER, now),
+        pk=run_id,
+        status=SyncRun.Status.RUNNING,
+    )
     if not dead.update(status=SyncRun.Status.INTERRUPTED, cause=RunCause.CRASH, finished_at=now):
         return False
     run = SyncRun.objects.get(pk=run_id)

@@ -6,9 +6,9 @@ from datetime import timedelta
 from django.utils import timezone
 from django_q.brokers import get_broker
 
-from integration.models import AccountClaim, PushedEvent, SyncRun
+from integration.models import PushedEvent, SyncRun
 from integration.services.background import crashes, parts, queue
-from integration.services.ledger import heartbeat, leases
+from integration.services.ledger import claims, heartbeat, leases, moments
 
 logger = logging.getLogger(__name__)
 
@@ -25,28 +25,33 @@ def sweep() -> str:
     queue.cancel_waiting()
     freed = leases.clear_expired()
     now = timezone.now()
-    AccountClaim.objects.filter(expires__lt=now).delete()
+    claims.clear_expired()
     PushedEvent.objects.filter(received_at__lt=now - PUSHES_KEPT).delete()
     return f"dead {dead}, called again {called}, leases freed {freed}"
 
 
 def recover_dead_runs() -> int:
     """Runs that say "running" and whose process is gone, or has shown no sign of life."""
-    silent_since = timezone.now() - timedelta(seconds=leases.LEASE_SECONDS)
     dead = 0
     for run in SyncRun.objects.filter(status=SyncRun.Status.RUNNING):
         if run.worker == PARTS:
             parts.finish_parent(run.pk)
-        elif heartbeat.process_is_gone(run.worker) or run.alive_at < silent_since:
+        elif heartbeat.process_is_gone(run.worker) or _is_silent(run):
             crashes.go_on_after(run, crashes.DIED)
             dead += 1
     return dead
 
 
+def _is_silent(run: SyncRun) -> bool:
+    now = timezone.now()
+    sign = moments.passed(run.alive_at, now)
+    return sign is None or sign < now - timedelta(seconds=leases.LEASE_SECONDS)
+
+
 def requeue_overdue() -> int:
     """Waiting runs that nobody took: the call was lost, or a worker died with it."""
     now = timezone.now()
-    overdue = queue.due(now).filter(woken_at__lt=now - REQUEUE_AFTER)
+    overdue = queue.due(now).filter(moments.not_within("woken_at", REQUEUE_AFTER, now))
     due = list(overdue.order_by("pk")[:FULL_BROKER])
     if not due or broker_is_full():
         return 0

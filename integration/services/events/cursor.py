@@ -6,17 +6,19 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integration.models import EventCursor
+from integration.services.ledger import moments
 
-CURSOR_LEASE_SECONDS = 30  # without a word for so long, another machine takes over
+LEASE = timedelta(seconds=30)  # without a word for so long, another machine takes over
 
 
 def take(owner: str) -> EventCursor | None:
     """The cursor, held by `owner` for a while; None when another machine has it."""
     now = timezone.now()
     EventCursor.objects.get_or_create(pk=1)
-    free = Q(lease_expires__isnull=True) | Q(lease_expires__lt=now) | Q(lease_owner=owner)
+    free = Q(lease_expires__isnull=True) | moments.run_out("lease_expires", LEASE, now)
+    free |= Q(lease_owner=owner)
     taken = EventCursor.objects.filter(free, pk=1).update(
-        lease_owner=owner, lease_expires=now + timedelta(seconds=CURSOR_LEASE_SECONDS)
+        lease_owner=owner, lease_expires=now + LEASE
     )
     return EventCursor.objects.get(pk=1) if taken else None
 
@@ -34,7 +36,7 @@ def store(cursor: EventCursor, owner: str) -> bool:
             polled_at=timezone.now(),
             rows_read=cursor.rows_read,
             problem=cursor.problem,
-            lease_expires=timezone.now() + timedelta(seconds=CURSOR_LEASE_SECONDS),
+            lease_expires=timezone.now() + LEASE,
         )
     )
 

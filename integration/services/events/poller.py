@@ -21,6 +21,7 @@ from integration.services.events import (
 )
 from integration.services.events.hints import Hint, hint_of
 from integration.services.events.scopes import event_courses, scopes_of
+from integration.services.ledger.moments import CLOCK_SKEW
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.log_store import standard_log_is_on
 from integration.services.runs.order import Order
@@ -131,12 +132,14 @@ def _look_at_everything(at: EventCursor, high: int, restarted: int = 0) -> set[H
 
 def _slept_too_long(at: EventCursor, low: int, now: int) -> bool:
     """Rows that we did not read are gone already."""
-    away = at.polled_at is not None and now - at.polled_at.timestamp() > LONG_AWAY
+    seconds = None if at.polled_at is None else now - at.polled_at.timestamp()
+    in_the_future = seconds is not None and seconds < -CLOCK_SKEW.total_seconds()
+    away = in_the_future or (seconds is not None and seconds > LONG_AWAY)
     return away and at.last_id is not None and low > at.last_id + 1
 
 
 def _by_watermark(at: EventCursor, courses: frozenset[int], now: int) -> set[Hint]:
-    if at.watermark is None:
+    if at.watermark is None or at.watermark > now:  # a look in the future did not take place
         at.watermark = now
         return {Hint()}
     if now - at.watermark < WATERMARK_SECONDS:
@@ -147,8 +150,10 @@ def _by_watermark(at: EventCursor, courses: frozenset[int], now: int) -> set[Hin
 
 def _by_clock(at: EventCursor, courses: frozenset[int], now: int) -> frozenset[Hint]:
     due = at.next_turn is not None and now > at.next_turn
-    if at.clock is not None and not due and now - at.clock < CLOCK_SECONDS:
+    if at.clock is not None and not due and 0 <= now - at.clock < CLOCK_SECONDS:
         return frozenset()
-    found = enrolment_dates.transitions(courses, now if at.clock is None else at.clock, now)
+    ahead = at.clock is not None and at.clock > now  # judged by a clock that was wrong
+    since = now if at.clock is None or ahead else at.clock
+    found = enrolment_dates.transitions(courses, since, now)
     at.clock, at.next_turn = now, found.following
-    return found.hints
+    return found.hints | {Hint()} if ahead else found.hints

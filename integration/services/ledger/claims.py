@@ -19,7 +19,7 @@ from integration.domain.messages import msg
 from integration.domain.operations import CreateAccount, Operation
 from integration.domain.state import Managed, RemoteAccount
 from integration.models import AccountClaim, AccountLink
-from integration.services.ledger import heartbeat, retry
+from integration.services.ledger import heartbeat, moments, retry
 from integration.services.ledger.bulk import insert_missing
 from integration.services.sync.ports import Accounts
 
@@ -78,11 +78,12 @@ class Claims:
 
     def _claim(self, user_ids: Collection[int]) -> None:
         now = timezone.now()
-        expires = now + timedelta(seconds=CLAIM_SECONDS)
+        expires = now + _length()
         claims = ((user_id, self._owner, expires) for user_id in sorted(user_ids))
         insert_missing(AccountClaim, ("moodle_user_id", "owner", "expires"), claims)
         rows = AccountClaim.objects.filter(moodle_user_id__in=user_ids)
-        rows.filter(expires__lt=now).update(owner=self._owner, expires=expires)
+        free = rows.filter(moments.run_out("expires", _length(), now))
+        free.update(owner=self._owner, expires=expires)
         ours = rows.filter(owner=self._owner)
         self._ours |= set(ours.values_list("moodle_user_id", flat=True))
         self._look(user_ids)
@@ -113,6 +114,15 @@ class Claims:
             msg("Another run is making this account and does not come to an end."),
             hint=msg("The next run looks again."),
         )
+
+
+def clear_expired() -> None:
+    """Take away the claims whose run is not heard of any more."""
+    AccountClaim.objects.filter(moments.run_out("expires", _length(), timezone.now())).delete()
+
+
+def _length() -> timedelta:
+    return timedelta(seconds=CLAIM_SECONDS)
 
 
 def drop(owner: str, user_ids: Collection[int] | None = None) -> None:

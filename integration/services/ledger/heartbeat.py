@@ -14,6 +14,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from integration.models import SyncRun, WorkerBeat
+from integration.services.ledger import moments
 
 BEAT_FRESH_FOR = timedelta(seconds=90)
 BEAT_KEPT_FOR = timedelta(days=1)
@@ -86,18 +87,23 @@ def _first(now: datetime) -> dict[str, datetime]:
 
 def last_sign(name: str) -> datetime | None:
     """The last beat of this cluster, or the last sign of life of a run that it works on."""
+    now = timezone.now()
     beat_at = WorkerBeat.objects.filter(name=name).values_list("beat_at", flat=True).first()
     working = SyncRun.objects.filter(
         status=SyncRun.Status.RUNNING, worker__startswith=f"{name}|"
     ).aggregate(last=Max("alive_at"))["last"]
-    return max((moment for moment in (beat_at, working) if moment), default=None)
+    signs = (moments.passed(beat_at, now), moments.passed(working, now))
+    return max((sign for sign in signs if sign), default=None)
 
 
 def live_clusters() -> list[str]:
     """The clusters that showed a sign of life lately."""
-    since = timezone.now() - BEAT_FRESH_FOR
-    names = set(WorkerBeat.objects.filter(beat_at__gte=since).values_list("name", flat=True))
-    busy = SyncRun.objects.filter(status=SyncRun.Status.RUNNING, alive_at__gte=since)
+    now = timezone.now()
+    beats = WorkerBeat.objects.filter(moments.within("beat_at", BEAT_FRESH_FOR, now))
+    names = set(beats.values_list("name", flat=True))
+    busy = SyncRun.objects.filter(
+        moments.within("alive_at", BEAT_FRESH_FOR, now), status=SyncRun.Status.RUNNING
+    )
     for worker in busy.exclude(worker="").values_list("worker", flat=True):
         names.add(worker.split("|")[0])
     return sorted(names)
@@ -109,5 +115,7 @@ def worker_alive() -> bool:
 
 def age() -> float | None:
     """Seconds since any cluster showed a sign of life through the queue; None = never."""
-    newest = WorkerBeat.objects.aggregate(newest=Max("beat_at"))["newest"]
-    return None if newest is None else (timezone.now() - newest).total_seconds()
+    now = timezone.now()
+    past = WorkerBeat.objects.filter(beat_at__lte=now + moments.CLOCK_SKEW)
+    newest = past.aggregate(newest=Max("beat_at"))["newest"]
+    return None if newest is None else max(0.0, (now - newest).total_seconds())

@@ -8,11 +8,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integration.models import IntegratedCourse, SyncRun
-from integration.services.ledger import heartbeat, retry
+from integration.services.ledger import heartbeat, moments, retry
 
-LEASE_SECONDS = (
-    120  # without renewal for so long, the process that held the lease is taken for dead
-)
+LEASE_SECONDS = 120  # not renewed for so long: the process that held it is taken for dead
 
 RUN = "run "
 
@@ -33,11 +31,12 @@ def acquire(owner: str, course_ids: Collection[int]) -> list[str]:
 
 def _acquire(owner: str, course_ids: Collection[int]) -> list[str]:
     now = timezone.now()
-    free = Q(lease_expires__isnull=True) | Q(lease_expires__lt=now) | Q(lease_owner=owner)
+    free = Q(lease_expires__isnull=True) | moments.run_out("lease_expires", _length(), now)
+    free |= Q(lease_owner=owner)
     with transaction.atomic():
         taken = IntegratedCourse.objects.filter(free, course_id__in=course_ids).update(
             lease_owner=owner,
-            lease_expires=now + timedelta(seconds=LEASE_SECONDS),
+            lease_expires=now + _length(),
         )
         if taken == IntegratedCourse.objects.filter(course_id__in=course_ids).count():
             return []
@@ -74,7 +73,7 @@ def renew(owner: str, course_ids: Collection[int]) -> bool:
     held = IntegratedCourse.objects.filter(
         lease_owner=owner, lease_expires__gte=now, course_id__in=course_ids
     )
-    kept = held.update(lease_expires=now + timedelta(seconds=LEASE_SECONDS))
+    kept = held.update(lease_expires=now + _length())
     return kept == IntegratedCourse.objects.filter(course_id__in=course_ids).count()
 
 
@@ -84,5 +83,11 @@ def release(owner: str) -> None:
 
 def clear_expired() -> int:
     """Take away the leases whose owners did not renew them; the answer is how many."""
-    expired = IntegratedCourse.objects.filter(lease_expires__lt=timezone.now())
+    expired = IntegratedCourse.objects.filter(
+        moments.run_out("lease_expires", _length(), timezone.now())
+    )
     return expired.update(lease_owner="", lease_expires=None)
+
+
+def _length() -> timedelta:
+    return timedelta(seconds=LEASE_SECONDS)

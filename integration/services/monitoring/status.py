@@ -19,7 +19,7 @@ from integration.models import (
     IntegrationSettings,
     SyncRun,
 )
-from integration.services.ledger import heartbeat
+from integration.services.ledger import heartbeat, moments
 from integration.services.monitoring.course_states import CourseState, course_states
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import connect
@@ -132,7 +132,8 @@ def last_good() -> datetime | None:
 
 
 def _age(now: datetime, moment: datetime | None) -> float | None:
-    return None if moment is None else max(0.0, (now - moment).total_seconds())
+    known = moments.passed(moment, now)
+    return None if known is None else max(0.0, (now - known).total_seconds())
 
 
 def _database() -> Part:

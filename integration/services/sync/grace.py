@@ -41,7 +41,7 @@ def hold_back(
     waiting: list[Waiting] = []
     for operation in plan.operations:
         days = grace[operation.takes] if operation.takes else 0
-        since = pending.get(operation.key, now) if days else now
+        since = min(pending.get(operation.key, now), now) if days else now  # clocks may be wrong
         if days and now < since + days * DAY:
             waiting.append(Waiting(operation, since, since + days * DAY))
         else:
