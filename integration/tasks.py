@@ -1,9 +1,11 @@
 """django-q2's entry points: ids in, one line out. The module's names are stored in schedules."""
 
-from integration.services.background import jobs
+from integration.services.background import jobs, schedules
 from integration.services.background import sweep as sweeping
 from integration.services.background import work as working
 from integration.services.ledger import heartbeat
+
+SAME_HOUR_AGAIN = "the clocks were set back: done an hour ago"
 
 
 def work(run_id: int) -> str:
@@ -21,15 +23,21 @@ def sweep() -> str:
     return sweeping.sweep()
 
 
-def full_pass() -> str:
+def full_pass(due: str = "") -> str:
+    if schedules.same_hour_again(due):
+        return SAME_HOUR_AGAIN
     run = jobs.full_pass()
     return "nothing to start" if run is None else f"run {run.pk}"
 
 
-def full_check() -> str:
+def full_check(due: str = "") -> str:
+    if schedules.same_hour_again(due):
+        return SAME_HOUR_AGAIN
     run = jobs.full_pass(full_check=True)
     return "nothing to start" if run is None else f"run {run.pk}"
 
 
-def prune() -> str:
+def prune(due: str = "") -> str:
+    if schedules.same_hour_again(due):
+        return SAME_HOUR_AGAIN
     return f"{jobs.prune()} old runs deleted"

@@ -1,7 +1,10 @@
 """Schedules as the settings want them, passes, parts for several machines, and pruning."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib import admin
@@ -80,6 +83,58 @@ def test_every_schedule_names_a_task_that_exists() -> None:
         module, _, name = func.rpartition(".")
         assert module == tasks.__name__
         assert callable(getattr(tasks, name))
+
+
+def due_moments(cron: str, start: datetime) -> list[datetime]:
+    """When django-q2 starts the task in the two days after `start`."""
+    settings = IntegrationSettings.load()
+    settings.full_check_cron = cron
+    settings.save()
+    schedule = Schedule.objects.get(name="rcsync full_check")
+    with_due = schedule.intended_date_kwarg == "due"
+    found: list[datetime] = []
+    moment, end = start, start.astimezone(UTC) + timedelta(hours=48)
+    while True:
+        with mock.patch("django_q.models.localtime", return_value=moment):
+            moment = schedule.calculate_next_run(moment)
+        if moment.astimezone(UTC) > end:
+            return found
+        utc = moment.astimezone(UTC).isoformat()  # as it comes from the table
+        if not (with_due and schedules.same_hour_again(utc)):
+            found.append(moment)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "times"),
+    [
+        ("Europe/Berlin", (2026, 10, 24), ["2026-10-25 02:30", "2026-10-26 02:30"]),
+        ("Europe/Berlin", (2027, 3, 27), ["2027-03-28 03:00", "2027-03-29 02:30"]),
+        ("Europe/Berlin", (2026, 11, 28), ["2026-11-29 02:30", "2026-11-30 02:30"]),
+        ("UTC", (2026, 10, 24), ["2026-10-25 02:30", "2026-10-26 02:30"]),
+    ],
+)
+def test_a_schedule_runs_once_a_day_whatever_the_clocks_do(
+    zone: str, day: tuple[int, int, int], times: list[str], settings: Any
+) -> None:
+    settings.TIME_ZONE = zone
+    start = datetime(*day, 12, tzinfo=ZoneInfo(zone))
+    assert [f"{moment:%Y-%m-%d %H:%M}" for moment in due_moments("30 2 * * *", start)] == times
+
+
+def test_an_hourly_schedule_runs_every_hour_also_when_one_comes_twice(settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    start = datetime(2026, 10, 24, 12, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert len(due_moments("0 * * * *", start)) == 48
+
+
+@pytest.mark.parametrize("task", [tasks.full_pass, tasks.full_check, tasks.prune])
+def test_a_task_that_is_due_in_the_hour_that_comes_twice_does_nothing(
+    task: Callable[..., str], settings: Any, small_site: Site
+) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    assert task(due="2026-10-25T01:30:00+00:00") == tasks.SAME_HOUR_AGAIN
+    assert not SyncRun.objects.exists()
+    assert task(due="2026-10-25T00:30:00+00:00") != tasks.SAME_HOUR_AGAIN
 
 
 def test_a_cron_expression_that_means_nothing_is_refused() -> None:

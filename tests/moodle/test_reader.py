@@ -1,13 +1,14 @@
 """What a reading of Moodle holds, in every engine, compared with what Moodle's own API says."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.sample_moodle.builder import DAY, World
-from integration.domain.errors import SourceError
+from integration.domain.errors import ConfigurationError, SourceError
 from integration.domain.state import EVERYTHING, MoodleState, RoomRole, Scope
 from integration.services.moodle.reader import MoodleReader
 from integration.services.moodle.rows import MoodleRows
@@ -403,9 +404,44 @@ def test_a_course_is_found_by_id_or_exact_short_name(site: Site) -> None:
         return site.ask(lambda reader: [reader.resolve_course(text) for text in texts])
 
     assert found("2", "ONE", " TWO ", "🐘", "😀") == [2, 2, 3, 5, 6]
-    assert found("3") == [3], "an id comes before a short name"
+    assert found("id:3", "shortname:3", "shortname: ONE") == [3, 4, 2]
     assert found("one", "99", "") == [None, None, None]
     assert found("1", "campus") == [None, None], "the site itself is no course"
+
+
+def test_a_text_that_means_two_courses_is_said_and_the_first_does_not_win(site: Site) -> None:
+    def odd(world: World) -> None:
+        two_courses(world)
+        world.course(1, "3", "A number for a name")
+        world.course(1, "DUP", "One")
+        world.course(1, "DUP", "Other")
+
+    site.build(odd)
+    for text, several in (
+        ("3", "id 3 (shortname 'TWO'), id 4 (shortname '3')"),
+        ("DUP", "id 5 (shortname 'DUP'), id 6 (shortname 'DUP')"),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            site.ask(partial(MoodleReader.resolve_course, text=text))
+        assert caught.value.message == f"'{text}' means more than one: {several}."
+        assert caught.value.hint.startswith("Say which one, for example id:")
+    assert site.ask(lambda reader: reader.resolve_course("id:6")) == 6
+
+
+def test_a_text_that_means_two_people_is_said_and_the_id_does_not_win(site: Site) -> None:
+    def odd(world: World) -> None:
+        two_courses(world)
+        world.user("Number", "Three", "3", "three@campus.invalid")
+        world.user("Number", "Four", "4", "four@partner.invalid", mnethostid=2)
+
+    site.build(odd)
+    several = r"id 3 \(username 'three'\), id 8 \(username '3'\)"
+    with pytest.raises(ConfigurationError, match=several):
+        site.ask(lambda reader: reader.resolve_user("3"))
+    assert site.ask(lambda reader: reader.resolve_user("id:3")) == 3
+    assert site.ask(lambda reader: reader.resolve_user("username:3")) == 8
+    assert site.ask(lambda reader: reader.resolve_user("username:4")) is None, "of another host"
+    assert site.ask(lambda reader: reader.resolve_user("4")) == 4
 
 
 def test_a_user_is_found_by_id_or_exact_name_at_this_site(site: Site) -> None:

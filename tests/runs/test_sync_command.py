@@ -231,6 +231,15 @@ def test_json_is_one_object_also_when_nothing_can_run(site: Site) -> None:
     assert "nobody.at.all" in answer.json["message"]
 
 
+def test_a_text_that_means_two_people_is_said(site: Site, moodle: Path) -> None:
+    change_moodle(moodle, "UPDATE mdl_user SET username = '3' WHERE id = 5")
+    answer = sync("--user", "3")
+    assert answer.status == CANNOT_RUN
+    assert "'3' means more than one: id 3 (" in answer.text
+    assert "Say which one, for example id:3." in answer.text
+    assert sync("--user", "id:3").status == CLEAN
+
+
 def test_an_unknown_person_is_named(site: Site) -> None:
     answer = sync("--user", "nobody.at.all")
     assert answer.status == CANNOT_RUN

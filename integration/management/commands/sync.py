@@ -41,9 +41,13 @@ class Command(BaseCommand):
             nargs="+",
             action="extend",
             metavar="ID|SHORTNAME",
-            help="only these courses",
+            help="only these courses (id:7 or shortname:7 where both would fit)",
         )
-        parser.add_argument("--user", metavar="ID|USERNAME", help="only this person (of Moodle)")
+        parser.add_argument(
+            "--user",
+            metavar="ID|USERNAME",
+            help="only this person of Moodle (id:7 or username:7 where both would fit)",
+        )
         parser.add_argument("--apply", action="store_true", help="carry the plan out")
         parser.add_argument(
             "--full-check",
@@ -179,8 +183,9 @@ def _scope(courses: list[str], user: str | None) -> Scope:
 
 def _course(reader: MoodleReader, text: str) -> int:
     course_id = reader.resolve_course(text)
-    if course_id is None and text.isdecimal():
-        course_id = int(text)  # deleted in Moodle, but perhaps still integrated
+    number = text.removeprefix("id:")
+    if course_id is None and number.isdecimal():
+        course_id = int(number)  # deleted in Moodle, but perhaps still integrated
     if course_id is None or not IntegratedCourse.objects.filter(course_id=course_id).exists():
         known = ", ".join(map(str, IntegratedCourse.objects.all()[:10]))
         raise ConfigurationError(

@@ -1,6 +1,6 @@
 """django-q2's schedules as the settings page wants them, under fixed names."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from croniter import croniter
@@ -39,12 +39,24 @@ def _wanted(settings: IntegrationSettings) -> dict[str, dict[str, Any]]:
     return wanted
 
 
+def same_hour_again(due: str) -> bool:
+    """Whether the clocks were set back and the schedule has had this time of the day already.
+
+    `due` is the moment in ISO 8601 for which django-q2 started the task. croniter names both.
+    """
+    if not due:
+        return False
+    zone = timezone.get_default_timezone()
+    return timezone.localtime(datetime.fromisoformat(due), zone).fold == 1
+
+
 def _every(minutes: int, task: str) -> dict[str, Any]:
     return {
         "func": f"integration.tasks.{task}",
         "schedule_type": Schedule.MINUTES,
         "minutes": minutes,
         "cron": None,
+        "intended_date_kwarg": None,
         "repeats": -1,
     }
 
@@ -55,6 +67,7 @@ def _cron(expression: str, task: str) -> dict[str, Any]:
         "schedule_type": Schedule.CRON,
         "minutes": None,
         "cron": expression,
+        "intended_date_kwarg": None if expression.split()[1] == "*" else "due",  # hourly: both
         "repeats": -1,
     }
 

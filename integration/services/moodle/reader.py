@@ -6,10 +6,12 @@ pages of the rows themselves. Nothing is decided here: who counts is for `standi
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from integration.domain.errors import SourceError
+from integration.domain.errors import ConfigurationError, SourceError
 from integration.domain.messages import msg
 from integration.domain.state import Course, Enrolment, MoodleState, Scope
 from integration.services.moodle.connection import read_whole
@@ -139,12 +141,21 @@ class MoodleReader:
         return read_whole(lambda: self._find_courses(words, category, limit), self._alias)
 
     def resolve_course(self, text: str) -> int | None:
-        """The course with this id, else with exactly this short name; None if there is none."""
-        return read_whole(lambda: self._resolve_course(text.strip()), self._alias)
+        """The course with this id or exactly this short name; None if there is none.
+
+        "id:7" and "shortname:7" mean one of the two. ConfigurationError where several are meant.
+        """
+        found = read_whole(lambda: self._resolve_course(*_kind_and_name(text)), self._alias)
+        return _the_only_one(text, found, "shortname")
 
     def resolve_user(self, text: str) -> int | None:
-        """The person with this id, else with exactly this user name (at this site, not by MNet)."""
-        return read_whole(lambda: self._resolve_user(text.strip()), self._alias)
+        """The person with this id or exactly this user name (at this site, not by MNet); None if
+        there is none.
+
+        "id:7" and "username:7" mean one of the two. ConfigurationError where several are meant.
+        """
+        found = read_whole(lambda: self._resolve_user(*_kind_and_name(text)), self._alias)
+        return _the_only_one(text, found, "username")
 
     def _find_courses(
         self, words: list[str], category: int | None, limit: int
@@ -159,20 +170,51 @@ class MoodleReader:
                 found.append(course_id)
         return tuple(self._rows.courses(found).values())
 
-    def _resolve_course(self, text: str) -> int | None:
+    def _resolve_course(self, kind: str, name: str) -> dict[int, str]:
+        """Course id -> short name."""
         courses = CourseRow.objects.using(self._alias).exclude(category=SITE)
-        if _is_id(text) and courses.filter(id=int(text)).exists():
-            return int(text)
-        alike = courses.filter(shortname=text).order_by("id").values_list("id", "shortname")
-        return next((number for number, shortname in alike if shortname == text), None)
+        return _named(courses, "shortname", kind, name)
 
-    def _resolve_user(self, text: str) -> int | None:
+    def _resolve_user(self, kind: str, name: str) -> dict[int, str]:
+        """User id -> user name."""
         users = User.objects.using(self._alias)
-        if _is_id(text) and users.filter(id=int(text)).exists():
-            return int(text)
-        here = users.filter(mnethostid=self._rows.site().mnet_host, username=text)
-        alike = here.order_by("id").values_list("id", "username")
-        return next((number for number, username in alike if username == text), None)
+        found = {} if kind == "username" else _named(users, "username", ID, name)
+        if kind != ID:
+            here = users.filter(mnethostid=self._rows.site().mnet_host)
+            found |= _named(here, "username", "username", name)
+        return found
+
+
+ID = "id"
+
+
+def _kind_and_name(text: str) -> tuple[str, str]:
+    """("id", "7") of "id:7", ("", "BIO101") of "BIO101"."""
+    kind, colon, name = text.strip().partition(":")
+    if colon and kind in (ID, "shortname", "username"):
+        return kind, name.strip()
+    return "", text.strip()
+
+
+def _named(rows: QuerySet[Any], column: str, kind: str, name: str) -> dict[int, str]:
+    """Rows with this id or exactly this name (`kind` says which, "" both); id -> name."""
+    found: dict[int, str] = {}
+    if kind in ("", ID) and _is_id(name):
+        found.update(rows.filter(id=int(name)).values_list("id", column))
+    if kind in ("", column):
+        alike = rows.filter(**{column: name}).order_by("id").values_list("id", column)
+        found.update((number, text) for number, text in alike if text == name)
+    return found
+
+
+def _the_only_one(text: str, found: Mapping[int, str], column: str) -> int | None:
+    if len(found) < 2:
+        return next(iter(found), None)
+    several = ", ".join(f"id {number} ({column} '{name}')" for number, name in found.items())
+    raise ConfigurationError(
+        msg("'{text}' means more than one: {several}.", text=text, several=several),
+        hint=msg("Say which one, for example id:{number}.", number=min(found)),
+    )
 
 
 def _require_contexts(courses: Iterable[Course]) -> None:
