@@ -103,6 +103,18 @@ class Banned(RocketChatError):
     """The person was banned from the room by somebody there: left alone, and said."""
 
 
+class NoSeatLeft(RocketChatError):
+    """The licence allows no further active account: every further one would be refused as well."""
+
+
+class AccessByAttributes(RocketChatError):
+    """The server itself decides by attributes who may be in a room (ABAC): trying again is vain."""
+
+
+class TooSoonForPerson(RocketChatError):
+    """The server changes this account again only after a pause; it says nothing about others."""
+
+
 class PartlyRefused(RocketChatError):
     """Of several people some were refused; everybody else is in.
 

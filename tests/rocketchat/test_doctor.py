@@ -12,6 +12,7 @@ from demo.standin import (
     ADMIN_TOKEN,
     ADMIN_TOKEN_WITH_2FA,
     ADMIN_USERNAME,
+    Options,
     StandIn,
 )
 from integration.domain.state import Check, CheckStatus
@@ -20,6 +21,7 @@ from integration.services.rocketchat import (
     Credentials,
     RocketChat,
     check_rocketchat,
+    doctor,
 )
 from integration.services.rocketchat.doctor import PERMISSIONS
 from integration.services.rocketchat.limiter import Limiter
@@ -37,7 +39,7 @@ def checks_of(url: str, credentials: Credentials = BOT, **options: Any) -> dict[
         return {check.name: check for check in check_rocketchat(client)}
 
 
-@pytest.fixture(params=("3.11", "6.5", "7.2", "8.6", "8.8"))
+@pytest.fixture(params=("3.11", "6.5", "7.2", "7.7", "8.6", "8.8", "9.0"))
 def standin(request: pytest.FixtureRequest) -> Iterator[StandIn]:
     with StandIn(like=request.param) as server:
         yield server
@@ -46,7 +48,10 @@ def standin(request: pytest.FixtureRequest) -> Iterator[StandIn]:
 def test_a_healthy_server_has_nothing_that_failed(standin: StandIn) -> None:
     checks = checks_of(standin.url)
     assert [one for one in checks.values() if one.status is CheckStatus.FAILED] == []
-    assert checks["Version"].found == ".".join(standin.world.dialect.version.split(".")[:2])
+    version = ".".join(standin.world.dialect.version.split(".")[:2])
+    assert checks["Version"].found.split(";")[0] == version
+    unobserved = standin.world.dialect.at_least(8, 8)
+    assert ("no server was observed" in checks["Version"].found) is unobserved
     assert ADMIN_USERNAME in checks["Account"].found
     assert {f"Permission {one.name}" for one in PERMISSIONS} <= set(checks)
 
@@ -116,6 +121,23 @@ def test_mails_to_everybody_are_warned_of(standin: StandIn) -> None:
     assert checks_of(standin.url)["Mails on activation"].status is CheckStatus.OK
 
 
+@pytest.mark.parametrize("like", ["7.7", "8.6"])
+def test_a_server_without_internet_is_measured_and_explained(
+    like: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "SLOW_INFO_SECONDS", 0.2)
+    with StandIn(like=like, options=Options(outside_seconds=0.3)) as server:
+        checks = checks_of(server.url)
+        assert "41 s" in checks["Avatars"].found
+        assert ("Internet" in checks) is (like == "8.6")  # older ones answer without asking outside
+        expected = CheckStatus.WARNING if like == "8.6" else CheckStatus.OK
+        assert checks["Avatars"].status is expected
+        server.configure(Accounts_SetDefaultAvatar=False)
+        assert checks_of(server.url)["Avatars"].found == (
+            "the server fetches no avatar for a new account"
+        )
+
+
 def test_a_setting_that_may_not_be_read_is_said_to_be_unknown(standin: StandIn) -> None:
     standin.configure(permissions={"view-privileged-setting": []})
     check = checks_of(standin.url)["Mails on activation"]
@@ -149,7 +171,8 @@ def test_a_server_that_is_not_there_is_one_failed_check() -> None:
         ("3.10.1", CheckStatus.WARNING, "older"),
         ("3.11", CheckStatus.OK, "3.11"),
         ("8.8.3", CheckStatus.OK, "8.8"),
-        ("9.0", CheckStatus.WARNING, "newer"),
+        ("9.0", CheckStatus.OK, "no server was observed"),
+        ("9.1", CheckStatus.WARNING, "newer than what rcsync was made for (9.0)"),
         ("develop", CheckStatus.WARNING, "does not tell"),
         (None, CheckStatus.WARNING, "does not tell"),
     ],

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from integration.domain.errors import (
+    AccessByAttributes,
     AlreadyDone,
     AuthenticationError,
     NameTaken,
+    NoSeatLeft,
     NotFound,
     PermissionMissing,
     RocketChatError,
@@ -173,3 +175,62 @@ def test_every_recorded_refusal_of_a_call_we_make_says_what_to_do(version: str) 
 
 def test_recordings_are_where_the_tests_look_for_them() -> None:
     assert Path(servers.require_shared() / "rocketchat" / "recordings").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status", "code", "kind", "word"),
+    [
+        ("POST users.create", 400, "error-the-field-is-required", RocketChatError, "empty"),
+        ("POST groups.create", 400, "error-invalid-name", RocketChatError, "channel name"),
+        ("POST users.update", 400, "error-password-policy-not-met", RocketChatError, "policy"),
+        ("POST users.update", 400, "error-bio-size-exceeded", RocketChatError, "bio"),
+        ("POST users.update", 400, "error-nickname-size-exceeded", RocketChatError, "nickname"),
+        (
+            "POST users.create",
+            400,
+            "error-user-registration-custom-field",
+            RocketChatError,
+            "field",
+        ),
+        ("POST groups.invite", 400, "room_is_archived", RocketChatError, "archived"),
+        ("POST groups.kick", 400, "invalid-channel", NotFound, "does not exist"),
+        ("POST chat.postMessage", 400, "restricted-workspace", RocketChatError, "restricted"),
+        ("POST groups.create", 400, "error-abac-attributes-required", AccessByAttributes, "attr"),
+        ("POST groups.create", 400, "error-abac-anything-else", AccessByAttributes, "attributes"),
+        ("POST groups.invite", 400, "error-room-is-abac-managed", AccessByAttributes, "attributes"),
+        (
+            "POST groups.invite",
+            400,
+            "error-only-compliant-users-can-be-added-to-abac-rooms",
+            AccessByAttributes,
+            "attributes",
+        ),
+        (
+            "POST groups.create",
+            400,
+            "error-encrypted-private-rooms-enforced",
+            RocketChatError,
+            "encr",
+        ),
+        ("POST groups.invite", 400, "error-room-param-not-provided", RocketChatError, "understand"),
+        ("POST login", 401, "error-login-blocked-for-user", AuthenticationError, "too many"),
+        ("POST users.create", 400, "error-license-user-limit-reached", NoSeatLeft, "no seat"),
+        ("POST groups.create", 403, "error-forbidden", PermissionMissing, "permission"),
+        ("POST groups.removeModerator", 400, "error-invalid-room", AlreadyDone, "already"),
+        ("POST groups.addModerator", 400, "error-invalid-room", NotFound, "does not exist"),
+    ],
+)
+def test_a_rule_of_the_server_has_words_of_its_own(
+    endpoint: str, status: int, code: str, kind: type[RocketChatError], word: str
+) -> None:
+    body = {"success": False, "error": f"No [{code}]", "errorType": code, "message": code}
+    error = refused(endpoint, status, body)
+    assert type(error) is kind
+    assert word in error.message
+    assert error.hint or kind is AlreadyDone
+
+
+def test_an_account_that_is_refused_for_its_bio_may_be_there() -> None:
+    body = {"success": False, "error": "No [error-bio-size-exceeded]"}
+    assert refused("POST users.create", 400, body).may_have_happened
+    assert not refused("POST users.update", 400, body).may_have_happened

@@ -21,7 +21,7 @@ from integration.services.rocketchat import Connection, Credentials, RocketChat,
 from integration.services.rocketchat.limiter import Limiter
 
 URL = "https://chat.example.org"
-VERSIONS = ("3.11", "6.5", "7.2", "8.6", "8.8")
+VERSIONS = ("3.11", "6.5", "7.2", "7.7", "8.6", "8.8", "9.0")
 Row = dict[str, Any]
 
 

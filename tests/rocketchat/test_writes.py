@@ -15,6 +15,7 @@ from integration.domain.errors import (
     PermissionMissing,
     RocketChatError,
     SecondFactorRequired,
+    TooSoonForPerson,
     TransientError,
 )
 from integration.domain.operations import CREATE_CHUNK, INVITE_CHUNK
@@ -23,7 +24,7 @@ from integration.services import rocketchat
 from integration.services.rocketchat import RocketChatRemote
 from tests.support.remote_client import channel, person, quick_remote, room, user
 
-VERSIONS = ("3.11", "6.5", "7.2", "8.6", "8.8")
+VERSIONS = ("3.11", "6.5", "7.2", "7.7", "8.6", "8.8", "9.0")
 UNKNOWN = ("timeout_after", "reset_after", "html", "garbage")  # it was done, but who could know
 NOT_DONE = ("timeout_before", "reset", "status")
 EVERY_FAULT = (*UNKNOWN, *NOT_DONE, "429")
@@ -83,13 +84,8 @@ def test_the_whole_life_of_a_channel_and_its_people(
 
 
 def test_doing_everything_twice_changes_nothing_and_fails_nowhere(
-    standin: StandIn, remote: RocketChatRemote, request: pytest.FixtureRequest
+    standin: StandIn, remote: RocketChatRemote
 ) -> None:
-    if standin.world.dialect.at_least(7, 0):
-        reason = (
-            "taking a role from a non-member answers error-invalid-room, which counts as failed"
-        )
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     writes, anna = remote.writes, person(remote, "anna")
     room_id = channel(remote, usernames=["anna"]).room_id
     calls: list[tuple[Any, ...]] = [
@@ -170,6 +166,33 @@ def test_an_existing_account_is_not_passed_off_as_a_new_one(
     person(remote, "anna")
     with pytest.raises(NameTaken):
         person(remote, "anna")
+
+
+def test_a_time_out_whose_look_up_shows_success_is_no_strain(
+    standin: StandIn, remote: RocketChatRemote
+) -> None:
+    standin.fault("timeout_after", endpoint="users.create", seconds=0.5)
+    person(remote, "anna")
+    assert remote.client.limiter.concurrency.places == 8
+    standin.fault("timeout_before", endpoint="users.create", seconds=0.5)
+    person(remote, "bert")
+    assert remote.client.limiter.concurrency.places < 8
+
+
+def test_a_second_address_within_a_minute_keeps_only_that_person_waiting(
+    standin: StandIn, remote: RocketChatRemote
+) -> None:
+    anna, bert = person(remote, "anna"), person(remote, "bert")
+    remote.writes.update_account(anna.account_id, name=None, email="a2@example.com")
+    if standin.world.dialect.limits_address_changes:
+        with pytest.raises(TooSoonForPerson):
+            remote.writes.update_account(anna.account_id, name=None, email="a3@example.com")
+    else:
+        remote.writes.update_account(anna.account_id, name=None, email="a3@example.com")
+    remote.writes.update_account(bert.account_id, name=None, email="b2@example.com")
+    assert user(standin, "bert")["emails"][0]["address"] == "b2@example.com"
+    assert remote.stats.seconds_waited == 0
+    assert remote.client.limiter.concurrency.places == 8
 
 
 def test_a_create_that_fails_twice_is_reported(standin: StandIn, remote: RocketChatRemote) -> None:

@@ -14,6 +14,7 @@ from integration.domain.messages import msg
 from integration.domain.secret import without
 from integration.domain.state import ROLE_STRENGTH, RemoteAccount, RemoteChannel, RoomRole
 from integration.domain.text import clean
+from integration.services.rocketchat.versions import SUPPORTED
 
 Json = Mapping[str, object]
 LONGEST_ID = 255
@@ -29,7 +30,10 @@ def wrong(where: str, what: str) -> UnexpectedAnswer:
             call=where,
             what=what,
         ),
-        hint=msg("Does a proxy change answers? Is the server's version supported (3.11 to 8.8)?"),
+        hint=msg(
+            "Does a proxy change answers? Is the server's version supported ({versions})?",
+            versions=SUPPORTED,
+        ),
         endpoint=where,
         status=200,
     )

@@ -17,21 +17,24 @@ _EVERYWHERE = frozenset(
 _ACCOUNT_VALUES = frozenset(
     {
         "error-action-not-allowed",
-        "error-bio-size-exceeded",
         "error-blocked-username",
         "error-email-domain-blacklisted",
         "error-field-unavailable",
         "error-input-is-not-a-valid-field",
         "error-invalid-domain",
         "error-invalid-email",
-        "error-nickname-size-exceeded",
         "error-not-allowed",
         "error-the-field-is-required",
         "error-user-registration-custom-field",
     }
 )
 _ROOM_UNKNOWN = frozenset(
-    {"error-room-not-found", "error-room-param-not-provided", "error-invalid-room"}
+    {
+        "error-room-not-found",
+        "error-room-param-not-provided",
+        "error-invalid-room",
+        "invalid-channel",
+    }
 )
 _PERSON_UNKNOWN = frozenset(
     {
@@ -45,7 +48,13 @@ _IN_A_ROOM = _ROOM_UNKNOWN | _PERSON_UNKNOWN | {"error-not-allowed", "error-room
 
 CODES: Mapping[str, frozenset[str]] = {
     "users.create": _ACCOUNT_VALUES | {"error-license-user-limit-reached"},
-    "users.update": _ACCOUNT_VALUES | _PERSON_UNKNOWN | {"error-password-policy-not-met"},
+    "users.update": _ACCOUNT_VALUES
+    | _PERSON_UNKNOWN
+    | {
+        "error-bio-size-exceeded",  # users.create says so of an account that it has made
+        "error-nickname-size-exceeded",
+        "error-password-policy-not-met",
+    },
     "users.setActiveStatus": _PERSON_UNKNOWN
     | {
         "error-action-not-allowed",
@@ -107,7 +116,11 @@ codes hold for one setting a call, which is what we send: of several, some are s
 (reference 11.2).
 """
 
-ONE_PERSON: Mapping[str, frozenset[str]] = {"invite": frozenset({"error-user-is-banned"})}
+ONE_PERSON: Mapping[str, frozenset[str]] = {
+    "invite": frozenset(
+        {"error-user-is-banned", "error-only-compliant-users-can-be-added-to-abac-rooms"}
+    )
+}
 """Codes that prove something only where the call was about one person."""
 
 _WORDS: tuple[tuple[str, str], ...] = (

@@ -79,7 +79,8 @@ class Connection:
     """One server and the manners towards it. Times are seconds.
 
     `read_timeout` is the longest silence of the server; `long_read_timeout` the same for bulk
-    reads and for creating channels. `max_rps` None = as fast as the server lets us.
+    reads, for creating accounts and channels, and for the version. `max_rps` None = as fast as the
+    server lets us.
     `allowed_networks`: addresses to talk to although they are link-local or a cloud's metadata.
     """
 

@@ -85,7 +85,7 @@ def _room_by_name(client: RocketChat, name: str) -> Json | None:
     except NotFound:
         pass
     except RocketChatError as error:
-        if error.code != "not-allowed":
+        if error.code not in ("not-allowed", "error-forbidden"):  # the second from 9.0 on
             raise
         return {"_id": "-", "t": "p", "name": name}  # there, but not for the bot: not ours
     return _room_by_shown_name(client, name)
@@ -137,6 +137,7 @@ class Creations:
         _log_unknown(problem)
         self._client.pause(LOOK_AGAIN_SECONDS)
         if found := find_created_account(self._client, username, email):
+            self._client.limiter.forgive()
             return found
         if not isinstance(problem, TransientError):
             raise problem
@@ -149,7 +150,8 @@ class Creations:
 
     def _made_account(self, body: dict[str, object], username: str, email: str) -> RemoteAccount:
         where = "POST users.create"
-        found = account(inner(self._client.post("users.create", body), "user", where), where)
+        answer = self._client.post("users.create", body, slow=True)  # it may fetch an avatar
+        found = account(inner(answer, "user", where), where)
         if not _is_account(found, username, email):
             raise wrong(where, msg("it is about another account"))
         return found
@@ -196,6 +198,7 @@ class Creations:
         self._client.pause(LOOK_AGAIN_SECONDS)
         name = str(body["name"])
         if found := find_created_channel(self._client, name, group_id):
+            self._client.limiter.forgive()
             return found
         if not isinstance(problem, TransientError):
             raise problem

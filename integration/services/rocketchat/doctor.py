@@ -9,7 +9,7 @@ from integration.domain.permissions import READING, Permission
 from integration.domain.state import Check, CheckStatus
 from integration.services.rocketchat.answers import Json, flag, objects, text, texts
 from integration.services.rocketchat.client import RocketChat
-from integration.services.rocketchat.features import Features, Version
+from integration.services.rocketchat.features import INFO, Features
 from integration.services.rocketchat.permissions import WHERE, grant
 from integration.services.rocketchat.public_settings import (
     CHANNEL_NAMES,
@@ -18,6 +18,7 @@ from integration.services.rocketchat.public_settings import (
     PublicSettings,
     compiles,
 )
+from integration.services.rocketchat.versions import NEWEST, OBSERVED_UP_TO, OLDEST, Version
 
 OK, WARNING, FAILED = CheckStatus.OK, CheckStatus.WARNING, CheckStatus.FAILED
 BYPASS = "api-bypass-rate-limit"
@@ -169,9 +170,9 @@ EXEMPT = msg(
 )
 
 
-OLDEST: Version = (3, 11)
-NEWEST: Version = (8, 8)
 APPROVAL = "Accounts_ManuallyApproveNewUsers"
+AVATARS = "Accounts_SetDefaultAvatar"
+SLOW_INFO_SECONDS = 2.0
 INFINITE = "API_Allow_Infinite_Count"
 MAILS = ("Accounts_Send_Email_When_Activating", "Accounts_Send_Email_When_Deactivating")
 
@@ -212,6 +213,36 @@ def _reachable(client: RocketChat, features: Features) -> Iterator[Check]:
         fix = msg("Switch it on; for an own certificate authority set its CA file.")
         yield Check("TLS", WARNING, msg("the server's certificate is not checked"), fix)
     yield _version(version)
+    if slow := _outside(client):
+        yield slow
+
+
+def _outside(client: RocketChat) -> Check | None:
+    """From 8.0 on /api/info asks the maker; a server without internet waits until that fails."""
+    seconds = client.stats.seconds.get(f"GET {INFO}", 0.0)
+    if seconds < SLOW_INFO_SECONDS:
+        return None
+    found = msg(
+        "the server takes {seconds} s to tell its version: it seems to have no way to the internet",
+        seconds=f"{seconds:.0f}",
+    )
+    fix = msg("Let it out, or let its attempts fail at once instead of silently.")
+    return Check(msg("Internet"), WARNING, found, fix)
+
+
+def _avatars(client: RocketChat, value: object) -> Check:
+    """Recorded without internet: 5 to 41 seconds for each new account (reference 11)."""
+    name = msg("Avatars")
+    if value is False:
+        return Check(name, OK, msg("the server fetches no avatar for a new account"))
+    found = msg(
+        "the server looks for an avatar outside for every new account ({name}); without internet "
+        "each account takes it 5 to 41 s",
+        name=AVATARS,
+    )
+    if _outside(client):
+        return Check(name, WARNING, found, msg("Switch {name} off.", name=AVATARS))
+    return Check(name, OK, found)
 
 
 def _version(version: Version | None) -> Check:
@@ -225,9 +256,20 @@ def _version(version: Version | None) -> Check:
         found = msg("{version} is older than 3.11", version=shown)
         return Check(name, WARNING, found, msg("Update Rocket.Chat."))
     if version > NEWEST:
-        found = msg("{version} is newer than what rcsync was made for (8.8)", version=shown)
+        newest = ".".join(map(str, NEWEST))
+        found = msg(
+            "{version} is newer than what rcsync was made for ({newest})",
+            version=shown,
+            newest=newest,
+        )
         fix = msg("Try with a few courses first, and look for a newer rcsync.")
         return Check(name, WARNING, found, fix)
+    if version > OBSERVED_UP_TO:
+        found = msg(
+            "{version}; rcsync was made for it from its documents, no server was observed",
+            version=shown,
+        )
+        return Check(name, OK, found)
     return Check(name, OK, shown)
 
 
@@ -254,6 +296,7 @@ def _settings(client: RocketChat, features: Features, values: dict[str, object])
     yield Check(msg("Special characters"), OK, found)
     yield _lists(limited or setting(client, INFINITE) is False)
     yield _approval(public.values.get(APPROVAL, setting(client, APPROVAL)))
+    yield _avatars(client, public.values.get(AVATARS, setting(client, AVATARS)))
     yield _mails({name: setting(client, name) for name in MAILS})
     found = msg("accounts made by rcsync do not join the default channels")
     yield Check(msg("Default channels"), OK, found)

@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from integration.domain.errors import (
+    AccessByAttributes,
     AlreadyDone,
     Banned,
     NameTaken,
+    NoSeatLeft,
     NotFound,
     PermissionMissing,
     RocketChatError,
     UnexpectedAnswer,
 )
 from integration.domain.messages import msg
+from integration.services.rocketchat.versions import SUPPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +87,52 @@ _LAST_ADMIN = Rule(
     msg("Make another account an administrator first."),
 )
 _SEATS = Rule(
-    RocketChatError,
+    NoSeatLeft,
     msg("The Rocket.Chat licence has no seat left"),
     msg("Deactivate accounts nobody uses, or extend the licence."),
+)
+_VALUE_MISSING = Rule(
+    RocketChatError,
+    msg("Rocket.Chat wants a value for the account that is empty"),
+    msg("Enter the value that its answer names in Moodle."),
+)
+_PASSWORD_POLICY = Rule(
+    RocketChatError,
+    msg("The random password does not keep to Rocket.Chat's password policy"),
+    msg("Set Accounts_Password_Policy_MaxLength in Rocket.Chat to 47 or more, or to -1."),
+)
+_TEXT_TOO_LONG = Rule(
+    RocketChatError,
+    msg("The bio or the nickname of the account is longer than Rocket.Chat allows"),
+    msg("Shorten it in Rocket.Chat: 260 characters for the bio, 120 for the nickname."),
+)
+_CUSTOM_FIELD = Rule(
+    RocketChatError,
+    msg("Rocket.Chat demands custom fields of every account, and rcsync sends none"),
+    msg("Make the fields optional in the setting Accounts_CustomFields of Rocket.Chat."),
+)
+_WORKSPACE = Rule(
+    RocketChatError,
+    msg("The Rocket.Chat workspace is restricted"),
+    msg("Register it in Rocket.Chat under Administration > Workspace."),
+)
+_ATTRIBUTES = Rule(
+    AccessByAttributes,
+    msg("Rocket.Chat lets attributes decide who may be in this channel"),
+    msg("Give the person the attributes of the channel, or take it out of attribute control."),
+)
+_ROOM_NEEDS_ATTRIBUTES = Rule(
+    AccessByAttributes,
+    msg("Rocket.Chat makes no channel without attributes"),
+    msg(
+        "Make the channel with its attributes in Rocket.Chat and link it to the group, or end the "
+        "policy for new rooms (ABAC)."
+    ),
+)
+_ENCRYPTED = Rule(
+    RocketChatError,
+    msg("Rocket.Chat makes encrypted private channels only"),
+    msg("Switch E2E_Force_Encryption_For_Private_Rooms off in Rocket.Chat."),
 )
 _CHANNEL_PATTERN = Rule(
     RocketChatError,
@@ -121,13 +167,17 @@ _BANNED = Rule(
 _CONTRACT = Rule(
     RocketChatError,
     msg("Rocket.Chat does not understand the request"),
-    msg("Compare the server's version with the supported ones (3.11 to 8.8) and report this."),
+    msg(
+        "Compare the server's version with the supported ones ({versions}) and report this.",
+        versions=SUPPORTED,
+    ),
 )
 _ENDPOINT = Rule(
     UnexpectedAnswer,
     msg("The server does not know this call"),
     msg(
-        "Compare the server's version with the supported ones (3.11 to 8.8), and check its address."
+        "Compare the server's version with the supported ones ({versions}), and check its address.",
+        versions=SUPPORTED,
     ),
 )
 _OTHER = Rule(
@@ -144,6 +194,7 @@ RULES: Mapping[str, Rule] = {
     "error-not-authorized": _PERMISSION,
     "error-not-allowed": _PERMISSION,
     "error-action-not-allowed": _PERMISSION,
+    "error-forbidden": _PERMISSION,  # 9.0; until then the five above
     "error-field-unavailable": _IN_USE,
     "error-could-not-save-identity": _IN_USE,
     "error-blocked-username": _RESERVED,
@@ -152,6 +203,7 @@ RULES: Mapping[str, Rule] = {
     "error-archived-duplicate-name": _ARCHIVED_NAME,
     "error-room-not-found": _NO_ROOM,
     "error-invalid-room": _NO_ROOM,
+    "invalid-channel": _NO_ROOM,
     "error-invalid-user": _NO_USER,
     "error-user-not-found": _NO_USER,
     "error-empty-invite-list": _NO_USER,
@@ -164,25 +216,41 @@ RULES: Mapping[str, Rule] = {
     "error-user-not-leader": _DONE,
     "error-user-not-in-room": _NOT_A_MEMBER,
     "error-room-archived": _ARCHIVED,
+    "room_is_archived": _ARCHIVED,
     "error-you-are-last-owner": _LAST_OWNER,
     "error-remove-last-owner": _LAST_OWNER,
     "user-last-owner": _OWNER_OF,
     "error-license-user-limit-reached": _SEATS,
     "error-invalid-room-name": _CHANNEL_PATTERN,
+    "error-invalid-name": _CHANNEL_PATTERN,
     "error-input-is-not-a-valid-field": _USERNAME_PATTERN,
     "error-invalid-email": _EMAIL,
     "error-invalid-domain": _DOMAIN,
     "error-email-domain-blacklisted": _DOMAIN,
     "error-user-is-banned": _BANNED,
+    "error-the-field-is-required": _VALUE_MISSING,
+    "error-password-policy-not-met": _PASSWORD_POLICY,
+    "error-bio-size-exceeded": _TEXT_TOO_LONG,
+    "error-nickname-size-exceeded": _TEXT_TOO_LONG,
+    "error-user-registration-custom-field": _CUSTOM_FIELD,
+    "restricted-workspace": _WORKSPACE,
+    "error-abac-attributes-required": _ROOM_NEEDS_ATTRIBUTES,
+    "error-abac-public-room-creation-blocked": _ROOM_NEEDS_ATTRIBUTES,
+    "error-only-compliant-users-can-be-added-to-abac-rooms": _ATTRIBUTES,
+    "error-room-is-abac-managed": _ATTRIBUTES,
+    "error-encrypted-private-rooms-enforced": _ENCRYPTED,
     "invalid-params": _CONTRACT,
     "error-invalid-params": _CONTRACT,
     "error-user-param-not-provided": _CONTRACT,
     "error-users-params-not-provided": _CONTRACT,
+    "error-room-param-not-provided": _CONTRACT,
+    "error-roomid-param-not-provided": _CONTRACT,
 }
 
 BY_ENDPOINT: tuple[tuple[str, str, Rule], ...] = (
     (r"\.kick$", "error-user-not-in-room", _DONE),
     (r"\.remove(Owner|Moderator|Leader)$", "error-user-not-in-room", _DONE),
+    (r"\.remove(Owner|Moderator|Leader)$", "error-invalid-room", _DONE),  # 7.0: of a non-member
 )
 """Where a code means something else than in general."""
 
@@ -217,6 +285,8 @@ def rule_for(endpoint: str, status: int, code: str, msg: str, action: str) -> Ru
             return rule
     if code in RULES:
         return RULES[code]
+    if code.startswith("error-abac-"):
+        return _ATTRIBUTES
     for pattern, phrase, rule in BY_WORDS:
         if re.search(pattern, endpoint) and re.search(phrase, msg):
             return rule

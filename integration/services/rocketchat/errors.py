@@ -17,6 +17,7 @@ from integration.domain.errors import (
     PermissionMissing,
     RocketChatError,
     SecondFactorRequired,
+    TooSoonForPerson,
     TransientError,
     UnexpectedAnswer,
 )
@@ -24,11 +25,12 @@ from integration.domain.messages import joined, msg
 from integration.services.rocketchat.answers import Json, words
 from integration.services.rocketchat.before_effect import came_before_the_effect
 from integration.services.rocketchat.error_table import Rule, rule_for
+from integration.services.rocketchat.limiter import is_about_one_person
 from integration.services.rocketchat.permissions import grant, permission_hint
 
 Kind = TypeVar("Kind", bound=RocketChatError)
 LAST_BRACKETS = re.compile(r"\[([^\[\]]{1,80})\]\s*$")
-CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+CODE = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 UNKNOWN_CALL = (404, 405)  # statuses of pages that say that nothing here answers such a call
 NO_JSON_HINT = msg("Check the address of Rocket.Chat (path prefix?) and any proxy before it.")
 OVERLOADED_HINT = msg("Wait until the server is well again; a new run finishes what is left.")
@@ -79,6 +81,8 @@ def refused(
     message = words(body.get("message"), hidden)
     answer = words(body.get("error"), hidden) or message
     refusal = Refusal(endpoint, status, words(code_of(body), hidden, longest=80), answer)
+    if is_about_one_person(endpoint, status, answer):
+        return _too_soon(refusal)
     if status == 429:
         return refusal.error(RateLimited, msg("Rocket.Chat asks us to slow down"), RATE_LIMIT_HINT)
     if refusal.code in ("totp-required", "totp-invalid", "totp-max-attempts"):
@@ -92,6 +96,11 @@ def refused(
         endpoint, status, error.code, answer, several=several
     )
     return error
+
+
+def _too_soon(refusal: Refusal) -> RocketChatError:
+    lead = msg("Rocket.Chat takes another address for this account only after a minute")
+    return refusal.error(TooSoonForPerson, lead, msg("Nothing to do: the next run sends it."))
 
 
 def _by_rule(refusal: Refusal, body: Json, secrets: tuple[str, ...]) -> RocketChatError:
@@ -138,7 +147,10 @@ def _action(body: Json) -> str:
 
 
 def _unauthenticated(refusal: Refusal) -> RocketChatError:
-    if refusal.endpoint == "POST login":
+    if refusal.code.startswith("error-login-blocked-for-"):  # even the right password gets this
+        lead = msg("Rocket.Chat lets the bot not log in, because too many log-ins failed")
+        hint = msg("Wait until the block ends (5 minutes by default); better, use a token.")
+    elif refusal.endpoint == "POST login":
         lead = msg("Rocket.Chat refuses the bot's username and password")
         hint = msg(
             "Check both, and that the account is active; better, use a personal access token."

@@ -45,6 +45,7 @@ class Concurrency:
         self._most = most
         self._clock = clock
         self._places = float(most)
+        self._before = float(most)  # places before they were halved the last time
         self._taken = 0
         self._quiet_until = 0.0
         self._latency: dict[str, Latency] = {}
@@ -81,9 +82,17 @@ class Concurrency:
                 self._places = min(float(self._most), self._places + 1 / self._places)
             self._changed.notify_all()
 
+    def forgive(self) -> None:
+        """Take the last halving back: what looked like strain was a slow success."""
+        with self._changed:
+            self._places = min(float(self._most), max(self._places, self._before))
+            self._quiet_until = self._clock()
+            self._changed.notify_all()
+
     def _shrink(self) -> None:
         now = self._clock()
         if now >= self._quiet_until:
+            self._before = self._places
             self._places = max(1.0, self._places / 2)
             self._quiet_until = now + COOL_DOWN
 
@@ -91,6 +100,15 @@ class Concurrency:
 LONGEST_WAIT = 70.0  # seconds; the server's window is 60
 SHORT_WAIT = 0.05
 WAIT_IN_TEXT = re.compile(r"must wait (\d{1,6}) seconds")
+ONE_PERSON = re.compile(r"must wait \d{1,6} seconds before trying again")
+
+
+def is_about_one_person(endpoint: str, status: int, words: str) -> bool:
+    """Whether a 429 is about the account that is to be changed, and not about us.
+
+    7.0 to 7.8 take another address for the same account only after a minute (reference 11).
+    """
+    return status == 429 and endpoint == "POST users.update" and bool(ONE_PERSON.search(words))
 
 
 @dataclass(slots=True)
@@ -133,7 +151,8 @@ class Window:
 class Slot:
     """The permission to send one request; tell it how that went."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
         self.seconds: float | None = None
         self.status = 0
         self.headers: Mapping[str, str] = {}
@@ -145,8 +164,14 @@ class Slot:
         self.status, self.headers, self.words, self.seconds = status, headers, words, seconds
 
     @property
+    def limited(self) -> bool:
+        return self.status == 429 and not is_about_one_person(
+            self.endpoint, self.status, self.words
+        )
+
+    @property
     def strained(self) -> bool:
-        return self.status in {0, 429} or self.status >= 500
+        return self.limited or self.status == 0 or self.status >= 500
 
 
 class Limiter:
@@ -168,12 +193,16 @@ class Limiter:
         self._windows: dict[str, Window] = {}
         self._next_slot = 0.0
 
+    def forgive(self) -> None:
+        """A look showed that the call which got no answer had worked: that is no strain."""
+        self.concurrency.forgive()
+
     @contextmanager
     def turn(self, endpoint: str, waited: Callable[[float], None]) -> Iterator[Slot]:
         """Wait until `endpoint` may be called; `waited` is told every pause."""
         self._pass_gate(endpoint, waited)
         self.concurrency.enter()
-        turn = Slot()
+        turn = Slot(endpoint)
         try:
             self._keep_pace(waited)
             yield turn
@@ -218,7 +247,7 @@ class Limiter:
                 window.learn(limit, remaining, ends)
             elif turn.status == 0 and window.lowest:
                 window.lowest -= 1  # no answer: the call may have been counted
-            if turn.status == 429:
+            if turn.limited:
                 window.close(now + pause_after_refusal(turn.words, turn.headers))
 
     def _end_of_window(self, headers: Mapping[str, str], now: float) -> float | None:

@@ -66,6 +66,7 @@ USERS = "users.list"
 USERS_BY_STATUS = "users.listByStatus"
 ROOMS = "rooms.adminRooms"
 ROOM = "rooms.adminRooms.getRoom"
+UNKNOWN_ROOM = frozenset({"not-allowed", "error-forbidden"})  # of getRoom; the second from 9.0 on
 ASK_AT_MOST = 500  # things by their id, in one reading
 BELIEVABLE = 2  # so many things may be missing from a list although they are there, or a tenth
 Lists = tuple[Whole[RemoteAccount], Whole[RemoteChannel]]
@@ -171,7 +172,7 @@ class RemoteReader:
         try:
             row = self._client.get(ROOM, {"rid": room_id})
         except PermissionMissing as refusal:
-            if refusal.code != "not-allowed":  # so the server says of a room it does not know
+            if refusal.code not in UNKNOWN_ROOM:  # the list itself was read with this permission
                 raise
             return None
         found = channel(row, where)
