@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from integration.domain.operations import CreateAccount, CreateChannel, RenameChannel
+from integration.domain.operations import CreateAccount, CreateChannel, FreeName, RenameChannel
 from integration.domain.state import NameRules
 from integration.services.sync import names
 from tests.support.builders import (
     Case,
+    account,
     channel_link,
     course,
     group,
@@ -142,19 +143,120 @@ def test_a_name_once_given_stays_while_moodle_stays_the_same(known: str) -> None
 
 @pytest.mark.parametrize("title", ["room 10 b", "room 1012", "a-10-10", "10", "x" * 254])
 def test_a_name_with_a_suffix_stays_even_where_the_title_holds_the_same_number(title: str) -> None:
-    base = names.channel_name(title, RULES)
+    base = names.channel_name("{group}", course(), group(10, title).group, RULES)
     known = names.unique(base, "group", 10, lambda name: name != base, names.MAX_CHANNEL_NAME)
     assert renamed(title, known) == []
 
 
-def test_two_groups_that_swap_their_names_do_not_wait_for_each_other() -> None:
+def renames(case: Case) -> list[tuple[str, str]]:
+    """(old name, new name) in the order in which they are carried out."""
+    plan = case.plan()
+    assert plan.conflicts == ()
+    return [(one.old_name, one.name) for one in operations(plan, RenameChannel)]
+
+
+def test_two_groups_that_swap_their_names_do_so_in_one_run() -> None:
     case = Case(
         moodle(group(10, "B"), group(11, "A")),
         remote(room("r10", "A"), room("r11", "B")),
         managed(channel_link(10, name="A"), channel_link(11, name="B")),
     )
-    new = [one.name for one in operations(case.plan(), RenameChannel)]
-    assert new == ["B-10", "A-11"]
+    steps = [("A", "moving-10"), ("B", "moving-11"), ("A", "B"), ("B", "A")]
+    assert renames(case) == steps
+
+
+def test_a_new_group_gets_the_name_that_another_one_gives_up_in_the_same_run() -> None:
+    case = Case(
+        moodle(group(10, "Old"), group(11, "A")),
+        remote(room("r10", "A")),
+        managed(channel_link(10, name="A")),
+    )
+    plan = case.plan()
+    assert [type(one) for one in plan.operations] == [FreeName, CreateChannel, RenameChannel]
+    assert [one.name for one in operations(plan, CreateChannel)] == ["A"]
+
+
+def test_names_that_move_on_in_a_chain_move_in_one_run() -> None:
+    case = Case(
+        moodle(group(10, "B"), group(11, "C")),
+        remote(room("r10", "A"), room("r11", "B")),
+        managed(channel_link(10, name="A"), channel_link(11, name="B")),
+    )
+    assert renames(case) == [("B", "moving-11"), ("A", "B"), ("B", "C")]
+
+
+def test_a_channel_that_cannot_get_its_new_name_keeps_the_old_one() -> None:
+    case = Case(
+        moodle(group(10, "B"), group(11, "C")),
+        remote(room("r10", "A"), room("r11", "B"), room("r12", "C")),
+        managed(channel_link(10, name="A"), channel_link(11, name="B")),
+    )
+    plan = case.plan()
+    assert operations(plan, RenameChannel) == []
+    assert [conflict.group_id for conflict in plan.conflicts] == [10, 11]
+
+
+def test_a_cut_off_run_that_left_a_channel_without_its_name_is_finished_by_the_next() -> None:
+    case = Case(
+        moodle(group(10, "B")),
+        remote(room("r10", "moving-10")),
+        managed(channel_link(10, name="moving-10")),
+    )
+    assert renames(case) == [("moving-10", "B")]
+
+
+def test_a_rename_to_the_technical_name_takes_a_step_in_between() -> None:
+    case = Case(
+        moodle(group(10, "Uebung-1")),
+        remote(room("r10", "Übung 1", slug="Uebung-1")),
+        managed(channel_link(10, name="Übung 1")),
+        rules=FREE,
+    )
+    (rename,) = operations(case.plan(), RenameChannel)
+    assert (rename.via, rename.name, rename.requests) == ("moving-10", "Uebung-1", 2)
+
+
+def test_a_channel_is_not_renamed_to_the_name_of_a_person() -> None:
+    case = Case(
+        moodle(group(10, "Anna")),
+        remote(room("r10", "Old"), account("a1", username="anna")),
+        managed(channel_link(10, name="Old")),
+    )
+    plan = case.plan()
+    assert operations(plan, RenameChannel) == []
+    assert "an account has this name" in plan.conflicts[0].rocketchat_side
+
+
+def test_a_long_course_name_is_cut_so_that_the_group_stays() -> None:
+    long = course(2, fullname="Introduction to " + "very " * 40 + "long names")
+    state = moodle(group(10, "Group 1"), group(11, "Group 2"), courses=[long])
+    for rules, ends in ((RULES, ("Group-1", "Group-2")), (FREE, ("Group 1", "Group 2"))):
+        plan = Case(state, rules=rules, policy=policy(name_template="{course_fullname} {group}"))
+        found = [one.name for one in operations(plan.plan(), CreateChannel)]
+        assert all(len(name) <= names.MAX_CHANNEL_NAME for name in found)
+        assert tuple(name[-7:] for name in found) == ends
+        assert found[0].startswith("Introduction")
+
+
+@pytest.mark.parametrize("title", ["🐘🐘🐘", "///", ".", "---", "\u0301\u0301", "!?"])
+def test_a_free_name_of_which_the_server_would_keep_nothing_becomes_group_and_its_id(
+    title: str,
+) -> None:
+    assert new_names(title, rules=FREE) == ["group-10"]
+
+
+@pytest.mark.parametrize("title", ["小组一", "مجموعة", "Ж"])
+def test_a_free_name_of_letters_stays(title: str) -> None:
+    assert new_names(title, rules=FREE) == [title]
+
+
+def test_free_names_that_differ_only_in_how_they_are_encoded_become_two() -> None:
+    composed, decomposed = "\u00dcbung 1", "U\u0308bung 1"
+    assert new_names(composed, decomposed, rules=FREE) == [composed, f"{composed}-11"]
+
+
+def test_a_free_name_whose_technical_name_is_reserved_gets_the_id() -> None:
+    assert new_names("Admin!", rules=FREE) == ["Admin!-10"]
 
 
 def test_names_stay_where_renames_are_not_followed() -> None:
@@ -220,6 +322,13 @@ def test_long_usernames_that_begin_alike_become_two() -> None:
 
 def test_a_display_name_loses_what_the_server_refuses() -> None:
     assert names.display_name(person(1, firstname="<b>A", lastname="B\\/C")) == "b A B C"
+
+
+@pytest.mark.parametrize(
+    ("first", "shown"), [("100 %", "100 ％ M"), ("%3Cb", "％3Cb M"), ("%E4%", "％E4％ M")]
+)
+def test_a_percent_sign_in_a_name_becomes_the_wide_one(first: str, shown: str) -> None:
+    assert names.display_name(person(1, firstname=first, lastname="M")) == shown
 
 
 def test_a_display_name_keeps_letters_of_every_script() -> None:

@@ -26,7 +26,7 @@ class Wave(IntEnum):
     """When an operation is carried out: waves one after the other, one wave side by side.
 
     The order is safe wherever it stops: give before taking, people before channels. Operations of
-    one wave do not depend on one another, except that a rename may wait for a name.
+    one wave do not depend on one another.
     """
 
     LINK = auto()
@@ -34,6 +34,7 @@ class Wave(IntEnum):
     ACTIVATE = auto()
     UPDATE_ACCOUNTS = auto()
     UNARCHIVE = auto()
+    FREE_NAMES = auto()
     FILL_CHANNELS = auto()
     TAKE_ROLES = auto()
     GIVE_ROLES = auto()

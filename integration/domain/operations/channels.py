@@ -89,6 +89,12 @@ class RenameChannel(ChannelOperation):
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
 
     old_name: str
+    via: str = ""
+    """A name in between: the server takes the technical name of a channel for no new name."""
+
+    @property
+    def requests(self) -> int:
+        return 2 if self.via else 1
 
     def describe(self) -> str:
         return msg("rename channel {channel} to {name}", channel=self.old_name, name=self.name)
@@ -101,6 +107,21 @@ class RenameChannel(ChannelOperation):
         if found is not None and found.room.name == self.name:
             back = replace(found.ref, name=self.old_name)
             yield RenameChannel(back, found.room.name, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeName(RenameChannel):
+    """Gives up a name that another channel gets in the same plan. The last name follows later."""
+
+    kind: ClassVar[str] = "free_name"
+    label: ClassVar[str] = msg("give up a name")
+    wave: ClassVar[Wave] = Wave.FREE_NAMES
+
+    def describe(self) -> str:
+        return msg("rename {old} for now, so that another channel gets its name", old=self.old_name)
+
+    def inverse(self, now: Now, reason: str) -> Iterable[Operation]:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ def preview_names(template: str) -> NamePreview:
     clean = names.cleaner(IntegrationSettings.load().plain_names, MoodleReader().language())
     by_name: dict[str, list[tuple[Group, Course, str]]] = defaultdict(list)
     for group, course in chosen:
-        name = names.channel_name(names.render(template, course, group, clean), rules)
+        name = names.channel_name(template, course, group, rules, clean)
         by_name[name.casefold()].append((group, course, name))
     collisions = [row for rows in by_name.values() if len(rows) > 1 for row in _numbered(rows)]
     alone = [row for rows in by_name.values() if len(rows) == 1 for row in _numbered(rows)]

@@ -26,6 +26,7 @@ from integration.domain.state import (
 )
 from integration.services.sync.accounts import AccountPlan
 from integration.services.sync.desired import Desired, DesiredChannel, DesiredEnding
+from integration.services.sync.freed_names import FreedNames
 from integration.services.sync.members import ChannelPlan, MemberPlanner, PlanInputs, ref_of
 
 
@@ -43,6 +44,7 @@ def plan_channels(
         planner.channel(desired.channels[group_id])
     for group_id in sorted(desired.endings):
         planner.ending(managed.channels[group_id], desired.endings[group_id])
+    planner.result.operations.extend(planner.freed.operations())
     for group_id, reason in sorted(desired.undecided.items()):
         course = planner.moodle.groups[group_id].course_id
         planner.result.skips.append(Skip(msg("group {id}", id=group_id), reason, course))
@@ -64,6 +66,10 @@ class _ChannelPlanner:
         for _, room in sorted(inputs.remote.channels.items()):
             for name in room.names:
                 self.by_name[name].append(room)
+        self.usernames = {one.username.casefold() for one in inputs.remote.accounts.values()}
+        self.freed = FreedNames(
+            inputs.desired, inputs.remote, inputs.managed, inputs.policy, self.by_name
+        )
 
     def channel(self, wanted: DesiredChannel) -> None:
         link = self.managed.channels.get(wanted.group_id)
@@ -92,8 +98,8 @@ class _ChannelPlanner:
             if self._may_adopt(room, wanted):
                 self._adopt(wanted, room)
                 return
-        if same_name:
-            self._name_taken(wanted, same_name[0])
+        if keepers := self.freed.in_the_way(wanted.name):
+            self._name_taken(wanted, keepers[0])
         else:
             self._create(wanted)
 
@@ -162,16 +168,16 @@ class _ChannelPlanner:
         """A name that the server has and we have not stored is sent once more: that stores it."""
         if not self.policy.follow_renames or wanted.name == room.name == link.name:
             return
-        others = [
-            other
-            for other in self.by_name.get(wanted.name.casefold(), [])
-            if other.room_id != room.room_id
-        ]
-        if others:
-            self._name_taken(wanted, others[0])
+        if keepers := self.freed.in_the_way(wanted.name, room.room_id):
+            self._name_taken(wanted, keepers[0])
             return
+        if wanted.name.casefold() in self.usernames:
+            self._name_of_a_person(wanted, room)
+            return
+        via = f"moving-{wanted.group_id}" if wanted.name == room.slug else ""
+        why = msg("the name follows Moodle")
         self.result.operations.append(
-            RenameChannel(ref_of(wanted, room), room.name, reason=msg("the name follows Moodle"))
+            RenameChannel(ref_of(wanted, room), room.name, via, reason=why)
         )
 
     def _topic(self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel) -> None:
@@ -223,6 +229,20 @@ class _ChannelPlanner:
 
     def _leave_to_course(self, wanted: DesiredChannel, reason: str) -> None:
         self.result.skips.append(Skip(wanted.name, reason, wanted.course_id, needs_course=True))
+
+    def _name_of_a_person(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
+        """The server makes such a channel, but gives no channel such a name (reference 11.2)."""
+        self.result.conflicts.append(
+            Conflict(
+                ConflictKind.CHANNEL_NAME_TAKEN,
+                None,
+                wanted.group_id,
+                msg("{why} named {name}", why=self._why(wanted), name=wanted.name),
+                msg("an account has this name, so {room} cannot be renamed", room=room.name),
+                room.room_id,
+                msg("Rename the group or the account, or change the naming template."),
+            )
+        )
 
     def _name_taken(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
         whose = (

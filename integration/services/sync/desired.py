@@ -216,15 +216,17 @@ def _channel_names(
     rules: NameRules,
     managed: Managed,
 ) -> dict[int, str]:
-    """A name for each group. Names once given stay while what they were made of stays the same."""
+    """A name for each group. Names once given stay while what they were made of stays the same.
+
+    A name that another channel gives up in the same plan is free (channels.py sees to the order).
+    """
     limit, separator = names.MAX_CHANNEL_NAME, names.channel_separator(rules)
     clean = names.cleaner(policy.plain_names, moodle.language)
     chosen: dict[int, str] = {}
     bases: dict[int, str] = {}
     for group in groups:
-        course = moodle.courses[group.course_id]
-        title = names.render(policy.name_template, course, group, clean)
-        base, number = names.channel_name(title, rules), group.group_id
+        course, number = moodle.courses[group.course_id], group.group_id
+        base = names.channel_name(policy.name_template, course, group, rules, clean)
         known = managed.channels.get(number)
         if known and (
             not policy.follow_renames
@@ -233,7 +235,8 @@ def _channel_names(
             chosen[number] = known.name
         else:
             bases[number] = base
-    is_free = _free(rules, (channel.name for channel in managed.channels.values()))
+    kept = (one.name for one in managed.channels.values() if one.group_id not in bases)
+    is_free = _not_reserved(_free(rules, kept), rules)
     for number, base in bases.items():
         free = _or_own(managed.channels.get(number), is_free)
         chosen[number] = names.unique(base, "group", number, free, limit, separator)
@@ -246,6 +249,16 @@ def _or_own(known: ManagedChannel | None, is_free: Callable[[str], bool]) -> Cal
         return is_free
     own = known.name.casefold()
     return lambda name: name.casefold() == own or is_free(name)
+
+
+def _not_reserved(is_free: Callable[[str], bool], rules: NameRules) -> Callable[[str], bool]:
+    """With special characters it is the technical name that must not be reserved."""
+    if not rules.free_channel_names:
+        return is_free
+    reserved = rules.reserved
+    return lambda name: (
+        names.technical_name(name, rules).casefold() not in reserved and is_free(name)
+    )
 
 
 def _free(rules: NameRules, taken: Iterable[str]) -> Callable[[str], bool]:

@@ -7,6 +7,7 @@ UTF8_Channel_Names_Validation, UI_Allow_room_names_with_special_chars).
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache, partial
 
 from anyascii import anyascii
@@ -23,7 +24,7 @@ _REFUSED_IN_NAMES = re.compile(
     r"[<>\\/]"
 )  # users.create answers "Name contains invalid characters"
 _SPACES = re.compile(r"\s+")
-_TO_CLEAN = re.compile(r"[<>\\/]|\s\s|^\s|\s$|[^\S ]|^$|&[#\w]|\{mlang")
+_TO_CLEAN = re.compile(r"[<>\\/%]|\s\s|^\s|\s$|[^\S ]|^$|&[#\w]|\{mlang")
 Cleaner = Callable[[str], str]  # of a text as Moodle stores it
 
 
@@ -52,21 +53,71 @@ def display_text(text: str, limit: int) -> str:
 
 
 def display_name(person: Person, clean: Cleaner = str) -> str:
-    """The person's name in Rocket.Chat: as in Moodle, less the characters the server refuses."""
+    """The person's name in Rocket.Chat: as in Moodle, less the characters the server refuses.
+
+    A percent sign is refused unless what follows it is an escape (7.0 and later, reference 11.2);
+    the wide one, which looks nearly the same, never is.
+    """
     name = person.name
     if name.isprintable() and len(name) <= MAX_DISPLAY_NAME and not _TO_CLEAN.search(name):
         return name  # the short way, which nearly every name takes
     for text in (clean(person.name), person.username):
-        if name := display_text(_REFUSED_IN_NAMES.sub(" ", text), MAX_DISPLAY_NAME):
+        accepted = _REFUSED_IN_NAMES.sub(" ", text).replace("%", "％")
+        if name := display_text(accepted, MAX_DISPLAY_NAME):
             return name
     return f"User {person.user_id}"
 
 
-def channel_name(title: str, rules: NameRules) -> str:
-    """The title as a legal channel name, "" when nothing of it is left."""
-    if rules.free_channel_names:
-        return display_text(title, MAX_CHANNEL_NAME)
-    return _slug(title, rules.channel_pattern, MAX_CHANNEL_NAME)
+def channel_name(
+    template: str, course: Course, group: Group, rules: NameRules, clean: Cleaner = str
+) -> str:
+    """The filled template as a legal channel name, "" when nothing of it is left.
+
+    Where it is too long, the names of the course are shortened, so that the group's stays.
+    """
+    if clean is not str:
+        course = replace(course, shortname=clean(course.shortname), fullname=clean(course.fullname))
+        group = replace(group, name=clean(group.name))
+    name = _legal(render(template, course, group), rules)
+    while (over := len(name) - MAX_CHANNEL_NAME) > 0:
+        shorter = _shortened(course, template, over)
+        if shorter == course:
+            return _stripped(name[:MAX_CHANNEL_NAME], rules)
+        course = shorter
+        name = _legal(render(template, course, group), rules)
+    return name
+
+
+def _legal(title: str, rules: NameRules) -> str:
+    """As long as it may be. With special characters the server makes a technical name by itself,
+    and refuses a name of which nothing would be left: only emoji, only punctuation.
+    """
+    if not rules.free_channel_names:
+        return _slug(title, rules.channel_pattern, len(title) * 8 + 1)
+    name = display_text(unicodedata.normalize("NFC", title), len(title) * 4 + 1)
+    return name if any(c.isalpha() or c in "0123456789" for c in name) else ""
+
+
+def _stripped(name: str, rules: NameRules) -> str:
+    return name.rstrip() if rules.free_channel_names else name.rstrip("-._")
+
+
+def _shortened(course: Course, template: str, over: int) -> Course:
+    """The longer one of the course's names that are in the template, cut by at most `over`."""
+    full = course.fullname if "{course_fullname}" in template else ""
+    short = course.shortname if "{course}" in template else ""
+    if len(full) >= len(short):
+        return replace(course, fullname=_cut(full, over) if full else course.fullname)
+    return replace(course, shortname=_cut(short, over))
+
+
+def _cut(text: str, over: int) -> str:
+    return text[: max(0, len(text) - over)].rstrip()
+
+
+def technical_name(name: str, rules: NameRules) -> str:
+    """What the server will call the channel in addresses, as near as can be told from here."""
+    return _slug(name, rules.channel_pattern, MAX_CHANNEL_NAME)
 
 
 def username(person: Person, rules: NameRules) -> str:

@@ -169,7 +169,10 @@ class Performer:
 
     @perform.register
     def _rename(self, operation: RenameChannel) -> Outcome:
-        self.writes.rename_channel(self.ids.room(operation.channel), operation.name)
+        room_id = self.ids.room(operation.channel)
+        if operation.via:
+            self.writes.rename_channel(room_id, operation.via)
+        self.writes.rename_channel(room_id, operation.name)
         return Outcome(operation, Result.DONE)
 
     @perform.register

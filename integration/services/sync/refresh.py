@@ -8,7 +8,14 @@ did stays its own, and it never takes back what it did not do.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from integration.domain.operations import Archive, Deactivate, RenameChannel, SetReadOnly, SetTopic
+from integration.domain.operations import (
+    Archive,
+    Deactivate,
+    FreeName,
+    RenameChannel,
+    SetReadOnly,
+    SetTopic,
+)
 from integration.domain.state import (
     Ending,
     Managed,
@@ -18,6 +25,8 @@ from integration.domain.state import (
     RemoteState,
     Scope,
 )
+
+RENAMING = (RenameChannel.kind, FreeName.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ def _channels(managed: Managed, remote: RemoteState, scope: Scope) -> Iterator[M
         if room is None or not scope.has_course(link.course_id):
             continue
         unfinished = managed.unfinished_changes
-        renamed = (RenameChannel.kind, link.group_id) in unfinished
+        renamed = any((kind, link.group_id) in unfinished for kind in RENAMING)
         retitled = (SetTopic.kind, link.group_id) in unfinished
         true = replace(
             link,
