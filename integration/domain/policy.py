@@ -122,6 +122,7 @@ class Policy:
     protected_usernames: frozenset[str] = frozenset()  # lower case; never deactivated or removed
     on_group_deleted: Ending = Ending.ARCHIVE
     on_pattern_unmatched: Ending = Ending.KEEP
+    on_group_hidden: Ending = Ending.ARCHIVE  # Moodle hides its member list since
     on_course_hidden: Ending | None = None  # None: go on as before
     on_course_deleted: Ending = Ending.ARCHIVE
     on_course_ended: Ending | None = None  # its end date is past

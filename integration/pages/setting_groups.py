@@ -84,6 +84,7 @@ SETTING_GROUPS = (
             "fields": (
                 "on_group_deleted",
                 "on_pattern_unmatched",
+                "on_group_hidden",
                 "on_course_hidden",
                 "on_course_deleted",
                 "on_course_ended",

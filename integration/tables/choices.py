@@ -33,7 +33,7 @@ web_address = RegexValidator(
 
 ENDINGS = choices(
     Ending,
-    keep=_("Keep it as it is, no longer in step"),
+    keep=_("Keep it: nobody joins, whoever loses the right leaves"),
     read_only=_("Make it read-only"),
     archive=_("Archive it"),
 )

@@ -149,6 +149,13 @@ class EndingSettings(models.Model):
     on_pattern_unmatched = models.CharField(
         _("pattern no longer matches"), max_length=10, choices=ENDINGS, default=Ending.KEEP
     )
+    on_group_hidden = models.CharField(
+        _("group hidden"),
+        max_length=10,
+        choices=ENDINGS,
+        default=Ending.ARCHIVE,
+        help_text=_("Moodle no longer shows who is in the group; a channel would show it."),
+    )
     on_course_hidden = models.CharField(
         _("course hidden"),
         max_length=10,

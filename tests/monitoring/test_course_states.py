@@ -167,8 +167,8 @@ def test_channels_of_excluded_groups_are_kept_and_that_is_said(school: School) -
     run = school.run()
     found = status_of_course(10)
     assert found.state is CourseState.DIFFERS
-    assert found.reasons == ("2 channels: matches the exclude pattern ^Group 10: left as it is",)
-    assert run.differences == [["kept", 2, "matches the exclude pattern ^Group 10: left as it is"]]
+    assert found.reasons == ("2 channels: matches the exclude pattern ^Group 10: kept",)
+    assert run.differences == [["kept", 2, "matches the exclude pattern ^Group 10: kept"]]
     assert states()[11] is CourseState.IN_STEP
 
 

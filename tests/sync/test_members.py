@@ -19,8 +19,16 @@ from integration.domain.operations import (
     UnsetReadOnly,
     UnsetRoomRole,
 )
-from integration.domain.policy import Deactivation, Policy
-from integration.domain.state import EVERYTHING, Ending, ManagedMember, MoodleState, RoomRole, Scope
+from integration.domain.policy import Cause, Deactivation, Policy
+from integration.domain.state import (
+    EVERYTHING,
+    Ending,
+    ManagedMember,
+    MoodleState,
+    Person,
+    RoomRole,
+    Scope,
+)
 from integration.services.sync.plan import Plan
 from tests.support.builders import (
     BY_HAND,
@@ -448,7 +456,7 @@ def test_a_channel_without_a_group_becomes_read_only_where_the_settings_say_so()
 def test_a_channel_without_a_group_is_kept_where_the_settings_say_so_and_that_is_said() -> None:
     plan = with_room(NO_GROUP, rules=settings(on_group_deleted=Ending.KEEP))
     assert plan.operations == ()
-    assert "left as it is" in plan.skips[-1].reason
+    assert "kept" in plan.skips[-1].reason
 
 
 def ended(state: MoodleState, ending: Ending | None, **values: Any) -> Plan:
@@ -626,3 +634,62 @@ def test_a_channel_that_somebody_opened_and_we_archived_again_is_ours_to_open() 
     line.moodle = there
     line.sync()
     assert not line.room(10).archived
+
+
+# --- a channel that is kept -----------------------------------------------------------------------
+
+
+def kept(*people: Person, members: tuple[int, ...] = (ANNA, BEN), **rules: Any) -> Plan:
+    """The channel of group 10, in which Anna and Ben are by us; its pattern no longer matches."""
+    state = moodle(group(10, "A", members), people=people)
+    there = remote(account(f"a{ANNA}"), account(f"a{BEN}"), account(f"a{CEM}"), room("r10", "A"))
+    known = managed(
+        *(link(number) for number in (ANNA, BEN, CEM)),
+        channel_link(10, name="A"),
+        members={10: {ANNA: OURS, BEN: OURS}},
+    )
+    return plan_for(state, remote=there, managed=known, policy=policy(include=["^B"], **rules))
+
+
+def test_whoever_loses_the_right_leaves_a_channel_that_is_kept() -> None:
+    plan = kept(person(ANNA, suspended=True), person(BEN))
+    (removed,) = operations(plan, RemoveMember)
+    assert removed.user_id == ANNA
+
+
+def test_nobody_joins_a_channel_that_is_kept() -> None:
+    assert operations(kept(members=(ANNA, BEN, CEM)), AddMembers) == []
+
+
+def test_a_kept_channel_follows_the_policy_for_who_may_stay() -> None:
+    plan = kept(person(ANNA, suspended=True), members_kept=frozenset({Cause.SUSPENDED}))
+    assert operations(plan, RemoveMember) == []
+
+
+def test_without_an_included_role_a_kept_channel_is_frozen() -> None:
+    assert operations(kept(person(ANNA, suspended=True), roles={}), RemoveMember) == []
+
+
+def test_without_its_group_a_kept_channel_is_for_those_active_in_the_course() -> None:
+    state = moodle(
+        courses=[course()],
+        people=[person(ANNA), person(BEN)],
+        enrolments=[enrolment(2, ANNA)],
+    )
+    there = remote(account(f"a{ANNA}"), account(f"a{BEN}"), room("r10", "A"))
+    known = managed(
+        link(ANNA), link(BEN), channel_link(10, name="A"), members={10: {ANNA: OURS, BEN: OURS}}
+    )
+    rules = policy(on_group_deleted=Ending.KEEP)
+    plan = plan_for(state, remote=there, managed=known, policy=rules)
+    assert [one.user_id for one in operations(plan, RemoveMember)] == [BEN]
+
+
+def test_a_group_that_was_hidden_later_has_an_ending_of_its_own() -> None:
+    state = moodle(group(10, "A", [ANNA], visibility=2))
+    there = remote(account(f"a{ANNA}"), room("r10", "A"))
+    known = managed(link(ANNA), channel_link(10, name="A"), members={10: {ANNA: OURS}})
+    plan = plan_for(state, remote=there, managed=known)
+    assert kinds(plan) == ["archive"]
+    stays = plan_for(state, remote=there, managed=known, policy=policy(on_group_hidden=Ending.KEEP))
+    assert kinds(stays) == []

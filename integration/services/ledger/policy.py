@@ -50,6 +50,7 @@ def load_policy(role_names: Mapping[int, str]) -> Policy:
         protected_usernames=frozenset(row.protected_usernames.lower().split()),
         on_group_deleted=Ending(row.on_group_deleted),
         on_pattern_unmatched=Ending(row.on_pattern_unmatched),
+        on_group_hidden=Ending(row.on_group_hidden),
         on_course_hidden=Ending(row.on_course_hidden) if row.on_course_hidden else None,
         on_course_deleted=Ending(row.on_course_deleted),
         on_course_ended=Ending(row.on_course_ended) if row.on_course_ended else None,

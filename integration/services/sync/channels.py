@@ -197,12 +197,16 @@ class _ChannelPlanner:
 
     def ending(self, link: ManagedChannel, end: DesiredEnding) -> None:
         room = self.remote.channels.get(link.room_id)
-        if room is None or self.one_person:
+        if room is None:
+            return
+        if end.ending is Ending.KEEP and not (end.frozen or room.archived):
+            self.members.kept(link, room)
+        if self.one_person:
             return
         ids = (link.group_id, link.course_id, link.name, link.room_id)
         channel = ChannelRef(*ids, room.private)
         if end.ending is Ending.KEEP:
-            text = msg("{reason}: left as it is", reason=end.reason)
+            text = msg("{reason}: kept", reason=end.reason)
             differs = not room.archived
             self.result.skips.append(Skip(link.name, text, link.course_id, differs=differs))
         elif end.ending is Ending.ARCHIVE and not room.archived:

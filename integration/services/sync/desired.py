@@ -1,7 +1,7 @@
 """What should be true in Rocket.Chat: Moodle's state seen through the policy. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from integration.domain.errors import ConfigurationError, PatternTimeout
@@ -59,10 +59,14 @@ class DesiredChannel:
 
 @dataclass(frozen=True, slots=True)
 class DesiredEnding:
-    """A managed channel whose reason to exist is gone."""
+    """A managed channel whose reason to exist is gone.
+
+    A channel that is kept stays, with those who are still entitled to it.
+    """
 
     ending: Ending
     reason: str
+    frozen: bool = False  # no choice was made: nobody is put in or taken out
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +129,14 @@ def choose(group: Group, policy: Policy) -> tuple[bool, str]:
 
     PatternTimeout when that is undecided.
     """
-    if group.visibility >= MEMBERS_HIDDEN_FROM and not policy.hidden_member_lists:
+    if _is_hidden(group, policy):
         return False, msg("Moodle hides the member list of this group, and a channel would show it")
     decision = decide(group.name, policy.patterns)
     return decision.chosen, _decision_in_words(decision)
+
+
+def _is_hidden(group: Group, policy: Policy) -> bool:
+    return group.visibility >= MEMBERS_HIDDEN_FROM and not policy.hidden_member_lists
 
 
 def _decision_in_words(decision: Decision) -> str:
@@ -179,7 +187,9 @@ def _choose(
         if is_chosen:
             chosen.append(group)
         else:
-            unchosen[group.group_id] = DesiredEnding(policy.on_pattern_unmatched, reason)
+            hidden = _is_hidden(group, policy)
+            ending = policy.on_group_hidden if hidden else policy.on_pattern_unmatched
+            unchosen[group.group_id] = DesiredEnding(ending, reason)
     return chosen, unchosen, undecided
 
 
@@ -377,10 +387,12 @@ def _endings(
     undecided: Mapping[int, str],
 ) -> dict[int, DesiredEnding]:
     endings: dict[int, DesiredEnding] = {}
+    missing = bool(_nothing_chosen_because(policy))
     for group_id, channel in sorted(managed.channels.items()):
         if group_id in channels or group_id in undecided or not scope.has_course(channel.course_id):
             continue
-        endings[group_id] = unchosen.get(group_id) or _gone(channel, moodle, policy)
+        ending = unchosen.get(group_id) or _gone(channel, moodle, policy)
+        endings[group_id] = replace(ending, frozen=ending.frozen or missing)
     return endings
 
 

@@ -2,7 +2,7 @@
 (get_enrolled_users with onlyactive) plus the account checks that Moodle leaves to the caller.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -132,6 +132,21 @@ class Eligibility:
         roles = ((user, self.channel_role(course, user)) for user in people if user in active)
         return {user_id: role for user_id, role in roles if role is not None}
 
+    def entitled_without_group(self, group_id: int, course_id: int) -> Callable[[int], bool]:
+        """Whether a person may stay in a channel that is kept although its reason is gone.
+
+        As a member of the group where it still exists; else as somebody active in the course where
+        that is read; else with a Moodle account that works. Whoever Moodle has no row of may stay.
+        """
+        group, people = self.moodle.groups.get(group_id), self.moodle.people
+        if group is not None:
+            right: Collection[int] = self.members(group).keys()
+        elif course_id in self.moodle.courses:
+            right = self.active_in(course_id)
+        else:
+            right = self.usable
+        return lambda user_id: user_id in right or user_id not in people
+
     def _roles_in(self, course: Course) -> dict[int, RoomRole]:
         found = self._channel_roles.get(course.course_id)
         if found is None:
@@ -189,12 +204,14 @@ class Eligibility:
         """
         person = self.moodle.people.get(user_id)
         group = self.moodle.groups.get(group_id)
-        if person is None or group is None:
+        if person is None:
             return None
         if person.deleted:
             return Cause.DELETED
         if unusable_because(person):
             return Cause.SUSPENDED
+        if group is None:
+            return Cause.UNENROLLED
         if not self._rows(group.course_id, user_id):
             return Cause.UNENROLLED  # Moodle takes such a person out of the groups as well
         if user_id not in self.moodle.group_members.get(group_id, ()):

@@ -165,6 +165,22 @@ class MemberPlanner:
         self._observe(wanted.group_id, link, room, look, all_ours)
         self._remove_leavers(wanted, room, look)
 
+    def kept(self, link: ManagedChannel, room: RemoteChannel) -> None:
+        """Members of a channel whose ending is "keep": nobody joins, and who lost the right leaves.
+
+        Without its group the channel is for those who are still active in the course; without its
+        course, for everybody whose Moodle account works.
+        """
+        entitled = self.eligibility.entitled_without_group(link.group_id, link.course_id)
+        rows = self.managed.members.get(link.group_id, {})
+        members = {user: row.role for user, row in rows.items() if entitled(user)}
+        wanted = DesiredChannel(link.group_id, link.course_id, room.name, "", members)
+        look = self._look(wanted, room)
+        if look.listed is not None:
+            self.result.compared.append(link.group_id)
+        self._observe(link.group_id, link, room, look, all_ours=False)
+        self._remove_leavers(wanted, room, look)
+
     # --- who is there -----------------------------------------------------------------------------
 
     def _look(self, wanted: DesiredChannel, room: RemoteChannel) -> _Look:
