@@ -50,7 +50,7 @@ from integration.pages import (
 from integration.pages.odd_input import TakesOddInput
 from integration.pages.setting_groups import SETTING_GROUPS
 from integration.pages.users import SuperusersAmongThemselves
-from integration.services.admin import lists, secrets
+from integration.services.admin import dashboard, lists, secrets
 
 admin.site.index_template = "integration/start.html"
 admin.site.enable_nav_sidebar = True
@@ -107,13 +107,20 @@ class IntegrationSettingsAdmin(ModelAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         return IntegrationSettings.load()
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
         """In its place, where a stored secret cannot be read: what is wrong, in words."""
         problem = secrets.problem()
         may_look = self.has_view_or_change_permission(request)
         if problem and may_look:
             return access.unusable(request, problem)
-        return super().changeform_view(request, *args, **kwargs)
+        extra = {**(extra_context or {}), "chat_test": dashboard.last_test()}
+        return super().changeform_view(request, object_id, form_url, extra)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return redirect(reverse("admin:integration_integrationsettings_change", args=[1]))

@@ -51,6 +51,7 @@ urlpatterns = [
     path("go/<str:token>", go.follow, name="go"),
     path("admin/course/<number:course_id>/links/", course_links.show, name="course_links"),
     path("admin/checks/", setup.test_connections, name="checks"),
+    path("admin/test-rocketchat/", setup.try_connection, name="try_connection"),
     path("admin/forget-secrets/", setup.forget_secrets, name="forget_secrets"),
     path("admin/choose-roles/", setup.roles, name="roles"),
     path("admin/add-courses/", setup.add_courses, name="courses"),

@@ -31,9 +31,9 @@ RUN_LABELS = {
     Status.DONE: "success",
     Status.FAILED: "warning",
     Status.STOPPED: "warning",
-    Status.QUARANTINED: "danger",
+    Status.QUARANTINED: "warning",
     Status.APPROVED: "success",
-    Status.REFUSED: "warning",
+    Status.REFUSED: "info",
     Status.OVERTAKEN: "info",
     Status.ERROR: "danger",
     Status.INTERRUPTED: "danger",
@@ -83,6 +83,8 @@ WORST_FIRST = {
     "queued": "info",
     "approved": "good",
     "overtaken": "info",
+    "quarantined": "warn",
+    "refused": "info",
 }
 
 
@@ -147,7 +149,8 @@ def course_state(row: IntegratedCourse, status: CourseStatus) -> SafeString:
         parts.append(badge(gettext("pending"), "info"))
     shown = [shortened(local(reason), 90) for reason in status.reasons[:SHOWN_REASONS]]
     parts += [format_html('<small class="rc-reason">{}</small>', text) for text in shown]
-    return format_html("{} " * len(parts), *parts)
+    inner = format_html("{} " * len(parts), *parts)
+    return format_html('<span class="rc-state">{}</span>', inner)
 
 
 def state_badge(status: CourseStatus) -> SafeString:

@@ -14,6 +14,7 @@ from integration.domain.outcomes import RunCause
 from integration.pages import access, cells
 from integration.services.admin import secrets
 from integration.services.admin.dashboard import Day, Overview, Steps, overview
+from integration.translation import local
 
 CHART = 120  # height of the chart's bars
 
@@ -119,7 +120,8 @@ def _steps(done: Steps) -> list[Step]:
         Step(
             done.rocketchat,
             _("Connect Rocket.Chat"),
-            _("Give the address of Rocket.Chat and the account that rcsync works with."),
+            local(done.chat_problem)
+            or _("Give the address of Rocket.Chat and the account that rcsync works with."),
             settings,
             _("Open settings"),
         ),

@@ -10,12 +10,12 @@ from django.utils.translation import gettext, ngettext
 
 from integration.domain.errors import SyncError
 from integration.domain.numbers import whole_number, whole_numbers
-from integration.domain.state import RoomRole
+from integration.domain.state import CheckStatus, RoomRole
 from integration.pages import access
 from integration.services.admin import moodle_search, previews, secrets
 from integration.services.monitoring import diagnostics
 from integration.tables.choices import ROOM_ROLES
-from integration.translation import in_words
+from integration.translation import in_words, local
 
 LONGEST = 300  # characters of a pattern or a template that are looked at
 
@@ -31,6 +31,19 @@ def test_connections(request: HttpRequest) -> HttpResponse:
         bad=sum(side.bad for side in sides),
     )
     return TemplateResponse(request, "integration/checks.html", context)
+
+
+@access.change(access.CHANGE_SETTINGS)
+def try_connection(_request: HttpRequest) -> JsonResponse:
+    """What the settings page asks for when the connection was changed: does it work?"""
+    found = diagnostics.check_access_to_chat()
+    failed = [check for check in found if check.status is CheckStatus.FAILED]
+    return JsonResponse(
+        {
+            "ok": not failed,
+            "findings": [[local(check.found), local(check.fix)] for check in failed],
+        }
+    )
 
 
 @access.change(access.CHANGE_SETTINGS, with_secrets=False)

@@ -42,6 +42,7 @@ def carry_out(request: HttpRequest, run_id: int) -> HttpResponse:
             chosen=plan.chosen,
             expect_digest=plan.digest,
             keep_syncing=keep,
+            force="force" in request.POST,
         )
     except SyncError as error:
         messages.error(request, in_words(error))

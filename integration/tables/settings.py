@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from integration.domain.addresses import origin
-from integration.fields import SecretField
+from integration.fields import MessageJSONField, SecretField
 from integration.tables.choices import check_cron, web_address
 from integration.tables.in_course import InCourseSettings
 from integration.tables.querysets import AuditedModel
@@ -250,6 +250,7 @@ class IntegrationSettings(
     system_fields = (
         "id",
         "server_facts",
+        "connection_test",
         "rocketchat_auth_token_server",
         "rocketchat_password_server",
     )
@@ -258,6 +259,9 @@ class IntegrationSettings(
     id = models.PositiveSmallIntegerField(primary_key=True, editable=False)
 
     server_facts = models.JSONField(default=dict, editable=False)  # domain/server_facts.py
+    connection_test = MessageJSONField(
+        default=dict, editable=False
+    )  # services/runs/connection_test.py
 
     class Meta:
         verbose_name = _("settings")

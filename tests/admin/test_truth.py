@@ -218,6 +218,11 @@ def test_whoever_is_in_a_channel_without_a_reason_is_told_one_story(
     page = html(administrator, f"/admin/why/person/{user}/").split('id="content-main"')[1]
     assert "without a reason in Moodle, and stays there" in page
     assert "as it should be" not in page
+    IntegrationSettings.objects.update(on_pattern_unmatched="archive")
+    closing = html(administrator, f"/admin/why/person/{user}/").split('id="content-main"')[1]
+    assert "which the next sync of the course closes" in closing
+    assert "The sync of the course closes the channel CS101-Seminar-group-1" in closing
+    IntegrationSettings.objects.update(on_pattern_unmatched="keep")
     page = html(administrator, f"/admin/why/channel/{group}/").split('id="content-main"')[1]
     assert "is kept" in page
     assert "as it should be" not in page

@@ -51,6 +51,10 @@ def test_from_an_empty_installation_to_the_first_sync_by_clicking_alone(
     desk: Browser, site: Site
 ) -> None:
     desk.go("/admin/")
+    desk.sees("1 of 8 done")
+    desk.press("Open settings")
+    desk.sees("The connection works")
+    desk.go("/admin/")
     desk.sees("2 of 8 done")
     desk.press("Choose roles")
     for role, _name in moodle_rows(

@@ -7,16 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from integration.domain.errors import (
     ConfigurationError,
@@ -27,6 +21,7 @@ from integration.domain.errors import (
 from integration.services.rocketchat import Connection, Credentials, RocketChat
 from integration.services.rocketchat.errors import AnswerTooLarge, NotSent
 from integration.services.rocketchat.limiter import Limiter
+from tests.support.tls import make_certificate, tls_context
 
 TOKEN = "tok-AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
 BOT = Credentials(user_id="bot-id", token=TOKEN)
@@ -266,29 +261,7 @@ def test_a_password_file_of_the_machine_is_not_used(
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
-    file = tmp_path / "server.pem"
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - timedelta(days=1))
-    builder = builder.not_valid_after(now + timedelta(days=1)).add_extension(
-        address, critical=False
-    )
-    own = x509.BasicConstraints(ca=True, path_length=0)
-    made = builder.add_extension(own, critical=True).sign(key, SHA256())
-    form = PrivateFormat.TraditionalOpenSSL
-    secret = key.private_bytes(Encoding.PEM, form, NoEncryption())
-    file.write_bytes(secret + made.public_bytes(Encoding.PEM))
-    return file
-
-
-def tls_context(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
+    return make_certificate(tmp_path)
 
 
 def test_an_own_authority_is_trusted_only_when_it_is_named(certificate: Path) -> None:

@@ -26,7 +26,9 @@ from integration.services.monitoring.course_states import CourseState, States, c
 from integration.services.monitoring.failures import Outage, broken_runs, open_failures, outage
 from integration.services.monitoring.status import last_good
 from integration.services.monitoring.waiting_runs import WaitingRun, waiting_runs
+from integration.services.runs import connection_test
 from integration.services.runs.configured_connection import rocketchat_connection
+from integration.services.runs.connection_test import ConnectionTest
 
 DAYS = 14
 TOTALS = (1, 7, DAYS)  # days that are summed up
@@ -59,7 +61,8 @@ class Steps:
     """What has been set up. Each is a fact that can be looked up, not a box somebody ticked."""
 
     moodle: bool
-    rocketchat: bool
+    rocketchat: bool  # the last test of the connection as it is set now went well
+    chat_problem: str  # what that test found, "" where there was none
     roles: bool
     patterns: bool
     courses: bool
@@ -70,7 +73,8 @@ class Steps:
     @property
     def complete(self) -> bool:
         """All but background sync: whether the worker runs is a state, and shown as one."""
-        return all(getattr(self, name) for name in self.__slots__ if name != "background")
+        later = ("background", "chat_problem")
+        return all(getattr(self, name) for name in self.__slots__ if name not in later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +167,13 @@ def worker_alive() -> bool:
 
 
 def _steps(courses: bool, worker: bool) -> Steps:
+    test = last_test()
     runs = SyncRun.objects.exclude(status__in=(SyncRun.Status.ERROR, *UNFINISHED))
     kinds = set(runs.order_by().values_list("kind", flat=True).distinct())
     return Steps(
         moodle=bool(settings.MOODLE_CONFIGURED),
-        rocketchat=_rocketchat_is_set(),
+        rocketchat=test is not None and test.ok,
+        chat_problem=test.problem if test else "",
         roles=IncludedRole.objects.filter(enabled=True).exists(),
         patterns=GroupRegexFilter.objects.filter(
             enabled=True, kind=GroupRegexFilter.Kind.INCLUDE
@@ -179,13 +185,12 @@ def _steps(courses: bool, worker: bool) -> Steps:
     )
 
 
-def _rocketchat_is_set() -> bool:
+def last_test() -> ConnectionTest | None:
+    """Of the connection as it is set now; None where it is not set, or was not tested since."""
     try:
-        connection = rocketchat_connection()
+        return connection_test.recall(rocketchat_connection())
     except (ConfigurationError, ImproperlyConfigured):  # the latter: a secret cannot be read
-        return False
-    credentials = connection.credentials
-    return bool(connection.url and (credentials.token or credentials.password))
+        return None
 
 
 def _days() -> list[Day]:

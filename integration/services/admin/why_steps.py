@@ -12,6 +12,7 @@ from integration.domain.errors import PatternTimeout
 from integration.domain.operations import ROLES, Operation
 from integration.domain.policy import Policy
 from integration.domain.state import (
+    Ending,
     Enrolment,
     Group,
     Managed,
@@ -280,7 +281,33 @@ def next_steps(
         for skip in findings.plan.skips
         if user_id is not None or skip.subject == _channel_name(findings, group_id)
     ]
+    found += [
+        _closes(findings, group)
+        for group in sorted(closing_channels(findings))
+        if user_id in findings.managed.members.get(group, {})
+    ]
     return found or [Sentence(gettext("The next sync has nothing to change here."), "good")]
+
+
+def closing_channels(findings: Findings) -> set[int]:
+    """Groups whose channel is open and is to be archived or made read-only. A look at one person
+    plans that for no channel; the sync of the course does it.
+    """
+    return {
+        group
+        for group, end in findings.desired.endings.items()
+        if end.ending is not Ending.KEEP
+        and findings.managed.channels[group].ended is not end.ending
+    }
+
+
+def _closes(findings: Findings, group: int) -> Sentence:
+    values = {
+        "name": findings.managed.channels[group].name,
+        "reason": local(findings.desired.endings[group].reason),
+    }
+    text = gettext("The sync of the course closes the channel %(name)s: %(reason)s.")
+    return Sentence(text % values, "warn")
 
 
 def _channel_name(findings: Findings, group_id: int | None) -> str:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from integration.domain.operations import RemoveMember
 from integration.models import AccountLink, ChannelLink
-from integration.services.admin.why_steps import Findings, Sentence, is_about
+from integration.services.admin.why_steps import Findings, Sentence, closing_channels, is_about
 from integration.services.sync.desired import DesiredChannel
 from integration.services.sync.plan import Plan
 from integration.translation import local
@@ -18,11 +18,14 @@ from integration.translation import local
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Names of channels: where the person is and should be, is missing, and is without a reason."""
+    """Names of channels: where the person is and should be, is missing, is without a reason, and
+    where the whole channel is to be closed.
+    """
 
     right: tuple[str, ...]
     missing: tuple[str, ...]
     extra: tuple[str, ...]
+    closing: tuple[str, ...]
 
 
 def of_person(findings: Findings, user_id: int) -> Sentence:
@@ -30,13 +33,16 @@ def of_person(findings: Findings, user_id: int) -> Sentence:
     if findings.plan is None:
         return _unknown(places)
     moves = any(is_about(one, user_id, None) for one in findings.plan.operations)
-    if not places.missing and not places.extra:
+    if not (places.missing or places.extra or places.closing):
         return _all_right(places, moves)
     texts = [_is_in(places.right)] if places.right else []
     if places.missing:
         texts.append(_missing(findings.plan, user_id, places.missing))
     if places.extra:
         texts.append(_extra(findings, findings.plan, user_id, places.extra))
+    if places.closing:
+        text = gettext("Is in %(channels)s, which the next sync of the course closes.")
+        texts.append(text % {"channels": ", ".join(places.closing)})
     return Sentence(" ".join(texts), "warn")
 
 
@@ -50,10 +56,12 @@ def _places(findings: Findings, user_id: int) -> _Places:
     now = dict(
         link.memberships.values_list("channel__moodle_group_id", "channel__name") if link else ()
     )
+    closing = now.keys() & closing_channels(findings)
     return _Places(
         tuple(sorted(now[group] for group in now.keys() & wanted.keys())),
         tuple(sorted(wanted[group] for group in wanted.keys() - now.keys())),
-        tuple(sorted(now[group] for group in now.keys() - wanted.keys())),
+        tuple(sorted(now[group] for group in now.keys() - wanted.keys() - closing)),
+        tuple(sorted(now[group] for group in closing)),
     )
 
 

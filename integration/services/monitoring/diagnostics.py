@@ -19,7 +19,8 @@ from integration.services.ledger.policy import load_policy, missing_choices
 from integration.services.monitoring.own_database import explain_own
 from integration.services.moodle.doctor import check_moodle
 from integration.services.moodle.reader import MoodleReader
-from integration.services.rocketchat import RocketChat, check_rocketchat
+from integration.services.rocketchat import RocketChat, check_access, check_rocketchat
+from integration.services.runs import connection_test
 from integration.services.runs.configured_connection import rocketchat_connection
 
 
@@ -48,11 +49,24 @@ def check_own_tables() -> list[Check]:
 
 def check_chat() -> list[Check]:
     """Rocket.Chat, with the connection that the settings name."""
+    return _tested(check_rocketchat)
+
+
+def check_access_to_chat() -> list[Check]:
+    """Only whether the connection works: a handful of requests."""
+    return _tested(check_access)
+
+
+def _tested(checks: Callable[[RocketChat], list[Check]]) -> list[Check]:
+    """The result is kept for the pages."""
     try:
-        with RocketChat(rocketchat_connection()) as client:
-            return check_rocketchat(client)
+        connection = rocketchat_connection()
+        with RocketChat(connection) as client:
+            found = checks(client)
     except SyncError as error:
         return [Check("Rocket.Chat", CheckStatus.FAILED, error.message, error.hint)]
+    connection_test.remember(connection, found)
+    return found
 
 
 def check_choices() -> list[Check]:

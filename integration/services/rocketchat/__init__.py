@@ -9,7 +9,7 @@ Nothing in here imports Django; everything that can be configured arrives in a `
 
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.connection import Connection, Credentials
-from integration.services.rocketchat.doctor import check_rocketchat
+from integration.services.rocketchat.doctor import check_access, check_rocketchat
 from integration.services.rocketchat.remote import RocketChatRemote, connect
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Credentials",
     "RocketChat",
     "RocketChatRemote",
+    "check_access",
     "check_rocketchat",
     "connect",
 ]

@@ -89,7 +89,7 @@ class Connection:
     ca_file: str = ""
     verify_tls: bool = True
     connect_timeout: float = 3.0
-    read_timeout: float = 10.0
+    read_timeout: float = 15.0
     long_read_timeout: float = 120.0
     max_connections: int = 8
     max_rps: float | None = None

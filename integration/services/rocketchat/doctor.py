@@ -7,6 +7,7 @@ from integration.domain.messages import joined, msg
 from integration.domain.operations import permissions
 from integration.domain.permissions import READING, Permission
 from integration.domain.state import Check, CheckStatus
+from integration.services.rocketchat import probe
 from integration.services.rocketchat.answers import Json, flag, objects, text, texts
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import INFO, Features
@@ -196,6 +197,20 @@ def check_rocketchat(client: RocketChat) -> list[Check]:
     return checks + settings + _safely(msg("Licence"), lambda: _seats(client))
 
 
+def check_access(client: RocketChat) -> list[Check]:
+    """The part that tells whether the connection works, in a handful of requests: the address, the
+    account, its permissions.
+    """
+    checks = _safely(msg("Reachable"), lambda: _reachable(client, Features(client)))
+    if any(check.status is FAILED for check in checks):
+        return checks
+    me: dict[str, object] = {}
+    checks += _safely(msg("Account"), lambda: [_account(client, me)])
+    if me:
+        checks += _safely(msg("Permissions"), lambda: permission_checks(client, me))
+    return checks
+
+
 def _safely(name: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
     found: list[Check] = []
     try:
@@ -206,6 +221,7 @@ def _safely(name: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
 
 
 def _reachable(client: RocketChat, features: Features) -> Iterator[Check]:
+    probe.look(client.connection)
     version = features.version
     found = msg("a server answers at {url}", url=client.connection.url)
     yield Check(msg("Reachable"), OK, found)

@@ -27,7 +27,7 @@ from integration.services.ledger.policy import load_policy, missing_choices_in_w
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import RocketChatRemote, connect
 from integration.services.rocketchat.client import Stats
-from integration.services.runs import lease_renewal, pacing
+from integration.services.runs import connection_test, lease_renewal, pacing
 from integration.services.runs.bulk_accounts import ImportedAccounts
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.runs.lease_renewal import LeaseRenewer
@@ -155,6 +155,8 @@ def _execute(
             report = replace(report, cause=cause)
             server_facts.remember(None if report.failed else remote.facts(time.time()))
         _store(order, finished, report, ledger, remote.stats)
+        if report.applied and not report.failed:
+            connection_test.it_works(connection)
     finally:
         claims.release()
         leases.release(owner)

@@ -30,6 +30,7 @@ def undo(
     chosen: Collection[int] | None = None,
     expect_digest: str = "",
     keep_syncing: bool = False,
+    force: bool = False,
 ) -> Order:
     """The order that turns `run` back, for runner.execute.
 
@@ -39,7 +40,7 @@ def undo(
     order = _order(SyncRun.Kind.UNDO, run, user, reason, chosen, expect_digest)
     by = Actor("person", user.get_username())
     audit_trail.record("undo", f"run {run.pk}", by=by, run_id=run.pk, reason=reason.strip())
-    return replace(order, pauses=not keep_syncing)
+    return replace(order, pauses=not keep_syncing, force=force)
 
 
 def _order(
