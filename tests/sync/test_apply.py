@@ -28,7 +28,7 @@ from integration.domain.operations import (
 )
 from integration.domain.outcomes import Result
 from integration.domain.state import Managed, RoomRole
-from integration.services.sync import apply
+from integration.services.sync import apply, stopping
 from integration.services.sync.apply import Applied, apply_plan
 from integration.services.sync.plan import Plan
 from integration.services.sync.report import Outcome
@@ -353,7 +353,7 @@ def test_ten_transient_failures_in_a_row_stop_the_run() -> None:
     run = Run()
     run.chat.before = failing(lambda: TransientError("no answer"))
     applied = run(*(create(number) for number in range(100)), workers=1)
-    assert results(applied)["create_account"].count(Result.FAILED) == apply.GIVE_UP_AFTER == 10
+    assert results(applied)["create_account"].count(Result.FAILED) == stopping.GIVE_UP_AFTER == 10
     assert applied.stopped_because.startswith("Rocket.Chat failed 10 times in a row, last: ")
 
 

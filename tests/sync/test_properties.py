@@ -36,8 +36,8 @@ from integration.domain.state import (
     RoomRole,
     Scope,
 )
-from integration.services.sync.accounts import PROTECTED_ROLES, is_protected
 from integration.services.sync.desired import desire
+from integration.services.sync.protection import PROTECTED_ROLES, is_protected
 from integration.services.sync.report import RunReport
 from tests.support.builders import (
     CATEGORY,

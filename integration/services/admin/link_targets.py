@@ -15,7 +15,7 @@ from integration.domain.state import RemoteAccount, RemoteChannel, RemoteState
 from integration.models import AccountLink, ChannelLink, Conflict, IntegrationSettings
 from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
-from integration.services.sync.accounts import is_protected
+from integration.services.sync.protection import is_protected
 
 MAX_CANDIDATES = 25
 MAIN_ROOM = "GENERAL"  # the id of the channel that everybody is in; Rocket.Chat gives it itself

@@ -29,7 +29,7 @@ from integration.domain.state import Ending, Managed, RoomRole
 from integration.models import AccountLink, ChannelLink, IntegratedCourse, ManagedMembership
 from integration.services.ledger import bulk
 from integration.services.sync.identity import Identities
-from integration.services.sync.members import Observed
+from integration.services.sync.partial_plans import Observed
 from integration.services.sync.refresh import Refreshed
 from integration.services.sync.report import Outcome
 

@@ -5,20 +5,15 @@ request to cancel do. The journal hears of every operation before and after it, 
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from integration.domain.errors import (
-    AuthenticationError,
-    PermissionMissing,
     RocketChatError,
     SyncError,
-    TransientError,
 )
-from integration.domain.messages import joined, msg
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunCause
 from integration.domain.state import Managed
@@ -26,13 +21,12 @@ from integration.services.sync.perform import Ids, Performer
 from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Accounts, Journal, Writes
 from integration.services.sync.report import Outcome
+from integration.services.sync.stopping import StopRules
 from integration.services.sync.workers import ResultBatcher, batches
 
 logger = logging.getLogger(__name__)
 
-GIVE_UP_AFTER = 10  # transient failures in a row: the server is down, trying on would only hurt it
 BATCH_PER_WORKER = 16  # operations handed out ahead of the workers
-GIVE_UP_KIND_AFTER = 3  # operations of a kind that lack a permission, before one ever worked
 STORE_SECONDS = 0.5  # seconds; so long an outcome may wait to be stored with others
 
 
@@ -73,11 +67,8 @@ class _Run:
         self.performer = performer
         self.journal = journal
         self.workers = workers
-        self.should_stop = should_stop
-        self.applied = Applied()
-        self.transient_in_a_row = 0
-        self.forbidden: dict[str, list[PermissionMissing]] = defaultdict(list)
-        self.allowed: set[str] = set()  # kinds of operations of which one was done
+        self.rules = StopRules(should_stop)
+        self.outcomes: list[Outcome] = []
         self.done: ResultBatcher[Outcome] = ResultBatcher()
         self.running = 0  # operations handed out whose outcome was not taken in yet
 
@@ -86,12 +77,12 @@ class _Run:
         with threads as pool:
             for _, wave in groupby(plan.operations, key=lambda o: o.wave):
                 self._wave(pool, wave)
-        return self.applied
+        return Applied(self.outcomes, self.rules.why, self.rules.cause)
 
     def _wave(self, pool: ThreadPoolExecutor, wave: Iterable[Operation]) -> None:
         """Keep the workers busy, but hand out little ahead: stopping takes effect at once."""
         for batch in batches(wave, self.workers * BATCH_PER_WORKER):
-            if self._must_stop():
+            if self.rules.must_stop():
                 self._store([Outcome(operation, Result.NOT_TRIED) for operation in batch])
                 continue
             self.journal.starting(batch)
@@ -100,12 +91,6 @@ class _Run:
             self.running += len(batch)
             self._collect(leave=self.workers * BATCH_PER_WORKER)
         self._collect(leave=0)
-
-    def _must_stop(self) -> bool:
-        """Never takes a reason back: another thread may find one while this one is asking."""
-        if not self.applied.stopped_because and (reason := self.should_stop()):
-            self.applied.stopped_because = reason
-        return bool(self.applied.stopped_because)
 
     def _collect(self, leave: int) -> None:
         """Take outcomes in until only `leave` operations run. Together they are stored faster."""
@@ -118,56 +103,26 @@ class _Run:
         for outcome in outcomes:
             if outcome.result is Result.DONE:
                 self.performer.ids.learn(outcome)
-        self.applied.outcomes.extend(outcomes)
+        self.outcomes.extend(outcomes)
         self.journal.finished(outcomes)
 
     # --- one operation, in a worker thread --------------------------------------------------------
 
     def _one(self, operation: Operation) -> Outcome:
-        if self._must_stop():
+        if self.rules.must_stop():
             return Outcome(operation, Result.NOT_TRIED)
-        if hopeless := self._hopeless(operation):
+        if hopeless := self.rules.hopeless(operation):
             return hopeless
         try:
             outcome = self.performer.perform(operation)
         except RocketChatError as error:
-            self._note_failure(error)
-            if isinstance(error, PermissionMissing):
-                self.forbidden[operation.kind].append(error)
+            self.rules.failed(operation, error)
             _log_failure(operation, error)
             return _failed(operation, error)
         except SyncError as error:
             return Outcome(operation, Result.SKIPPED, error=error.message, hint=error.hint)
-        self.transient_in_a_row = 0
-        self.allowed.add(operation.kind)
+        self.rules.done(operation)
         return outcome
-
-    def _hopeless(self, operation: Operation) -> Outcome | None:
-        """Whatever lacks a permission every time is not asked for hundreds of times more."""
-        errors = self.forbidden[operation.kind]
-        tried_enough = len(errors) >= GIVE_UP_KIND_AFTER and operation.kind not in self.allowed
-        in_rooms = any(permission.in_room for permission in operation.permissions)
-        if not tried_enough or in_rooms:  # in one room the bot may have a right, in the next not
-            return None
-        why = msg("Not tried, because this failed {n} times before.", n=len(errors))
-        error = joined(" ", (why, errors[0].message))
-        return Outcome(operation, Result.SKIPPED, error=error, hint=errors[0].hint)
-
-    def _note_failure(self, error: RocketChatError) -> None:
-        if isinstance(error, AuthenticationError):
-            self.applied.stopped_because = error.text
-            self.applied.cause = RunCause.REFUSED
-        elif not isinstance(error, TransientError):
-            self.transient_in_a_row = 0
-        else:
-            self.transient_in_a_row += 1
-            if self.transient_in_a_row >= GIVE_UP_AFTER:
-                self.applied.stopped_because = msg(
-                    "Rocket.Chat failed {n} times in a row, last: {error}",
-                    n=GIVE_UP_AFTER,
-                    error=error.text,
-                )
-                self.applied.cause = RunCause.CHAT_AWAY
 
 
 def _log_failure(operation: Operation, error: RocketChatError) -> None:

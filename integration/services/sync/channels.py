@@ -1,6 +1,7 @@
 """What happens to the channels themselves: made, taken over, renamed, ended, brought back. Pure."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from integration.domain.conflicts import Conflict, ConflictKind, Skip
 from integration.domain.messages import msg
@@ -24,10 +25,17 @@ from integration.domain.state import (
     RemoteState,
     Scope,
 )
-from integration.services.sync.accounts import AccountPlan
 from integration.services.sync.desired import Desired, DesiredChannel, DesiredEnding
 from integration.services.sync.freed_names import FreedNames
-from integration.services.sync.members import ChannelPlan, MemberPlanner, PlanInputs, ref_of
+from integration.services.sync.members import MemberPlanner, ref_of
+from integration.services.sync.partial_plans import (
+    AccountPlan,
+    ChannelFinding,
+    ChannelGone,
+    ChannelPlan,
+    Compared,
+    PlanInputs,
+)
 
 
 def plan_channels(
@@ -39,28 +47,20 @@ def plan_channels(
     scope: Scope,
 ) -> ChannelPlan:
     """Operations for every desired channel and every ending, in order of the Moodle group id."""
-    planner = _ChannelPlanner(PlanInputs(desired, remote, managed, policy, account_plan, scope))
-    for group_id in sorted(desired.channels):
-        planner.channel(desired.channels[group_id])
-    for group_id in sorted(desired.endings):
-        planner.ending(managed.channels[group_id], desired.endings[group_id])
-    planner.result.operations.extend(planner.freed.operations())
-    for group_id, reason in sorted(desired.undecided.items()):
-        course = planner.moodle.groups[group_id].course_id
-        planner.result.skips.append(Skip(msg("group {id}", id=group_id), reason, course))
-    return planner.result
+    inputs = PlanInputs(desired, remote, managed, policy, account_plan, scope)
+    return ChannelPlan.of(_ChannelPlanner(inputs).run())
 
 
 class _ChannelPlanner:
     def __init__(self, inputs: PlanInputs) -> None:
+        self.desired = inputs.desired
         self.moodle = inputs.desired.eligibility.moodle
         self.remote = inputs.remote
         self.managed = inputs.managed
         self.policy = inputs.policy
         self.one_person = inputs.scope.users is not None
         self.scope = inputs.scope
-        self.result = ChannelPlan()
-        self.members = MemberPlanner(inputs, self.result)
+        self.members = MemberPlanner(inputs)
         self.linked_rooms = {channel.room_id for channel in inputs.managed.channels.values()}
         self.by_name: dict[str, list[RemoteChannel]] = defaultdict(list)
         for _, room in sorted(inputs.remote.channels.items()):
@@ -71,48 +71,56 @@ class _ChannelPlanner:
             inputs.desired, inputs.remote, inputs.managed, inputs.policy, self.by_name
         )
 
-    def channel(self, wanted: DesiredChannel) -> None:
+    def run(self) -> Iterator[ChannelFinding]:
+        desired = self.desired
+        for group_id in sorted(desired.channels):
+            yield from self._channel(desired.channels[group_id])
+        for group_id in sorted(desired.endings):
+            yield from self._ending(self.managed.channels[group_id], desired.endings[group_id])
+        yield from self.freed.operations()
+        for group_id, reason in sorted(desired.undecided.items()):
+            course = self.moodle.groups[group_id].course_id
+            yield Skip(msg("group {id}", id=group_id), reason, course)
+
+    def _channel(self, wanted: DesiredChannel) -> Iterator[ChannelFinding]:
         link = self.managed.channels.get(wanted.group_id)
         room = self.remote.channels.get(link.room_id) if link else None
         if link and room:
-            self._existing(wanted, link, room, all_ours=False)
+            yield from self._existing(wanted, link, room, all_ours=False)
             return
         if link and link.room_id in self.remote.not_understood:
             why = self.remote.not_understood[link.room_id]
-            self._skip(
-                wanted, msg("the channel cannot be read, so it stays as it is: {why}", why=why)
-            )
+            text = msg("the channel cannot be read, so it stays as it is: {why}", why=why)
+            yield Skip(wanted.name, text, wanted.course_id)
             return
         if link:
-            self.result.missing_remotely.append(wanted.group_id)
+            yield ChannelGone(wanted.group_id)
         if not self.one_person:
-            self._missing(wanted)
+            yield from self._missing(wanted)
         elif any(self.scope.has_user(user_id) for user_id in wanted.members):
-            self._leave_to_course(wanted, msg("the channel does not exist: sync the course once"))
+            yield _left_to_course(wanted, msg("the channel does not exist: sync the course once"))
 
     # --- a channel has to be found or made --------------------------------------------------------
 
-    def _missing(self, wanted: DesiredChannel) -> None:
+    def _missing(self, wanted: DesiredChannel) -> Iterator[ChannelFinding]:
         same_name = self.by_name.get(wanted.name.casefold(), [])
         for room in same_name:
             if self._may_adopt(room, wanted):
-                self._adopt(wanted, room)
+                yield from self._adopt(wanted, room)
                 return
         if keepers := self.freed.in_the_way(wanted.name):
-            self._name_taken(wanted, keepers[0])
+            yield self._name_taken(wanted, keepers[0])
         else:
-            self._create(wanted)
+            yield from self._create(wanted)
 
-    def _create(self, wanted: DesiredChannel) -> None:
+    def _create(self, wanted: DesiredChannel) -> Iterator[ChannelFinding]:
         members = self.members.joinable(wanted)
-        self.result.compared.append(wanted.group_id)
+        yield Compared(wanted.group_id)
         ids, private = (wanted.group_id, wanted.course_id), self.policy.private_channels
         channel = ChannelRef(*ids, wanted.name, None, private)
         joiners = self.members.joiners(wanted.group_id, members)
-        self.result.operations.append(
-            CreateChannel(channel, joiners, wanted.topic, reason=self._why(wanted))
-        )
-        self.members.give_roles(channel, members)
+        yield CreateChannel(channel, joiners, wanted.topic, reason=self._why(wanted))
+        yield from self.members.give_roles(channel, members)
 
     def _may_adopt(self, room: RemoteChannel, wanted: DesiredChannel) -> bool:
         if room.room_id in self.linked_rooms or room.team:
@@ -123,7 +131,7 @@ class _ChannelPlanner:
             self.policy.adopt_channels and room.moodle_group is None
         )
 
-    def _adopt(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
+    def _adopt(self, wanted: DesiredChannel, room: RemoteChannel) -> Iterator[ChannelFinding]:
         ours = room.moodle_group == wanted.group_id
         self.linked_rooms.add(room.room_id)
         reason = (
@@ -132,75 +140,71 @@ class _ChannelPlanner:
             else msg("has the wanted name and was created by our account")
         )
         ids = (wanted.group_id, wanted.course_id)
-        self.result.operations.append(
-            AdoptChannel(ref_of(wanted, room), ours, room.topic, reason=reason)
-        )
+        yield AdoptChannel(ref_of(wanted, room), ours, room.topic, reason=reason)
         link = ManagedChannel(*ids, room.room_id, room.name, room.topic, None)
-        self._existing(wanted, link, room, all_ours=True)
+        yield from self._existing(wanted, link, room, all_ours=True)
 
     # --- a channel exists -------------------------------------------------------------------------
 
     def _existing(
         self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel, *, all_ours: bool
-    ) -> None:
+    ) -> Iterator[ChannelFinding]:
         if room.archived and link.ended is not Ending.ARCHIVE:
-            self._skip(wanted, msg("the channel was archived in Rocket.Chat by somebody else"))
+            text = msg("the channel was archived in Rocket.Chat by somebody else")
+            yield Skip(wanted.name, text, wanted.course_id)
             return
         if room.archived and self.one_person:
-            self._leave_to_course(wanted, msg("the channel is archived: sync the course once"))
+            yield _left_to_course(wanted, msg("the channel is archived: sync the course once"))
             return
         if not self.one_person:
-            self._bring_back(wanted, link, room)
-            self._name(wanted, link, room)
-            self._topic(wanted, link, room)
-        self.members.existing(wanted, link, room, all_ours=all_ours, why=self._why(wanted))
+            yield from self._bring_back(wanted, link, room)
+            yield from self._name(wanted, link, room)
+            yield from self._topic(wanted, link, room)
+        why = self._why(wanted)
+        yield from self.members.existing(wanted, link, room, all_ours=all_ours, why=why)
 
     def _bring_back(
         self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel
-    ) -> None:
+    ) -> Iterator[ChannelFinding]:
         channel, why = ref_of(wanted, room), self._why(wanted)
         if room.archived:
-            self.result.operations.append(Unarchive(channel, reason=why))
+            yield Unarchive(channel, reason=why)
         if room.read_only and link.ended is Ending.READ_ONLY:
-            self.result.operations.append(UnsetReadOnly(channel, reason=why))
+            yield UnsetReadOnly(channel, reason=why)
 
-    def _name(self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel) -> None:
+    def _name(
+        self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel
+    ) -> Iterator[ChannelFinding]:
         """A name that the server has and we have not stored is sent once more: that stores it."""
         if not self.policy.follow_renames or wanted.name == room.name == link.name:
             return
         if keepers := self.freed.in_the_way(wanted.name, room.room_id):
-            self._name_taken(wanted, keepers[0])
+            yield self._name_taken(wanted, keepers[0])
             return
         if wanted.name.casefold() in self.usernames:
-            self._name_of_a_person(wanted, room)
+            yield self._name_of_a_person(wanted, room)
             return
         via = f"moving-{wanted.group_id}" if wanted.name == room.slug else ""
         why = msg("the name follows Moodle")
-        self.result.operations.append(
-            RenameChannel(ref_of(wanted, room), room.name, via, reason=why)
-        )
+        yield RenameChannel(ref_of(wanted, room), room.name, via, reason=why)
 
-    def _topic(self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel) -> None:
+    def _topic(
+        self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel
+    ) -> Iterator[ChannelFinding]:
         """Follows Moodle; one that was changed by hand stays until Moodle's changes."""
         if wanted.topic in ("", link.topic, room.topic):
             return
-        self.result.operations.append(
-            SetTopic(
-                ref_of(wanted, room),
-                wanted.topic,
-                room.topic,
-                reason=msg("the topic follows Moodle"),
-            )
-        )
+        why = msg("the topic follows Moodle")
+        yield SetTopic(ref_of(wanted, room), wanted.topic, room.topic, reason=why)
 
     # --- endings ----------------------------------------------------------------------------------
 
-    def ending(self, link: ManagedChannel, end: DesiredEnding) -> None:
+    def _ending(self, link: ManagedChannel, end: DesiredEnding) -> Iterator[ChannelFinding]:
         room = self.remote.channels.get(link.room_id)
         if room is None:
             return
         if end.ending is Ending.KEEP and not (end.frozen or room.archived):
-            self.members.kept(link, room)
+            yield from self.members.kept(link, room)
         if self.one_person:
             return
         ids = (link.group_id, link.course_id, link.name, link.room_id)
@@ -208,14 +212,14 @@ class _ChannelPlanner:
         if end.ending is Ending.KEEP:
             text = msg("{reason}: kept", reason=end.reason)
             differs = not room.archived
-            self.result.skips.append(Skip(link.name, text, link.course_id, differs=differs))
+            yield Skip(link.name, text, link.course_id, differs=differs)
         elif end.ending is Ending.ARCHIVE and not room.archived:
             if room.read_only and link.ended is Ending.READ_ONLY:
                 # Archived instead: else the channel would come back read-only one day.
-                self.result.operations.append(UnsetReadOnly(channel, reason=end.reason))
-            self.result.operations.append(Archive(channel, reason=end.reason))
+                yield UnsetReadOnly(channel, reason=end.reason)
+            yield Archive(channel, reason=end.reason)
         elif end.ending is Ending.READ_ONLY and not room.read_only and not room.archived:
-            self.result.operations.append(SetReadOnly(channel, reason=end.reason))
+            yield SetReadOnly(channel, reason=end.reason)
 
     # --- small things -----------------------------------------------------------------------------
 
@@ -228,41 +232,35 @@ class _ChannelPlanner:
             course=course.shortname,
         )
 
-    def _skip(self, wanted: DesiredChannel, reason: str) -> None:
-        self.result.skips.append(Skip(wanted.name, reason, wanted.course_id))
-
-    def _leave_to_course(self, wanted: DesiredChannel, reason: str) -> None:
-        self.result.skips.append(Skip(wanted.name, reason, wanted.course_id, needs_course=True))
-
-    def _name_of_a_person(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
+    def _name_of_a_person(self, wanted: DesiredChannel, room: RemoteChannel) -> Conflict:
         """The server makes such a channel, but gives no channel such a name (reference 11.2)."""
-        self.result.conflicts.append(
-            Conflict(
-                ConflictKind.CHANNEL_NAME_TAKEN,
-                None,
-                wanted.group_id,
-                msg("{why} named {name}", why=self._why(wanted), name=wanted.name),
-                msg("an account has this name, so {room} cannot be renamed", room=room.name),
-                room.room_id,
-                msg("Rename the group or the account, or change the naming template."),
-            )
+        return Conflict(
+            ConflictKind.CHANNEL_NAME_TAKEN,
+            None,
+            wanted.group_id,
+            msg("{why} named {name}", why=self._why(wanted), name=wanted.name),
+            msg("an account has this name, so {room} cannot be renamed", room=room.name),
+            room.room_id,
+            msg("Rename the group or the account, or change the naming template."),
         )
 
-    def _name_taken(self, wanted: DesiredChannel, room: RemoteChannel) -> None:
+    def _name_taken(self, wanted: DesiredChannel, room: RemoteChannel) -> Conflict:
         whose = (
             msg("belongs to another group")
             if room.room_id in self.linked_rooms
             else msg("is not managed by rcsync")
         )
         people = room.users_count if room.users_count is not None else msg("an unknown number of")
-        self.result.conflicts.append(
-            Conflict(
-                ConflictKind.CHANNEL_NAME_TAKEN,
-                None,
-                wanted.group_id,
-                msg("{why} named {name}", why=self._why(wanted), name=wanted.name),
-                msg("a room of that name exists ({n} members) and {whose}", n=people, whose=whose),
-                room.room_id,
-                msg("Link the group to that room, rename the room, or change the naming template."),
-            )
+        return Conflict(
+            ConflictKind.CHANNEL_NAME_TAKEN,
+            None,
+            wanted.group_id,
+            msg("{why} named {name}", why=self._why(wanted), name=wanted.name),
+            msg("a room of that name exists ({n} members) and {whose}", n=people, whose=whose),
+            room.room_id,
+            msg("Link the group to that room, rename the room, or change the naming template."),
         )
+
+
+def _left_to_course(wanted: DesiredChannel, reason: str) -> Skip:
+    return Skip(wanted.name, reason, wanted.course_id, needs_course=True)

@@ -18,7 +18,7 @@ from integration.services.sync.accounts import match_accounts
 from integration.services.sync.channels import plan_channels
 from integration.services.sync.desired import Desired
 from integration.services.sync.identity import Identities
-from integration.services.sync.members import Observed
+from integration.services.sync.partial_plans import Observed
 from integration.services.sync.refresh import Refreshed, refresh
 
 
@@ -76,12 +76,12 @@ def make_plan(
             )
         ),
         skips=(*account_plan.skips, *channels.skips),
-        observed=tuple(channels.observed),
+        observed=channels.observed,
         missing_accounts=tuple(sorted(account_plan.missing_remotely)),
-        missing_channels=tuple(channels.missing_remotely),
+        missing_channels=channels.missing_remotely,
         refreshed=refreshed,
         identities=desired.identities,
-        compared=frozenset(channels.compared),
+        compared=channels.compared,
     )
 
 

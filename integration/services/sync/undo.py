@@ -19,10 +19,10 @@ from integration.domain.operations import (
 )
 from integration.domain.policy import Policy
 from integration.domain.state import Managed, ManagedMember, RemoteState, Scope
-from integration.services.sync.accounts import is_protected
 from integration.services.sync.carry_out import Proposal, Terms, carry_out
 from integration.services.sync.plan import Plan, in_order
 from integration.services.sync.ports import Ledger, Remote
+from integration.services.sync.protection import is_protected
 from integration.services.sync.report import RunReport
 
 

@@ -1,0 +1,138 @@
+"""What has to happen to accounts that are known: switched on or off, brought up to date. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from integration.domain.conflicts import Skip
+from integration.domain.messages import msg
+from integration.domain.operations import Activate, Deactivate, UpdateAccount
+from integration.domain.policy import Policy
+from integration.domain.state import ManagedAccount, RemoteAccount, RemoteState
+from integration.services.sync import account_conflicts as conflicts
+from integration.services.sync.desired import Desired, DesiredAccount
+from integration.services.sync.partial_plans import AccountFinding, HasAccount, StaysInactive
+from integration.services.sync.protection import is_protected
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Who has which e-mail address and username in Rocket.Chat, in lower case.
+
+    `sharers`: how many people are to have an address. `promised`: address -> the person who is
+    getting it in this plan; it grows while accounts are planned.
+    """
+
+    by_email: Mapping[str, RemoteAccount]
+    by_username: Mapping[str, RemoteAccount]
+    sharers: Mapping[str, int]
+    promised: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, desired: Desired, remote: RemoteState) -> "Addresses":
+        by_email: dict[str, RemoteAccount] = {}
+        by_username: dict[str, RemoteAccount] = {}
+        for _, account in sorted(remote.accounts.items()):
+            by_username.setdefault(account.username.lower(), account)
+            for email in account.emails:
+                by_email.setdefault(email, account)
+        people = desired.accounts.values()
+        wanted = (one.email.lower() for one in people if one.wanted and one.email)
+        return cls(by_email, by_username, Counter(wanted))
+
+    def is_shared(self, email: str) -> bool:
+        """Somebody else is to have it, or is getting it."""
+        return email in self.promised or self.sharers.get(email, 0) > 1
+
+
+class KnownAccounts:
+    """Plans accounts that exist, one a call."""
+
+    def __init__(self, remote: RemoteState, policy: Policy, addresses: Addresses) -> None:
+        self.remote = remote
+        self.policy = policy
+        self.addresses = addresses
+
+    def linked(
+        self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount
+    ) -> Iterator[AccountFinding]:
+        """The account of a stored link."""
+        yield HasAccount(account.user_id, known.account_id)
+        if account.active is False:
+            yield from self._deactivated(account, link, known)
+        elif account.usable:
+            if account.active:
+                yield from self._activated(account, link, known)
+            if self.may_change(known, ours=link.created):
+                yield from self.update(account, known, address_only=link.address_only)
+
+    def _activated(
+        self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount
+    ) -> Iterator[AccountFinding]:
+        if known.active:
+            return
+        if link.deactivated:
+            ids = (account.user_id, known.account_id, known.username)
+            yield Activate(*ids, reason=account.reason)
+        elif account.wanted:
+            yield from inactive(account, known)
+
+    def _deactivated(
+        self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount
+    ) -> Iterator[AccountFinding]:
+        if not known.active:
+            return
+        if is_protected(known, self.remote.bot_id, self.policy):
+            why = account.reason
+            text = msg("{reason}, but the account is protected: it stays active", reason=why)
+            yield Skip(known.username, text)
+        elif link.created or self.policy.deactivate_adopted:
+            ids = (account.user_id, known.account_id, known.username)
+            yield Deactivate(*ids, reason=account.reason)
+
+    def may_change(self, known: RemoteAccount, *, ours: bool) -> bool:
+        """Never an administrator's or a bot's, also when rcsync made it before it was promoted:
+        whoever sets the address of an account can take it over.
+        """
+        if is_protected(known, self.remote.bot_id, self.policy):
+            return False
+        return ours or self.policy.update_adopted_accounts
+
+    def update(
+        self, account: DesiredAccount, known: RemoteAccount, *, address_only: bool
+    ) -> Iterator[AccountFinding]:
+        name = account.name if account.name != known.name else None
+        email: str | None = None
+        wanted = account.email.lower()
+        if wanted and wanted not in known.emails and address_only:
+            yield _address_stays(account, known)
+        elif wanted and wanted not in known.emails:
+            holder = self.addresses.by_email.get(wanted)
+            if holder is not None or self.addresses.is_shared(wanted):
+                yield conflicts.email_taken(account, holder)
+            else:
+                email = account.email
+                self.addresses.promised[wanted] = account.user_id
+        if name is None and email is None:
+            return
+        ids = (account.user_id, known.account_id, known.username)
+        address = known.emails[0] if known.emails else ""
+        why = msg("changed in Moodle")
+        yield UpdateAccount(*ids, name, email, known.name, address, reason=why)
+
+
+def inactive(account: DesiredAccount, holder: RemoteAccount) -> Iterator[AccountFinding]:
+    """Somebody else deactivated it: that is for people to decide."""
+    yield StaysInactive(account.user_id)
+    yield conflicts.account_inactive(account, holder)
+
+
+def _address_stays(account: DesiredAccount, known: RemoteAccount) -> Skip:
+    return Skip(
+        known.username,
+        msg(
+            "the address in Moodle is {email} now, but this account was matched by its "
+            "address alone: its address is never changed",
+            email=account.email,
+        ),
+    )

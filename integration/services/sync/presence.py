@@ -1,0 +1,98 @@
+"""Who is in a channel, by the ledger and by what Rocket.Chat named. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from integration.domain.state import ManagedChannel, ManagedMember, RemoteChannel, RoomRole
+from integration.services.sync.partial_plans import Observed, PlanInputs
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One channel: its rows in the ledger, who is in it, and who should be. All by Moodle user id.
+
+    `listed` are the people whom Rocket.Chat named, None when it was not asked. `interrupted` are
+    people whom an earlier run may have added without living to store it.
+    """
+
+    rows: dict[int, ManagedMember]
+    listed: frozenset[int] | None
+    present: frozenset[int]
+    should: Mapping[int, RoomRole]
+    interrupted: frozenset[int]
+
+    @property
+    def is_as_wanted(self) -> bool:
+        """Whether the ledger has just those who should be in it, with just these roles."""
+        return {user: row.role for user, row in self.rows.items()} == self.should
+
+
+class Presence:
+    """Looks at the members of channels, one channel a call."""
+
+    def __init__(self, inputs: PlanInputs) -> None:
+        self.inputs = inputs
+        self.user_of = {link.account_id: user for user, link in inputs.managed.accounts.items()}
+        self.user_of |= {account: user for user, account in inputs.account_plan.account_ids.items()}
+        self.interrupted: dict[int, set[int]] = defaultdict(set)
+        for group_id, user_id in inputs.managed.unfinished_members:
+            self.interrupted[group_id].add(user_id)
+
+    def look(self, group_id: int, room: RemoteChannel, should: Mapping[int, RoomRole]) -> Look:
+        """`should`: who is to be in the channel, as what."""
+        rows = self._rows(group_id)
+        interrupted = frozenset(
+            user
+            for user in self.interrupted.get(group_id, ())
+            if user not in rows and self._concerns(user)
+        )
+        listed = None
+        present = frozenset(rows)
+        if room.members is not None:
+            listed = frozenset(
+                self.user_of[account] for account in room.members if account in self.user_of
+            )
+            # Deactivated members are not listed, but they are there.
+            present = listed | {user for user in rows if self.is_hidden(user)}
+        return Look(rows, listed, present, should, interrupted)
+
+    def observed(
+        self, link: ManagedChannel, room: RemoteChannel, look: Look, *, all_ours: bool
+    ) -> Iterator[Observed]:
+        """What is to be stored of the look, if anything. `all_ours`: whoever should be in the
+        channel was put there by us.
+        """
+        if look.listed is None:
+            return
+        unknown = {user for user in look.listed if user not in look.rows and self._concerns(user)}
+        ours = {user for user in unknown if all_ours and user in look.should} | (
+            unknown & look.interrupted
+        )
+        gone = {user for user in look.rows if user not in look.present and user not in look.should}
+        if unknown or gone or room.users_count != link.users_count:
+            yield Observed(
+                link.group_id,
+                room.users_count,
+                tuple(sorted(unknown - ours)),
+                tuple(sorted(ours & look.should.keys())),
+                tuple(sorted(gone)),
+            )
+
+    def is_hidden(self, user_id: int) -> bool:
+        """Rocket.Chat does not list members whose account is deactivated."""
+        account = self.inputs.remote.accounts.get(self.inputs.account_id(user_id))
+        return account is not None and not account.active
+
+    def _rows(self, group_id: int) -> dict[int, ManagedMember]:
+        members = self.inputs.managed.members.get(group_id, {})
+        plan = self.inputs.account_plan
+        if self.inputs.scope.users is None and not (plan.missing_remotely or plan.held):
+            return dict(members)
+        return {user: member for user, member in members.items() if self._concerns(user)}
+
+    def _concerns(self, user_id: int) -> bool:
+        plan = self.inputs.account_plan
+        return self.inputs.scope.has_user(user_id) and not (
+            user_id in plan.missing_remotely or user_id in plan.held
+        )
