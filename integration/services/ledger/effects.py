@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Model, QuerySet
 
 from integration.domain.operations import (
     Activate,
@@ -28,6 +28,7 @@ from integration.domain.operations import (
 from integration.domain.state import Ending, Managed, RoomRole
 from integration.models import AccountLink, ChannelLink, IntegratedCourse, ManagedMembership
 from integration.services.ledger import bulk
+from integration.services.ledger.membership_rows import MembershipRows
 from integration.services.sync.identity import Identities
 from integration.services.sync.partial_plans import Observed
 from integration.services.sync.refresh import Refreshed
@@ -61,12 +62,12 @@ NO_GROUP = (None, "", "")
 
 
 class Effects:
-    """Stores the effects of outcomes. Knows primary keys of links once it has seen them."""
+    """Stores the effects of outcomes."""
 
     def __init__(self, managed: Managed) -> None:
         self._managed = managed
         self._counts = {group: channel.users_count for group, channel in managed.channels.items()}
-        self._roles: dict[tuple[int, int], RoomRole] = {}  # given or taken in this run
+        self._members = MembershipRows()
         self._by_hand = {
             group
             for group, members in managed.members.items()
@@ -74,13 +75,10 @@ class Effects:
         }
         self._touched: set[int] = set()  # groups whose membership this run changed
         self.identities = Identities()  # of this run's reading, once there is a plan
-        self._account_keys: dict[int, int] = {}
-        self._channel_keys: dict[int, int] = {}
 
     def forget_keys(self) -> None:
-        """A transaction was rolled back: keys of rows that it made do not exist."""
-        self._account_keys.clear()
-        self._channel_keys.clear()
+        """A transaction was rolled back."""
+        self._members.forget_keys()
 
     def store(self, outcomes: Sequence[Outcome]) -> None:
         """The effects of operations that were done."""
@@ -110,7 +108,7 @@ class Effects:
             channel = ChannelLink.objects.filter(moodle_group_id=look.group_id)
             if look.group_id not in self._touched:
                 channel.update(users_count=look.users_count)
-            self._insert_members(
+            self._members.insert(
                 [(look.group_id, user, True) for user in look.taken_over]
                 + [(look.group_id, user, False) for user in look.found]
             )
@@ -175,7 +173,7 @@ class Effects:
             rows.append((*ids, operation.name, topic, created, outcome.users_count, "", *group))
         ManagedMembership.objects.filter(channel__moodle_group_id__in=replaced).delete()
         bulk.insert_or_update(ChannelLink, "moodle_group_id", CHANNEL, rows)
-        self._insert_members(members)
+        self._members.insert(members)
 
     def _store_added(self, outcomes: Sequence[Outcome]) -> None:
         members = []
@@ -192,8 +190,8 @@ class Effects:
             _channels(groups).update(users_count=count)
         came_back = [(group, user) for group, user, _ in members if group in self._by_hand]
         if came_back:  # were in by hand once, left, and were put in by us now
-            self._memberships(came_back).filter(ours=False).update(ours=True)
-        self._insert_members(members)
+            self._members.of(came_back).filter(ours=False).update(ours=True)
+        self._members.insert(members)
 
     def _store_removed(self, outcomes: Sequence[Outcome]) -> None:
         removed = []
@@ -201,7 +199,7 @@ class Effects:
             removed.append((operation.group_id, operation.user_id))
         if not removed:
             return
-        self._memberships(removed).delete()
+        self._members.of(removed).delete()
         leavers = Counter(group_id for group_id, _ in removed)
         self._touched |= leavers.keys()
         for number in set(leavers.values()):
@@ -217,8 +215,7 @@ class Effects:
         for _, taken in _those(outcomes, UnsetRoomRole):
             people[RoomRole.MEMBER].append((taken.group_id, taken.user_id))
         for role, members in people.items():
-            self._memberships(members).update(room_role=role)
-            self._roles.update(dict.fromkeys(members, role))
+            self._members.set_role(members, role)
 
     def _store_active(self, outcomes: Sequence[Outcome]) -> None:
         activated = [operation.user_id for _, operation in _those(outcomes, Activate)]
@@ -236,43 +233,6 @@ class Effects:
             for joiner in operation.joiners
             if joiner.user_id not in dropped
         ]
-
-    def _insert_members(self, members: Sequence[tuple[int, int, bool]]) -> None:
-        """Insert (group id, user id, ours) where there is no such row yet."""
-        if not members:
-            return
-        channels, accounts = self._primary_keys([(group, user) for group, user, _ in members])
-        rows = (
-            (
-                channels[group],
-                accounts[user],
-                ours,
-                self._roles.get((group, user), RoomRole.MEMBER).value,
-            )
-            for group, user, ours in members
-            if user in accounts and group in channels
-        )
-        columns = ("channel_id", "account_id", "ours", "room_role")
-        bulk.insert_missing(ManagedMembership, columns, rows)
-
-    def _memberships(self, members: Sequence[tuple[int, int]]) -> QuerySet[ManagedMembership]:
-        """The rows of these (group id, user id)."""
-        channels, accounts = self._primary_keys(members)
-        wanted = Q(pk__in=[])
-        for group, user in members:
-            if group in channels and user in accounts:
-                wanted |= Q(channel=channels[group], account=accounts[user])
-        return ManagedMembership.objects.filter(wanted)
-
-    def _primary_keys(
-        self, members: Sequence[tuple[int, int]]
-    ) -> tuple[Mapping[int, int], Mapping[int, int]]:
-        """Of the channels by group id, and of the accounts by user id."""
-        groups, users = {group for group, _ in members}, {user for _, user in members}
-        return (
-            _keys(ChannelLink, "moodle_group_id", groups, self._channel_keys),
-            _keys(AccountLink, "moodle_user_id", users, self._account_keys),
-        )
 
     # --- one outcome ------------------------------------------------------------------------------
 
@@ -326,12 +286,3 @@ def _those(outcomes: Iterable[Outcome], kind: type[Kind]) -> Iterator[tuple[Outc
     for outcome in outcomes:
         if isinstance(outcome.operation, kind):
             yield outcome, outcome.operation
-
-
-def _keys(model: Any, column: str, wanted: set[int], cache: dict[int, int]) -> Mapping[int, int]:
-    """Moodle id -> primary key of its link, for those of `wanted` that have one."""
-    missing = list(wanted - cache.keys())
-    for start in range(0, len(missing), 500):
-        rows = model.objects.filter(**{f"{column}__in": missing[start : start + 500]})
-        cache.update(rows.values_list(column, "pk"))
-    return cache
