@@ -106,6 +106,11 @@ def test_without_a_moodle_the_alias_is_an_empty_database() -> None:
     assert engine == ":memory:"
 
 
+@pytest.mark.parametrize(("given", "prefix"), [("-", ""), ("", "mdl_"), ("m2_", "m2_")])
+def test_a_moodle_without_a_prefix_is_named_by_a_dash(given: str, prefix: str) -> None:
+    assert setting("settings.MOODLE_DB_PREFIX", MOODLE_DB_PREFIX=given) == prefix
+
+
 def test_a_task_is_not_delivered_again_while_it_may_still_wait_its_turn() -> None:
     queue = setting("{k: v for k, v in settings.Q_CLUSTER.items() if type(v) is int}")
     assert queue["retry"] > queue["timeout"] * (queue["workers"] + queue["queue_limit"])
