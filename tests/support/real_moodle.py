@@ -64,12 +64,6 @@ def expected(truth: dict[str, Any], role: str | None = None) -> dict[int, set[in
     }
 
 
-def hidden(truth: dict[str, Any]) -> set[int]:
-    """Groups whose member list Moodle hides."""
-    groups = (group for course in truth["courses"] for group in course["groups"])
-    return {group["id"] for group in groups if group["visibility"] >= VISIBILITY_OWN}
-
-
 def memberships(channels: dict[int, set[int]]) -> int:
     return sum(map(len, channels.values()))
 

@@ -1,0 +1,79 @@
+"""The name and the topic of each group's channel: stable once given, unique in the plan. Pure."""
+
+from collections.abc import Callable, Iterable
+
+from integration.domain.policy import Policy
+from integration.domain.state import Group, Managed, ManagedChannel, MoodleState, NameRules
+from integration.services.sync import names
+
+
+def channel_names(
+    groups: Iterable[Group],
+    moodle: MoodleState,
+    policy: Policy,
+    rules: NameRules,
+    managed: Managed,
+) -> dict[int, str]:
+    """A name for each group. Names once given stay while what they were made of stays the same.
+
+    A name that another channel gives up in the same plan is free (channels.py sees to the order).
+    """
+    limit, separator = names.MAX_CHANNEL_NAME, names.channel_separator(rules)
+    clean = names.cleaner(policy.plain_names, moodle.language)
+    chosen: dict[int, str] = {}
+    bases: dict[int, str] = {}
+    for group in groups:
+        course, number = moodle.courses[group.course_id], group.group_id
+        base = names.channel_name(policy.name_template, course, group, rules, clean)
+        known = managed.channels.get(number)
+        if known and (
+            not policy.follow_renames
+            or names.belongs_to(known.name, base, "group", number, limit, separator)
+        ):
+            chosen[number] = known.name
+        else:
+            bases[number] = base
+    kept = (one.name for one in managed.channels.values() if one.group_id not in bases)
+    is_free = _not_reserved(free_names(rules, kept), rules)
+    for number, base in bases.items():
+        free = _or_own(managed.channels.get(number), is_free)
+        chosen[number] = names.unique(base, "group", number, free, limit, separator)
+    return chosen
+
+
+def _or_own(known: ManagedChannel | None, is_free: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Free, or the channel's own name in another case."""
+    if known is None:
+        return is_free
+    own = known.name.casefold()
+    return lambda name: name.casefold() == own or is_free(name)
+
+
+def _not_reserved(is_free: Callable[[str], bool], rules: NameRules) -> Callable[[str], bool]:
+    """With special characters it is the technical name that must not be reserved."""
+    if not rules.free_channel_names:
+        return is_free
+    reserved = rules.reserved
+    return lambda name: (
+        names.technical_name(name, rules).casefold() not in reserved and is_free(name)
+    )
+
+
+def free_names(rules: NameRules, taken: Iterable[str]) -> Callable[[str], bool]:
+    """A test that also takes the name: what it called free is taken from then on, in any case."""
+    used = {name.casefold() for name in taken} | {name.casefold() for name in rules.reserved}
+
+    def is_free(name: str) -> bool:
+        folded = name.casefold()
+        if folded in used:
+            return False
+        used.add(folded)
+        return True
+
+    return is_free
+
+
+def topic_of(group: Group, moodle: MoodleState, policy: Policy) -> str:
+    course = moodle.courses[group.course_id]
+    clean = names.cleaner(policy.plain_names, moodle.language)
+    return names.display_text(names.render(policy.topic_template, course, group, clean), 250)
