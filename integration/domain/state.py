@@ -202,6 +202,18 @@ class RemoteAccount(NamedTuple):
     verified: bool = False
 
 
+class Mark(NamedTuple):
+    """What rcsync leaves in the custom fields of a room that it makes, as it was read.
+
+    `installation` is the id of the rcsync database that made it, "" in rooms made before marks held
+    it.
+    """
+
+    group_id: int
+    course_id: int | None = None
+    installation: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteChannel:
     """A Rocket.Chat room of type c or p.
@@ -209,8 +221,8 @@ class RemoteChannel:
     `name` is what people see (fname where the server has one). `users_count` counts every member,
     the bot and deactivated accounts too. `members` is None when the list was not read; when it was,
     it holds active accounts only (older servers also list deactivated ones). `roles` likewise (None
-    = not read). `moodle_group` is the mark that rcsync leaves in the custom fields of a room it
-    creates; it is looked up only where a channel without a link has a wanted name.
+    = not read). `mark` is looked up where a channel without a link has a wanted name; servers from
+    8.7 on list it for every room.
     `slug` is the name by which the server tells rooms apart, "" where it is `name`. `team`: the
     main room of a team. `unreadable` says why the server does not let the bot look into the room.
     """
@@ -223,7 +235,7 @@ class RemoteChannel:
     read_only: bool
     topic: str
     creator_id: str
-    moodle_group: int | None = None
+    mark: Mark | None = None
     members: frozenset[str] | None = None  # account ids
     roles: Mapping[str, RoomRole] | None = (
         None  # account id -> role, members without a role are absent
@@ -231,6 +243,11 @@ class RemoteChannel:
     slug: str = ""
     team: bool = False
     unreadable: str = ""
+
+    @property
+    def moodle_group(self) -> int | None:
+        """Of the mark, whoever made it."""
+        return self.mark.group_id if self.mark else None
 
     @property
     def names(self) -> frozenset[str]:
@@ -339,6 +356,7 @@ class Managed:
     )  # group -> user
     courses: Mapping[int, CourseIdentity] = field(default_factory=dict)  # by course id
     server_id: str = ""  # of the Rocket.Chat that all links are about, "" before the first run
+    installation: str = ""  # of this database, in the marks of our rooms
     sizes: Mapping[int, Any] = field(default_factory=dict)  # course id -> Size at the last good run
     pending: Mapping[str, int] = field(default_factory=dict)  # what has days of grace -> since when
     removed_lately: Mapping[str, int] = field(default_factory=dict)  # What -> number in 24 hours

@@ -1,5 +1,6 @@
 """The site's settings: one row, made of groups (policies are in settings_policy)."""
 
+import secrets
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -13,6 +14,11 @@ from integration.tables.choices import check_cron, web_address
 from integration.tables.in_course import InCourseSettings
 from integration.tables.querysets import AuditedModel
 from integration.tables.settings_policy import AccountSettings, ChannelSettings, EndingSettings
+
+
+def new_installation() -> str:
+    """16 hexadecimal digits, by chance."""
+    return secrets.token_hex(8)
 
 
 class ConnectionSettings(models.Model):
@@ -251,6 +257,8 @@ class IntegrationSettings(
         "id",
         "server_facts",
         "connection_test",
+        "server_id",
+        "installation",
         "rocketchat_auth_token_server",
         "rocketchat_password_server",
     )
@@ -262,6 +270,10 @@ class IntegrationSettings(
     connection_test = MessageJSONField(
         default=dict, editable=False
     )  # services/runs/connection_test.py
+    # The workspace that all links are about (its uniqueID); "" before the first sync.
+    server_id = models.CharField(max_length=255, blank=True, default="", editable=False)
+    # Of this database, in the marks of the rooms that it made.
+    installation = models.CharField(max_length=32, default=new_installation, editable=False)
 
     class Meta:
         verbose_name = _("settings")

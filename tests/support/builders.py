@@ -16,6 +16,7 @@ from integration.domain.state import (
     ManagedAccount,
     ManagedChannel,
     ManagedMember,
+    Mark,
     MoodleState,
     NameRules,
     Person,
@@ -190,6 +191,9 @@ def room(
         "creator_id": BOT,
         "members": listed,
     }
+    group = values.pop("moodle_group", None)
+    if group is not None:
+        values["mark"] = Mark(group)
     return RemoteChannel(room_id, name or f"Group-{room_id.lstrip('r')}", **(ordinary | values))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from integration.domain.errors import NameTaken, NotFound, RocketChatError
 from integration.domain.state import (
     ROLE_STRENGTH,
+    Mark,
     NameRules,
     RemoteAccount,
     RemoteChannel,
@@ -47,9 +48,13 @@ class Room:
     archived: bool = False
     read_only: bool = False
     topic: str = ""
-    moodle_group: int | None = None
+    mark: Mark | None = None
     invited: set[str] = field(default_factory=set)  # whom rcsync put in, or invited although in
     once_invited: set[str] = field(default_factory=set)  # also those who left since
+
+    @property
+    def moodle_group(self) -> int | None:
+        return self.mark.group_id if self.mark else None
 
     def strongest(self, account_id: str) -> RoomRole:
         return max(
@@ -74,6 +79,7 @@ class FakeRemote:
         self.before: Callable[[str], None] = nothing
         self.after: Callable[[str], None] = nothing
         self.reading_fails: Exception | None = None
+        self.installation = ""  # of whoever makes rooms
         self.roles_are_free = False  # from 7.3 on a list of members brings their roles
         self.reads = 0
         self._number = 0
@@ -188,7 +194,7 @@ class FakeRemote:
             room.read_only,
             room.topic,
             room.creator,
-            room.moodle_group if looked_up else None,
+            room.mark if looked_up else None,
             members,
             roles,
         )
@@ -254,7 +260,8 @@ class FakeRemote:
             self._check_name(name)
             known = {one.username: one.account_id for one in self.accounts.values()}
             members = {known[username] for username in usernames if username in known}
-            made = Room(self._id("r"), name, private, BOT, topic=topic, moodle_group=group_id)
+            made = Room(self._id("r"), name, private, BOT, topic=topic)
+            made.mark = Mark(group_id, course_id, self.installation)
             made.members = {*members, BOT}
             made.invited, made.once_invited = set(members), set(members)
             made.roles[BOT] = {RoomRole.OWNER}
@@ -276,6 +283,9 @@ class FakeRemote:
 
     def set_read_only(self, room_id: str, read_only: bool) -> None:
         self._set("set_read_only", room_id, read_only=read_only)
+
+    def mark_channel(self, room_id: str, group_id: int, course_id: int) -> None:
+        self._set("mark_channel", room_id, mark=Mark(group_id, course_id, self.installation))
 
     def archive(self, room_id: str) -> None:
         self._set("archive", room_id, archived=True)

@@ -93,8 +93,8 @@ def unsynced_school(settings: Any) -> Iterator[School]:
 
 
 @contextmanager
-def a_school(settings: Any, *, synced: bool = True) -> Iterator[School]:
-    with StandIn(like="8.8") as chat:
+def a_school(settings: Any, *, synced: bool = True, like: str = "8.8") -> Iterator[School]:
+    with StandIn(like=like) as chat:
         site, moodle = Site(chat, settings), SmallMoodle()
         for course in COURSES:
             moodle.course(course)

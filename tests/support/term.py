@@ -159,8 +159,20 @@ def in_the_middle_of_a_term(bench: Rewinding) -> None:
     bench.site.apply()
     _strangers(bench)
     bench.site.apply()
+    _made_by_an_older_version(bench, 103)
     term.go_on()
     bench.keep()
+
+
+def _made_by_an_older_version(bench: Rewinding, group_id: int) -> None:
+    """The room's mark lacks the installation."""
+    world = bench.chat.application.world
+    with world.lock:
+        room = world.rooms[bench.site.room_of(group_id)["id"]]
+        fields = dict(room.custom_fields or {})
+        del fields["rcsync"]
+        room.custom_fields = fields
+        world.touch_room(room)
 
 
 def _strangers(bench: Rewinding) -> None:

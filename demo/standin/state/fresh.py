@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from demo.standin.constants import (
     ADMIN_EMAIL,
     ADMIN_ID,
@@ -44,6 +46,7 @@ def fill_settings(world: World) -> None:
         permissions = permissions | defaults.NEWER_PERMISSIONS
     if dialect.at_least(8, 8):
         public |= defaults.NEWEST_PUBLIC_SETTINGS
+    public |= {"uniqueID": secrets.token_hex(8)}  # of this workspace; its state file keeps it
     world.settings = public | private
     world.public_settings = set(public)
     world.permissions = {name: list(roles) for name, roles in permissions.items()}

@@ -147,6 +147,26 @@ class SetTopic(ChannelOperation):
 
 
 @dataclass(frozen=True, slots=True)
+class MarkChannel(ChannelOperation):
+    """Complete the mark of a room that was made before marks held the installation."""
+
+    kind: ClassVar[str] = "mark_channel"
+    label: ClassVar[str] = msg("mark channel")
+    wave: ClassVar[Wave] = Wave.RENAME
+    permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
+
+    @property
+    def requests(self) -> int:
+        return 2
+
+    def describe(self) -> str:
+        return msg("mark {channel} as a channel of this installation", channel=self.name)
+
+    def changes(self) -> tuple[Facts, Facts]:
+        return {"marked": False}, {"marked": True}
+
+
+@dataclass(frozen=True, slots=True)
 class SetReadOnly(ChannelOperation):
     """Only those with a room role may write."""
 

@@ -15,6 +15,7 @@ from integration.domain.state import RemoteAccount, RemoteChannel, RemoteState
 from integration.models import AccountLink, ChannelLink, Conflict, IntegrationSettings
 from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
+from integration.services.sync.marks import is_foreign
 from integration.services.sync.protection import is_protected
 
 MAX_CANDIDATES = 25
@@ -129,6 +130,7 @@ def _rooms(rooms: list[RemoteChannel], group_id: int) -> list[Candidate]:
     ids = [room.room_id for room in rooms]
     rows = ChannelLink.objects.filter(room_id__in=ids)
     owners = dict(rows.values_list("room_id", "moodle_group_id"))
+    ours = IntegrationSettings.load().installation
     return [
         Candidate(
             room.room_id,
@@ -139,7 +141,9 @@ def _rooms(rooms: list[RemoteChannel], group_id: int) -> list[Candidate]:
                 *((room.topic,) if room.topic else ()),
             ),
             gettext("archived") if room.archived else "",
-            _problem_of_room(room, group_id, owners),
+            gettext("made by another installation of rcsync")
+            if is_foreign(room, ours)
+            else _problem_of_room(room, group_id, owners),
         )
         for room in rooms
     ]

@@ -23,6 +23,7 @@ from integration.models import (
     AccountLink,
     ChannelLink,
     IntegratedCourse,
+    IntegrationSettings,
     ManagedMembership,
     SyncOperation,
 )
@@ -38,12 +39,15 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
     accounts, account_keys = _accounts()
     channels, channel_keys = _channels()
     unfinished = _unfinished(current_run)
+    settings = IntegrationSettings.load()
     return Managed(
         accounts=accounts,
         channels=channels,
         members=_members(scope, account_keys, channel_keys),
         ours_in=_ours_in_courses(),
         courses=_courses(),
+        server_id=settings.server_id,
+        installation=settings.installation,
         sizes=safety.known_sizes(),
         pending=safety.pending_since(),
         removed_lately=safety.removed_lately(),

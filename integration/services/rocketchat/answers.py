@@ -12,7 +12,7 @@ from sys import intern
 from integration.domain.errors import UnexpectedAnswer
 from integration.domain.messages import msg
 from integration.domain.secret import without
-from integration.domain.state import ROLE_STRENGTH, RemoteAccount, RemoteChannel, RoomRole
+from integration.domain.state import ROLE_STRENGTH, Mark, RemoteAccount, RemoteChannel, RoomRole
 from integration.domain.text import clean
 from integration.services.rocketchat.versions import SUPPORTED
 
@@ -128,6 +128,7 @@ def words(value: object, secrets: Iterable[str] = (), longest: int = LONGEST_WOR
 
 COURSE_MARK = "moodle_course"
 GROUP_MARK = "moodle_group"
+INSTALLATION_MARK = "rcsync"
 _ROLES = {str(role): role for role in RoomRole if role is not RoomRole.MEMBER}
 
 
@@ -192,7 +193,7 @@ def channel(row: Json, where: str) -> RemoteChannel | None:
         read_only=flag(row, "ro", where, default=False),
         topic=text(row, "topic", where),
         creator_id=_creator(row, where),
-        moodle_group=mark(row),
+        mark=mark(row),
         slug=slug,
         team=flag(row, "teamMain", where, default=False),
     )
@@ -202,13 +203,33 @@ def _creator(row: Json, where: str) -> str:
     return "" if row.get("u") is None else text(inner(row, "u", where), "_id", where)
 
 
-def mark(row: Json) -> int | None:
-    """The Moodle group that rcsync wrote into the room's custom fields.
+def mark_fields(value: Mark) -> dict[str, object]:
+    """The mark as custom fields."""
+    fields: dict[str, object] = {COURSE_MARK: value.course_id, GROUP_MARK: value.group_id}
+    if value.installation:
+        fields[INSTALLATION_MARK] = value.installation
+    return fields
+
+
+def mark(row: Json) -> Mark | None:
+    """What rcsync wrote into the room's custom fields; None where that names no Moodle group.
 
     Anybody may write there: be lenient.
     """
     fields = row.get("customFields")
-    value = fields.get(GROUP_MARK) if isinstance(fields, dict) else None
+    if not isinstance(fields, dict):
+        return None
+    group_id, installation = _moodle_id(fields.get(GROUP_MARK)), fields.get(INSTALLATION_MARK)
+    if group_id is None:
+        return None
+    return Mark(
+        group_id,
+        _moodle_id(fields.get(COURSE_MARK)),
+        "" if installation is None else str(installation)[:LONGEST_ID],
+    )
+
+
+def _moodle_id(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

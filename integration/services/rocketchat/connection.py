@@ -82,6 +82,7 @@ class Connection:
     reads, for creating accounts and channels, and for the version. `max_rps` None = as fast as the
     server lets us.
     `allowed_networks`: addresses to talk to although they are link-local or a cloud's metadata.
+    `installation` is the id of our database, which the rooms that we make carry in their mark.
     """
 
     url: str
@@ -95,6 +96,7 @@ class Connection:
     max_rps: float | None = None
     max_answer_bytes: int = 64 * MEGABYTE
     allowed_networks: tuple[str, ...] = ()
+    installation: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", normal_url(self.url))

@@ -13,15 +13,14 @@ from integration.domain.errors import NameTaken, NotFound, RocketChatError, Tran
 from integration.domain.messages import msg
 from integration.domain.operations import CREATE_CHUNK
 from integration.domain.secret import Secret
-from integration.domain.state import RemoteAccount, RemoteChannel
+from integration.domain.state import Mark, RemoteAccount, RemoteChannel
 from integration.services.rocketchat.answers import (
-    COURSE_MARK,
-    GROUP_MARK,
     Json,
     account,
     channel,
     inner,
     mark,
+    mark_fields,
     objects,
     wrong,
 )
@@ -56,13 +55,13 @@ def find_created_account(client: RocketChat, username: str, email: str) -> Remot
     )
 
 
-def find_created_channel(client: RocketChat, name: str, group_id: int) -> RemoteChannel | None:
-    """The room of that name with our mark, None when there is none; NameTaken for another's."""
+def find_created_channel(client: RocketChat, name: str, wanted: Mark) -> RemoteChannel | None:
+    """The room of that name with the mark, None when there is none; NameTaken for another's."""
     room = _room_by_name(client, name)
     found = channel(room, "GET rooms.info") if room else None
     if found is None or room is None:
         return None
-    if mark(room) == group_id:
+    if mark(room) == wanted:
         return found
     raise NameTaken(
         msg("Another channel in Rocket.Chat has the name {name}.", name=name),
@@ -170,46 +169,47 @@ class Creations:
 
         `topic` of the result is the room's: 3.x makes it without.
         """
+        wanted = Mark(group_id, course_id, self._client.connection.installation)
         members = list(dict.fromkeys(usernames))  # twice the same name is an error on 3.x
         body: dict[str, object] = {
             "name": name,
             "members": members[:CREATE_CHUNK],
-            "customFields": {COURSE_MARK: course_id, GROUP_MARK: group_id},
+            "customFields": mark_fields(wanted),
         }
         if topic:
             body["extraData"] = {"topic": topic}
         kind = kind_of(private)
         try:
-            made, rest = self._made_channel(kind, body, group_id), members[CREATE_CHUNK:]
+            made, rest = self._made_channel(kind, body, wanted), members[CREATE_CHUNK:]
         except RocketChatError as problem:
             if not problem.may_have_happened:
                 raise
             with in_doubt():
-                made = self._channel_after_all(kind, body, group_id, problem)
+                made = self._channel_after_all(kind, body, wanted, problem)
             complete = made.users_count is not None and made.users_count > len(members)
             rest = [] if complete else members
         return self._with_rest(made, rest)
 
     def _channel_after_all(
-        self, kind: str, body: dict[str, object], group_id: int, problem: RocketChatError
+        self, kind: str, body: dict[str, object], wanted: Mark, problem: RocketChatError
     ) -> RemoteChannel:
         """The room that an earlier attempt made; else a new one, unless that was refused."""
         _log_unknown(problem)
         self._client.pause(LOOK_AGAIN_SECONDS)
         name = str(body["name"])
-        if found := find_created_channel(self._client, name, group_id):
+        if found := find_created_channel(self._client, name, wanted):
             self._client.limiter.forgive()
             return found
         if not isinstance(problem, TransientError):
             raise problem
         try:
-            return self._made_channel(kind, body, group_id)
+            return self._made_channel(kind, body, wanted)
         except NameTaken:  # the first attempt may have come through in the meantime
-            if found := find_created_channel(self._client, name, group_id):
+            if found := find_created_channel(self._client, name, wanted):
                 return found
             raise
 
-    def _made_channel(self, kind: str, body: dict[str, object], group_id: int) -> RemoteChannel:
+    def _made_channel(self, kind: str, body: dict[str, object], wanted: Mark) -> RemoteChannel:
         where = f"POST {kind}.create"
         members = body["members"]
         many = isinstance(members, list) and len(members) > SLOW_INVITE_FROM
@@ -220,7 +220,7 @@ class Creations:
             found is None
             or found.name != body["name"]
             or found.private != (kind == kind_of(True))
-            or found.moodle_group != group_id
+            or found.mark != wanted
         ):
             raise wrong(where, msg("it is about another channel"))
         return found

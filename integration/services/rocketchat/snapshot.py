@@ -264,7 +264,7 @@ class RemoteReader:
         except RocketChatError as error:
             logger.debug("room=%s mark=unreadable code=%s", one.room_id, error.code)
             return replace(one, unreadable=error.message)
-        return replace(one, moodle_group=mark(inner(answer, "room", "GET rooms.info")))
+        return replace(one, mark=mark(inner(answer, "room", "GET rooms.info")))
 
     def _each(
         self, wanted: Iterable[RemoteChannel], look: Callable[[RemoteChannel], RemoteChannel]

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from integration.domain.errors import AlreadyDone, NotFound, PermissionMissing, RocketChatError
 from integration.domain.messages import msg
-from integration.domain.state import RemoteAccount, RemoteChannel, RoomRole
-from integration.services.rocketchat.answers import Json, account, inner, wrong
+from integration.domain.state import Mark, RemoteAccount, RemoteChannel, RoomRole
+from integration.services.rocketchat.answers import Json, account, inner, mark_fields, wrong
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.creation import Creations
 from integration.services.rocketchat.errors import in_doubt
@@ -124,6 +124,16 @@ class RocketChatWrites:
     def _save(self, room_id: str, change: dict[str, object]) -> None:
         answer = self._settle("rooms.saveRoomSettings", {"rid": room_id, **change})
         _check_about(answer, "rid", room_id, "POST rooms.saveRoomSettings")
+
+    def mark_channel(self, room_id: str, group_id: int, course_id: int) -> None:
+        """Other custom fields of the room are sent again: the server replaces all of them."""
+        answer = self._client.get("rooms.info", {"roomId": room_id})
+        room = inner(answer, "room", "GET rooms.info")
+        _check_about(room, "_id", room_id, "GET rooms.info")
+        kept, ours = room.get("customFields"), self._client.connection.installation
+        fields = mark_fields(Mark(group_id, course_id, ours))
+        fields = {**kept, **fields} if isinstance(kept, dict) else fields
+        self._save(room_id, {"roomCustomFields": fields})
 
     def archive(self, room_id: str) -> None:
         self._settle("rooms.changeArchivationState", {"rid": room_id, "action": "archive"})

@@ -39,6 +39,7 @@ def rocketchat_connection() -> Connection:
         max_connections=row.max_connections,
         max_rps=row.max_requests_per_second,
         allowed_networks=tuple(settings.ALLOWED_NETWORKS),
+        installation=row.installation,
     )
 
 

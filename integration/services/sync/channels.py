@@ -10,6 +10,7 @@ from integration.domain.operations import (
     Archive,
     ChannelRef,
     CreateChannel,
+    MarkChannel,
     RenameChannel,
     SetReadOnly,
     SetTopic,
@@ -27,6 +28,7 @@ from integration.domain.state import (
 )
 from integration.services.sync.desired import Desired, DesiredChannel, DesiredEnding
 from integration.services.sync.freed_names import FreedNames
+from integration.services.sync.marks import foreign_mark, is_foreign, is_half, is_whole
 from integration.services.sync.members import MemberPlanner, ref_of
 from integration.services.sync.partial_plans import (
     AccountPlan,
@@ -62,6 +64,7 @@ class _ChannelPlanner:
         self.scope = inputs.scope
         self.members = MemberPlanner(inputs)
         self.linked_rooms = {channel.room_id for channel in inputs.managed.channels.values()}
+        self.ours = inputs.managed.installation
         self.by_name: dict[str, list[RemoteChannel]] = defaultdict(list)
         for _, room in sorted(inputs.remote.channels.items()):
             for name in room.names:
@@ -109,7 +112,7 @@ class _ChannelPlanner:
                 yield from self._adopt(wanted, room)
                 return
         if keepers := self.freed.in_the_way(wanted.name):
-            yield self._name_taken(wanted, keepers[0])
+            yield self._taken(wanted, keepers[0])
         else:
             yield from self._create(wanted)
 
@@ -127,12 +130,12 @@ class _ChannelPlanner:
             return False
         if room.creator_id != self.remote.bot_id or room.archived:
             return False
-        return room.moodle_group == wanted.group_id or (
-            self.policy.adopt_channels and room.moodle_group is None
-        )
+        if room.mark is None:
+            return self.policy.adopt_channels
+        return is_whole(room, wanted.group_id, self.ours) or is_half(room, wanted)
 
     def _adopt(self, wanted: DesiredChannel, room: RemoteChannel) -> Iterator[ChannelFinding]:
-        ours = room.moodle_group == wanted.group_id
+        ours = room.mark is not None
         self.linked_rooms.add(room.room_id)
         reason = (
             msg("made by an earlier run that was cut off")
@@ -149,6 +152,9 @@ class _ChannelPlanner:
     def _existing(
         self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel, *, all_ours: bool
     ) -> Iterator[ChannelFinding]:
+        if is_foreign(room, self.ours):
+            yield self._foreign_mark(wanted, room)
+            return
         if room.archived and link.ended is not Ending.ARCHIVE:
             text = msg("the channel was archived in Rocket.Chat by somebody else")
             yield Skip(wanted.name, text, wanted.course_id)
@@ -160,6 +166,7 @@ class _ChannelPlanner:
             yield from self._bring_back(wanted, link, room)
             yield from self._name(wanted, link, room)
             yield from self._topic(wanted, link, room)
+            yield from self._complete_mark(wanted, room)
         why = self._why(wanted)
         yield from self.members.existing(wanted, link, room, all_ours=all_ours, why=why)
 
@@ -179,7 +186,7 @@ class _ChannelPlanner:
         if not self.policy.follow_renames or wanted.name == room.name == link.name:
             return
         if keepers := self.freed.in_the_way(wanted.name, room.room_id):
-            yield self._name_taken(wanted, keepers[0])
+            yield self._taken(wanted, keepers[0])
             return
         if wanted.name.casefold() in self.usernames:
             yield self._name_of_a_person(wanted, room)
@@ -197,11 +204,18 @@ class _ChannelPlanner:
         why = msg("the topic follows Moodle")
         yield SetTopic(ref_of(wanted, room), wanted.topic, room.topic, reason=why)
 
+    def _complete_mark(
+        self, wanted: DesiredChannel, room: RemoteChannel
+    ) -> Iterator[ChannelFinding]:
+        if self.ours and is_half(room, wanted):
+            why = msg("was made before marks told of whose installation a channel is")
+            yield MarkChannel(ref_of(wanted, room), reason=why)
+
     # --- endings ----------------------------------------------------------------------------------
 
     def _ending(self, link: ManagedChannel, end: DesiredEnding) -> Iterator[ChannelFinding]:
         room = self.remote.channels.get(link.room_id)
-        if room is None:
+        if room is None or is_foreign(room, self.ours):
             return
         if end.ending is Ending.KEEP and not (end.frozen or room.archived):
             yield from self.members.kept(link, room)
@@ -243,6 +257,14 @@ class _ChannelPlanner:
             room.room_id,
             msg("Rename the group or the account, or change the naming template."),
         )
+
+    def _taken(self, wanted: DesiredChannel, room: RemoteChannel) -> Conflict:
+        foreign = is_foreign(room, self.ours)
+        return self._foreign_mark(wanted, room) if foreign else self._name_taken(wanted, room)
+
+    def _foreign_mark(self, wanted: DesiredChannel, room: RemoteChannel) -> Conflict:
+        why = msg("{why} named {name}", why=self._why(wanted), name=wanted.name)
+        return foreign_mark(wanted.group_id, why, room)
 
     def _name_taken(self, wanted: DesiredChannel, room: RemoteChannel) -> Conflict:
         whose = (

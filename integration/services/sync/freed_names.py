@@ -11,6 +11,7 @@ from integration.domain.operations import ChannelRef, FreeName
 from integration.domain.policy import Policy
 from integration.domain.state import Ending, Managed, RemoteChannel, RemoteState
 from integration.services.sync.desired import Desired
+from integration.services.sync.marks import is_foreign
 
 Rooms = Mapping[str, Sequence[RemoteChannel]]
 
@@ -36,6 +37,8 @@ class FreedNames:
             link = managed.channels.get(group_id)
             room = remote.channels.get(link.room_id) if link else None
             if link is None or room is None or wanted.name.casefold() in room.names:
+                continue
+            if is_foreign(room, managed.installation):
                 continue
             if not room.archived or link.ended is Ending.ARCHIVE:
                 ids = (group_id, wanted.course_id)

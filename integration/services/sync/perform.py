@@ -22,6 +22,7 @@ from integration.domain.operations import (
     CreateChannel,
     Deactivate,
     Joiner,
+    MarkChannel,
     Operation,
     RemoveMember,
     RenameChannel,
@@ -178,6 +179,12 @@ class Performer:
     @perform.register
     def _set_topic(self, operation: SetTopic) -> Outcome:
         self.writes.set_topic(self.ids.room(operation.channel), operation.topic)
+        return Outcome(operation, Result.DONE)
+
+    @perform.register
+    def _mark(self, operation: MarkChannel) -> Outcome:
+        room_id = self.ids.room(operation.channel)
+        self.writes.mark_channel(room_id, operation.group_id, operation.course_id)
         return Outcome(operation, Result.DONE)
 
     @perform.register
