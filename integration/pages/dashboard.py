@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from integration.domain.outcomes import RunCause
 from integration.pages import access, cells
-from integration.services.admin import secrets
+from integration.services.admin import secrets, server_decisions
 from integration.services.admin.dashboard import Day, Overview, Steps, overview
 from integration.translation import local
 
@@ -62,6 +62,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             (run.pk, cells.waiting_in_words(run.by_kind)) for run in state.waiting_runs
         ],
         "outage": _outage(state),
+        "server_change": server_decisions.change(),
         "steps": steps,
         "steps_done": sum(step.done for step in steps),
         "next_step": next((step for step in steps if not step.done), None),

@@ -23,7 +23,7 @@ from integration.domain.outcomes import TELLS_NOTHING, Result, RunCause, RunStat
 from integration.domain.state import Course, Scope
 from integration.models import AccountLink, Conflict, IntegratedCourse, SyncRun, SyncRunCourse
 from integration.services.ledger import course_facts, safety
-from integration.services.sync.guard import Breach
+from integration.services.sync.guard import SAY_WHICH_SERVER, Breach
 from integration.services.sync.report import RunReport
 
 logger = logging.getLogger(__name__)
@@ -168,6 +168,8 @@ def _conflict_as_json(conflict: conflicts.Conflict) -> dict[str, Any]:
 
 
 def _hint(run: SyncRun, report: RunReport) -> str:
+    if any(breach.final for breach in report.breaches):
+        return SAY_WHICH_SERVER
     if report.status is RunStatus.QUARANTINED:
         what = msg("Nothing was changed.")
         if report.outcomes:

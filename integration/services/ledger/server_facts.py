@@ -12,6 +12,13 @@ def recall(url: str) -> ServerFacts | None:
     return facts if facts and facts.is_fresh(url, time.time()) else None
 
 
+def confirm(server_id: str) -> None:
+    """A run was carried out there: all links are about this workspace. "": it does not tell."""
+    if server_id:
+        others = IntegrationSettings.objects.exclude(server_id=server_id)
+        others.update(server_id=server_id)
+
+
 def remember(facts: ServerFacts | None) -> None:
     """None forgets: after failures the next run asks anew, because the server may have changed."""
     IntegrationSettings.objects.update(server_facts=facts.as_json() if facts else {})

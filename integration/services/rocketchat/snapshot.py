@@ -84,6 +84,7 @@ class RemoteReader:
         self._client, self._features = client, features
         self._members = MemberReader(client, features)
         self._rules = known.rules if known else None
+        self._asked = False  # the server's id, in this run
         self.server_id = known.server_id if known else ""
         self._pool: ThreadPoolExecutor | None = None
         self._lists: Future[Lists] | None = None
@@ -103,11 +104,15 @@ class RemoteReader:
     def name_rules(self) -> NameRules:
         """Asked once."""
         if self._rules is None:
-            settings = PublicSettings.read(self._client, self._features)
+            settings = self._settings()
             topics = self._features.has("topic at creation", TOPIC_AT_CREATION)
             self._rules = replace(settings.name_rules(), topic_at_creation=topics)
-            self.server_id = settings.server_id
         return self._rules
+
+    def _settings(self) -> PublicSettings:
+        settings = PublicSettings.read(self._client, self._features)
+        self.server_id, self._asked = settings.server_id, True
+        return settings
 
     def read(
         self,
@@ -122,6 +127,12 @@ class RemoteReader:
         bot_id = self._client.user_id
         begun, self._lists = self._lists, None
         users, rooms = begun.result() if begun else self._bulk()
+        gone = (
+            {*needed_accounts} - users.rows.keys(),
+            {*needed_rooms, *known_counts} - rooms.rows.keys(),
+        )
+        if any(gone) and not self._asked:
+            self._settings()  # is this still the same server?
         unclear = {**users.not_understood, **rooms.not_understood}
         accounts = users.rows | self._missing(needed_accounts, users, self._account, unclear)
         channels = rooms.rows | self._missing(needed_rooms, rooms, self._room, unclear)

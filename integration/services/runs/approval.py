@@ -13,6 +13,7 @@ from integration.domain.messages import msg
 from integration.models import SyncRun
 from integration.services.ledger import audit_trail
 from integration.services.runs.order import Order, order_of
+from integration.services.sync.guard import SAY_WHICH_SERVER, SERVER_CHANGED
 
 PERMISSION = "integration.approve_removals"
 
@@ -34,6 +35,14 @@ def approve(
     The new run reads everything again: what is not due any more is left alone, and a removal that
     nobody approved counts against the limits as ever.
     """
+    if any(breach["code"] == SERVER_CHANGED for breach in run.breaches):
+        raise ConfigurationError(
+            msg(
+                "Run {run} reached another Rocket.Chat workspace; no approval changes that.",
+                run=run.pk,
+            ),
+            hint=SAY_WHICH_SERVER,
+        )
     waiting = order_of(run)  # of an undo: what it turns back, and why
     _decide(run, user, reason, SyncRun.Status.APPROVED, "approve")
     return Order(

@@ -153,6 +153,8 @@ def _execute(
             report = _planned_and_carried_out(order, policy, source, remote, ledger, terms)
             cause = lease_renewal.CAUSES.get(report.stopped_because, report.cause)
             report = replace(report, cause=cause)
+            if order.writes and not report.doubtful:
+                server_facts.confirm(remote.reader.server_id)
             server_facts.remember(None if report.failed else remote.facts(time.time()))
         _store(order, finished, report, ledger, remote.stats)
         if report.applied and not report.failed:

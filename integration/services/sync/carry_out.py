@@ -18,11 +18,13 @@ from integration.services.sync.guard import (
     Approval,
     Blocks,
     Breach,
+    another_server,
     breaches,
     split,
 )
 from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Accounts, Ledger, Writes
+from integration.services.sync.refresh import Refreshed
 from integration.services.sync.report import RunReport
 from integration.services.sync.sizes import Size, shrunk, sizes
 
@@ -55,7 +57,8 @@ class Proposal:
     """A plan, and what it is judged by.
 
     `managed` is the ledger that it was made from. `waiting` has days of grace and is not in the
-    plan. `moodle` is None where it was not read.
+    plan. `moodle` is None where it was not read. `server_id` is the id of the workspace that was
+    read.
     """
 
     plan: Plan
@@ -64,6 +67,7 @@ class Proposal:
     limits: Limits
     waiting: tuple[Waiting, ...] = ()
     moodle: MoodleState | None = None
+    server_id: str = ""
 
 
 def carry_out(proposal: Proposal, writes: Writes, ledger: Ledger, terms: Terms) -> RunReport:
@@ -90,7 +94,9 @@ def carry_out(proposal: Proposal, writes: Writes, ledger: Ledger, terms: Terms) 
     )
     if terms.dry_run:
         return report
-    stopping = () if terms.force else passed
+    stopping = tuple(one for one in passed if one.final or not terms.force)
+    if any(one.final for one in stopping):
+        plan = replace(plan, observed=(), refreshed=Refreshed())  # was learnt of another server
     parts = split(plan, stopping, proposal.limits, terms.approval.operations)
     ledger.planned(plan, held=parts.held)
     applied = apply_plan(
@@ -121,6 +127,7 @@ def _breaches(
     found = breaches(proposal.plan, managed, scope, limits, approval.operations)
     if size is not None:
         found = [*shrunk(size, managed.sizes, scope, limits), *found]
+    found = [*another_server(managed, proposal.server_id), *found]
     return tuple(breach for breach in found if not approval.covers(breach))
 
 

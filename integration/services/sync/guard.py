@@ -35,11 +35,14 @@ class Breach:
     code: str = ""
     blocks: Blocks = Blocks.REMOVALS
     absolute: int | None = None
+    final: bool = False  # neither force nor an approval lets it pass
 
     def __str__(self) -> str:
         return str(self.in_words())
 
     def in_words(self) -> str:
+        if self.final:
+            return self.what
         limits = [f"{self.percent} %"] if self.percent is not None else []
         limits += [str(self.absolute)] if self.absolute is not None else []
         return msg(
@@ -65,11 +68,16 @@ class Approval:
         """The suspicion was seen, and is not worse now. Removals are approved one by one
         instead.
         """
-        return breach.blocks is Blocks.EVERYTHING and breach.count <= self.limits.get(
-            breach.code, -1
-        )
+        if breach.final or breach.blocks is not Blocks.EVERYTHING:
+            return False
+        return breach.count <= self.limits.get(breach.code, -1)
 
 
+SERVER_CHANGED = "server/changed"
+SAY_WHICH_SERVER = msg(
+    "Nothing was changed. Say on the start page, or with ./rcsync server, whether the workspace "
+    "moved or is a new one."
+)
 NOTHING_APPROVED = Approval()
 
 
@@ -182,6 +190,24 @@ def _memberships(managed: Managed, groups: Iterable[int], scope: Scope) -> int:
         return sum(n for course, n in managed.ours_in.items() if scope.has_course(course))
     members = (managed.members.get(group_id, {}) for group_id in groups)
     return sum(member.ours for people in members for member in people.values())
+
+
+def another_server(managed: Managed, server_id: str) -> Iterator[Breach]:
+    """The workspace is not the one that all links are about. "" on either side proves nothing.
+
+    A person says whether it moved or is a new one (services/admin/server_decisions.py); no approval
+    of a run does.
+    """
+    links = len(managed.accounts) + len(managed.channels)
+    if links and managed.server_id and server_id and managed.server_id != server_id:
+        what = msg(
+            "This is another Rocket.Chat workspace ({now}) than the one that all links are about "
+            "({before})",
+            now=server_id,
+            before=managed.server_id,
+        )
+        code, blocks = SERVER_CHANGED, Blocks.EVERYTHING
+        yield Breach(what, links, links, None, code, blocks, final=True)
 
 
 def _wrong_server(plan: Plan, managed: Managed, scope: Scope, limits: Limits) -> Iterator[Breach]:

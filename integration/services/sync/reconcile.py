@@ -36,7 +36,8 @@ def reconcile(
     """
     with garbage_collector_paused():
         seen = compare(scope, policy, source, remote, ledger, full_check=full_check)
-    proposal = Proposal(seen.plan, seen.managed, scope, policy.limits, seen.waiting, seen.moodle)
+    judged_by = (seen.managed, scope, policy.limits, seen.waiting, seen.moodle)
+    proposal = Proposal(seen.plan, *judged_by, server_id=seen.remote.server_id)
     report = carry_out(proposal, remote.writes, ledger, terms)
     left = remaining(scope, seen.moodle, seen.desired, seen.plan, seen.waiting)
     return replace(report, remaining=left)

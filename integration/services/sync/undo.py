@@ -50,7 +50,8 @@ def undo_run(
     rooms = {link.room_id: None for number, link in managed.channels.items() if number in groups}
     state = remote.read(known_counts=rooms, wanted_names=())
     plan = undo_plan(past, managed, state, policy, reason)
-    return carry_out(Proposal(plan, managed, scope, policy.limits), remote.writes, ledger, terms)
+    proposal = Proposal(plan, managed, scope, policy.limits, server_id=state.server_id)
+    return carry_out(proposal, remote.writes, ledger, terms)
 
 
 def undo_plan(
