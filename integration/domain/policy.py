@@ -80,13 +80,15 @@ class Limits:
     A limit in percent is passed when more than that of what rcsync manages would go, and at least
     `from_count` of it. `percent` is for one run; `special` is what the administrator set instead.
     `additions_go_on`: what gives is done while what takes waits. A Moodle that shrinks by more than
-    `shrink_percent` from one run to the next is not believed, from `shrink_from` rows up.
+    `shrink_percent` from one run to the next is not believed, from `shrink_from` rows up. More than
+    `unexplained_percent` of the memberships must not vanish without an entry in Moodle's log.
     """
 
     percent: int = 30
     from_count: int = 5
     special: Mapping[tuple[Removal, Window], Limit] = field(default_factory=dict)
     additions_go_on: bool = False
+    unexplained_percent: int = 10
     shrink_percent: int = 50
     shrink_from: int = 20
 

@@ -106,6 +106,7 @@ SETTING_GROUPS = (
                 "limit_percent",
                 "limit_from",
                 "additions_go_on",
+                "unexplained_percent",
                 "shrink_percent",
                 "shrink_from",
             ),

@@ -120,6 +120,15 @@ class SafetySettings(models.Model):
             "While removals wait for approval, new accounts, channels and members are made."
         ),
     )
+    unexplained_percent = models.PositiveSmallIntegerField(
+        _("unexplained losses"),
+        default=10,
+        validators=[MaxValueValidator(100)],
+        help_text=_(
+            "Percent. More memberships that vanish from Moodle without an entry in its log wait "
+            "for approval; without a log, those that vanish from many courses at once."
+        ),
+    )
     shrink_percent = models.PositiveSmallIntegerField(
         _("Moodle may shrink by percent"),
         default=50,

@@ -311,6 +311,9 @@ class FakeSource:
     whole: MoodleState
     fails: Exception | None = None
 
+    def taken_out(self, users: Collection[int], since: int) -> None:
+        """No log is kept."""
+
     def read(
         self, scope: Scope, *, integrated: Collection[int], linked_users: Collection[int]
     ) -> MoodleState:

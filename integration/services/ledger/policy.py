@@ -95,6 +95,7 @@ def _limits(row: IntegrationSettings) -> Limits:
         row.limit_from,
         special=special,
         additions_go_on=row.additions_go_on,
+        unexplained_percent=row.unexplained_percent,
         shrink_percent=row.shrink_percent,
         shrink_from=row.shrink_from,
     )

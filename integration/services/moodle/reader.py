@@ -15,6 +15,7 @@ from integration.domain.errors import ConfigurationError, SourceError
 from integration.domain.messages import msg
 from integration.domain.state import Course, Enrolment, MoodleState, Scope
 from integration.services.moodle.connection import read_whole
+from integration.services.moodle.log_evidence import taken_out
 from integration.services.moodle.paging import PAGE_SIZE
 from integration.services.moodle.rows import SITE, MoodleRows
 from moodle.models import Context, User
@@ -42,6 +43,10 @@ class MoodleReader:
         """See ports.Source. With `scope.users`, members, people and roles are only theirs."""
         courses, linked = frozenset(integrated), frozenset(linked_users)
         return read_whole(lambda: self._read(scope, courses, linked), self._alias)
+
+    def taken_out(self, users: Collection[int], since: int) -> frozenset[tuple[int, int]] | None:
+        """See ports.Source."""
+        return read_whole(lambda: taken_out(self._alias, users, since), self._alias)
 
     def _read(
         self, scope: Scope, integrated: frozenset[int], linked: frozenset[int]

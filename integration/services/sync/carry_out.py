@@ -27,6 +27,7 @@ from integration.services.sync.ports import Accounts, Ledger, Writes
 from integration.services.sync.refresh import Refreshed
 from integration.services.sync.report import RunReport
 from integration.services.sync.sizes import Size, shrunk, sizes
+from integration.services.sync.vanished import NO_EVIDENCE, Evidence
 
 
 def _never() -> str:
@@ -58,7 +59,7 @@ class Proposal:
 
     `managed` is the ledger that it was made from. `waiting` has days of grace and is not in the
     plan. `moodle` is None where it was not read. `server_id` is the id of the workspace that was
-    read.
+    read, `evidence` what Moodle itself tells of the plan's removals.
     """
 
     plan: Plan
@@ -68,6 +69,7 @@ class Proposal:
     waiting: tuple[Waiting, ...] = ()
     moodle: MoodleState | None = None
     server_id: str = ""
+    evidence: Evidence = NO_EVIDENCE
 
 
 def carry_out(proposal: Proposal, writes: Writes, ledger: Ledger, terms: Terms) -> RunReport:
@@ -124,7 +126,12 @@ def _breaches(
 ) -> tuple[Breach, ...]:
     """What was approved does not count."""
     managed, scope, limits = proposal.managed, proposal.scope, proposal.limits
-    found = breaches(proposal.plan, managed, scope, limits, approval.operations)
+    found = [
+        *breaches(
+            proposal.plan, managed, scope, limits, approval.operations, proposal.evidence.explained
+        ),
+        *proposal.evidence.breaches,
+    ]
     if size is not None:
         found = [*shrunk(size, managed.sizes, scope, limits), *found]
     found = [*another_server(managed, proposal.server_id), *found]

@@ -26,7 +26,8 @@ from integration.domain.state import (
     RemoteState,
     Scope,
 )
-from integration.services.sync.desired import Desired, DesiredChannel, DesiredEnding
+from integration.services.sync.desired import Desired, DesiredChannel
+from integration.services.sync.endings import DesiredEnding
 from integration.services.sync.freed_names import FreedNames
 from integration.services.sync.marks import foreign_mark, is_foreign, is_half, is_whole
 from integration.services.sync.members import MemberPlanner, ref_of

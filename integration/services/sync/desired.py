@@ -1,7 +1,7 @@
 """What should be true in Rocket.Chat: Moodle's state seen through the policy. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from integration.domain.errors import ConfigurationError, PatternTimeout
@@ -9,11 +9,9 @@ from integration.domain.messages import msg
 from integration.domain.patterns import Decision, decide
 from integration.domain.policy import AccountsFor, Cause, Deactivation, Policy
 from integration.domain.state import (
-    Course,
     Ending,
     Group,
     Managed,
-    ManagedChannel,
     MoodleState,
     NameRules,
     Person,
@@ -23,6 +21,12 @@ from integration.domain.state import (
 from integration.services.sync import names
 from integration.services.sync.channel_names import channel_names, free_names, topic_of
 from integration.services.sync.eligibility import Eligibility, unusable_because
+from integration.services.sync.endings import (
+    DesiredEnding,
+    all_endings,
+    course_ending,
+    missing_choice,
+)
 from integration.services.sync.identity import Identities, check_identities
 
 ENROLLED = msg("has an active enrolment in an integrated course")  # said of nearly everybody
@@ -56,18 +60,6 @@ class DesiredChannel:
     name: str
     topic: str
     members: Mapping[int, RoomRole]
-
-
-@dataclass(frozen=True, slots=True)
-class DesiredEnding:
-    """A managed channel whose reason to exist is gone.
-
-    A channel that is kept stays, with those who are still entitled to it.
-    """
-
-    ending: Ending
-    reason: str
-    frozen: bool = False  # no choice was made: nobody is put in or taken out
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +110,7 @@ def desire(
     return Desired(
         accounts=_accounts(channels.values(), moodle, policy, rules, managed, eligibility, scope),
         channels=channels,
-        endings=_endings(moodle, policy, managed, scope, unchosen, channels, undecided),
+        endings=all_endings(moodle, policy, managed, scope, unchosen, channels, undecided),
         undecided=undecided,
         eligibility=eligibility,
         identities=identities,
@@ -166,7 +158,7 @@ def _choose(
     chosen: list[Group] = []
     unchosen: dict[int, DesiredEnding] = {}
     undecided: dict[int, str] = {}
-    missing = _nothing_chosen_because(policy)
+    missing = missing_choice(policy)
     for group in sorted(moodle.groups.values(), key=lambda group: group.group_id):
         if not scope.has_course(group.course_id):
             continue
@@ -174,7 +166,7 @@ def _choose(
             undecided[group.group_id] = msg("waits until a person has decided what it is now")
             continue
         course = moodle.courses[group.course_id]
-        if ended := _course_ending(course, moodle.read_at, policy):
+        if ended := course_ending(course, moodle.read_at, policy):
             unchosen[group.group_id] = ended
             continue
         if missing:
@@ -192,32 +184,6 @@ def _choose(
             ending = policy.on_group_hidden if hidden else policy.on_pattern_unmatched
             unchosen[group.group_id] = DesiredEnding(ending, reason)
     return chosen, unchosen, undecided
-
-
-def _nothing_chosen_because(policy: Policy) -> str:
-    """What a policy without a choice lacks, "" when it has one. Nobody chose to empty channels."""
-    if not policy.roles:
-        return msg("no role is included")
-    if all(pattern.exclude for pattern in policy.patterns):
-        return msg("there is no include pattern")
-    return ""
-
-
-def _course_ending(course: Course, now: int, policy: Policy) -> DesiredEnding | None:
-    """What the course itself does to all of its channels; the first that applies."""
-    cases = (
-        (not course.visible, policy.on_course_hidden, msg("the course is hidden")),
-        (
-            not course.category_visible,
-            policy.on_category_hidden,
-            msg("the course category is hidden"),
-        ),
-        (0 < course.enddate < now, policy.on_course_ended, msg("the course has ended")),
-    )
-    for applies, ending, reason in cases:
-        if applies and ending is not None:
-            return DesiredEnding(ending, reason)
-    return None
 
 
 def _accounts(
@@ -304,30 +270,3 @@ def _activity(
     if scope.reads_every_role:
         return False, msg("holds no included role in any integrated course")
     return None, msg("may hold an included role in another course")
-
-
-def _endings(
-    moodle: MoodleState,
-    policy: Policy,
-    managed: Managed,
-    scope: Scope,
-    unchosen: Mapping[int, DesiredEnding],
-    channels: Mapping[int, DesiredChannel],
-    undecided: Mapping[int, str],
-) -> dict[int, DesiredEnding]:
-    endings: dict[int, DesiredEnding] = {}
-    missing = bool(_nothing_chosen_because(policy))
-    for group_id, channel in sorted(managed.channels.items()):
-        if group_id in channels or group_id in undecided or not scope.has_course(channel.course_id):
-            continue
-        ending = unchosen.get(group_id) or _gone(channel, moodle, policy)
-        endings[group_id] = replace(ending, frozen=ending.frozen or missing)
-    return endings
-
-
-def _gone(channel: ManagedChannel, moodle: MoodleState, policy: Policy) -> DesiredEnding:
-    if channel.course_id not in moodle.integrated:
-        return DesiredEnding(policy.on_course_removed, msg("the course is not integrated any more"))
-    if channel.course_id not in moodle.courses:
-        return DesiredEnding(policy.on_course_deleted, msg("the course was deleted in Moodle"))
-    return DesiredEnding(policy.on_group_deleted, msg("the group was deleted in Moodle"))

@@ -218,6 +218,26 @@ class Eligibility:
             return None
         return Cause.ROLE_LOST if user_id in self.active_in(group.course_id) else Cause.UNENROLLED
 
+    def row_is_gone(self, group_id: int, user_id: int) -> bool:
+        """Whether somebody whose account works does not count because a row of Moodle is missing:
+        of the group's member, of every enrolment, or of every included role.
+        """
+        group = self.moodle.groups.get(group_id)
+        if group is None or user_id not in self.usable:
+            return False
+        if not self._rows(group.course_id, user_id):
+            return True
+        if user_id not in self.moodle.group_members.get(group_id, ()):
+            return True
+        course = self.moodle.courses[group.course_id]
+        is_active = user_id in self.active_in(group.course_id)
+        return is_active and self.channel_role(course, user_id) is None
+
+    def ended_by_date(self, course_id: int, user_id: int) -> bool:
+        """Whether every enrolment of the person in the course is there and has run out."""
+        rows = self._rows(course_id, user_id)
+        return bool(rows) and all(0 < row.timeend <= self.moodle.read_at for row in rows)
+
     def why_not_active(self, course_id: int, user_id: int) -> str:
         """Why none of the person's enrolments in the course counts now."""
         rows = self._rows(course_id, user_id)

@@ -117,10 +117,13 @@ def breaches(
     scope: Scope,
     limits: Limits,
     approved: Collection[str] = (),
+    explained: Collection[str] = (),
 ) -> list[Breach]:
     """Every limit that the plan passes; an empty list means that it is safe to apply.
 
-    `approved` are keys of operations that a person has let pass: they do not count.
+    `approved` are keys of operations that a person has let pass: they do not count. `explained` are
+    those of which Moodle itself tells why: they do not count in their course, which may end or be
+    emptied on one day, unless the administrator has set a limit for courses.
     """
     removals = [
         operation
@@ -129,7 +132,7 @@ def breaches(
     ]
     return [
         *_in_run(removals, managed, scope, limits),
-        *_in_courses(removals, managed, limits),
+        *_in_courses(removals, managed, limits, explained),
         *_in_a_day(removals, managed, limits),
         *_wrong_server(plan, managed, scope, limits),
     ]
@@ -141,19 +144,23 @@ def _in_run(
     count = Counter(operation.takes for operation in removals)
     if not count:
         return
-    total = _managed(managed, scope)
+    total = managed_counts(managed, scope)
     for what in Removal:
         yield from _over(limits, what, Window.RUN, count[what], total[what], WORDS[what])
 
 
 def _in_courses(
-    removals: Iterable[Operation], managed: Managed, limits: Limits
+    removals: Iterable[Operation], managed: Managed, limits: Limits, explained: Collection[str]
 ) -> Iterator[Breach]:
-    count = Counter((operation.about.course_id, operation.takes) for operation in removals)
+    count = Counter(
+        (operation.about.course_id, operation.takes)
+        for operation in removals
+        if operation.key not in explained or (operation.takes, Window.COURSE) in limits.special
+    )
     for (course, what), number in sorted(count.items(), key=str):
         if course is None or what is None:
             continue
-        total = _managed(managed, Scope(courses=frozenset({course})))
+        total = managed_counts(managed, Scope(courses=frozenset({course})))
         words = msg("{what} in course {course}", what=WORDS[what], course=course)
         yield from _over(limits, what, Window.COURSE, number, total[what], words)
 
@@ -162,7 +169,7 @@ def _in_a_day(removals: Iterable[Operation], managed: Managed, limits: Limits) -
     count = Counter(operation.takes for operation in removals)
     if not count:
         return
-    total = _managed(managed, Scope())
+    total = managed_counts(managed, Scope())
     for what in Removal:
         lately = managed.removed_lately.get(what, 0)
         if count[what] and lately:
@@ -171,7 +178,7 @@ def _in_a_day(removals: Iterable[Operation], managed: Managed, limits: Limits) -
             yield from _over(limits, what, Window.DAY, count[what] + lately, before, words)
 
 
-def _managed(managed: Managed, scope: Scope) -> dict[Removal, int]:
+def managed_counts(managed: Managed, scope: Scope) -> dict[Removal, int]:
     """How much there is that could be taken: from everybody, for a run about one person too."""
     groups = [
         group_id
@@ -213,7 +220,7 @@ def another_server(managed: Managed, server_id: str) -> Iterator[Breach]:
 def _wrong_server(plan: Plan, managed: Managed, scope: Scope, limits: Limits) -> Iterator[Breach]:
     if not (plan.missing_accounts or plan.missing_channels or _again(plan)):
         return
-    total = _managed(managed, scope)
+    total = managed_counts(managed, scope)
     words = msg(
         "managed accounts do not exist any more on this server and would be made or found again"
     )

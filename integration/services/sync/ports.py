@@ -34,6 +34,12 @@ class Source(Protocol):
         """
         ...
 
+    def taken_out(self, users: Collection[int], since: int) -> frozenset[tuple[int, int]] | None:
+        """(course id, user id) of whom Moodle's log tells that they left a group, lost a role or
+        were unenrolled since `since` (unix seconds); None where the site keeps no log.
+        """
+        ...
+
 
 class Writes(Protocol):
     """Rocket.Chat, one change a call. Each method raises RocketChatError or one of its kinds.

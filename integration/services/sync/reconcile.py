@@ -4,9 +4,10 @@ Everything that differs between the admin action, the preview, the schedule, an 
 command line is an argument. Nothing decides while it writes.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from integration.domain.policy import Policy
+from integration.domain.policy import Limits, Policy
 from integration.domain.state import Managed, MoodleState, RemoteState, Scope
 from integration.services.sync.carry_out import Proposal, Terms, carry_out
 from integration.services.sync.desired import Desired, desire
@@ -15,6 +16,7 @@ from integration.services.sync.grace import Waiting, hold_back
 from integration.services.sync.plan import Plan, make_plan
 from integration.services.sync.ports import Ledger, Records, Remote, Source
 from integration.services.sync.report import RunReport
+from integration.services.sync.vanished import LOOK_BACK_SECONDS, Evidence, vanished, weigh_evidence
 from integration.services.sync.workers import garbage_collector_paused
 
 
@@ -36,8 +38,16 @@ def reconcile(
     """
     with garbage_collector_paused():
         seen = compare(scope, policy, source, remote, ledger, full_check=full_check)
-    judged_by = (seen.managed, scope, policy.limits, seen.waiting, seen.moodle)
-    proposal = Proposal(seen.plan, *judged_by, server_id=seen.remote.server_id)
+    proposal = Proposal(
+        seen.plan,
+        seen.managed,
+        scope,
+        policy.limits,
+        seen.waiting,
+        seen.moodle,
+        server_id=seen.remote.server_id,
+        evidence=_evidence(seen, scope, policy.limits, source, terms.approval.operations),
+    )
     report = carry_out(proposal, remote.writes, ledger, terms)
     left = remaining(scope, seen.moodle, seen.desired, seen.plan, seen.waiting)
     return replace(report, remaining=left)
@@ -75,6 +85,21 @@ def compare(
     plan = make_plan(desired, found, managed, policy, scope)
     plan, waiting = hold_back(plan, policy, managed.pending, moodle.read_at)
     return Comparison(managed, moodle, desired, found, plan, waiting)
+
+
+def _evidence(
+    seen: Comparison, scope: Scope, limits: Limits, source: Source, approved: Collection[str]
+) -> Evidence:
+    """Moodle's log is asked only where so many rows are gone that it matters."""
+    eligibility = seen.desired.eligibility
+    gone = [one for one in vanished(seen.plan, eligibility) if one.key not in approved]
+    logged = None
+    if len(gone) < limits.from_count or scope.users is not None:
+        gone = []
+    else:
+        since = seen.moodle.read_at - LOOK_BACK_SECONDS
+        logged = source.taken_out({one.user_id for one in gone}, since)
+    return weigh_evidence(seen.plan, gone, logged, eligibility, seen.managed, scope, limits)
 
 
 def people_in_scope(managed: Managed, scope: Scope) -> set[int]:

@@ -1,0 +1,73 @@
+"""What becomes of channels whose reason to exist is gone: which ending, and why. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from integration.domain.messages import msg
+from integration.domain.policy import Policy
+from integration.domain.state import Course, Ending, Managed, ManagedChannel, MoodleState, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredEnding:
+    """A managed channel whose reason to exist is gone.
+
+    A channel that is kept stays, with those who are still entitled to it.
+    """
+
+    ending: Ending
+    reason: str
+    frozen: bool = False  # no choice was made: nobody is put in or taken out
+
+
+def missing_choice(policy: Policy) -> str:
+    """What a policy without a choice lacks, "" when it has one. Nobody chose to empty channels."""
+    if not policy.roles:
+        return msg("no role is included")
+    if all(pattern.exclude for pattern in policy.patterns):
+        return msg("there is no include pattern")
+    return ""
+
+
+def course_ending(course: Course, now: int, policy: Policy) -> DesiredEnding | None:
+    """What the course itself does to all of its channels; the first that applies."""
+    cases = (
+        (not course.visible, policy.on_course_hidden, msg("the course is hidden")),
+        (
+            not course.category_visible,
+            policy.on_category_hidden,
+            msg("the course category is hidden"),
+        ),
+        (0 < course.enddate < now, policy.on_course_ended, msg("the course has ended")),
+    )
+    for applies, ending, reason in cases:
+        if applies and ending is not None:
+            return DesiredEnding(ending, reason)
+    return None
+
+
+def all_endings(
+    moodle: MoodleState,
+    policy: Policy,
+    managed: Managed,
+    scope: Scope,
+    unchosen: Mapping[int, DesiredEnding],
+    channels: Collection[int],
+    undecided: Mapping[int, str],
+) -> dict[int, DesiredEnding]:
+    endings: dict[int, DesiredEnding] = {}
+    missing = bool(missing_choice(policy))
+    for group_id, channel in sorted(managed.channels.items()):
+        if group_id in channels or group_id in undecided or not scope.has_course(channel.course_id):
+            continue
+        ending = unchosen.get(group_id) or _gone(channel, moodle, policy)
+        endings[group_id] = replace(ending, frozen=ending.frozen or missing)
+    return endings
+
+
+def _gone(channel: ManagedChannel, moodle: MoodleState, policy: Policy) -> DesiredEnding:
+    if channel.course_id not in moodle.integrated:
+        return DesiredEnding(policy.on_course_removed, msg("the course is not integrated any more"))
+    if channel.course_id not in moodle.courses:
+        return DesiredEnding(policy.on_course_deleted, msg("the course was deleted in Moodle"))
+    return DesiredEnding(policy.on_group_deleted, msg("the group was deleted in Moodle"))

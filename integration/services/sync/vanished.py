@@ -1,0 +1,104 @@
+"""Rows that are gone from Moodle although nobody is known to have taken them out. Pure.
+
+A table that lost every fourth row stays below any limit in percent that lets ordinary days pass.
+What tells damage from a busy day is Moodle's log: whoever leaves a group, loses a role or is
+unenrolled leaves an entry there. Enrolments that end, are suspended or switched off keep their row
+and are no matter here. Without a log, damage is told by its spread: people go from many courses at
+once.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from integration.domain.messages import msg
+from integration.domain.operations import RemoveMember
+from integration.domain.policy import Limits, Removal
+from integration.domain.state import Managed, Scope
+from integration.services.sync.eligibility import Eligibility
+from integration.services.sync.guard import Breach, managed_counts
+from integration.services.sync.plan import Plan
+
+LOOK_BACK_SECONDS = 60 * 24 * 3600  # so far back the log is asked who was taken out
+SPREAD_COURSES = 3  # fewer courses say nothing about how far damage is spread
+SPREAD_PERCENT = 50
+
+Logged = frozenset[tuple[int, int]]  # (Moodle course id, user id)
+
+
+def vanished(plan: Plan, eligibility: Eligibility) -> list[RemoveMember]:
+    """Removals because a row of Moodle is not there any more."""
+    return [
+        operation
+        for operation in plan.operations
+        if isinstance(operation, RemoveMember)
+        and eligibility.row_is_gone(operation.channel.group_id, operation.user_id)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What Moodle tells of the removals of a plan. `explained` are keys of operations."""
+
+    explained: frozenset[str] = frozenset()
+    breaches: tuple[Breach, ...] = ()
+
+
+NO_EVIDENCE = Evidence()
+
+
+def weigh_evidence(
+    plan: Plan,
+    gone: Collection[RemoveMember],
+    logged: Logged | None,
+    eligibility: Eligibility,
+    managed: Managed,
+    scope: Scope,
+    limits: Limits,
+) -> Evidence:
+    """`gone` as from `vanished`, without what a person approved; `logged` as in `unexplained`."""
+    ended = (
+        one.key
+        for one in plan.operations
+        if isinstance(one, RemoveMember)
+        and eligibility.ended_by_date(one.channel.course_id, one.user_id)
+    )
+    told = (one.key for one in gone if _is_told(one, logged))
+    return Evidence(
+        frozenset((*ended, *told)),
+        tuple(unexplained(gone, logged, managed, scope, limits)),
+    )
+
+
+def _is_told(operation: RemoveMember, logged: Logged | None) -> bool:
+    return logged is not None and (operation.channel.course_id, operation.user_id) in logged
+
+
+def unexplained(
+    gone: Collection[RemoveMember],
+    logged: Logged | None,
+    managed: Managed,
+    scope: Scope,
+    limits: Limits,
+) -> Iterator[Breach]:
+    """`logged`: of whom Moodle's log tells that they were taken out; None: there is no log."""
+    total = managed_counts(managed, scope)[Removal.MEMBERSHIPS]
+    if logged is None:
+        left, what = list(gone), msg("memberships vanish from many courses at once")
+        if not _is_spread(left, managed, scope):
+            return
+    else:
+        left = [one for one in gone if not _is_told(one, logged)]
+        what = msg("memberships vanish that Moodle's log tells nothing of")
+    if len(left) >= limits.from_count and len(left) * 100 > total * limits.unexplained_percent:
+        yield Breach(what, len(left), total, limits.unexplained_percent, code="source/unexplained")
+
+
+def _is_spread(gone: Collection[RemoveMember], managed: Managed, scope: Scope) -> bool:
+    """Whether more than half of the courses that have members lose some."""
+    courses = {
+        channel.course_id
+        for group_id, channel in managed.channels.items()
+        if scope.has_course(channel.course_id) and managed.members.get(group_id)
+    }
+    losing = {one.channel.course_id for one in gone}
+    return len(losing) >= SPREAD_COURSES and len(losing) * 100 > len(courses) * SPREAD_PERCENT
