@@ -40,7 +40,11 @@ def whole_environment() -> dict[str, Any]:
             *("-m", "cyclonedx_py", "environment", sys.executable, "--output-reproducible"),
             *("--output-format", "JSON", "--output-file", file.name),
         ]
-        subprocess.run([sys.executable, *command], check=True, stderr=subprocess.DEVNULL)
+        done = subprocess.run(
+            [sys.executable, *command], check=False, stderr=subprocess.PIPE, text=True
+        )
+        if done.returncode:
+            sys.exit(f"{done.stderr}cyclonedx_py failed. Is it installed? ./rcsync install --dev")
         found: dict[str, Any] = json.loads(Path(file.name).read_text())
     return found
 

@@ -44,19 +44,20 @@ class Environment(environ.Env):
     ENVIRON = dict(os.environ)
 
 
-def read_env_file() -> None:
+def read_env_file() -> Path | None:
     """`.env`, if there is one, or the file that RCSYNC_ENV_FILE names; an empty name reads none."""
     name = os.environ.get("RCSYNC_ENV_FILE", ".env")
     file = BASE_DIR / name
     if not name or (name == ".env" and not file.exists()):
-        return
+        return None
     try:
         Environment.read_env(io.StringIO(file.read_text()))
     except (OSError, UnicodeDecodeError) as error:
         raise ImproperlyConfigured(f"The settings in {file} cannot be read: {error}.") from None
+    return file
 
 
-read_env_file()
+ENV_FILE = read_env_file()
 Environment.ENVIRON = {key: value for key, value in Environment.ENVIRON.items() if value.strip()}
 env = Environment()
 
