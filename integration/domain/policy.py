@@ -1,7 +1,7 @@
 """What the administrator decided, as one value. Pure: the ledger reads it from our tables."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -136,6 +136,13 @@ class Policy:
     grace_accounts: int = 0
     grace_channels: int = 0
     limits: Limits = Limits()
+
+    @property
+    def endings(self) -> frozenset[Ending]:
+        """What may become of a channel under this policy."""
+        names = (one.name for one in fields(self) if one.name.startswith("on_"))
+        chosen = (getattr(self, name) for name in names)
+        return frozenset(ending for ending in chosen if ending is not None)
 
     @property
     def deactivates_without_role(self) -> bool:

@@ -15,6 +15,7 @@ from demo.standin import (
     Options,
     StandIn,
 )
+from integration.domain.policy import MissingAccounts, Policy
 from integration.domain.state import Check, CheckStatus
 from integration.services.rocketchat import (
     Connection,
@@ -23,20 +24,23 @@ from integration.services.rocketchat import (
     check_rocketchat,
     doctor,
 )
-from integration.services.rocketchat.doctor import PERMISSIONS
+from integration.services.rocketchat.doctor_permissions import needed_permissions
 from integration.services.rocketchat.limiter import Limiter
 
 URL = "https://chat.example.org"
 BOT = Credentials(user_id=ADMIN_ID, token=ADMIN_TOKEN)
+PERMISSIONS = needed_permissions(Policy())
 NEEDED_AS_ROLE_BOT = "create-user", "edit-other-user-info", "unarchive-room"
 
 
-def checks_of(url: str, credentials: Credentials = BOT, **options: Any) -> dict[str, Check]:
+def checks_of(
+    url: str, credentials: Credentials = BOT, policy: Policy | None = None, **options: Any
+) -> dict[str, Check]:
     client = RocketChat(
         Connection(url, credentials, **options), limiter=Limiter(8), sleep=lambda _seconds: None
     )
     with client:
-        return {check.name: check for check in check_rocketchat(client)}
+        return {check.name: check for check in check_rocketchat(client, policy)}
 
 
 @pytest.fixture(params=("3.11", "6.5", "7.2", "7.7", "8.6", "8.8", "9.0"))
@@ -81,6 +85,30 @@ def test_a_bot_that_is_no_administrator_hears_which_grants_it_lacks(standin: Sta
     for name in ("edit-room", "remove-user", "add-user-to-joined-room"):
         check = checks[f"Permission {name}"]
         assert (check.status, "as owner" in check.found) == (CheckStatus.OK, True)
+
+
+def test_a_bot_with_a_password_hears_that_its_role_may_make_no_token(standin: StandIn) -> None:
+    with standin.world.lock:
+        standin.world.users[ADMIN_ID].roles = ["bot"]
+    by_password = Credentials(username=ADMIN_USERNAME, password=ADMIN_PASSWORD)
+    check = checks_of(standin.url, by_password)["Access token"]
+    assert check.status is CheckStatus.WARNING
+    assert "create-personal-access-tokens" in check.fix
+    assert "Access token" not in checks_of(standin.url)
+
+
+def test_policies_of_newer_servers_are_said() -> None:
+    link_only = Policy(missing_accounts=MissingAccounts.LINK_ONLY)
+    with StandIn(like="9.0") as server:
+        names = {"Encryption", "Attributes", "Log-ins"}
+        assert names.isdisjoint(checks_of(server.url))
+        assert checks_of(server.url, policy=link_only)["Log-ins"].status is CheckStatus.WARNING
+        server.configure(E2E_Force_Encryption_For_Private_Rooms=True, ABAC_Enabled=True)
+        checks = checks_of(server.url)
+        assert "encrypted by force" in checks["Encryption"].found
+        assert "ABAC_Enabled" in checks["Attributes"].found
+    with StandIn(like="8.6") as server:
+        assert "Log-ins" not in checks_of(server.url, policy=link_only)
 
 
 def test_a_limited_bot_hears_how_long_it_would_take(standin: StandIn) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from integration.domain.messages import joined, msg
 from integration.domain.operations.base import About, Facts, Now, Operation, Wave
 from integration.domain.permissions import CREATE_USER, EDIT_ACTIVE, EDIT_USER, Permission
-from integration.domain.policy import Removal
+from integration.domain.policy import Deactivation, MissingAccounts, Policy, Removal
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,10 @@ class CreateAccount(AccountOperation):
     username: str
     name: str
     email: str
+
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        return cls.permissions if policy.missing_accounts is MissingAccounts.CREATE else ()
 
     def describe(self) -> str:
         return msg(
@@ -107,6 +111,10 @@ class UpdateAccount(KnownAccountOperation):
     old_name: str
     old_email: str
 
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        return cls.permissions if _changes_accounts(policy) else ()
+
     @property
     def requests(self) -> int:
         """The account is looked at first, because the call erases what is not sent."""
@@ -157,6 +165,10 @@ class Activate(KnownAccountOperation):
     gives: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ACTIVE,)
 
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        return Deactivate.needs(policy)
+
     def describe(self) -> str:
         return msg("activate account {who}", who=self.username)
 
@@ -175,6 +187,11 @@ class Deactivate(KnownAccountOperation):
     takes: ClassVar[Removal | None] = Removal.ACCOUNTS
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ACTIVE,)
 
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        never = policy.deactivation is Deactivation.NEVER
+        return () if never else cls.permissions
+
     def describe(self) -> str:
         return msg("deactivate account {who}", who=self.username)
 
@@ -186,6 +203,11 @@ class Deactivate(KnownAccountOperation):
         if found is not None and found.link.deactivated and not found.account.active:
             known = found.account
             yield Activate(self.user_id, known.account_id, known.username, reason=reason)
+
+
+def _changes_accounts(policy: Policy) -> bool:
+    makes_them = policy.missing_accounts is MissingAccounts.CREATE
+    return makes_them or policy.update_adopted_accounts
 
 
 def _switched_off(user_id: int, now: Now, reason: str) -> Iterable[Operation]:

@@ -10,7 +10,7 @@ from enum import IntEnum, auto
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from integration.domain.permissions import Permission
-from integration.domain.policy import Removal
+from integration.domain.policy import Policy, Removal
 from integration.domain.state import (
     ManagedAccount,
     ManagedMember,
@@ -141,6 +141,11 @@ class Operation:
             cls.takes_away = cls.takes_away or cls.takes is not None
             KINDS[cls.kind] = cls
 
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:  # noqa: ARG003  # for subclasses
+        """What it takes where this policy can lead to such an operation, () where it cannot."""
+        return cls.permissions
+
     @property
     def about(self) -> About:
         return About()
@@ -248,9 +253,9 @@ def labels() -> Mapping[str, str]:
     return {kind: operation.label for kind, operation in kinds().items()}
 
 
-def permissions() -> tuple[Permission, ...]:
-    """What the operations together need, each once."""
-    return tuple(dict.fromkeys(one for kind in kinds().values() for one in kind.permissions))
+def permissions(policy: Policy) -> tuple[Permission, ...]:
+    """What the operations that the policy can lead to need together, each once."""
+    return tuple(dict.fromkeys(one for kind in kinds().values() for one in kind.needs(policy)))
 
 
 def restore(stored: Stored) -> Operation | None:

@@ -15,7 +15,8 @@ from integration.domain.operations.base import (
     Wave,
 )
 from integration.domain.permissions import ARCHIVE_ROOM, EDIT_ROOM, UNARCHIVE_ROOM, Permission
-from integration.domain.policy import Removal
+from integration.domain.policy import Policy, Removal
+from integration.domain.state import Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,10 @@ class RenameChannel(ChannelOperation):
     via: str = ""
     """A name in between: the server takes the technical name of a channel for no new name."""
 
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        return cls.permissions if policy.follow_renames else ()
+
     @property
     def requests(self) -> int:
         return 2 if self.via else 1
@@ -133,6 +138,10 @@ class SetTopic(ChannelOperation):
 
     topic: str
     old_topic: str
+
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        return cls.permissions if policy.topic_template else ()
 
     def describe(self) -> str:
         return msg("set topic of {channel}: {topic}", channel=self.name, topic=self.topic)
@@ -176,6 +185,10 @@ class SetReadOnly(ChannelOperation):
     takes: ClassVar[Removal | None] = Removal.CHANNELS
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
 
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        return cls.permissions if Ending.READ_ONLY in policy.endings else ()
+
     def describe(self) -> str:
         return msg("make {channel} read-only", channel=self.name)
 
@@ -198,6 +211,10 @@ class UnsetReadOnly(ChannelOperation):
     gives: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
 
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        return SetReadOnly.needs(policy)
+
     def describe(self) -> str:
         return msg("make {channel} writable again", channel=self.name)
 
@@ -218,6 +235,10 @@ class Archive(ChannelOperation):
     takes: ClassVar[Removal | None] = Removal.CHANNELS
     permissions: ClassVar[tuple[Permission, ...]] = (ARCHIVE_ROOM,)
 
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        return cls.permissions if Ending.ARCHIVE in policy.endings else ()
+
     def describe(self) -> str:
         return msg("archive channel {channel}", channel=self.name)
 
@@ -237,6 +258,10 @@ class Unarchive(ChannelOperation):
     wave: ClassVar[Wave] = Wave.UNARCHIVE
     gives: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (UNARCHIVE_ROOM,)
+
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        return cls.permissions if Ending.ARCHIVE in policy.endings else ()
 
     def describe(self) -> str:
         return msg("unarchive channel {channel}", channel=self.name)

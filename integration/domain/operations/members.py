@@ -18,7 +18,7 @@ from integration.domain.permissions import (
     SET_OWNER,
     Permission,
 )
-from integration.domain.policy import Removal
+from integration.domain.policy import Policy, Removal
 from integration.domain.state import RoomRole
 
 INVITE_CHUNK = 200  # people in one request; the server handles each by several queries
@@ -29,6 +29,11 @@ ROLES = {
     RoomRole.LEADER: msg("leader"),
     RoomRole.MODERATOR: msg("moderator"),
     RoomRole.OWNER: msg("owner"),
+}
+SETS = {
+    RoomRole.MODERATOR: SET_MODERATOR,
+    RoomRole.OWNER: SET_OWNER,
+    RoomRole.LEADER: SET_LEADER,
 }
 
 
@@ -56,6 +61,10 @@ class CreateChannel(JoinOperation):
     permissions: ClassVar[tuple[Permission, ...]] = (CREATE_PRIVATE, CREATE_PUBLIC)
 
     topic: str = ""
+
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        return (CREATE_PRIVATE,) if policy.private_channels else (CREATE_PUBLIC,)
 
     @property
     def requests(self) -> int:
@@ -167,6 +176,11 @@ class RoleOperation(MemberOperation):
 
     username: str
     role: RoomRole
+
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        given = set(policy.roles.values())
+        return tuple(permission for role, permission in SETS.items() if role in given)
 
     def reversed_as(
         self, kind: "type[RoleOperation]", has: RoomRole, now: Now, reason: str

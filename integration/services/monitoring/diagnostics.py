@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from integration.domain.errors import SyncError
 from integration.domain.messages import msg
+from integration.domain.policy import Policy
 from integration.domain.state import Check, CheckStatus
 from integration.fields import UnreadableSecret
 from integration.models import IntegratedCourse, IntegrationSettings, LinkKey, LtiPlatform
@@ -49,7 +50,8 @@ def check_own_tables() -> list[Check]:
 
 def check_chat() -> list[Check]:
     """Rocket.Chat, with the connection that the settings name."""
-    return _tested(check_rocketchat)
+    policy, bulk_import = _policy(), _bulk_import()
+    return _tested(lambda client: check_rocketchat(client, policy, bulk_import=bulk_import))
 
 
 def check_access_to_chat() -> list[Check]:
@@ -67,6 +69,21 @@ def _tested(checks: Callable[[RocketChat], list[Check]]) -> list[Check]:
         return [Check("Rocket.Chat", CheckStatus.FAILED, error.message, error.hint)]
     connection_test.remember(connection, found)
     return found
+
+
+def _policy() -> Policy | None:
+    """None where Moodle does not tell its roles: that has a check of its own."""
+    try:
+        return load_policy(MoodleReader().roles())
+    except SyncError:
+        return None
+
+
+def _bulk_import() -> bool:
+    try:
+        return IntegrationSettings.load().bulk_import
+    except UnreadableSecret:
+        return False
 
 
 def check_choices() -> list[Check]:

@@ -1,17 +1,22 @@
 """Looks whether rcsync can work with this Rocket.Chat, and says what to repair; changes nothing."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from integration.domain.errors import RocketChatError, SyncError
 from integration.domain.messages import joined, msg
-from integration.domain.operations import permissions
-from integration.domain.permissions import READING, Permission
+from integration.domain.policy import Policy
 from integration.domain.state import Check, CheckStatus
 from integration.services.rocketchat import probe
 from integration.services.rocketchat.answers import Json, flag, objects, text, texts
 from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat.doctor_permissions import (
+    Granted,
+    granted_to_all,
+    permission_checks,
+)
+from integration.services.rocketchat.doctor_policies import policy_checks
 from integration.services.rocketchat.features import INFO, Features
-from integration.services.rocketchat.permissions import WHERE, grant
+from integration.services.rocketchat.permissions import grant
 from integration.services.rocketchat.public_settings import (
     CHANNEL_NAMES,
     NAMES,
@@ -23,47 +28,34 @@ from integration.services.rocketchat.versions import NEWEST, OBSERVED_UP_TO, OLD
 
 OK, WARNING, FAILED = CheckStatus.OK, CheckStatus.WARNING, CheckStatus.FAILED
 BYPASS = "api-bypass-rate-limit"
+TOKENS = "create-personal-access-tokens"
 EXAMPLE_ACCOUNTS = 500
 TWO_FACTOR = "Accounts_TwoFactorAuthentication_Enabled"
 PASSWORD_FALLBACK = "Accounts_TwoFactorAuthentication_Enforce_Password_Fallback"  # noqa: S105
 TOKEN_BYPASS_BROKEN: Version = (8, 5)
 
 
-PERMISSIONS = (*READING, *permissions())
+def _permissions(
+    client: RocketChat, me: Json, policy: Policy, *, bulk_import: bool
+) -> Iterator[Check]:
+    granted = granted_to_all(client)
+    yield from permission_checks(granted, me, policy, bulk_import=bulk_import)
+    yield _rate_limit_check(client, bool(_roles(me) & granted.get(BYPASS, frozenset())))
+    yield from _token_check(granted, me, client)
 
 
-def permission_checks(client: RocketChat, me: Json) -> Iterator[Check]:
-    """One line for each needed permission, from the server's own table; nothing is tried out."""
-    granted = _granted(client)
-    roles = set(texts(me, "roles", "GET me"))
-    for permission in PERMISSIONS:
-        yield _permission_check(permission, granted.get(permission.name), roles)
-    yield _rate_limit_check(client, bool(roles & granted.get(BYPASS, frozenset())))
+def _token_check(granted: Granted, me: Json, client: RocketChat) -> Iterator[Check]:
+    """Only where the bot logs in by password: a token is better, and the role bot may make none."""
+    may = _roles(me) & granted.get(TOKENS, frozenset())
+    if client.connection.credentials.token or may:
+        return
+    found = msg("the bot logs in with its password, and its roles may not make a token")
+    fix = joined(" ", (grant(TOKENS), msg("The built-in role bot does not have it.")))
+    yield Check(msg("Access token"), WARNING, found, fix)
 
 
-def _granted(client: RocketChat) -> Mapping[str, frozenset[str]]:
-    where = "GET permissions.listAll"
-    rows = objects(client.get("permissions.listAll", slow=True), "update", where)
-    return {text(row, "_id", where): frozenset(texts(row, "roles", where)) for row in rows}
-
-
-def _permission_check(
-    permission: Permission, granted: frozenset[str] | None, roles: set[str]
-) -> Check:
-    name, purpose = msg("Permission {name}", name=permission.name), permission.purpose
-    if granted is None:
-        found = msg("the server does not know it; needed to {purpose}", purpose=purpose)
-        return Check(name, WARNING, found, OLD_SERVER)
-    if holders := sorted(roles & granted):
-        who = ", ".join(holders)
-        found = msg("granted to {roles}; lets rcsync {purpose}", roles=who, purpose=purpose)
-        return Check(name, OK, found)
-    if permission.in_room and "owner" in granted:
-        found = msg("as owner of its channels; lets rcsync {purpose}", purpose=purpose)
-        return Check(name, OK, found)
-    status = FAILED if permission.needed else WARNING
-    found = msg("missing; rcsync cannot {purpose}", purpose=purpose)
-    return Check(name, status, found, grant(permission.name))
+def _roles(me: Json) -> frozenset[str]:
+    return frozenset(texts(me, "roles", "GET me"))
 
 
 def _rate_limit_check(client: RocketChat, bypass: bool) -> Check:
@@ -164,7 +156,6 @@ def _positive(value: object, default: int) -> int:
     return value if is_number and isinstance(value, int) and value > 0 else default
 
 
-OLD_SERVER = msg("Update Rocket.Chat if the call fails; then look {where}.", where=WHERE)
 EXEMPT = msg(
     "Make a personal access token with 'Ignore Two Factor Authentication' for the bot (without"
     " effect on Rocket.Chat 8.5), or store the bot's password as second factor."
@@ -178,8 +169,13 @@ INFINITE = "API_Allow_Infinite_Count"
 MAILS = ("Accounts_Send_Email_When_Activating", "Accounts_Send_Email_When_Deactivating")
 
 
-def check_rocketchat(client: RocketChat) -> list[Check]:
-    """Every check with its fix. Never raises: what cannot be looked at is a failed check."""
+def check_rocketchat(
+    client: RocketChat, policy: Policy | None = None, *, bulk_import: bool = False
+) -> list[Check]:
+    """Every check with its fix. Never raises: what cannot be looked at is a failed check.
+
+    `policy` None: the settings are those of a new rcsync. `bulk_import`: accounts may be imported.
+    """
     features = Features(client)
     checks = _safely(msg("Reachable"), lambda: _reachable(client, features))
     if any(check.status is FAILED for check in checks):
@@ -190,9 +186,15 @@ def check_rocketchat(client: RocketChat) -> list[Check]:
         return checks
     public: dict[str, object] = {}
     settings = _safely(msg("Settings"), lambda: _settings(client, features, public))
-    checks += _safely(msg("Permissions"), lambda: permission_checks(client, me))
+    policy = policy or Policy()
+    checks += _safely(
+        msg("Permissions"), lambda: _permissions(client, me, policy, bulk_import=bulk_import)
+    )
     checks += _safely(
         msg("Second factor"), lambda: [second_factor_check(client, me, public, features.version)]
+    )
+    settings += _safely(
+        msg("Policies"), lambda: policy_checks(client, public, features.version, policy)
     )
     return checks + settings + _safely(msg("Licence"), lambda: _seats(client))
 

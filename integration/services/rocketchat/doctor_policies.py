@@ -1,0 +1,55 @@
+"""Policies of newer servers that decide what rcsync can do (reference 12; unobserved)."""
+
+from collections.abc import Iterator
+
+from integration.domain.errors import RocketChatError
+from integration.domain.messages import msg
+from integration.domain.policy import MissingAccounts, Policy
+from integration.domain.state import Check, CheckStatus
+from integration.services.rocketchat.answers import Json
+from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat.versions import Version
+
+ENCRYPTION = "E2E_Force_Encryption_For_Private_Rooms"
+ATTRIBUTES = "ABAC_Enabled"
+LICENSED_LOGINS: Version = (9, 0)  # custom OAuth, LDAP and SAML need a licence from here on
+
+
+def policy_checks(
+    client: RocketChat, public: Json, version: Version | None, policy: Policy
+) -> Iterator[Check]:
+    """Only what is switched on has a line."""
+    if policy.private_channels and _setting(client, public, ENCRYPTION) is True:
+        found = msg("new private channels are encrypted by force ({name})", name=ENCRYPTION)
+        fix = msg("People read nothing that was written before they joined. Switch it off?")
+        yield Check(msg("Encryption"), CheckStatus.WARNING, found, fix)
+    if _setting(client, public, ATTRIBUTES) is True:
+        found = msg("attributes decide who may be in a channel ({name})", name=ATTRIBUTES)
+        fix = msg("Whoever lacks the attributes stays out, and rcsync says so; give them in time.")
+        yield Check(msg("Attributes"), CheckStatus.WARNING, found, fix)
+    link_only = policy.missing_accounts is MissingAccounts.LINK_ONLY
+    if link_only and version and version >= LICENSED_LOGINS and not _is_licensed(client):
+        found = msg(
+            "accounts are to come from elsewhere, and from 9.0 on custom OAuth, LDAP and SAML need "
+            "a licence"
+        )
+        fix = msg("Look whether people can still log in; else let rcsync make the accounts.")
+        yield Check(msg("Log-ins"), CheckStatus.WARNING, found, fix)
+
+
+def _setting(client: RocketChat, public: Json, name: str) -> object:
+    """None where it does not exist or may not be read."""
+    if name in public:
+        return public[name]
+    try:
+        return client.get(f"settings/{name}").get("value")
+    except RocketChatError:
+        return None
+
+
+def _is_licensed(client: RocketChat) -> bool:
+    try:
+        found = client.get("licenses.info").get("license")
+    except RocketChatError:
+        return False
+    return isinstance(found, dict) and bool(found.get("activeModules"))
