@@ -30,9 +30,16 @@ class RealMoodle:
 
     def move_on(self) -> None:
         """Put the tables of T1 in place of those of T0."""
+        self._put_in_place(f"{self.name}_t1.sql.gz")
+
+    def move_back(self) -> None:
+        """Put the tables of T0 in place of those of T1."""
+        self._put_in_place(f"{self.name}.sql.gz")
+
+    def _put_in_place(self, dump: str) -> None:
         if isinstance(self.server, Postgres):  # its dump drops no tables
             self.server.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public", self.database)
-        self.server.load(self.folder / f"{self.name}_t1.sql.gz", self.database)
+        self.server.load(self.folder / dump, self.database)
 
     def truth(self, state: str = "") -> dict[str, Any]:
         """What Moodle said of T0, or of "t1"."""

@@ -134,6 +134,21 @@ class Site:
             if not room["archived"]
         }
 
+    def room_roles(self, role: str) -> set[tuple[int, int]]:
+        """(Moodle group id, Moodle user id) of who has the role in a channel, the bot left out."""
+        user_of = self._users_by_email()
+        ids = {
+            user["username"]: user_of.get(address)
+            for user in self.chat.state()["users"]
+            for address in _addresses(user)
+        }
+        return {
+            (room["customFields"]["moodle_group"], _known(ids, name))
+            for room in self.rooms()
+            for name, roles in room["roles"].items()
+            if role in roles and name != BOT and not room["archived"]
+        }
+
     def rooms(self) -> list[dict[str, Any]]:
         """The rooms that rcsync made."""
         return [
