@@ -12,7 +12,7 @@ from integration.domain.policy import Deactivation, MissingAccounts, Policy
 from integration.domain.state import CheckStatus, Ending, RoomRole
 from integration.services.rocketchat import RocketChatRemote, check_rocketchat
 from integration.services.rocketchat.doctor_permissions import needed_permissions
-from tests.rocketchat.test_writes import channel, person, quick_remote
+from tests.support.remote_client import channel, person, quick_remote
 
 EVERY_ROLE = {1: RoomRole.OWNER, 2: RoomRole.MODERATOR, 3: RoomRole.LEADER}
 EVERYTHING = Policy(roles=EVERY_ROLE, on_course_ended=Ending.READ_ONLY)
