@@ -50,8 +50,7 @@ def check_own_tables() -> list[Check]:
 
 def check_chat() -> list[Check]:
     """Rocket.Chat, with the connection that the settings name."""
-    policy, bulk_import = _policy(), _bulk_import()
-    return _tested(lambda client: check_rocketchat(client, policy, bulk_import=bulk_import))
+    return _tested(check_rocketchat)
 
 
 def check_access_to_chat() -> list[Check]:
@@ -59,12 +58,12 @@ def check_access_to_chat() -> list[Check]:
     return _tested(check_access)
 
 
-def _tested(checks: Callable[[RocketChat], list[Check]]) -> list[Check]:
-    """The result is kept for the pages."""
+def _tested(checks: Callable[..., list[Check]]) -> list[Check]:
+    """What the settings can need is looked for. The result is kept for the pages."""
     try:
         connection = rocketchat_connection()
         with RocketChat(connection) as client:
-            found = checks(client)
+            found = checks(client, _policy(), bulk_import=_bulk_import())
     except SyncError as error:
         return [Check("Rocket.Chat", CheckStatus.FAILED, error.message, error.hint)]
     connection_test.remember(connection, found)

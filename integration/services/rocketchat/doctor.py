@@ -199,7 +199,9 @@ def check_rocketchat(
     return checks + settings + _safely(msg("Licence"), lambda: _seats(client))
 
 
-def check_access(client: RocketChat) -> list[Check]:
+def check_access(
+    client: RocketChat, policy: Policy | None = None, *, bulk_import: bool = False
+) -> list[Check]:
     """The part that tells whether the connection works, in a handful of requests: the address, the
     account, its permissions.
     """
@@ -209,7 +211,10 @@ def check_access(client: RocketChat) -> list[Check]:
     me: dict[str, object] = {}
     checks += _safely(msg("Account"), lambda: [_account(client, me)])
     if me:
-        checks += _safely(msg("Permissions"), lambda: permission_checks(client, me))
+        policy = policy or Policy()
+        checks += _safely(
+            msg("Permissions"), lambda: _permissions(client, me, policy, bulk_import=bulk_import)
+        )
     return checks
 
 
