@@ -1,5 +1,6 @@
 """`./rcsync demo`, as a newcomer calls it, in a copy of the project."""
 
+import json
 import os
 import shutil
 import socket
@@ -97,3 +98,20 @@ def test_it_serves_the_admin_and_prints_address_user_and_password(
     with urllib.request.urlopen(address, timeout=10) as answer:
         assert answer.url.startswith(f"{address}admin/login/")
         assert b"rcsync" in answer.read()
+
+
+def test_it_runs_a_worker(copy: Path, served: tuple[str, str]) -> None:
+    address, _printed = served
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        done = subprocess.run(
+            [copy / "rcsync", "status", "--json"],
+            env=NEWCOMER | {"RCSYNC_DEMO": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.stdout and json.loads(done.stdout)["parts"]["worker"]["ok"]:
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"no worker showed a sign of life beside {address}")

@@ -2,11 +2,17 @@
 look around.
 """
 
+import contextlib
+import os
 import signal
 import socket
+import subprocess
+import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
@@ -17,8 +23,10 @@ from integration.management.printing import RunPrinter
 from integration.models import IntegratedCourse, SyncRun
 from integration.services.runs import runner
 from integration.services.runs.order import Order
+from integration.services.worker import guardian
 
 WRONG = 1
+WORKER_SECONDS = 15  # to end what it is doing
 SHOWN = 4  # lines of the plan for each kind of operation
 
 
@@ -93,12 +101,26 @@ class Command(BaseCommand):
             "  Stop with Ctrl-C. `./rcsync demo` goes on from here; with --fresh it begins anew."
         )
         self.stdout.flush()
-        call_command(
-            "runserver", f"127.0.0.1:{port}", use_reloader=False, skip_checks=True, verbosity=0
-        )
+        with _worker():
+            call_command(
+                "runserver", f"127.0.0.1:{port}", use_reloader=False, skip_checks=True, verbosity=0
+            )
 
     def _step(self, text: str) -> None:
         self.stdout.write(self.style.MIGRATE_HEADING(f"\n{text}"))
+
+
+@contextlib.contextmanager
+def _worker() -> Iterator[None]:
+    """So that schedule and events can be seen at work. It ends with the demo."""
+    command = [sys.executable, "-m", "django", "worker", "--wait"]
+    worker = guardian.start(command, WORKER_SECONDS, cwd=settings.BASE_DIR, env=os.environ)
+    try:
+        yield
+    finally:
+        worker.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            worker.wait(WORKER_SECONDS)
 
 
 def _is_free(port: int) -> bool:
