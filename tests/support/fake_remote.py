@@ -74,6 +74,7 @@ class FakeRemote:
     def __init__(self, rules: NameRules | None = None) -> None:
         self.rules = rules or NameRules()
         self.accounts: dict[str, Account] = {}
+        self.paused = 0.0  # seconds
         self.rooms: dict[str, Room] = {}
         self.calls: list[tuple[str, str]] = []  # (call, id or name)
         self.before: Callable[[str], None] = nothing
@@ -216,6 +217,9 @@ class FakeRemote:
             self.accounts[made.account_id] = made
             self._end("create_account")
             return _account(made)
+
+    def pause(self, seconds: float) -> None:
+        self.paused += seconds
 
     def update_account(self, account_id: str, *, name: str | None, email: str | None) -> None:
         with self._lock:

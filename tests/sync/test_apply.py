@@ -10,8 +10,10 @@ import pytest
 from integration.domain.errors import (
     AuthenticationError,
     Busy,
+    NoSeatLeft,
     PermissionMissing,
     RocketChatError,
+    TooSoonForPerson,
     TransientError,
 )
 from integration.domain.operations import (
@@ -25,6 +27,7 @@ from integration.domain.operations import (
     RemoveMember,
     SetRoomRole,
     SetTopic,
+    UpdateAccount,
 )
 from integration.domain.outcomes import Result
 from integration.domain.state import Managed, RoomRole
@@ -479,3 +482,60 @@ def test_an_empty_plan_needs_no_journal() -> None:
     run = Run()
     assert run() == Applied()
     assert run.journal.heard == []
+
+
+# ── Limits that are no failure of ours ────────────────────────────────────────────────────────────
+
+
+def test_without_a_seat_no_further_account_is_tried_and_how_many_wait_is_said() -> None:
+    run = Run()
+    run.chat.before = failing(lambda: NoSeatLeft("no seat left", hint="extend"), "create_account")
+    applied = run(*(create(n) for n in range(1, 21)), workers=1)
+    assert results(applied)["create_account"] == [Result.FAILED] + [Result.SKIPPED] * 19
+    assert "20 accounts wait for a seat" in applied.outcomes[-1].error
+    assert applied.outcomes[-1].hint == "extend"
+    assert not applied.stopped_because
+
+
+def test_who_may_be_changed_only_later_is_changed_last_and_nobody_waits_for_it() -> None:
+    run = Run()
+    people = [
+        run.chat.create_account(username=f"u{n}", name="N", email=f"u{n}@x.y") for n in (1, 2)
+    ]
+    updates = [
+        UpdateAccount(n, one.account_id, one.username, None, f"new{n}@x.y", "N", "", reason="why")
+        for n, one in enumerate(people)
+    ]
+    refused: list[str] = []
+
+    def too_soon_once(call: str) -> None:
+        if call == "update_account" and not refused:
+            refused.append(call)
+            raise TooSoonForPerson("wait")
+
+    run.chat.before = too_soon_once
+    applied = run(*updates, topic("no-such-room"), workers=1)
+    assert [one.operation.kind for one in applied.outcomes] == [
+        "update_account",
+        "set_topic",
+        "update_account",
+    ]
+    assert results(applied)["update_account"] == [Result.DONE, Result.DONE]
+    assert run.chat.paused >= 60
+    assert len(run.journal.outcomes) == 3
+
+
+def test_a_run_that_is_stopped_does_not_wait_for_those_who_may_be_changed_later() -> None:
+    run = Run()
+    anna = run.chat.create_account(username="anna", name="N", email="a@x.y")
+    update = UpdateAccount(1, anna.account_id, "anna", None, "b@x.y", "N", "", reason="why")
+    run.chat.before = failing(lambda: TooSoonForPerson("wait"), "update_account")
+    asked: list[int] = []
+
+    def stop_at_the_second_look() -> str:
+        asked.append(1)
+        return "cancelled" if len(asked) > 2 else ""
+
+    applied = run(update, workers=1, should_stop=stop_at_the_second_look)
+    assert results(applied)["update_account"] == [Result.NOT_TRIED]
+    assert run.chat.paused <= 1

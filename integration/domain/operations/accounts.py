@@ -27,6 +27,7 @@ class CreateAccount(AccountOperation):
     label: ClassVar[str] = msg("create account")
     wave: ClassVar[Wave] = Wave.CREATE_ACCOUNTS
     gives: ClassVar[bool] = True
+    takes_seat: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (CREATE_USER,)
 
     username: str
@@ -163,6 +164,7 @@ class Activate(KnownAccountOperation):
     label: ClassVar[str] = msg("activate account")
     wave: ClassVar[Wave] = Wave.ACTIVATE
     gives: ClassVar[bool] = True
+    takes_seat: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ACTIVE,)
 
     @classmethod

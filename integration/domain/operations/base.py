@@ -131,6 +131,7 @@ class Operation:
     takes: ClassVar[Removal | None] = None  # what the limits and the days of grace count it as
     takes_away: ClassVar[bool] = False  # waits when removals wait; True for all with `takes`
     permissions: ClassVar[tuple[Permission, ...]] = ()  # empty: nothing is sent
+    takes_seat: ClassVar[bool] = False  # of the licence: one more active account
     subject: ClassVar[str] = ""  # the first part of `key`; "" = `kind`
 
     reason: str = field(kw_only=True)

@@ -45,6 +45,9 @@ class RocketChatWrites:
         self._invitations = Invitations(client, features)
         self._creations = Creations(client, self._invitations)
 
+    def pause(self, seconds: float) -> None:
+        self._client.pause(seconds)
+
     # ── Accounts ──────────────────────────────────────────────────────────────────────────────────
 
     def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount:

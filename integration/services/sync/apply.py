@@ -10,10 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from integration.domain.errors import (
-    RocketChatError,
-    SyncError,
-)
+from integration.domain.errors import RocketChatError, SyncError, TooSoonForPerson
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunCause
 from integration.domain.state import Managed
@@ -27,6 +24,8 @@ from integration.services.sync.workers import ResultBatcher, batches
 logger = logging.getLogger(__name__)
 
 BATCH_PER_WORKER = 16  # operations handed out ahead of the workers
+PERSON_PAUSE_SECONDS = 61.0  # the server's limit for one account, and a little (reference 11)
+STEP_SECONDS = 1.0  # of that pause: so soon a wish to stop is heard
 STORE_SECONDS = 0.5  # seconds; so long an outcome may wait to be stored with others
 
 
@@ -53,7 +52,8 @@ def apply_plan(
     several threads, so it has to be quick.
     """
     performer = Performer(writes, Ids.of(managed, plan), accounts)
-    return _Run(performer, journal, workers, should_stop).run(plan)
+    seats = sum(operation.takes_seat for operation in plan.operations)
+    return _Run(performer, journal, workers, StopRules(should_stop, seats)).run(plan)
 
 
 class _Run:
@@ -62,12 +62,13 @@ class _Run:
         performer: Performer,
         journal: Journal,
         workers: int,
-        should_stop: Callable[[], str],
+        rules: StopRules,
     ) -> None:
         self.performer = performer
         self.journal = journal
         self.workers = workers
-        self.rules = StopRules(should_stop)
+        self.rules = rules
+        self.waiting: list[Operation] = []  # about people whom the server changes after a pause
         self.outcomes: list[Outcome] = []
         self.done: ResultBatcher[Outcome] = ResultBatcher()
         self.running = 0  # operations handed out whose outcome was not taken in yet
@@ -77,6 +78,7 @@ class _Run:
         with threads as pool:
             for _, wave in groupby(plan.operations, key=lambda o: o.wave):
                 self._wave(pool, wave)
+        self._those_who_wait()
         return Applied(self.outcomes, self.rules.why, self.rules.cause)
 
     def _wave(self, pool: ThreadPoolExecutor, wave: Iterable[Operation]) -> None:
@@ -97,9 +99,21 @@ class _Run:
         while self.running > leave:
             outcomes = self.done.take(self.running - leave, STORE_SECONDS)
             self.running -= len(outcomes)
-            self._store(outcomes)
+            waiting = set(map(id, self.waiting))
+            self._store([one for one in outcomes if id(one.operation) not in waiting])
+
+    def _those_who_wait(self) -> None:
+        """When everybody else is through: nobody waits for them."""
+        waiting, self.waiting = self.waiting, []
+        waited = 0.0
+        while waiting and waited < PERSON_PAUSE_SECONDS and not self.rules.must_stop():
+            self.performer.writes.pause(STEP_SECONDS)
+            waited += STEP_SECONDS
+        self._store([self._one(operation, again=True) for operation in waiting])
 
     def _store(self, outcomes: list[Outcome]) -> None:
+        if not outcomes:
+            return
         for outcome in outcomes:
             if outcome.result is Result.DONE:
                 self.performer.ids.learn(outcome)
@@ -108,7 +122,7 @@ class _Run:
 
     # --- one operation, in a worker thread --------------------------------------------------------
 
-    def _one(self, operation: Operation) -> Outcome:
+    def _one(self, operation: Operation, *, again: bool = False) -> Outcome:
         if self.rules.must_stop():
             return Outcome(operation, Result.NOT_TRIED)
         if hopeless := self.rules.hopeless(operation):
@@ -116,6 +130,9 @@ class _Run:
         try:
             outcome = self.performer.perform(operation)
         except RocketChatError as error:
+            if isinstance(error, TooSoonForPerson) and not again:
+                self.waiting.append(operation)
+                return Outcome(operation, Result.NOT_TRIED)
             self.rules.failed(operation, error)
             _log_failure(operation, error)
             return _failed(operation, error)

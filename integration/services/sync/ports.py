@@ -48,6 +48,10 @@ class Writes(Protocol):
     outcome of an earlier attempt is unknown; "is already so" counts as done.
     """
 
+    def pause(self, seconds: float) -> None:
+        """Wait. For an operation that the server takes only after a while."""
+        ...
+
     def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount: ...
 
     def update_account(self, account_id: str, *, name: str | None, email: str | None) -> None:

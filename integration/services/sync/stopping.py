@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 from integration.domain.errors import (
     AuthenticationError,
+    NoSeatLeft,
     PermissionMissing,
     RocketChatError,
     TransientError,
 )
-from integration.domain.messages import joined, msg
+from integration.domain.messages import counted, joined, msg
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunCause
 from integration.services.sync.report import Outcome
@@ -21,9 +22,13 @@ GIVE_UP_KIND_AFTER = 3  # operations of a kind that lack a permission, before on
 class StopRules:
     """`why` is the reason for which no more is begun, "" while there is none."""
 
-    def __init__(self, should_stop: Callable[[], str]) -> None:
-        """`should_stop` returns a reason to stop, "" to go on."""
+    def __init__(self, should_stop: Callable[[], str], seats_wanted: int = 0) -> None:
+        """`should_stop` returns a reason to stop, "" to go on. `seats_wanted`: how many operations
+        of the plan take a seat of the licence.
+        """
         self._should_stop = should_stop
+        self._seats_wanted = seats_wanted
+        self._no_seat: NoSeatLeft | None = None
         self.why = ""
         self.cause = RunCause.NONE
         self._transient_in_a_row = 0
@@ -39,10 +44,13 @@ class StopRules:
     def done(self, operation: Operation) -> None:
         self._transient_in_a_row = 0
         self._allowed.add(operation.kind)
+        self._seats_wanted -= operation.takes_seat
 
     def failed(self, operation: Operation, error: RocketChatError) -> None:
         if isinstance(error, PermissionMissing):
             self._forbidden[operation.kind].append(error)
+        if isinstance(error, NoSeatLeft):
+            self._no_seat = error
         if isinstance(error, AuthenticationError):
             self.why, self.cause = error.text, RunCause.REFUSED
         elif not isinstance(error, TransientError):
@@ -58,7 +66,11 @@ class StopRules:
                 self.cause = RunCause.CHAT_AWAY
 
     def hopeless(self, operation: Operation) -> Outcome | None:
-        """Whatever lacks a permission every time is not asked for hundreds of times more."""
+        """Whatever lacks a permission every time is not asked for hundreds of times more, and where
+        one account found no seat, no other will.
+        """
+        if self._no_seat is not None and operation.takes_seat:
+            return self._without_seat(operation, self._no_seat)
         errors = self._forbidden[operation.kind]
         tried_enough = len(errors) >= GIVE_UP_KIND_AFTER and operation.kind not in self._allowed
         in_rooms = any(permission.in_room for permission in operation.permissions)
@@ -67,3 +79,9 @@ class StopRules:
         why = msg("Not tried, because this failed {n} times before.", n=len(errors))
         error = joined(" ", (why, errors[0].message))
         return Outcome(operation, Result.SKIPPED, error=error, hint=errors[0].hint)
+
+    def _without_seat(self, operation: Operation, error: NoSeatLeft) -> Outcome:
+        n = self._seats_wanted
+        waiting = counted("{n} account waits for a seat.", "{n} accounts wait for a seat.", n)
+        words = joined(" ", (error.message, waiting))
+        return Outcome(operation, Result.SKIPPED, error=words, hint=error.hint)
