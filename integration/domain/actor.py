@@ -1,4 +1,4 @@
-"""Who is at work: a person at the admin, somebody at the command line, the schedule, an event."""
+"""Who acts: a person in the admin, a command, a schedule, an event."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def current() -> Actor:
 
 @contextmanager
 def acting(actor: Actor) -> Iterator[None]:
-    """Inside, changes are put down to `actor`."""
+    """Within the block, changes are attributed to `actor`."""
     token = _current.set(actor)
     try:
         yield

@@ -1,9 +1,9 @@
-"""Sentences made now, in English, that a page can say in another language later. Pure.
+"""Messages made in English that can be shown in another language later. Pure.
 
-Reasons, errors and hints come into being far below the pages, and most of them are stored. A `Said`
-is the English text, for logs, the command line, exports and comparisons; and it remembers the
-pattern and the values it was made from, for `translation.local`. Patterns are constants, which
-`makemessages` collects.
+Reasons, errors and hints are made far below the pages, and most are stored. A `Message` is the
+English text, for logs, the command line, exports and comparisons, and keeps the pattern and the
+values it was made from, for `translation.local`. Patterns are constants, which `makemessages`
+collects.
 """
 
 import json
@@ -42,17 +42,17 @@ class Message(str):
 
 
 def msg(pattern: str, /, **values: Value) -> Message:
-    """`said("{who} stays", who="anna")`. Braces in values mean nothing."""
+    """`msg("{who} stays", who="anna")`. Braces in values mean nothing."""
     return Message(pattern, values)
 
 
 def counted(one: str, several: str, n: int, /, **values: Value) -> Message:
-    """The pattern that fits `n`, which both know as {n}."""
+    """The message for `n`, which both patterns name {n}."""
     return Message(one, {"n": n, **values}, several)
 
 
 def joined(separator: str, parts: Iterable[str]) -> str:
-    """The parts with `separator` between them, each to be said in another language by itself."""
+    """The parts with `separator` between them; each is translated by itself."""
     values = {f"part{number}": part for number, part in enumerate(parts)}
     if len(values) < 2:
         return values.get("part0", "")
@@ -67,7 +67,7 @@ def listed(parts: Iterable[str]) -> str:
 
 
 def packed(text: str) -> str:
-    """The text as it is stored: a plain one as it is, one that was said with what it is made of."""
+    """The text as it is stored: plain text as it is, a Message with its pattern and values."""
     if not isinstance(text, Message):
         return text.replace(MARK, " ")
     if not text.stored:

@@ -99,7 +99,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Everything a plan depends on besides the two worlds and the ledger."""
+    """Everything a plan depends on besides Moodle, Rocket.Chat and the ledger."""
 
     patterns: tuple[Pattern, ...] = ()
     roles: Mapping[int, RoomRole] = field(

@@ -1,4 +1,4 @@
-"""What hardly ever changes about a server: kept between runs, so that not every run asks again."""
+"""What rarely changes about a server, kept between runs so that not every run asks again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class ServerFacts:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, object]) -> "ServerFacts | None":
-        """None for what another version of rcsync stored: it is simply asked again."""
+        """None for what another version of rcsync stored: the server is asked again."""
         match stored:
             case {
                 "url": str(url),

@@ -1,5 +1,5 @@
-"""Work that nobody waits for: the queue of runs, who works on them, and what happens when one dies.
+"""Background work: the queue of runs, the work on them, and recovery when a process dies.
 
-Our rows are the record of work. django-q2 only wakes us up: its tasks carry the id of a run, may be
-lost or come twice, and neither does harm.
+SyncRun rows are the record of work. django-q2 tasks carry the id of a run and only notify workers;
+they may be lost or duplicated without harm.
 """

@@ -1,8 +1,8 @@
-"""When the process of a run died: another one goes on, cut into pieces, or the run is given up.
+"""Recovery of runs whose process died: retry, split by course after the second death, give up after
+RUN_ATTEMPTS.
 
-A run never goes on in its old row, so that history stays what it was. The second death of a run
-over several courses cuts it up: a course that kills its worker ends up alone and is given up, and
-the others are done.
+A retry is a new row, so that history stays what it was. After the split, a course that kills its
+worker is alone in its run and is given up; the other courses are done.
 """
 
 import logging
@@ -29,7 +29,9 @@ DIED = msg("Its process ended without a word.")
 
 
 def go_on_after(run: SyncRun, why: str) -> None:
-    """`run` is dead: see to its leases and claims, and to its work. All of it, or nothing."""
+    """Release the leases and claims of the dead `run` and queue what follows it, in one
+    transaction.
+    """
     with transaction.atomic():
         if not _close(run, why):
             return
@@ -43,13 +45,15 @@ def go_on_after(run: SyncRun, why: str) -> None:
 
 
 def continue_with_rest(run: SyncRun) -> None:
-    """The time of the task was over: a new run does the rest. Only progress is no attempt."""
+    """Queue a new run for what a task left when its time was over. Not an attempt if it made
+    progress.
+    """
     run.refresh_from_db()
     _again(run, attempts=1 if run.done_count else run.attempts + 1)
 
 
 def _close(run: SyncRun, why: str) -> bool:
-    """By compare-and-set, so that of two sweeps only one goes on."""
+    """Compare-and-set, so that of two sweeps only one recovers the run."""
     return bool(
         SyncRun.objects.filter(pk=run.pk, worker=run.worker, status=SyncRun.Status.RUNNING).update(
             status=SyncRun.Status.INTERRUPTED,
@@ -77,7 +81,7 @@ def _go_on(run: SyncRun) -> None:
 
 
 def _courses(run: SyncRun) -> list[int]:
-    """The courses it can be cut up into; none for a run that is about people."""
+    """The courses by which the run can be split; none for a run about people."""
     if run.scope.get("users") is not None:
         return []
     scope = scope_of(run)

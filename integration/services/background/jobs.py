@@ -1,4 +1,4 @@
-"""What the schedules start: the full pass, the audit, and the pruning of old history."""
+"""What the schedules start: the full pass, the full check, and the pruning of old rows."""
 
 from datetime import timedelta
 from importlib import import_module
@@ -19,9 +19,10 @@ KEPT = (*OPEN, SyncRun.Status.QUARANTINED)  # something still waits there
 
 
 def full_pass(*, full_check: bool = False) -> SyncRun | None:
-    """Queue a look at every course with background sync, and at those that are pending.
+    """Queue a run over every course with background sync and every pending one.
 
-    None when there is no such course, or an earlier pass is not done yet: it does what is left.
+    None when there is no such course, or when an earlier pass is not done yet: it does what is
+    left.
     """
     wanted = Q(background_sync=True) | Q(pending_sync=True)
     courses = set(IntegratedCourse.objects.filter(wanted).values_list("course_id", flat=True))
@@ -67,17 +68,17 @@ def prune() -> int:
 
 
 def prune_failed_logins() -> None:
-    """They count for a while only, and hold names and addresses."""
+    """Delete failed log-ins that no longer count; they hold names and addresses."""
     old = timezone.now() - settings.AXES_COOLOFF_TIME
     AccessAttempt.objects.filter(attempt_time__lt=old).delete()
 
 
 def prune_sessions() -> None:
-    """Of people whose time signed in is over."""
+    """Delete sessions that have expired."""
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
 
 
 def prune_conflicts(days: int) -> None:
-    """Solved ones, which name people, as old as the history."""
+    """Delete solved conflicts, which name people, when they are as old as the history may be."""
     old = timezone.now() - timedelta(days=days)
     Conflict.objects.filter(status=Conflict.Status.SOLVED, solved_at__lt=old).delete()

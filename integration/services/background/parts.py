@@ -1,4 +1,4 @@
-"""A big run as parts that several machines work on, and what their ends make of the whole."""
+"""A pass split into parts for several machines, and the sum of how the parts ended."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -31,7 +31,8 @@ WORST_FIRST = (
 def start(order: Order, courses: Collection[int], *, whole: bool) -> SyncRun:
     """Queue a pass over `courses`: one run, or parts where several clusters are alive.
 
-    `whole`: these are all integrated courses, so people who are in none of them are looked at too.
+    `whole` says that these are all integrated courses, so people who are in none of them are
+    included.
     """
     pieces = cut(sorted(courses), len(heartbeat.live_clusters()))
     if len(pieces) < 2:
@@ -51,7 +52,9 @@ def start(order: Order, courses: Collection[int], *, whole: bool) -> SyncRun:
 
 
 def cut(courses: list[int], clusters: int) -> list[list[int]]:
-    """Even parts: one on a single machine, a few for each of several, none needlessly small."""
+    """Parts of even size: one on a single machine, a few for each of several, none needlessly
+    small.
+    """
     number = min(clusters * PARTS_PER_CLUSTER if clusters > 1 else 1, len(courses) // SMALLEST)
     if number < 2:
         return [courses]
@@ -60,7 +63,9 @@ def cut(courses: list[int], clusters: int) -> list[list[int]]:
 
 
 def finish_parent(parent_id: int) -> None:
-    """When the last part has ended, the whole has: its counts are sums, its status the worst."""
+    """Close the parent once its last part has ended: its counts are sums, its status is the
+    worst.
+    """
     everything = list(SyncRun.objects.filter(parent_id=parent_id))
     parts = [part for part in everything if not part.superseded]
     if not parts or any(part.status in OPEN for part in parts):
@@ -92,7 +97,7 @@ def finish_parent(parent_id: int) -> None:
 
 
 def _tell_progress(parent_id: int, everything: Collection[SyncRun]) -> None:
-    """The whole shows how far its parts are, and that they are at work."""
+    """Store the sum of the parts' progress in the parent, with a sign of life."""
     SyncRun.objects.filter(pk=parent_id, status=SyncRun.Status.RUNNING).update(
         alive_at=timezone.now(), **_counts(everything)
     )
@@ -119,7 +124,7 @@ def _all_looked(parts: Collection[SyncRun]) -> bool:
 
 
 def _close_conflicts(parent: SyncRun) -> None:
-    """Everything was looked at: conflicts that no part met are gone."""
+    """Close conflicts that no part met: together the parts looked at everything."""
     gone = Conflict.objects.filter(last_seen__lt=parent.started_at)
     gone.exclude(status=Conflict.Status.SOLVED).update(
         status=Conflict.Status.SOLVED, solved_at=timezone.now()

@@ -1,4 +1,4 @@
-"""Runs that wait for a worker. The rows are the queue; the broker's tasks only wake somebody up."""
+"""SyncRun rows are the queue. Broker tasks only notify workers and may be lost or duplicated."""
 
 import logging
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ def hand_over(order: Order) -> SyncRun | None:
 
 
 def enqueue(order: Order, **columns: Any) -> SyncRun:
-    """A run for the workers: a new one, or one that waits already and now covers this order too."""
+    """The queued run for `order`: a new row, or a waiting run widened to cover it."""
     with transaction.atomic():
         run = None if columns else _merged(order)
         if run is not None:
@@ -42,7 +42,7 @@ def enqueue(order: Order, **columns: Any) -> SyncRun:
 
 
 def _merged(order: Order) -> SyncRun | None:
-    """A waiting run of the same sort whose scope was widened by the order's."""
+    """A waiting run of the same kind, its scope widened by the order's; None without one."""
     if order.trigger not in MERGED or not order.writes or order.force or order.expect_digest:
         return None
     waiting = SyncRun.objects.select_for_update().filter(
@@ -73,7 +73,7 @@ def _union(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def wake(run: SyncRun) -> None:
-    """Tell the workers, when the row is committed. A lost call is made good by the sweep."""
+    """Notify the workers once the row is committed. The sweep repeats a lost notification."""
     SyncRun.objects.filter(pk=run.pk).update(woken_at=timezone.now())
     transaction.on_commit(lambda: _send(run.pk))
 
@@ -86,7 +86,7 @@ def _send(run_id: int) -> None:
 
 
 def claim(run_id: int) -> SyncRun | None:
-    """Take the run to work on it. None when somebody else has it, or it must wait or not begin."""
+    """Take the run to work on it. None when it is taken, must wait, or must not begin."""
     cancel_waiting()
     now = timezone.now()
     taken = due(now).filter(pk=run_id)
@@ -106,7 +106,7 @@ def due(now: datetime) -> QuerySet[SyncRun]:
 
 
 def put_back(run: SyncRun, seconds: float) -> None:
-    """Somebody else works on its courses: it waits. Not an attempt."""
+    """Return the run to the queue because its courses are busy. Not an attempt."""
     SyncRun.objects.filter(pk=run.pk, worker=run.worker, status=SyncRun.Status.RUNNING).update(
         status=SyncRun.Status.QUEUED,
         worker="",
@@ -115,7 +115,7 @@ def put_back(run: SyncRun, seconds: float) -> None:
 
 
 def wake_waiting(courses: frozenset[int] | None) -> None:
-    """A run has let go of these courses: whoever waited for one of them may begin."""
+    """Notify runs that wait for one of these courses, whose leases were released."""
     waiting = SyncRun.objects.filter(status=SyncRun.Status.QUEUED, not_before__isnull=False)
     for run in waiting.order_by("pk"):
         wanted = run.scope.get("courses")
@@ -125,7 +125,9 @@ def wake_waiting(courses: frozenset[int] | None) -> None:
 
 
 def cancel_waiting() -> None:
-    """What was cancelled while it waited never begins; a cancelled run takes its parts with it."""
+    """Close runs that were cancelled while they waited. The parts of a cancelled run are
+    cancelled too.
+    """
     cancelled = Q(cancel_requested=True) | Q(parent__cancel_requested=True)
     waiting = SyncRun.objects.filter(cancelled, status=SyncRun.Status.QUEUED)
     for pk in list(waiting.values_list("pk", flat=True)):

@@ -1,4 +1,4 @@
-"""django-q2's schedules as the settings page wants them, under fixed names."""
+"""The django-q2 schedules that the settings ask for, under fixed names."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ PRUNE_CRON = "15 4 * * *"
 
 
 def install() -> None:
-    """Make the schedules what the settings say. Doing it again changes nothing."""
+    """Create, change and delete schedules to match the settings. Idempotent."""
     wanted = _wanted(IntegrationSettings.load())
     with transaction.atomic():
         ours = Schedule.objects.filter(name__startswith=PREFIX)

@@ -1,4 +1,4 @@
-"""Once a minute: find what was left behind, and see that somebody goes on with it."""
+"""Once a minute: recover dead runs, repeat lost notifications, release expired leases."""
 
 import logging
 from datetime import timedelta
@@ -19,7 +19,9 @@ PARTS = "parts"  # the `worker` of a run whose parts do the work
 
 
 def sweep() -> str:
-    """Every step may be done by several machines at once. The answer is one line."""
+    """Run every step; several machines may do so at once. Returns one line for the task's
+    record.
+    """
     dead = recover_dead_runs()
     called = requeue_overdue()
     queue.cancel_waiting()
@@ -31,7 +33,7 @@ def sweep() -> str:
 
 
 def recover_dead_runs() -> int:
-    """Runs that say "running" and whose process is gone, or has shown no sign of life."""
+    """Recover running runs whose process is gone or has shown no sign of life; returns how many."""
     dead = 0
     for run in SyncRun.objects.filter(status=SyncRun.Status.RUNNING):
         if run.worker == PARTS:
@@ -49,7 +51,9 @@ def _is_silent(run: SyncRun) -> bool:
 
 
 def requeue_overdue() -> int:
-    """Waiting runs that nobody took: the call was lost, or a worker died with it."""
+    """Notify workers again of runs that nobody took: the notification was lost, or a worker died
+    with it.
+    """
     now = timezone.now()
     overdue = queue.due(now).filter(moments.not_within("woken_at", REQUEUE_AFTER, now))
     due = list(overdue.order_by("pk")[:FULL_BROKER])
@@ -61,7 +65,7 @@ def requeue_overdue() -> int:
 
 
 def broker_is_full(most: int = FULL_BROKER) -> bool:
-    """Whether so many tasks wait in the broker that one more would only make it worse."""
+    """Whether the broker holds so many tasks that one more would only add load."""
     try:
         return bool(get_broker().queue_size() >= most)
     except Exception:  # a broker that does not answer: calling is all we can do

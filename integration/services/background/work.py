@@ -1,4 +1,4 @@
-"""One worker, one run: take it, carry it out, and see to what follows from how it ended."""
+"""The work on one queued run: take it, carry it out, handle how it ended."""
 
 import logging
 
@@ -24,7 +24,7 @@ UNEXPECTED = msg("It ended by an unexpected error; the log holds the details.")
 
 
 def work(run_id: int) -> str:
-    """What the task of a run does. The answer is one line for the task's record."""
+    """The body of a run's task. Returns one line for the task's record."""
     run = queue.claim(run_id)
     if run is None:
         return f"run {run_id}: nothing to do"
@@ -56,7 +56,9 @@ def _follow_up(order: Order, finished: Finished) -> None:
 
 
 def _after_event(order: Order, run: SyncRun, report: RunReport) -> None:
-    """A person was looked at whose channel does not exist yet: then the course is looked at."""
+    """Queue the course when a run for a person found that the person's channel does not exist
+    yet.
+    """
     courses = {
         skip.course_id
         for skip in report.plan.skips

@@ -1,4 +1,4 @@
-"""How far we read, in one row; of several machines one reads at a time."""
+"""How far Moodle's log was read, in one row. Of several machines one reads at a time."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ LEASE = timedelta(seconds=30)  # without a word for so long, another machine tak
 
 
 def take(owner: str) -> EventCursor | None:
-    """The cursor, held by `owner` for a while; None when another machine has it."""
+    """The cursor, leased to `owner`; None while another machine holds it."""
     now = timezone.now()
     EventCursor.objects.get_or_create(pk=1)
     free = Q(lease_expires__isnull=True) | moments.run_out("lease_expires", LEASE, now)
@@ -24,7 +24,9 @@ def take(owner: str) -> EventCursor | None:
 
 
 def store(cursor: EventCursor, owner: str) -> bool:
-    """Store what was read. False when another machine took over meanwhile: then it counts."""
+    """Store what was read. False when another machine took over meanwhile: then its reading
+    counts.
+    """
     kept = EventCursor.objects.filter(pk=1, lease_owner=owner)
     return bool(
         kept.update(
@@ -46,5 +48,5 @@ def let_go(owner: str) -> None:
 
 
 def report(owner: str, problem: str) -> None:
-    """The look failed; where we are stays as it is."""
+    """Store why the look failed; the position stays."""
     EventCursor.objects.filter(pk=1, lease_owner=owner).update(problem=problem)

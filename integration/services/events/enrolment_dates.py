@@ -1,7 +1,4 @@
-"""Enrolments that begin or end by the clock: no event tells of them.
-
-Wants to be called inside `read_whole`.
-"""
+"""Enrolments that begin or end by date, of which no event tells. Call inside `read_whole`."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -16,14 +13,16 @@ METHOD_CHUNK = 500
 
 
 class Transitions(NamedTuple):
-    """Who came in or went out, and when (unix seconds) the next one will; None = nobody."""
+    """Hints for enrolments that began or ended, and the next such moment (unix seconds; None =
+    none).
+    """
 
     hints: frozenset[Hint]
     following: int | None
 
 
 def transitions(courses: Collection[int], since: int, now: int) -> Transitions:
-    """What the clock changed in these courses after the look at `since`, up to `now`.
+    """Enrolments in these courses that began or ended after `since`, up to `now` (unix seconds).
 
     An enrolment counts while timestart < now and (timeend = 0 or timeend > now).
     """

@@ -1,4 +1,4 @@
-"""What a row of Moodle's log says about where to look. Pure."""
+"""What a row of Moodle's log says about where to look again. Pure."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -65,7 +65,7 @@ ABOUT_EVERYTHING = frozenset({"course_category_updated", "role_deleted"})
 
 
 def hint_of(row: LogRow) -> Hint | None:
-    """Where to look after this event, None for events that change nothing of ours."""
+    """Where to look after this event; None for events that concern nothing rcsync manages."""
     if not row.eventname.startswith(CORE):
         return None
     name = row.eventname.removeprefix(CORE)
@@ -79,14 +79,16 @@ def hint_of(row: LogRow) -> Hint | None:
 
 
 def _course(row: LogRow) -> int | None:
-    """None where the event is not about one course, as a role given at a category."""
+    """The course of the event; None where it is about none, such as a role given in a category."""
     if row.courseid:
         return row.courseid
     return row.contextinstanceid if row.contextlevel == COURSE_LEVEL else None
 
 
 def _person(row: LogRow) -> int | None:
-    """Plugins do not always fill the column; what was deleted is described in `other`."""
+    """The person of the event. Plugins may leave the column empty; `other` describes what was
+    deleted.
+    """
     if row.relateduserid:
         return row.relateduserid
     enrolment = log_payload.parse(row.other).get("userenrolment")

@@ -9,7 +9,7 @@ MAX_DEPTH = 20
 
 
 def parse(text: str | None) -> Mapping[str, Any]:
-    """The values by name; nothing where there are none or they cannot be read."""
+    """The values by name; empty where there are none or they cannot be read."""
     if not text or len(text) > MAX_CHARACTERS:
         return {}
     try:
@@ -20,7 +20,9 @@ def parse(text: str | None) -> Mapping[str, Any]:
 
 
 def number(value: object) -> int | None:
-    """Numbers are ints or digits in a string, without rule."""
+    """The integer of a payload value, which may be an int or a string of digits; None for
+    anything else.
+    """
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     text = str(value)

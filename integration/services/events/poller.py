@@ -1,4 +1,4 @@
-"""Reads log and clock every few seconds and queues a run for what they hint at."""
+"""Reads Moodle's log and enrolment dates every few seconds and queues runs for what changed."""
 
 import logging
 import threading
@@ -45,7 +45,7 @@ BEHIND = (
 
 
 def poll_until(stop: threading.Event, owner: str) -> None:
-    """The thread of the worker command."""
+    """The poller's thread in the worker command."""
     try:
         while not stop.wait(_poll(owner)):
             pass
@@ -55,7 +55,7 @@ def poll_until(stop: threading.Event, owner: str) -> None:
 
 
 def _poll(owner: str) -> float:
-    """One look; the answer is how long to wait for the next one."""
+    """One look; returns the seconds to wait before the next one."""
     try:
         close_old_connections()
         settings = IntegrationSettings.load()
@@ -73,7 +73,7 @@ def _poll(owner: str) -> float:
 
 
 def poll_once(owner: str, now: Callable[[], float] = time.time) -> list[SyncRun]:
-    """One look at log and clock. Runs and cursor are stored together, or neither."""
+    """One look at log and dates. Runs and cursor are stored together or not at all."""
     at = cursor.take(owner)
     if at is None:
         return []
@@ -131,7 +131,7 @@ def _look_at_everything(at: EventCursor, high: int, restarted: int = 0) -> set[H
 
 
 def _slept_too_long(at: EventCursor, low: int, now: int) -> bool:
-    """Rows that we did not read are gone already."""
+    """Whether rows that were not read may have been deleted from the log."""
     seconds = None if at.polled_at is None else now - at.polled_at.timestamp()
     in_the_future = seconds is not None and seconds < -CLOCK_SKEW.total_seconds()
     away = in_the_future or (seconds is not None and seconds > LONG_AWAY)

@@ -1,4 +1,4 @@
-"""From hints to scopes: merged, and narrowed to what rcsync is to touch by itself."""
+"""Turns hints into scopes: merged, and narrowed to the courses with event sync."""
 
 from collections.abc import Collection, Iterable
 
@@ -12,15 +12,15 @@ MOST_PEOPLE = 30  # more are quicker looked at course by course
 
 
 def event_courses() -> frozenset[int]:
-    """The courses that are looked at when something happens."""
+    """Ids of the courses with event sync."""
     rows = IntegratedCourse.objects.filter(event_sync=True)
     return frozenset(rows.values_list("course_id", flat=True))
 
 
 def scopes_of(hints: Iterable[Hint], courses: frozenset[int]) -> list[Scope]:
-    """At most two scopes: one for whole courses, one for people. `courses` are the event courses.
+    """At most two scopes: one for whole courses, one for people.
 
-    Reads Moodle, so it wants to be called inside `read_whole`.
+    `courses` are the courses with event sync. Reads Moodle; call inside `read_whole`.
     """
     hints = set(hints)
     if Hint() in hints:
@@ -39,7 +39,7 @@ def scopes_of(hints: Iterable[Hint], courses: frozenset[int]) -> list[Scope]:
 def _people(
     hints: Iterable[Hint], courses: frozenset[int], whole: Collection[int | None]
 ) -> tuple[set[int], set[int]]:
-    """Whom to look at, and in which courses; without those of courses looked at as a whole."""
+    """People to look at, with their courses; without those of courses that are looked at whole."""
     people: set[int] = set()
     touched: set[int] = set()
     anywhere: set[int] = set()
@@ -56,7 +56,7 @@ def _people(
 
 
 def _known(users: set[int], courses: frozenset[int]) -> tuple[set[int], set[int]]:
-    """Those of the users whom we have to do with, and the event courses where they are."""
+    """Those of the users whom rcsync manages or will, and the event courses where they are."""
     if not users or not courses:
         return set(), set()
     places = set(

@@ -1,7 +1,7 @@
-"""Where Moodle writes no log: what was changed since the last look, by the tables' own times.
+"""Changes on a site without a log, found by the modification times of Moodle's tables.
 
-Removals leave no row behind, so only a full pass finds them; the cursor's `problem` says so. Wants
-to be called inside `read_whole`. Plain SQL, because the columns are used nowhere else.
+Removals leave no row behind, so only a full pass finds them; the cursor's `problem` says so. Call
+inside `read_whole`. Plain SQL, because these columns are used nowhere else.
 """
 
 from collections.abc import Collection

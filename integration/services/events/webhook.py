@@ -1,7 +1,8 @@
-"""The second door: a site that can push says where to look again. Nothing else is believed.
+"""Signed webhook by which Moodle names courses and users to re-read. The payload is a hint, never
+data.
 
-A call is signed: X-Rcsync-Signature is the hex HMAC-SHA256, by the shared secret, of the value of
-X-Rcsync-Timestamp (unix seconds), a dot, and the body. The body is {"courses": [3], "users": [7]}.
+X-Rcsync-Signature is the hex HMAC-SHA256, by the shared secret, of the value of X-Rcsync-Timestamp
+(unix seconds), a dot, and the body. The body is {"courses": [3], "users": [7]}.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ MOST_IDS = 500
 
 
 class Refused(Exception):
-    """Not let in. `status` is the HTTP status."""
+    """The call was refused. `status` is the HTTP status."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -41,7 +42,9 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 
 
 def accept(secret: str, timestamp: str, given: str, body: bytes) -> list[SyncRun]:
-    """The runs that look again, or Refused. Courses without event sync are passed over silently."""
+    """Queue runs for the named courses and users, or raise Refused. Courses without event sync
+    are ignored.
+    """
     if len(body) > MOST_BYTES:
         raise Refused(413, "too large")
     if not hmac.compare_digest(signature(secret, timestamp, body).encode(), given.encode()):

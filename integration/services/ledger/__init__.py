@@ -1,4 +1,3 @@
-"""Our own tables: what is managed, what the administrator decided, and the record of what happens.
-
-The only place below the runner that knows Django's ORM, apart from moodle_reader.
+"""Boundary to rcsync's own tables: what is managed, what the administrator decided, what
+happened.
 """

@@ -57,7 +57,7 @@ def record(
     after: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> AuditEntry:
-    """One entry about something that is no operation of a run."""
+    """Add one entry about something that is not an operation of a run."""
     by = by or actors.current()
     return AuditEntry.objects.create(
         actor_kind=by.kind,
@@ -71,7 +71,7 @@ def record(
 
 
 def record_outcomes(run: SyncRun, outcomes: Sequence[Outcome]) -> None:
-    """Operations that were tried, in one statement."""
+    """Add an entry for each operation that was tried, in one statement."""
     by = actor_of(run)
     tried = (outcome for outcome in outcomes if outcome.result in TRIED)
     bulk.insert(AuditEntry, ENTRY, (_entry(run, by, outcome) for outcome in tried))
@@ -120,8 +120,8 @@ def entries(
     course: int | None = None,
     since: Any = None,
 ) -> Iterable[AuditEntry]:
-    """The trail, oldest first, narrowed as asked; row by row, so that its length does not
-    matter.
+    """The entries, oldest first, filtered; read row by row, so memory does not grow with their
+    number.
     """
     wanted = {
         "run_id": run,

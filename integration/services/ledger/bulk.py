@@ -33,14 +33,14 @@ def insert(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[A
 def insert_missing(
     model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """The same; a row that breaks a uniqueness is left out."""
+    """As `insert`; a row that violates a uniqueness is left out."""
     _insert(model, columns, rows, OnConflict.IGNORE, ())
 
 
 def insert_or_update(
     model: type[Model], unique: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """The same; a row whose `unique` column exists already gets the other values instead."""
+    """As `insert`; a row whose `unique` value exists already is updated instead."""
     _insert(model, columns, rows, OnConflict.UPDATE, (unique,))
 
 

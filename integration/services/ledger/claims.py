@@ -42,11 +42,11 @@ class Claims:
         self._made: dict[int, Account] = {}  # by another run, after our plan was made
 
     def learn(self, managed: Managed) -> None:
-        """What the plan will be made from."""
+        """Remember the ledger that the plan will be made from."""
         self._known = {user: account.account_id for user, account in managed.accounts.items()}
 
     def take(self, operations: Sequence[Operation]) -> None:
-        """Claim everybody whose account is about to be made, as far as nobody else has."""
+        """Claim everybody whose account is about to be made and whom no other run has claimed."""
         people = {one.user_id for one in operations if isinstance(one, CreateAccount)}
         if people:
             retry.retry_on_deadlock(lambda: self._claim(people))
@@ -89,7 +89,7 @@ class Claims:
         self._look(user_ids)
 
     def _look(self, user_ids: Collection[int]) -> None:
-        """Links that were stored after our plan was made. Asked only after the claim."""
+        """Links that were stored after this run's plan was made. Called only after claiming."""
         links = AccountLink.objects.filter(moodle_user_id__in=user_ids)
         for user_id, account_id, username in links.values_list(
             "moodle_user_id", "rocketchat_user_id", "username"
@@ -117,7 +117,7 @@ class Claims:
 
 
 def clear_expired() -> None:
-    """Take away the claims whose run is not heard of any more."""
+    """Delete the claims of runs that are no longer heard of."""
     AccountClaim.objects.filter(moments.run_out("expires", _length(), timezone.now())).delete()
 
 
@@ -126,7 +126,7 @@ def _length() -> timedelta:
 
 
 def drop(owner: str, user_ids: Collection[int] | None = None) -> None:
-    """Take claims of `owner` away, all of them where no people are named."""
+    """Delete claims of `owner`; all of them where no people are named."""
     rows = AccountClaim.objects.filter(owner=owner)
     if user_ids is not None:
         rows = rows.filter(moodle_user_id__in=user_ids)

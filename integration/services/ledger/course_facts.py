@@ -27,9 +27,10 @@ def courses_of(scope: Scope) -> "QuerySet[IntegratedCourse, Any]":
 
 
 def store(run: SyncRun, report: RunReport, scope: Scope) -> None:
-    """A run for single people says nothing about the courses, and a cancelled one nothing at all.
+    """Store what a run found about its courses.
 
-    A preview only stores what it found: it is no sync.
+    A run for single people says nothing about courses, a cancelled run nothing at all; a preview
+    stores only what it found.
     """
     if run.cause == RunCause.CANCELLED:
         return

@@ -1,4 +1,6 @@
-"""What an outcome changes in the tables of what we manage. A few statements for a whole batch."""
+"""Applies outcomes to the tables of what rcsync manages, with a few statements for a whole
+batch.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -92,7 +94,9 @@ class Effects:
             self._store_one(outcome)
 
     def doubt(self, outcomes: Sequence[Outcome]) -> None:
-        """A failed change of members may have had its effect: the next run has to look."""
+        """Mark channels whose failed change of members may have taken effect: the next run reads
+        them.
+        """
         groups = {
             outcome.operation.group_id
             for outcome in outcomes
@@ -103,7 +107,9 @@ class Effects:
             ChannelLink.objects.filter(moodle_group_id__in=groups).update(users_count=None)
 
     def store_observed(self, observed: Iterable[Observed]) -> None:
-        """What was learnt by looking. A count that this run changed afterwards is not put back."""
+        """Store what reading the server showed. A count that this run changed afterwards is not
+        put back.
+        """
         for look in observed:
             channel = ChannelLink.objects.filter(moodle_group_id=look.group_id)
             if look.group_id not in self._touched:
@@ -117,7 +123,7 @@ class Effects:
             ).delete()
 
     def store_refreshed(self, refreshed: Refreshed) -> None:
-        """Rows that said something that is not true any more."""
+        """Correct rows that no longer say what is true on the server."""
         for account in refreshed.accounts:
             AccountLink.objects.filter(moodle_user_id=account.user_id).update(
                 deactivated=account.deactivated

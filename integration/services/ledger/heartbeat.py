@@ -1,7 +1,7 @@
-"""Signs of life of the workers, and who we are to each other.
+"""Signs of life of workers, and the names by which processes know each other.
 
-A cluster shows that it is alive by finishing a task that came through the queue, or by working on a
-run. What its processes say of themselves proves nothing: a hung cluster still says "Working".
+A cluster is alive when it finishes a task that came through the queue, or works on a run. What its
+processes report of themselves proves nothing: a hung cluster still says "Working".
 """
 
 import os
@@ -36,7 +36,7 @@ def process_name() -> str:
 
 
 def place() -> str:
-    """Where process ids mean the same: this machine, and this container on it."""
+    """Names this machine and its container: process ids mean the same only within it."""
     try:
         space = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
@@ -59,7 +59,7 @@ def process_is_gone(worker: str) -> bool:
 
 
 def register(name: str) -> None:
-    """The cluster starts. It counts as alive until its first beat is overdue."""
+    """Record that the cluster starts. It counts as alive until its first beat is overdue."""
     now = timezone.now()
     WorkerBeat.objects.update_or_create(
         name=name, defaults={"started_at": now, "beat_at": None, "restarts": 0}
@@ -74,7 +74,7 @@ def unregister(name: str) -> None:
 
 
 def beat() -> None:
-    """Called by the task that went through the queue: whoever executes it is alive."""
+    """Record a sign of life. Called by a task that came through the queue."""
     now = timezone.now()
     WorkerBeat.objects.update_or_create(
         name=cluster_name(), defaults={"beat_at": now}, create_defaults=_first(now)

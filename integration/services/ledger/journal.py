@@ -1,4 +1,4 @@
-"""The record of one run: every operation before and after it, and what it changes in our tables."""
+"""Records one run: every operation before and after it, and its effects on rcsync's tables."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -95,9 +95,10 @@ class RunLedger:
         self._on_progress(self._finished, self._to_do)
 
     def close(self) -> None:
-        """The run reached its end: store what was learnt, settle what earlier runs left open.
+        """Store what was observed and settle what earlier runs left open.
 
-        A run for single people did not look at everything that was left open in its courses.
+        A run for single people does not settle, because it did not look at everything in its
+        courses.
         """
         with transaction.atomic():
             self._effects.store_observed(self._plan.observed)
@@ -106,7 +107,9 @@ class RunLedger:
             self._settle_earlier()
 
     def _settle_earlier(self) -> None:
-        """What this run looked at, and did where there was anything to do, is in doubt no more."""
+        """Clear the doubt from earlier operations that this run compared and, where needed,
+        carried out.
+        """
         earlier = SyncOperation.objects.filter(run_id__lt=self.run.pk)
         open_rows = list(
             earlier.filter(Q(in_doubt=True) | Q(status=SyncOperation.Status.STARTED)).values_list(

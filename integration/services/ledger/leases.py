@@ -1,4 +1,4 @@
-"""One run at a time works on a course: a lease, taken and kept by compare-and-set statements."""
+"""Leases: one run at a time works on a course. Taken and renewed by compare-and-set statements."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -47,9 +47,10 @@ def _acquire(owner: str, course_ids: Collection[int]) -> list[str]:
 
 
 def take_from_the_dead(course_ids: Collection[int]) -> int:
-    """Release what runs hold that have ended, or whose process on this machine is gone.
+    """Release leases of runs that have ended or whose process on this machine is gone; returns how
+    many.
 
-    The answer is how many runs that were. A run on another machine is dead when its leases expire.
+    A run on another machine counts as dead when its leases expire.
     """
     held = IntegratedCourse.objects.filter(course_id__in=course_ids).exclude(lease_owner="")
     numbers = [
@@ -68,7 +69,7 @@ def take_from_the_dead(course_ids: Collection[int]) -> int:
 
 
 def renew(owner: str, course_ids: Collection[int]) -> bool:
-    """Keep what `owner` holds. False when some of it was lost: stop at once."""
+    """Extend what `owner` holds. False when a lease was lost: the run must stop."""
     now = timezone.now()
     held = IntegratedCourse.objects.filter(
         lease_owner=owner, lease_expires__gte=now, course_id__in=course_ids
@@ -82,7 +83,7 @@ def release(owner: str) -> None:
 
 
 def clear_expired() -> int:
-    """Take away the leases whose owners did not renew them; the answer is how many."""
+    """Release leases that were not renewed; returns how many."""
     expired = IntegratedCourse.objects.filter(
         moments.run_out("lease_expires", _length(), timezone.now())
     )

@@ -67,7 +67,7 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
 
 
 class LookOnly:
-    """Our tables for somebody who only looks (ports.Records)."""
+    """The ledger for callers that only read (ports.Records)."""
 
     def managed(self, scope: Scope) -> Managed:
         return load_managed(scope, NO_RUN)
@@ -77,7 +77,9 @@ class LookOnly:
 
 
 def _ours_in_courses() -> dict[int, int]:
-    """What limits are measured by: a run for one person is small, but not what we manage."""
+    """Number of memberships that are ours, by course: what limits are measured by, also in small
+    runs.
+    """
     rows = ManagedMembership.objects.filter(ours=True).order_by()
     counts = rows.values_list("channel__moodle_course_id").annotate(number=Count("pk"))
     return dict(counts)

@@ -1,4 +1,4 @@
-"""What a run did, for turning it back; and what that needs of our tables."""
+"""What a run did, as an undo needs it, and what was approved with it."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -65,7 +65,7 @@ def check_undoable(run: SyncRun) -> None:
 
 
 def pause_courses(scope: Scope) -> list[IntegratedCourse]:
-    """Take the courses out of the automatic sync, which would do again what is turned back."""
+    """Take the courses out of the automatic sync, which would do again what an undo takes back."""
     rows = IntegratedCourse.objects.all()
     if scope.courses is not None:
         rows = rows.filter(course_id__in=scope.courses)

@@ -1,7 +1,7 @@
-"""Two machines may store what they did at the same moment, and the database may refuse one of them.
+"""Retries transactions that the database rolled back because two machines wrote at once.
 
-MySQL and MariaDB lock the gaps between keys when rows are inserted or updated; of two transactions
-that wait for each other one is rolled back and told to try again. That is no failure of a run.
+MySQL and MariaDB lock gaps between keys; of two transactions that wait for each other one is rolled
+back and asked to try again. That is no failure of a run.
 """
 
 import logging
@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 def retry_on_deadlock(
     work: Callable[[], Answer], undo: Callable[[], None] = lambda: None
 ) -> Answer:
-    """What `work`, a whole transaction, returns. `undo` forgets what a rollback made untrue."""
+    """Return what `work`, a whole transaction, returns. `undo` is called after each rollback."""
     for attempt in range(1, DEADLOCK_ATTEMPTS):
         try:
             return work()

@@ -1,4 +1,4 @@
-"""The rows of a run as a whole: begun, finished, conflicts, and what it means for the courses."""
+"""The rows of runs: begun, finished, their conflicts, and what they mean for courses."""
 
 import logging
 from collections import Counter
@@ -115,7 +115,7 @@ def finish(
 
 
 def fail(run: SyncRun, error: SyncError, scope: Scope) -> None:
-    """The run could not do its work at all."""
+    """Store that the run could not do its work, and why."""
     if not _still_ours(run):
         return
     run.status = SyncRun.Status.ERROR
@@ -135,7 +135,7 @@ def cause_of(error: SyncError) -> RunCause:
 
 
 def _still_ours(run: SyncRun) -> bool:
-    """False when the run was taken for dead meanwhile: what the sweep wrote about it stays."""
+    """False when a sweep has declared the run dead meanwhile: what it stored stays."""
     rows = SyncRun.objects.filter(pk=run.pk, worker=run.worker, status=SyncRun.Status.RUNNING)
     if rows.exists():
         return True
@@ -145,7 +145,7 @@ def _still_ours(run: SyncRun) -> bool:
 
 
 def name_courses(courses: Mapping[int, Course]) -> None:
-    """Keep the names shown in the admin as Moodle has them."""
+    """Store the courses' names as Moodle has them, for the admin."""
     changed = []
     for row in IntegratedCourse.objects.filter(course_id__in=courses):
         course = courses[row.course_id]

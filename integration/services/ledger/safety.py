@@ -1,6 +1,4 @@
-"""What the safety features keep between runs: sizes, days of grace, what went lately, what
-waits.
-"""
+"""What the safety features keep between runs: sizes, days of grace, recent removals, held plans."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What is remembered of the Rocket.Chat server from one run to the next."""
+"""What is remembered of the Rocket.Chat server between runs."""
 
 import time
 

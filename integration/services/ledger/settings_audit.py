@@ -22,7 +22,7 @@ HIDDEN = "(set)"
 
 
 def start() -> None:
-    """Listen. Called once, when the apps are ready."""
+    """Connect the signal receivers. Called once, when the apps are ready."""
     for model in apps.get_models():
         if issubclass(model, AuditedModel):
             _watch(model)

@@ -1,7 +1,7 @@
-"""Moodle, read only: one complete reading of a scope in a handful of queries.
+"""Reads Moodle: one complete reading of a scope in a handful of queries.
 
-How many queries there are does not depend on the number of courses, groups or people, but for the
-pages of the rows themselves. Nothing is decided here: who counts is for `standing` to say.
+The number of queries does not depend on the number of courses, groups or people, but for the pages
+of rows. Nothing is decided here: `sync/eligibility` says who counts.
 """
 
 import time

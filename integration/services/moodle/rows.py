@@ -1,4 +1,6 @@
-"""Moodle's rows as our values, table by table. Wants to be called inside `read_whole`."""
+"""Moodle's rows as values, table by table. Call inside `read_whole()`, which gives all queries
+one snapshot.
+"""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple

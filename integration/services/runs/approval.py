@@ -1,4 +1,4 @@
-"""Approve or reject what waits. Each needs a permission and a reason, and both are in the audit
+"""Approve or reject held plans. Each needs a permission and a reason; both go into the audit
 trail.
 """
 
@@ -29,11 +29,10 @@ class User(Protocol):
 def approve(
     run: SyncRun, user: User, reason: str, *, trigger: str = SyncRun.Trigger.ADMIN
 ) -> Order:
-    """Let what waits in `run` pass. The answer is the order that carries it out, for
-    runner.execute.
+    """Approve what is held in `run`; returns the order that carries it out, for runner.execute.
 
     The new run reads everything again: what is not due any more is left alone, and a removal that
-    nobody approved counts against the limits as ever.
+    nobody approved counts against the limits.
     """
     if any(breach["code"] == SERVER_CHANGED for breach in run.breaches):
         raise ConfigurationError(
@@ -59,7 +58,7 @@ def approve(
 
 
 def reject(run: SyncRun, user: User, reason: str) -> None:
-    """What waits in `run` is not done. A later run that finds the same waits again, without a
+    """Reject what is held in `run`. A later run that finds the same holds it again, without a
     message.
     """
     _decide(run, user, reason, SyncRun.Status.REFUSED, "reject")

@@ -1,4 +1,4 @@
-"""What a plan will cost: requests and time, for people to look at before it starts. Pure."""
+"""The cost of a plan in requests and seconds. Pure."""
 
 import math
 from collections import Counter

@@ -1,7 +1,7 @@
-"""Keeps a run alive while it works, and says when it has to stop.
+"""Renews the leases of a working run and says when it has to stop.
 
-A thread renews the claim on the courses and the run's sign of life, also while one long read goes
-on, and looks whether somebody cancelled. The run asks `why_stop` before every operation.
+A thread renews the leases and the run's sign of life, also during one long read, and checks whether
+somebody cancelled. The run asks `why_stop` before every operation.
 """
 
 import logging
@@ -36,7 +36,7 @@ STALE_SECONDS = 2.0
 
 
 class LeaseRenewer:
-    """As a context manager it works inside the block."""
+    """A context manager; renews while the block runs."""
 
     def __init__(
         self, run: SyncRun, owner: str, courses: Collection[int], seconds: float | None = None
@@ -71,7 +71,9 @@ class LeaseRenewer:
             self._thread.join()
 
     def why_stop(self) -> str:
-        """A reason to stop, "" to go on. Quick, and for any thread: the keeper's own one looks."""
+        """The reason to stop, "" to go on. Quick and thread-safe: the renewing thread does the
+        looking.
+        """
         stale = time.monotonic() - self._looked > STALE_SECONDS
         if stale and threading.get_ident() == self._maker:
             self._look()  # it has not begun, or this process was paused

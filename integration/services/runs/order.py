@@ -1,4 +1,6 @@
-"""What a run is to do: asked for by a page, a command, a schedule or an event, kept in its row."""
+"""What a run is to do, asked for by a page, a command, a schedule or an event; stored in its
+row.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any

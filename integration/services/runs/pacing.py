@@ -1,4 +1,4 @@
-"""How fast we go: the settings for it, and what earlier runs measured."""
+"""When a big run may start, and what a plan will cost by what earlier runs measured."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from integration.services.sync.plan import Plan
 
 
 class Postponed(Busy):
-    """Nothing is wrong: it is not the hour for so big a run. It is tried again by itself."""
+    """The run is too big for this hour. It is tried again by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ TELLING = 100  # requests; fewer say little about the server
 
 @dataclass(frozen=True, slots=True)
 class StartRules:
-    """How one run behaves towards a server that people are working on."""
+    """Whether a run may start now, and how it makes accounts."""
 
     bulk_import: bool
     quiet: QuietHours

@@ -1,4 +1,4 @@
-"""Wiring for the entry points: one run from the settings to its stored report."""
+"""Wires one run together, from its order to its stored report."""
 
 import logging
 import time
@@ -66,10 +66,10 @@ def execute(
     *,
     seconds: float | None = None,
 ) -> Finished:
-    """Carry out one run. Never raises SyncError, but for Busy where the run came from the queue.
+    """Run `order` and store the result.
 
-    What went wrong is in the run's row. After `seconds` it hands out no more work and ends as
-    stopped.
+    SyncErrors are stored in the row, not raised; a queued run raises Busy so that it can be
+    requeued. After `seconds` no more work is handed out, and the run ends as stopped.
     """
     run = run or begin(order)
     with belonging_to(run.request_id or f"run-{run.pk}"):

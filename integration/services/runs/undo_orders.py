@@ -1,4 +1,6 @@
-"""Undo for the entry points: first the plan, then, with a reason, the same plan carried out."""
+"""Orders that undo a run: first a plan to look at, then, with a reason, the same plan carried
+out.
+"""
 
 from collections.abc import Collection
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""django-q2's cluster as a child of ours, in a process group of its own that can be ended whole.
+"""django-q2's cluster as a child process in a process group of its own, which can be ended whole.
 
-A cluster whose main process was killed lives on as orphans, and one whose idle worker was killed
-hangs for ever: nothing but ending the whole group helps.
+A cluster whose main process was killed leaves orphans, and one whose idle worker was killed hangs
+for ever; only ending the whole group helps.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class Cluster:
         return self._process is None or self._process.poll() is not None
 
     def drain(self, seconds: float) -> bool:
-        """Let it finish the tasks it has. False when it did not end within `seconds`."""
+        """Let the cluster finish its tasks. False when it did not end within `seconds`."""
         if self._process is None:
             return True
         with contextlib.suppress(ProcessLookupError):
@@ -58,7 +58,7 @@ class Cluster:
         return False
 
     def kill(self) -> None:
-        """End every process of the group, whatever it is doing. Our rows know how to go on."""
+        """End every process of the group at once. The rows of its runs say how to go on."""
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):

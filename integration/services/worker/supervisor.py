@@ -1,4 +1,6 @@
-"""What `worker` does all day: sees that its cluster lives, and does what cannot wait for a task."""
+"""The main loop of the worker command: keeps its cluster alive and does what cannot wait for a
+task.
+"""
 
 import logging
 import threading
@@ -34,7 +36,7 @@ BEATS_WAITING = 4
 
 @dataclass(slots=True)
 class Every:
-    """Something to do every so many seconds. A failure is logged, and the next turn tries again."""
+    """A step that runs every so many seconds. A failure is logged; the next turn tries again."""
 
     seconds: float
     action: Callable[[], object]
@@ -66,7 +68,7 @@ class Supervisor:
         ]
 
     def run(self) -> None:
-        """Until told to stop, then drain."""
+        """Work until told to stop, then drain the cluster."""
         logger.info("worker=%s version=%s starts", self.name, __version__)
         heartbeat.register(self.name)
         schedules.install()
@@ -99,7 +101,7 @@ class Supervisor:
             async_task(BEAT_TASK, task_name="beat", group="rcsync beat", save=False)
 
     def _check(self) -> None:
-        """Is the cluster there, and does it do its work?"""
+        """Restart the cluster when it is gone or silent."""
         if self.cluster.ended():
             self._restart("it ended")
         elif self._silent_for() > settings.WATCHDOG_SECONDS:
@@ -122,7 +124,7 @@ class Supervisor:
         call_all_again()
 
     def _look_after_runs(self) -> None:
-        """Quicker than the sweep: what died on this machine, and what waited long enough."""
+        """Recover what died on this machine and notify overdue runs sooner than the sweep does."""
         sweep.recover_dead_runs()
         queue.cancel_waiting()
         now = timezone.now()
@@ -132,7 +134,7 @@ class Supervisor:
 
 
 def call_all_again() -> None:
-    """A cluster that was ended may have held calls that nobody will hear now."""
+    """Repeat every notification that the ended cluster may have taken with it."""
     SyncRun.objects.filter(status=SyncRun.Status.QUEUED).update(
         woken_at=timezone.now() - sweep.REQUEUE_AFTER - timedelta(seconds=1)
     )
