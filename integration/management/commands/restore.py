@@ -13,7 +13,7 @@ from django.utils.timesince import timesince
 from integration.domain.errors import SyncError
 from integration.management.printing import RunPrinter, told_once
 from integration.services.backup import look, restore
-from integration.services.backup.restore import Found
+from integration.services.backup.restore import Inspection
 from integration.services.monitoring.own_database import explain_own
 
 SHOWN = 10  # operations of each kind
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         except Error as error:
             raise CommandError(str(explain_own(error)), returncode=2) from None
 
-    def _say(self, found: Found) -> None:
+    def _say(self, found: Inspection) -> None:
         manifest = found.manifest
         self.stdout.write(
             f"rcsync {manifest.version}, {manifest.vendor}, {len(manifest.migrations)} migrations, "
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         if found.older:
             self.stdout.write(f"{found.older} newer migrations are to be applied after it.")
 
-    def _apply(self, found: Found) -> None:
+    def _apply(self, found: Inspection) -> None:
         before = restore.apply(found, settings.VAR_DIR / "backups")
         if before is not None:
             self.stdout.write(f"What was there is in {before}.")
@@ -66,7 +66,7 @@ class Command(BaseCommand):
             "shows what changed since (docs/backup.md)."
         )
 
-    def _look(self, found: Found) -> None:
+    def _look(self, found: Inspection) -> None:
         self.stdout.write("The first sync after it, as Moodle and Rocket.Chat are now:")
         try:
             with told_once():

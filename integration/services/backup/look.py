@@ -14,13 +14,13 @@ from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.models import SyncRun
 from integration.services.backup import archive, engines
-from integration.services.backup.restore import Found
+from integration.services.backup.restore import Inspection
 from integration.services.runs import runner
 from integration.services.runs.order import Order
 from integration.services.runs.runner import Finished
 
 
-def first_sync(found: Found) -> Finished:
+def first_sync(found: Inspection) -> Finished:
     """Moodle and Rocket.Chat are read, nothing is written but in the copy.
 
     Raises:

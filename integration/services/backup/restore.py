@@ -16,7 +16,7 @@ from integration.services.ledger import heartbeat
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Inspection:
     """A backup that may be restored here."""
 
     path: Path
@@ -24,7 +24,7 @@ class Found:
     older: int  # migrations of this rcsync that the backup lacks: `migrate` applies them
 
 
-def find(path: Path) -> Found:
+def find(path: Path) -> Inspection:
     """Or ConfigurationError: not whole, of a newer rcsync, or of another kind of database."""
     manifest = archive.read(path)
     vendor = connections[DEFAULT_DB_ALIAS].vendor
@@ -48,10 +48,10 @@ def find(path: Path) -> Found:
             ),
             hint=msg("Restore it into a database of the same kind."),
         )
-    return Found(path, manifest, len(known - set(manifest.migrations)))
+    return Inspection(path, manifest, len(known - set(manifest.migrations)))
 
 
-def apply(found: Found, folder: Path) -> Path | None:
+def apply(found: Inspection, folder: Path) -> Path | None:
     """Replace the tables; the path of what was there, None where nothing was.
 
     Raises:
