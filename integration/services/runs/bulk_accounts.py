@@ -38,6 +38,7 @@ class ImportedAccounts:
     def __init__(self, bulk: Bulk, accounts: Accounts) -> None:
         self._bulk, self._accounts = bulk, accounts
         self._made: dict[str, RemoteAccount] = {}
+        self._asked_for: frozenset[str] = frozenset()  # usernames
 
     def run(
         self,
@@ -57,7 +58,13 @@ class ImportedAccounts:
             starting(creates[start : start + MIN_IMPORT_ACCOUNTS])
         wanted = [_record(one) for one in creates if may(one.user_id)]
         self._made = self._bulk.create(wanted)
+        if self._made:
+            self._asked_for = frozenset(one.username for one in wanted)
         logger.info("import accounts=%d made=%d", len(wanted), len(self._made))
+
+    def may_have_made(self, operation: Operation) -> bool:
+        """Whether the account may be there although the turn of its operation never came."""
+        return isinstance(operation, CreateAccount) and operation.username in self._asked_for
 
     def make(self, operation: CreateAccount) -> RemoteAccount:
         made = self._made.pop(operation.username, None)

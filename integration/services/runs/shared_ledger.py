@@ -1,9 +1,11 @@
 """The ledger of a run that shares people, courses and the server with others."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from integration.domain.actor import Actor, acting
 from integration.domain.operations import Operation
+from integration.domain.outcomes import Result
 from integration.domain.state import Managed, Scope
 from integration.models import SyncRun
 from integration.services.ledger import retry
@@ -60,6 +62,14 @@ class SharedLedger(RunLedger):
         super().starting(operations)
 
     def finished(self, outcomes: Sequence[Outcome]) -> None:
+        outcomes = [self._doubted(outcome) for outcome in outcomes]
         store = super().finished
         retry.retry_on_deadlock(lambda: store(outcomes), self._effects.forget_keys)
         self._claims.settle([outcome.operation for outcome in outcomes])
+
+    def _doubted(self, outcome: Outcome) -> Outcome:
+        """What the import made is ours, also where the run was stopped before it was linked."""
+        imported, not_tried = self._imported, outcome.result is Result.NOT_TRIED
+        if not_tried and imported is not None and imported.may_have_made(outcome.operation):
+            return replace(outcome, in_doubt=True)
+        return outcome
