@@ -1,4 +1,4 @@
-"""Reading the server's JSON with suspicion.
+"""Reads the server's JSON and trusts nothing.
 
 What is missing or of the wrong kind is an UnexpectedAnswer; `where` is the endpoint, for its text.
 """

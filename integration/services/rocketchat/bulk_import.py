@@ -75,7 +75,7 @@ class BulkImport:
         return dict(_made(wanted, self._accounts()))
 
     def _is_free(self) -> bool:
-        """A new import would throw away what somebody else has prepared."""
+        """Whether no import is prepared; a new one would throw away somebody else's."""
         return self._state() in QUIET
 
     def _run(self, wanted: Sequence[NewAccount]) -> None:
@@ -88,7 +88,9 @@ class BulkImport:
         self._client.post("import.clear", {}, repeatable=True)
 
     def _wait(self, seconds: float) -> None:
-        """Until it is over, or takes too long: the check afterwards tells who is there."""
+        """Wait until the import is over or takes too long; the check afterwards tells who is
+        there.
+        """
         until, pause = self._clock() + seconds, FIRST_LOOK
         while (state := self._state()) not in FINISHED:
             if self._clock() > until:

@@ -136,7 +136,7 @@ class RocketChat:
         self.close()
 
     def close(self) -> None:
-        """Give a token back that we got by logging in, and close the connections. Never raises."""
+        """Log out where we logged in, and close the connections. Never raises."""
         try:
             if self._session.logged_in:
                 self._exchange(_api("POST", "logout", body={}), self._identity())
@@ -148,7 +148,7 @@ class RocketChat:
 
     @property
     def user_id(self) -> str:
-        """The bot's account id; logs in where that takes it to know."""
+        """The bot's account id; logs in if necessary."""
         return self._identity().user_id
 
     def pause(self, seconds: float) -> None:

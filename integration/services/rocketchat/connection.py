@@ -1,4 +1,6 @@
-"""Where the server is, who we are there, and how politely we behave. Refuses nonsense at once."""
+"""Where the server is, which account rcsync uses, and the limits on requests. Invalid values are
+refused at once.
+"""
 
 import re
 from collections.abc import Collection, Iterable

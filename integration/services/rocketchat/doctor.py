@@ -1,4 +1,4 @@
-"""Looks whether rcsync can work with this Rocket.Chat, and says what to repair; changes nothing."""
+"""Checks whether rcsync can work with this Rocket.Chat and says what to repair. Changes nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
 

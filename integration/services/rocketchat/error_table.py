@@ -1,4 +1,4 @@
-"""The table: the server's code, or its words where it gives none, and our reaction to it."""
+"""The table from the server's code, or its text where it gives none, to the error it becomes."""
 
 import re
 from collections.abc import Mapping

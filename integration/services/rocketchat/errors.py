@@ -1,8 +1,8 @@
-"""From an answer that says no to the error that names our reaction.
+"""Turns refusals into errors named by the reaction they want.
 
-Rocket.Chat tells a refusal by HTTP status, `errorType`, or the text in the last brackets of
-`error`; some routes have the two the wrong way round. Codes and texts: recordings of 3.11.4 and
-6.5.3, source of 7.0 and 8.6.
+Rocket.Chat reports a refusal by HTTP status, `errorType`, or the text in the last brackets of
+`error`; some routes have the two the wrong way round. Codes and texts: the recordings of 3.11.4
+to 8.6.1, source of 7.0 and 8.6.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What this server can do: by its version where that is known, else by what it answered.
+"""What this server can do: by its version where known, else by what it answered.
 
 Remembered per client. The versions are those of the server's changelog.
 """

@@ -1,9 +1,10 @@
-"""One limiter per process and server: it makes threads wait rather than collect refusals.
+"""One limiter per process and server: threads wait instead of collecting refusals.
 
-Rocket.Chat counts calls per endpoint and address (default 10 in 60 seconds) and says where we
-stand in X-RateLimit-Limit, -Remaining and -Reset (epoch milliseconds); it sends no Retry-After.
-Accounts that may bypass the limit get none of these headers, and nothing here slows them down
-(server source of 8.6: ApiClass.ts, settings/rate.ts).
+Rocket.Chat counts calls per endpoint and address (default 10 in 60 seconds) and reports the state
+in X-RateLimit-Limit, -Remaining and -Reset (epoch milliseconds); it sends no Retry-After. Accounts
+that may bypass the limit get none of these headers and are not slowed down (server source of 8.6:
+ApiClass.ts, settings/rate.ts). Concurrency is halved when the server becomes slow and grows again
+one by one.
 """
 
 import re
@@ -71,7 +72,7 @@ class Concurrency:
             self._taken += 1
 
     def leave(self, endpoint: str, seconds: float | None, *, strained: bool) -> None:
-        """Give the place back. `seconds` None = the time says nothing (bulk read, no answer)."""
+        """Give the place back. `seconds` None: the time says nothing (bulk read, no answer)."""
         with self._changed:
             self._taken -= 1
             if seconds is not None and not strained:
@@ -134,9 +135,8 @@ class Window:
         return min(max(self.ends - now, SHORT_WAIT), LONGEST_WAIT)
 
     def learn(self, limit: int, remaining: int, ends: float) -> None:
-        """Take the server's word.
-
-        Answers of several threads arrive in any order: the smallest remainder counts.
+        """Store what the server reports. Answers of several threads arrive in any order: the
+        smallest remainder counts.
         """
         same_window = self.lowest is not None and abs(ends - self.ends) < 2
         self.lowest = (
@@ -149,7 +149,7 @@ class Window:
 
 
 class Slot:
-    """The permission to send one request; tell it how that went."""
+    """The permission to send one request; report how that went."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -194,7 +194,7 @@ class Limiter:
         self._next_slot = 0.0
 
     def forgive(self) -> None:
-        """A look showed that the call which got no answer had worked: that is no strain."""
+        """A look-up showed that an unanswered call had worked: that is no strain."""
         self.concurrency.forgive()
 
     @contextmanager

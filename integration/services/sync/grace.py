@@ -1,4 +1,4 @@
-"""Days of grace: what is to be taken away waits, and is forgotten when its reason goes away. Pure.
+"""Days of grace: removals wait, and are dropped when their reason goes away. Pure.
 
 Works on a finished plan, so that planning stays a comparison of two states. The day on which a
 reason was first seen is in the ledger; the clock is the moment at which Moodle was read.

@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Ids:
-    """Rocket.Chat's ids of people and channels, growing as the plan makes new ones.
+    """Rocket.Chat's ids of people and channels, extended as the plan makes new ones.
 
     `learn` is called by one thread, between waves and while a wave runs; the others only read.
     """

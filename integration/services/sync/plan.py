@@ -26,8 +26,8 @@ from integration.services.sync.refresh import Refreshed, refresh
 class Plan:
     """Operations in the order in which they are safe, and what stays undone.
 
-    `observed` and `settled` are what was learnt by looking and only has to be stored. `vanished_*`
-    are Moodle ids of links whose account or room the server does not have any more.
+    `observed`, `refreshed` and `identities` were learnt by reading and only have to be stored.
+    `missing_*` are Moodle ids of links whose account or room the server no longer has.
     """
 
     operations: tuple[Operation, ...] = ()
@@ -86,7 +86,7 @@ def make_plan(
 
 
 def in_order(operations: Iterable[Operation]) -> list[Operation]:
-    """The order that is safe, and the same whatever order they come in."""
+    """The order that is safe under partial failure; independent of the input's order."""
     return sorted(operations, key=_order)
 
 

@@ -1,6 +1,6 @@
-"""What the line needs from the two worlds it joins, and of our own tables.
+"""What the sync needs from Moodle, from Rocket.Chat and from rcsync's own tables.
 
-The boundaries implement these, tests may too.
+The boundaries implement these protocols; tests do too.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -160,7 +160,7 @@ class Records(Protocol):
 
 
 class Journal(Protocol):
-    """Where operations are noted. Called from the coordinating thread only."""
+    """Records operations. Called from the coordinating thread only."""
 
     def starting(self, operations: Sequence[Operation]) -> None: ...
 

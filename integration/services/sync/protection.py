@@ -1,4 +1,4 @@
-"""Whose account is never taken anything away. Pure."""
+"""Which accounts are never removed, deactivated or adopted. Pure."""
 
 from integration.domain.policy import Policy
 from integration.domain.state import RemoteAccount
@@ -19,7 +19,9 @@ def is_protected(account: RemoteAccount, bot_id: str, policy: Policy) -> bool:
 
 
 def is_nobodys(account: RemoteAccount, bot_id: str) -> bool:
-    """Our own account, a bot or an app: no person's, whatever address it has."""
+    """Whether the account is rcsync's own, a bot or an app: no person's, whatever address it
+    has.
+    """
     return account.account_id == bot_id or (
         account.kind in PROTECTED_KINDS or not BOT_ROLES.isdisjoint(account.roles)
     )

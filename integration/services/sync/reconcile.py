@@ -1,7 +1,7 @@
-"""The line, and nothing else: read, desire, read, plan, carry out.
+"""One sync: read Moodle, compute what should be, read Rocket.Chat, plan, carry out.
 
 Everything that differs between the admin action, the preview, the schedule, an event and the
-command line is an argument. Nothing decides while it writes.
+command line is an argument. Nothing is decided while writing.
 """
 
 from collections.abc import Collection

@@ -1,8 +1,8 @@
-"""What our ledger says rcsync switched off or renamed, corrected by a look at the server. Pure.
+"""Corrects what the ledger says rcsync switched off or renamed, by what the server shows. Pure.
 
-A process may die, or an answer get lost, between a change in Rocket.Chat and our note of it; and
-people take things back by hand. The note is corrected before anything is planned: so what rcsync
-did stays its own, and it never takes back what it did not do.
+A process may die, or an answer get lost, between a change in Rocket.Chat and its record; and people
+take changes back by hand. The record is corrected before anything is planned, so that what rcsync
+did stays its own and it never takes back what it did not do.
 """
 
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ def _channels(managed: Managed, remote: RemoteState, scope: Scope) -> Iterator[M
 def _ended(
     link: ManagedChannel, room: RemoteChannel, unfinished: frozenset[tuple[str, int]]
 ) -> Ending | None:
-    """By us, that is. What somebody took back is not ended any more."""
+    """How rcsync ended the channel; None when it did not, or when somebody took it back."""
     if room.archived and (
         link.ended is Ending.ARCHIVE or (Archive.kind, link.group_id) in unfinished
     ):

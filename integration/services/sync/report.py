@@ -44,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """Everything one run has to say."""
+    """The result of one run."""
 
     plan: Plan
     status: RunStatus

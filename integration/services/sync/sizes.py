@@ -1,7 +1,7 @@
-"""How much Moodle told of each course, to notice when it suddenly tells much less. Pure.
+"""How much Moodle holds for each course, to notice when it suddenly holds much less. Pure.
 
-A source that shrinks from one run to the next is more often a broken source than a smaller school:
-rows that vanished, a table that was restored half, another database under the same address.
+A source that shrinks from one run to the next is more often broken than a smaller school: rows that
+vanished, a table restored in part, another database under the same address.
 """
 
 from collections.abc import Iterator, Mapping

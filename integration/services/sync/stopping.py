@@ -1,4 +1,4 @@
-"""When a run gives up: as a whole, or one kind of operation. Pure; threads share it."""
+"""When to stop a run, or one kind of operation. Pure; threads share it."""
 
 from collections import defaultdict
 from collections.abc import Callable

@@ -44,7 +44,7 @@ def undo_run(
     *,
     reason: str,
 ) -> RunReport:
-    """Undo `past`, or say what that would take. Errors as in `reconcile`."""
+    """Undo `past`, or report what that would take. Errors as in `reconcile`."""
     managed = ledger.managed(scope)
     groups = {one.operation.about.group_id for one in past if one.operation}
     rooms = {link.room_id: None for number, link in managed.channels.items() if number in groups}

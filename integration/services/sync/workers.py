@@ -1,4 +1,4 @@
-"""Work that is handed out and taken in many at a time."""
+"""Hands out work to threads in batches and takes results in many at a time."""
 
 import gc
 import threading
@@ -19,10 +19,10 @@ def batches(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
 
 
 class ResultBatcher(Generic[T]):
-    """What worker threads have finished, for one thread that takes it in.
+    """Collects what worker threads finish, for one thread that takes results in batches.
 
-    To wake up for each result would take that thread, and the workers whom it keeps from the
-    interpreter, a fifth of a request's processor time.
+    Waking that thread for each result would cost it, and the workers it keeps from the interpreter,
+    a fifth of a request's processor time.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,10 @@ class ResultBatcher(Generic[T]):
 
 @contextmanager
 def garbage_collector_paused() -> Iterator[None]:
-    """Looking for cycles again and again would take 40 % of the time of reading a large Moodle."""
+    """Pauses garbage collection while many acyclic objects are built.
+
+    The collector takes 40 % of the time of reading a large Moodle (benchmarks/sync.py).
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
