@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.support.admin_client",
     "tests.support.background",
     "tests.support.browser",
+    "tests.support.clock",
     "tests.support.school",
 ]
 

@@ -116,6 +116,9 @@ class SyncRun(models.Model):
         _("attempts"), default=0, help_text=_("0: it does not go through the queue.")
     )
     not_before = models.DateTimeField(null=True, blank=True)
+    # Of the run of an event that could not be carried out (background/retries).
+    failed_tries = models.PositiveIntegerField(_("tries that failed"), default=0)
+    failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)
     woken_at = models.DateTimeField(null=True, blank=True)  # when a worker was last told of it
     # Of the log lines that belong to it: the request that started it, else run-N.
     request_id = models.CharField(_("request id"), max_length=64, blank=True, default="")

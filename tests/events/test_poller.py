@@ -27,34 +27,12 @@ from integration.services.runs import runner
 from integration.services.runs.order import order_of
 from moodle.models import Enrol, LogEntry, PluginConfig, UserEnrolment
 from tests.support.background import COURSES, order, play_worker
+from tests.support.moodle_log import NOW, happened
 from tests.support.servers import MariaDB
 from tests.support.site import Site
 from tests.support.small_moodle import SmallMoodle, rows
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
-
-NOW = int(time.time())
-
-
-def happened(
-    event: str, course: int = 0, user: int | None = None, object_id: int = 1, **columns: Any
-) -> int:
-    """A row in Moodle's log."""
-    values = {
-        "eventname": f"\\core\\event\\{event}",
-        "objectid": object_id,
-        "edulevel": 0,
-        "contextid": 1,
-        "contextlevel": 50 if course else 30,
-        "contextinstanceid": course or (user or 0),
-        "userid": 2,
-        "courseid": course,
-        "relateduserid": user,
-        "other": "null",
-        "timecreated": NOW,
-    }
-    row = rows(LogEntry).create(**{**values, **columns})
-    return int(row.pk)
 
 
 def much_happened(ids: Iterable[int]) -> None:

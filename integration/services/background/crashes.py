@@ -14,7 +14,7 @@ from integration.domain.messages import msg
 from integration.domain.outcomes import RunCause
 from integration.domain.state import Scope
 from integration.models import SyncRun
-from integration.services.background import parts, queue
+from integration.services.background import parts, queue, retries
 from integration.services.ledger import claims, counters, course_facts, leases
 from integration.services.ledger.managed import integrated_courses
 from integration.services.ledger.runs import scope_of
@@ -124,6 +124,7 @@ def _give_up(run: SyncRun) -> None:
         n=run.attempts,
     )
     SyncRun.objects.filter(pk=run.pk).update(hint=hint)
-    scope = scope_of(run)
-    course_facts.could_not_run(run, scope)
+    run.refresh_from_db()
+    course_facts.could_not_run(run, scope_of(run))
+    retries.try_again(run)
     logger.error("run=%d given up after %d attempts", run.pk, run.attempts)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from integration.domain.messages import msg
-from integration.domain.outcomes import RunCause
+from integration.domain.outcomes import AWAY, RunCause
 from integration.models import SyncRun
 from integration.services.ledger import heartbeat
 from integration.services.ledger.runs import scope_as_json
@@ -54,15 +54,16 @@ def _merged(order: Order) -> SyncRun | None:
         parent=None,
         cancel_requested=False,
     )
-    for run in waiting:
+    # What a server refused waits for long; what waits for a server to come back begins with it.
+    for run in waiting.filter(Q(failing_since=None) | Q(cause__in=AWAY)):
         if (run.scope.get("users") is None) == (order.scope.users is None):
-            run.scope = _union(run.scope, scope_as_json(order.scope))
+            run.scope = union(run.scope, scope_as_json(order.scope))
             run.save(update_fields=["scope"])
             return run
     return None
 
 
-def _union(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+def union(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """The scope that holds both; None stands for everything."""
     return {
         key: None
@@ -115,8 +116,13 @@ def put_back(run: SyncRun, seconds: float) -> None:
 
 
 def wake_waiting(courses: frozenset[int] | None) -> None:
-    """Notify runs that wait for one of these courses, whose leases were released."""
-    waiting = SyncRun.objects.filter(status=SyncRun.Status.QUEUED, not_before__isnull=False)
+    """Notify runs that wait for one of these courses, whose leases were released.
+
+    Not those that wait for their next try (retries.py).
+    """
+    waiting = SyncRun.objects.filter(
+        status=SyncRun.Status.QUEUED, not_before__isnull=False, failing_since=None
+    )
     for run in waiting.order_by("pk"):
         wanted = run.scope.get("courses")
         if courses is None or wanted is None or not courses.isdisjoint(wanted):

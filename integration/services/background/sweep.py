@@ -7,7 +7,7 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 
 from integration.models import PushedEvent, SyncRun
-from integration.services.background import crashes, parts, queue
+from integration.services.background import crashes, parts, queue, retries
 from integration.services.ledger import claims, heartbeat, leases, moments
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ def sweep() -> str:
     record.
     """
     dead = recover_dead_runs()
+    retries.try_forgotten()
     called = requeue_overdue()
     queue.cancel_waiting()
     freed = leases.clear_expired()

@@ -8,7 +8,7 @@ from integration.domain.errors import Busy
 from integration.domain.messages import msg
 from integration.domain.state import Scope
 from integration.models import SyncRun
-from integration.services.background import crashes, parts, queue
+from integration.services.background import crashes, parts, queue, retries
 from integration.services.ledger import heartbeat
 from integration.services.runs import runner
 from integration.services.runs.lease_renewal import OUT_OF_TIME
@@ -51,6 +51,7 @@ def _follow_up(order: Order, finished: Finished) -> None:
             crashes.continue_with_rest(run)
         if order.trigger == SyncRun.Trigger.EVENT:
             _after_event(order, run, report)
+    retries.try_again(run, report)
     if run.parent_id is not None:
         parts.finish_parent(run.parent_id)
 
@@ -66,5 +67,6 @@ def _after_event(order: Order, run: SyncRun, report: RunReport) -> None:
     }
     if courses:
         queue.enqueue(Order(order.kind, order.trigger, Scope(courses=frozenset(courses))))
-    if not report.plan.operations and not report.plan.conflicts and not courses:
+    tells_nothing = not run.failed_tries  # else the row says how often it was tried
+    if tells_nothing and not (report.plan.operations or report.plan.conflicts or courses):
         SyncRun.objects.filter(pk=run.pk, status=SyncRun.Status.DONE).delete()

@@ -15,7 +15,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from integration.domain.messages import counted, msg
-from integration.domain.outcomes import RunCause
+from integration.domain.outcomes import AWAY
 from integration.models import (
     Conflict,
     GroupRegexFilter,
@@ -30,7 +30,6 @@ from integration.services.sync.differences import Difference, DifferenceKind
 
 Status = SyncRun.Status
 COULD_NOT = (Status.ERROR, Status.STOPPED, Status.INTERRUPTED)
-AWAY = (RunCause.CHAT_AWAY, RunCause.MOODLE)
 
 
 class CourseState(StrEnum):
@@ -166,6 +165,7 @@ COLUMNS = (
     "last_run__status",
     "last_run__cause",
     "last_run__message",
+    "last_run__failing_since",
     "last_run__finished_at",
 )
 
@@ -201,7 +201,7 @@ class _Shared:
             automatic=row.background_sync or row.event_sync,
             ever_synced=row.last_success is not None,
             last_run=run.pk if run else 0,
-            last_status=run.status if run else "",
+            last_status=_status(run) if run else "",
             last_cause=run.cause if run else "",
             last_message=run.message if run else "",
             differences=differences_of(row.differences),
@@ -213,6 +213,12 @@ class _Shared:
             conflicts=self.conflicts[number],
             choices=self.choices,
         )
+
+
+def _status(run: SyncRun) -> str:
+    """One that failed and waits for its next try has failed."""
+    tried = run.failing_since is not None and run.status in (Status.QUEUED, Status.RUNNING)
+    return Status.ERROR if tried else run.status
 
 
 def differences_of(stored: Iterable[tuple[str, int, str]]) -> tuple[Difference, ...]:

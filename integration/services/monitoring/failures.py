@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
-from integration.domain.outcomes import TELLS_NOTHING, RunCause
+from integration.domain.outcomes import AWAY, TELLS_NOTHING
 from integration.models import SyncOperation, SyncRun
 
 LOOK_BACK = timedelta(days=7)
@@ -103,6 +103,7 @@ LOOKED = (
     SyncRun.Status.REFUSED,
     SyncRun.Status.OVERTAKEN,
 )
+OPEN = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
 SHOWN_RUNS = 200
 
 
@@ -169,14 +170,21 @@ class Outage:
 
 def outage() -> Outage | None:
     """None when the newest run that tried did read both servers. Two queries."""
-    tried = SyncRun.objects.filter(finished_at__isnull=False)
-    reached = tried.filter(status__in=LOOKED).order_by("-pk").values_list("pk", flat=True).first()
-    away = tried.filter(
-        pk__gt=reached or 0, cause__in=[RunCause.CHAT_AWAY, RunCause.MOODLE]
-    ).order_by("pk")
-    runs = list(away.only("cause", "finished_at", "message", "hint"))
+    looked = SyncRun.objects.filter(status__in=LOOKED, finished_at__isnull=False)
+    reached = looked.order_by("-pk").values_list("pk", "finished_at").first()
+    ended = Q(finished_at__isnull=False) & ~Q(status__in=LOOKED)
+    waits = Q(status__in=OPEN, failing_since__isnull=False)
+    if reached is not None:  # `alive_at` of one that waits is the moment of its last try
+        ended, waits = ended & Q(pk__gt=reached[0]), waits & Q(alive_at__gt=reached[1])
+    away = SyncRun.objects.filter(ended | waits, cause__in=AWAY)
+    columns = ("cause", "alive_at", "finished_at", "failing_since", "message", "hint")
+    runs = sorted(away.only(*columns), key=lambda run: (_last_try(run), run.pk))
     if not runs:
         return None
     last = runs[-1]
-    since = next(run.finished_at for run in runs if run.cause == last.cause)
-    return Outage(last.cause, since or timezone.now(), last)
+    since = min(run.failing_since or _last_try(run) for run in runs if run.cause == last.cause)
+    return Outage(last.cause, since, last)
+
+
+def _last_try(run: SyncRun) -> datetime:
+    return run.finished_at or run.alive_at

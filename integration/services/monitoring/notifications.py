@@ -33,6 +33,7 @@ BAD = (
     SyncRun.Status.STOPPED,
     SyncRun.Status.INTERRUPTED,
 )
+TRIED_FOR = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,18 @@ def check() -> list[str]:
 
 
 def _runs(settings: IntegrationSettings) -> State:
-    """Bad when the last N runs all failed; well again with the first that did not."""
+    """Bad when the last N runs all failed; well again with the first that did not.
+
+    The run of an event that was tried so often, for minutes, counts as much.
+    """
+    if stuck := _tried_in_vain(settings.notify_after_failures):
+        text = _("Run %(id)d was tried %(n)d times. %(message)s %(hint)s") % {
+            "id": stuck.pk,
+            "n": stuck.failed_tries,
+            "message": local(stuck.message),
+            "hint": local(stuck.hint),
+        }
+        return State(True, _("rcsync: runs keep failing"), text.strip())
     ended = SyncRun.objects.filter(
         kind=SyncRun.Kind.APPLY,
         parent=None,
@@ -78,6 +90,15 @@ def _runs(settings: IntegrationSettings) -> State:
         "hint": local(run.hint),
     }
     return State(bad or _is_bad("runs"), _("rcsync: runs keep failing"), text.strip())
+
+
+def _tried_in_vain(times: int) -> SyncRun | None:
+    waiting = SyncRun.objects.filter(
+        status__in=[SyncRun.Status.QUEUED, SyncRun.Status.RUNNING],
+        failed_tries__gte=times,
+        failing_since__lt=timezone.now() - TRIED_FOR,
+    )
+    return waiting.order_by("failing_since").first()
 
 
 def _quarantine(_settings: IntegrationSettings) -> State:

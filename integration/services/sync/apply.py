@@ -10,7 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from integration.domain.errors import RocketChatError, SyncError, TooSoonForPerson
+from integration.domain.errors import (
+    RocketChatError,
+    SyncError,
+    TooSoonForPerson,
+    TransientError,
+)
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunCause
 from integration.domain.state import Managed
@@ -167,4 +172,5 @@ def _failed(operation: Operation, error: RocketChatError) -> Outcome:
         code=error.code,
         answer=error.answer,
         in_doubt=error.may_have_happened,
+        transient=isinstance(error, TransientError),
     )

@@ -40,6 +40,7 @@ class Outcome:
     code: str = ""
     answer: str = ""
     in_doubt: bool = False  # failed, and may have had its effect all the same
+    transient: bool = False  # failed, and the same call may work later
 
 
 @dataclass(frozen=True, slots=True)

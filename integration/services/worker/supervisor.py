@@ -17,7 +17,7 @@ from django_q.tasks import async_task
 
 from integration import __version__
 from integration.models import SyncRun, WorkerBeat
-from integration.services.background import queue, schedules, sweep
+from integration.services.background import outages, queue, schedules, sweep
 from integration.services.events import poller
 from integration.services.ledger import heartbeat
 from integration.services.monitoring import notifications
@@ -73,8 +73,8 @@ class Supervisor:
         heartbeat.register(self.name)
         schedules.install()
         self.cluster.start()
-        polling = threading.Thread(target=self._poll, name="events", daemon=True)
-        polling.start()
+        for name, action in (("events", self._poll), ("outages", self._watch_outages)):
+            threading.Thread(target=action, name=name, daemon=True).start()
         systemd.ready(f"rcsync {__version__}, cluster {self.name}")
         try:
             while not self._stop.wait(TICK_SECONDS):
@@ -95,6 +95,9 @@ class Supervisor:
 
     def _poll(self) -> None:
         poller.poll_until(self._stop, self.name)
+
+    def _watch_outages(self) -> None:
+        outages.watch_until(self._stop)
 
     def _send_beat(self) -> None:
         if not sweep.broker_is_full(BEATS_WAITING):  # nobody takes them: more would not help
