@@ -5,11 +5,11 @@ import time
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 
 from integration.domain.state import Scope
 from integration.models import IntegratedCourse, PushedEvent, SyncRun
-from integration.services.background import sweep
+from integration.services.background import queue, sweep
 from integration.services.events import webhook
 from integration.services.runs.order import order_of
 from tests.support.site import Site
@@ -123,6 +123,25 @@ def test_the_door_takes_posts_only() -> None:
 def test_a_moodle_that_cannot_be_read_is_told_to_the_caller(settings: Any) -> None:
     settings.MOODLE_CONFIGURED = False
     assert push({"users": [1000]}).status_code == 503
+
+
+def test_a_call_that_was_answered_with_503_may_be_made_again() -> None:
+    now = time.time()
+    with override_settings(MOODLE_CONFIGURED=False):
+        assert push({"users": [1000]}, at=now).status_code == 503
+    assert push({"users": [1000]}, at=now).status_code == 202
+    assert push({"users": [1000]}, at=now).status_code == 409
+
+
+def test_a_call_whose_run_could_not_be_stored_may_be_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "enqueue", lambda _order: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            push({"courses": [10]}, at=now)
+    assert push({"courses": [10]}, at=now).status_code == 202
 
 
 def test_used_signatures_are_forgotten_after_their_window(monkeypatch: pytest.MonkeyPatch) -> None:

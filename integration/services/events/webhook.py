@@ -25,6 +25,7 @@ WINDOW_SECONDS = 300
 MOST_BYTES = 16 * 1024
 MOST_PER_MINUTE = 60
 MOST_IDS = 500
+REPEATED = "this call was made before"
 
 
 class Refused(Exception):
@@ -52,12 +53,15 @@ def accept(secret: str, timestamp: str, given: str, body: bytes) -> list[SyncRun
     if not _is_fresh(timestamp):
         raise Refused(403, "the timestamp is too far from now")
     hints = _hints(body)
-    _remember(given)
+    _check_is_new(given)
     courses = event_courses()
     scopes = read_whole(lambda: scopes_of(hints, courses))
-    return [
-        queue.enqueue(Order(SyncRun.Kind.APPLY, SyncRun.Trigger.EVENT, scope)) for scope in scopes
-    ]
+    with transaction.atomic():  # a call that led to nothing may be made again
+        _remember(given)
+        return [
+            queue.enqueue(Order(SyncRun.Kind.APPLY, SyncRun.Trigger.EVENT, scope))
+            for scope in scopes
+        ]
 
 
 def _is_fresh(timestamp: str) -> bool:
@@ -66,15 +70,21 @@ def _is_fresh(timestamp: str) -> bool:
     return abs(timezone.now().timestamp() - int(timestamp)) <= WINDOW_SECONDS
 
 
-def _remember(given: str) -> None:
+def _check_is_new(given: str) -> None:
+    if PushedEvent.objects.filter(signature=given).exists():
+        raise Refused(409, REPEATED)
     minute = timezone.now() - timedelta(minutes=1)
     if PushedEvent.objects.filter(received_at__gte=minute).count() >= MOST_PER_MINUTE:
         raise Refused(429, "too many calls")
+
+
+def _remember(given: str) -> None:
+    """Of two calls at the same moment the database lets one pass."""
     try:
         with transaction.atomic():
             PushedEvent.objects.create(signature=given)
     except IntegrityError:
-        raise Refused(409, "this call was made before") from None
+        raise Refused(409, REPEATED) from None
 
 
 def _hints(body: bytes) -> set[Hint]:
