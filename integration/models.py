@@ -5,7 +5,14 @@ as the rule. Each purpose has its module in `integration.tables`.
 """
 
 from integration.tables.audit import AuditEntry
-from integration.tables.background import AccountClaim, EventCursor, Notice, PushedEvent, WorkerBeat
+from integration.tables.background import (
+    AccountClaim,
+    EventCursor,
+    KeptLogin,
+    Notice,
+    PushedEvent,
+    WorkerBeat,
+)
 from integration.tables.conflicts import Conflict
 from integration.tables.in_course import LinkKey, LtiDeployment, LtiKey, LtiPlatform, LtiUse
 from integration.tables.links import AccountLink, ChannelLink, ManagedMembership
@@ -26,6 +33,7 @@ __all__ = [
     "IncludedRole",
     "IntegratedCourse",
     "IntegrationSettings",
+    "KeptLogin",
     "LinkKey",
     "LtiDeployment",
     "LtiKey",

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from integration.fields import MessageField
+from integration.fields import MessageField, SecretField
 
 
 class AccountClaim(models.Model):
@@ -77,6 +77,24 @@ class WorkerBeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class KeptLogin(models.Model):
+    """The log-in that the runs of a worker share, for one server and one username alone."""
+
+    worker = models.CharField(max_length=150, unique=True)  # WorkerBeat.name
+    server = models.CharField(max_length=300)  # domain.addresses.origin
+    username = models.CharField(max_length=100)
+    user_id = models.CharField(max_length=64)
+    token = SecretField()
+    kept_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("kept log-in")
+        verbose_name_plural = _("kept log-ins")
+
+    def __str__(self) -> str:
+        return self.worker
 
 
 class Notice(models.Model):

@@ -26,6 +26,11 @@ def cluster_name() -> str:
     return os.environ.get(CLUSTER_VARIABLE) or socket.gethostname()
 
 
+def in_worker() -> bool:
+    """Whether this process is one of a worker's."""
+    return CLUSTER_VARIABLE in os.environ
+
+
 def new_cluster_name() -> str:
     return f"{socket.gethostname()}/{os.getpid()}"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -16,6 +17,7 @@ from integration.domain.policy import Policy
 from integration.domain.state import Check, CheckStatus
 from integration.fields import UnreadableSecret
 from integration.models import IntegratedCourse, IntegrationSettings, LinkKey, LtiPlatform
+from integration.services.ledger import heartbeat
 from integration.services.ledger.policy import load_policy, missing_choices
 from integration.services.monitoring.own_database import explain_own
 from integration.services.moodle.doctor import check_moodle
@@ -50,7 +52,7 @@ def check_own_tables() -> list[Check]:
 
 def check_chat() -> list[Check]:
     """Rocket.Chat, with the connection that the settings name."""
-    return _tested(check_rocketchat)
+    return [*_tested(check_rocketchat), *_worker_log_in()]
 
 
 def check_access_to_chat() -> list[Check]:
@@ -83,6 +85,24 @@ def _bulk_import() -> bool:
         return IntegrationSettings.load().bulk_import
     except UnreadableSecret:
         return False
+
+
+def _worker_log_in() -> list[Check]:
+    """A worker logs in where others bring a token: what can go wrong with that, it can avoid."""
+    try:
+        by_password = rocketchat_connection().credentials.by_password
+    except SyncError:  # told by the checks above
+        return []
+    if not (by_password and heartbeat.worker_alive()):
+        return []
+    found = msg("a worker runs on a username and a password, so it has to log in")
+    if not settings.RCSYNC_SECRET_KEYS:
+        found = msg("{found}, each of its processes by itself", found=found)
+    fix = msg(
+        "Give it a personal access token of the bot (in Rocket.Chat: the bot's account, Personal "
+        "Access Tokens, without two-factor authentication): it needs no log-in and does not end."
+    )
+    return [Check(msg("Log-in of the worker"), CheckStatus.WARNING, found, fix)]
 
 
 def check_choices() -> list[Check]:

@@ -28,7 +28,12 @@ from integration.services.rocketchat.connection import Connection
 from integration.services.rocketchat.errors import SecondFactorAsked, no_json, refused
 from integration.services.rocketchat.limiter import Limiter, shared_limiter
 from integration.services.rocketchat.retries import RetryBudget
-from integration.services.rocketchat.session import Identity, Session, WithSecondFactor
+from integration.services.rocketchat.session import (
+    Identity,
+    KeptLogins,
+    Session,
+    WithSecondFactor,
+)
 from integration.services.rocketchat.transport import Answer, NoAuth, Request, Transport
 
 
@@ -108,6 +113,7 @@ class RocketChat:
         connection: Connection,
         *,
         limiter: Limiter | None = None,
+        logins: KeptLogins | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
@@ -119,7 +125,7 @@ class RocketChat:
         )
         self._clock, self._sleep, self._chance = clock, sleep, chance
         self._transport = Transport(connection, clock)
-        self._session = Session(connection.credentials)
+        self._session = Session(connection.credentials, logins)
         self._digest = Secret(_digest(connection.credentials.factor))
         self._with_factor: set[str] = set()  # endpoints that asked for a second factor before
         self._reached = False  # whether the server has answered anything yet
@@ -138,7 +144,7 @@ class RocketChat:
     def close(self) -> None:
         """Log out where we logged in, and close the connections. Never raises."""
         try:
-            if self._session.logged_in:
+            if self._session.has_to_log_out:
                 self._exchange(_api("POST", "logout", body={}), self._identity())
         except SyncError as problem:
             logger.debug("endpoint=%s problem=%s", "POST logout", type(problem).__name__)
@@ -193,14 +199,16 @@ class RocketChat:
     def _authenticated(self, request: Request) -> Json:
         """With the token we have; once more with a new one where we can log in and it has ended."""
         identity = self._identity()
-        try:
-            return self._with_second_factor(request, identity)
-        except SecondFactorRequired:
-            raise
-        except AuthenticationError:
-            if not self._session.logged_in:
+        for _ in range(self._session.attempts - 1):
+            try:
+                return self._with_second_factor(request, identity)
+            except SecondFactorRequired:
                 raise
-        return self._with_second_factor(request, self._identity(ended=identity))
+            except AuthenticationError:
+                if not self._session.logged_in:
+                    raise
+            identity = self._identity(ended=identity)
+        return self._with_second_factor(request, identity)
 
     def _identity(self, ended: Identity | None = None) -> Identity:
         """The one in use; or a new one, where it is missing or has `ended`."""
@@ -209,7 +217,7 @@ class RocketChat:
             identity = session.identity
             if identity is not None and identity is not ended:
                 return identity
-            return session.take(self._log_in())
+            return session.recall(ended) or session.take(self._log_in())
 
     def _log_in(self) -> Json:
         """Tried once: several failed logins would lock the account."""

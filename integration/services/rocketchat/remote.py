@@ -10,6 +10,7 @@ from integration.services.rocketchat.bulk_import import BulkImport
 from integration.services.rocketchat.client import RocketChat, Stats
 from integration.services.rocketchat.connection import Connection
 from integration.services.rocketchat.features import Features
+from integration.services.rocketchat.session import KeptLogins
 from integration.services.rocketchat.snapshot import RemoteReader
 from integration.services.rocketchat.writes import RocketChatWrites
 
@@ -91,6 +92,10 @@ class RocketChatRemote:
         )
 
 
-def connect(connection: Connection, known: ServerFacts | None = None) -> RocketChatRemote:
-    """Nothing is sent yet; the first call logs in where needed. `known` saves asking again."""
-    return RocketChatRemote(RocketChat(connection), known)
+def connect(
+    connection: Connection, known: ServerFacts | None = None, logins: KeptLogins | None = None
+) -> RocketChatRemote:
+    """Nothing is sent yet; the first call logs in where needed. `known` saves asking again, and
+    `logins` logging in.
+    """
+    return RocketChatRemote(RocketChat(connection, logins=logins), known)

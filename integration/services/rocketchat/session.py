@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from typing import Protocol
 
 import requests
 from requests.auth import AuthBase
@@ -39,14 +40,24 @@ class WithSecondFactor(AuthBase):
         return self.identity(request)
 
 
+class KeptLogins(Protocol):
+    """Where a log-in is kept for the next run: always that of one server and one username."""
+
+    def recall(self) -> tuple[str, Secret] | None:
+        """Account id and token, None where there is none."""
+
+    def keep(self, user_id: str, token: Secret) -> None: ...
+
+
 class Session:
-    """The identity in use.
+    """The identity in use. With `kept` it is found there, and left there for others.
 
     Several threads may find out at once that it has ended; one of them renews it.
     """
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, kept: KeptLogins | None = None) -> None:
         self._credentials = credentials
+        self._kept = kept if credentials.by_password else None
         self._lock = threading.Lock()
         self.identity: Identity | None = None
         self.refusal: AuthenticationError | None = None  # trying again would lock the account
@@ -62,6 +73,27 @@ class Session:
         """Whether there is a token that we made and have to give back."""
         return self._credentials.by_password and self.identity is not None
 
+    @property
+    def has_to_log_out(self) -> bool:
+        """Whether nobody else will use the token that we made: it is not the one that is kept."""
+        if not self.logged_in:
+            return False
+        kept = self._kept.recall() if self._kept else None
+        return kept is None or self.identity != Identity(*kept)
+
+    @property
+    def attempts(self) -> int:
+        """How often a call may be made: a log-in that was kept may have ended as well."""
+        return 3 if self._kept else 2
+
+    def recall(self, ended: Identity | None) -> Identity | None:
+        """The identity that is kept, unless it is the one that has ended."""
+        found = self._kept.recall() if self._kept else None
+        if found is None or Identity(*found) == ended:
+            return None
+        self.identity = Identity(*found)
+        return self.identity
+
     def login_body(self) -> dict[str, object]:
         return {"user": self._credentials.username, "password": self._credentials.password}
 
@@ -75,6 +107,8 @@ class Session:
         except UnexpectedAnswer:
             answer = data = {}  # a page with this error must not show half a login
             raise wrong("POST login", msg("it brings no user id and token")) from None
+        if self._kept:
+            self._kept.keep(self.identity.user_id, self.identity.token)
         return self.identity
 
     def secrets(self) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from integration.services.rocketchat.client import Stats
 from integration.services.runs import connection_test, lease_renewal, pacing
 from integration.services.runs.bulk_accounts import ImportedAccounts
 from integration.services.runs.configured_connection import rocketchat_connection
+from integration.services.runs.kept_login import kept_login
 from integration.services.runs.lease_renewal import LeaseRenewer
 from integration.services.runs.order import Order
 from integration.services.runs.shared_ledger import SharedLedger
@@ -129,7 +130,7 @@ def _execute(
         known = server_facts.recall(connection.url)
         with (
             LeaseRenewer(run, owner, courses, seconds) as renewer,
-            connect(connection, known) as remote,
+            connect(connection, known, kept_login(connection)) as remote,
         ):
             finished.stats = remote.stats
             accounts, imported = _accounts(remote, claims, start_rules)

@@ -21,6 +21,7 @@ from integration.services.background import outages, queue, schedules, sweep
 from integration.services.events import poller
 from integration.services.ledger import heartbeat
 from integration.services.monitoring import notifications
+from integration.services.runs import kept_login
 from integration.services.worker import systemd
 from integration.services.worker.cluster import Cluster
 
@@ -72,6 +73,7 @@ class Supervisor:
         logger.info("worker=%s version=%s starts", self.name, __version__)
         heartbeat.register(self.name)
         schedules.install()
+        kept_login.give_up_left_behind()
         self.cluster.start()
         for name, action in (("events", self._poll), ("outages", self._watch_outages)):
             threading.Thread(target=action, name=name, daemon=True).start()
@@ -91,6 +93,7 @@ class Supervisor:
             logger.warning("cluster=%s did not drain in time and is ended", self.name)
         self.cluster.kill()
         close_old_connections()
+        kept_login.give_up([self.name])
         heartbeat.unregister(self.name)
 
     def _poll(self) -> None:
