@@ -50,7 +50,7 @@ install_packages() { # install_packages NAME ...: with apt, what is missing
 
 for_the_tests=(
     python3-venv python3-dev gcc pkg-config libmariadb-dev # the environment, with mysqlclient
-    mariadb-server postgresql                              # throw-away servers for the tests
+    mariadb-server postgresql redis-server iproute2        # throw-away servers and networks for the tests
     chromium chromium-driver                               # browser tests
     gettext                                                # translations
     nginx-light apache2 caddy prometheus                   # check the examples in deploy/

@@ -23,6 +23,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from integration import __version__
+from integration.domain.secret import Secret
 from rcsync_project import logs, sentry
 from rcsync_project.databases import moodle_database, no_moodle, own_database
 
@@ -299,10 +300,17 @@ EVENT_SECRET = text("RCSYNC_EVENT_SECRET")  # of POST /events/moodle; without it
 # Who sees /metrics and the details of /readyz: who has the token, asks from there, or is signed in.
 METRICS_TOKEN = text("RCSYNC_METRICS_TOKEN")
 METRICS_NETWORKS = networks("RCSYNC_METRICS_NETWORKS", text("RCSYNC_METRICS_NETWORKS"))
+# The database survives a crash; the Redis broker loses the task that was running.
+BROKER_URL = Secret(text("RCSYNC_BROKER_URL"))
+if BROKER_URL and not re.match(r"rediss?://|unix://", BROKER_URL):
+    raise ImproperlyConfigured(
+        "RCSYNC_BROKER_URL has to begin with redis://, rediss:// or unix://. Leave it empty for "
+        "rcsync's own database."
+    )
 Q_CLUSTER = {
     "name": "rcsync",
     "label": _("Background tasks"),
-    "orm": "default",  # survives a crash; the Redis broker loses the task that was running
+    **({"redis": BROKER_URL} if BROKER_URL else {"orm": "default"}),
     "workers": env.int("RCSYNC_WORKERS", default=2),
     "queue_limit": 1,
     "bulk": 1,
@@ -420,5 +428,6 @@ if text("SENTRY_DSN"):
             *(ROCKETCHAT["auth_token"], ROCKETCHAT["password"]),
             *(str(database.get("PASSWORD", "")) for database in DATABASES.values()),
             *(text("DATABASE_URL"), text("MOODLE_DATABASE_URL"), text("EMAIL_URL")),
+            str(BROKER_URL),
         ],
     )

@@ -49,6 +49,7 @@ def setting(expression: str, **environment: str) -> Any:
         ({**PRODUCTION, "MOODLE_DATABASE_URL": "mysql://u:p@host"}, "names no database"),
         ({**PRODUCTION, "MOODLE_DB_PREFIX": "mdl_; DROP"}, "MOODLE_DB_PREFIX"),
         ({**PRODUCTION, "RCSYNC_ENV_FILE": "/no/such/file"}, "/no/such/file cannot be read"),
+        ({**PRODUCTION, "RCSYNC_BROKER_URL": "localhost"}, "RCSYNC_BROKER_URL has to begin with"),
     ],
 )
 def test_a_wrong_environment_gets_one_clear_sentence(
@@ -186,3 +187,14 @@ def test_networks_are_a_list_and_nonsense_is_refused() -> None:
     done = manage("check", **PRODUCTION, RCSYNC_ALLOWED_NETWORKS="10.0.0.300")
     assert done.returncode != 0
     assert "RCSYNC_ALLOWED_NETWORKS holds '10.0.0.300'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "broker"), [("", ["orm"]), ("redis://:invented-password@broker/0", ["redis"])]
+)
+def test_the_environment_chooses_the_broker(url: str, broker: list[str]) -> None:
+    chosen = "[name for name in ('orm', 'redis') if name in settings.Q_CLUSTER]"
+    assert setting(chosen, RCSYNC_BROKER_URL=url) == broker
+    assert "invented-password" not in setting(
+        "repr(settings.Q_CLUSTER.get('redis'))", RCSYNC_BROKER_URL=url
+    )

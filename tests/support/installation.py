@@ -55,7 +55,10 @@ def fill_moodle() -> None:
 class Installation:
     """Processes that share one environment."""
 
-    def __init__(self, folder: Path, own_url: str, chat: StandIn, **more: str) -> None:
+    def __init__(
+        self, folder: Path, own_url: str, chat: StandIn, moodle: str = MOODLE, **more: str
+    ) -> None:
+        """`moodle` is the code that makes Moodle; `more` are variables of the environment."""
         self.chat = chat
         self.var = folder / "var"
         clean = {
@@ -77,7 +80,7 @@ class Installation:
             "ROCKETCHAT_AUTH_TOKEN": ADMIN_TOKEN,
             **more,
         }
-        self.in_moodle(MOODLE)
+        self.in_moodle(moodle)
 
     def run(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

@@ -77,6 +77,10 @@ def require_promtool() -> Path:
     return _require("promtool", "promtool (Debian: prometheus)")
 
 
+def require_redis() -> Path:
+    return _require("redis-server", "Redis (Debian: redis-server)")
+
+
 def _find(program: str, *folders: Path) -> Path | None:
     path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", ""), *SYSTEM_FOLDERS])
     found = shutil.which(program, path=path)

@@ -13,9 +13,9 @@ import pytest
 from benchmarks import leftovers
 from integration.services.worker import guardian
 from tests.support.paths import ROOT
+from tests.support.processes import MARK, processes_with
 
 PATIENCE = 20.0
-MARK = "RCSYNC_TEST_MARK"
 
 # Ends on nothing but SIGKILL, and has a child that loses its parent.
 STUBBORN = """
@@ -42,18 +42,6 @@ if moment == "later":
     time.sleep(1.5)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-def processes_with(mark: str) -> list[int]:
-    wanted = f"{MARK}={mark}".encode()
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if wanted in environ.read_bytes().split(b"\0"):
-                found.append(int(environ.parent.name))
-        except OSError:
-            continue
-    return found
 
 
 def until(condition: Callable[[], object]) -> bool:

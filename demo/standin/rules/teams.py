@@ -92,8 +92,3 @@ def add_room(world: World, caller: User, team: Team, room: Room) -> None:
         raise failure("room-already-on-team")
     room.team_id = team.id
     world.touch_room(room)
-
-
-def not_found() -> Exception:
-    """The refusal of a team that does not exist."""
-    return failure("team-does-not-exist")

@@ -14,7 +14,6 @@ from integration.services.rocketchat.versions import Version
 
 LIST_BY_STATUS: Version = (6, 8)
 INFO = "/api/info"  # without internet 8.6 takes 5 seconds for it (reference 11)
-BANS: Version = (8, 3)
 MEMBERS_BY_ROLE: Version = (7, 3)
 TOPIC_AT_CREATION: Version = (4, 0)  # 3.11 drops it, 6.5 keeps it; between them nobody looked
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
