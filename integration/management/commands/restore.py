@@ -62,8 +62,9 @@ class Command(BaseCommand):
         if before is not None:
             self.stdout.write(f"What was there is in {before}.")
         self.stdout.write(
-            "Restored. Before you start rcsync again: ./rcsync migrate, then ./rcsync sync, which "
-            "shows what changed since (docs/backup.md)."
+            "Restored. Before you start rcsync again: ./rcsync migrate, ./rcsync claim, which "
+            "takes back what is provably its own, then ./rcsync sync, which shows what changed "
+            "since (docs/backup.md)."
         )
 
     def _look(self, found: Inspection) -> None:
