@@ -12,6 +12,7 @@ from integration.domain.outcomes import RunCause
 from integration.models import SyncRun
 from integration.services.admin import start_run
 from integration.services.monitoring.course_states import differences_of
+from integration.services.sync.guard import SERVER_CHANGED
 from integration.translation import local
 
 Status = SyncRun.Status
@@ -55,6 +56,8 @@ def _waits(run: SyncRun) -> Verdict:
     )
     if not run.held_count:
         title = _("This run waits for a decision")
+    if any(breach["code"] == SERVER_CHANGED for breach in run.breaches):
+        done = local(run.hint)  # no approval helps
     return Verdict("warn", title % {"n": run.held_count}, (local(run.message), done))
 
 

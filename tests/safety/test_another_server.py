@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.urls import reverse
 
 from demo.standin import StandIn
 from demo.standin.state.storage import dump, load
@@ -184,8 +185,10 @@ def test_the_start_page_asks_and_only_an_administrator_decides(
     client.force_login(django_user_model.objects.create_superuser("boss"))
     assert "Another Rocket.Chat workspace" not in client.get("/admin/").content.decode()
     with another_server(school, settings, copied=True) as other:
-        school.run()
+        run = school.run()
         assert "Another Rocket.Chat workspace" in client.get("/admin/").content.decode()
+        page = client.get(reverse("admin:integration_syncrun_change", args=[run.pk]))
+        assert "./rcsync server" in page.content.decode()
         form = {"now": other.world.settings["uniqueID"], "reason": "moved", "decision": "moved"}
         viewer = Client()
         viewer.force_login(django_user_model.objects.create_user("viewer", is_staff=True))
