@@ -60,7 +60,9 @@ def test_a_filled_release_is_migrated_to_head_and_in_step(engine: str, site: Ins
     assert "integration_accountlink: 19 rows" in said
     site.manage("migrate", "--verbosity=0")
     plan = site.plan()
-    assert (plan["planned"], plan["failed"]) == ({}, [])
+    marked = {"mark_channel"}  # the first sync completes marks that name no installation
+    assert set(plan["planned"]) <= marked, plan["planned"]
+    assert plan["failed"] == []
     assert site.python(
         "from integration.models import *\n"
         "print(SyncRun.objects.count() > 3, AccountLink.objects.count(), "
@@ -86,6 +88,7 @@ def upgraded(site: Installation, folder: Path) -> dict[str, str]:
 def test_backup_upgrade_and_restore(engine: str, site: Installation, tmp_path: Path) -> None:
     site.manage("restore", str(files(VERSION, engine)[0]), "--apply")
     site.manage("migrate", "--verbosity=0")
+    site.manage("sync", "--apply")  # completes marks that name no installation
     site.manage("backup", "--to", str(tmp_path / "old"))
     (old,) = (tmp_path / "old").glob("*.backup")
     before, after = site.environment, upgraded(site, tmp_path)
@@ -122,4 +125,4 @@ def test_without_the_databases_programs_rows_are_kept_instead(
     (kept,) = (tmp_path / "kept").glob("*.backup")
     site.python("from integration.models import *; AccountLink.objects.all().delete()")
     site.manage("restore", str(kept), "--apply")
-    assert site.plan()["planned"] == {}
+    assert set(site.plan()["planned"]) <= {"mark_channel"}
