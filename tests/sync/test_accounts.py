@@ -252,6 +252,11 @@ def test_an_address_that_differs_only_in_case_is_no_change() -> None:
     assert operations(linked(anna(email="USER7@uni.invalid")), UpdateAccount) == []
 
 
+def test_a_name_that_differs_only_in_blanks_around_it_is_no_change() -> None:
+    padded = {"name": "  Person 7 "}
+    assert operations(linked(anna(), account_values=padded), UpdateAccount) == []
+
+
 def test_a_missing_address_is_not_sent() -> None:
     assert operations(linked(anna(email="")), UpdateAccount) == []
 

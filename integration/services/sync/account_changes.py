@@ -101,7 +101,8 @@ class KnownAccounts:
     def update(
         self, account: DesiredAccount, known: RemoteAccount, *, address_only: bool
     ) -> Iterator[AccountFinding]:
-        name = account.name if account.name != known.name else None
+        # Creating keeps blanks around a name, changing cuts them off (reference 11.2).
+        name = account.name if account.name != known.name.strip() else None
         email: str | None = None
         wanted = account.email.lower()
         if wanted and wanted not in known.emails and address_only:
