@@ -37,12 +37,6 @@ LOG_IS_OFF = msg(
     "and changes are found by their times, once a minute; removals only by the next full pass."
 )
 
-BEHIND = (
-    "Moodle's log ends at row {high}, though row {last} was read before: the server that answered "
-    "lags behind. Nothing is done for that; where it stays so, let MOODLE_DATABASE_URL name "
-    "Moodle's own server or one replica, and no address behind which several take turns."
-)
-
 
 def poll_until(stop: threading.Event, owner: str) -> None:
     """The poller's thread in the worker command."""
@@ -113,7 +107,14 @@ def _by_log(at: EventCursor, courses: frozenset[int], now: int) -> set[Hint]:
     if high < at.last_id:
         if not window.knows(high) and now - window.restarted > log_window.SECONDS:
             return _look_at_everything(at, high, restarted=now)
-        at.problem = msg(BEHIND, high=high, last=at.last_id)
+        at.problem = msg(
+            "Moodle's log ends at row {high}, though row {last} was read before: the server that "
+            "answered lags behind. Nothing is done for that; where it stays so, let "
+            "MOODLE_DATABASE_URL name Moodle's own server or one replica, and no address behind "
+            "which several take turns.",
+            high=high,
+            last=at.last_id,
+        )
         return set()
     rows = moodle_log.late(window, at.last_id) + moodle_log.after(at.last_id)
     window.read((row.row_id for row in rows), now)
