@@ -31,8 +31,9 @@ def test_the_start_page_of_an_empty_installation_leads_through_set_up(
     administrator: Client, site: Site
 ) -> None:
     page = administrator.get("/admin/")
-    assert [step.done for step in page.context["steps"]] == [True, True, *[False] * 6]
-    assert page.context["next_step"].title == "Choose roles"
+    # Rocket.Chat's step is done once the connection was tested.
+    assert [step.done for step in page.context["steps"]] == [True, *[False] * 7]
+    assert page.context["next_step"].title == "Connect Rocket.Chat"
 
 
 def test_testing_the_connections_shows_each_check_with_its_fix(
