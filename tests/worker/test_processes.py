@@ -259,8 +259,6 @@ def test_a_course_that_kills_every_worker_is_given_up_and_the_others_are_done(
     deaths = site.statuses().count("interrupted")
     note(f"a poison course among {site.courses}: given up after {deaths} deaths, {seconds:.0f} s")
     assert site.statuses().count("done") == site.courses - 1
-    failing = "SELECT course_id FROM integration_integratedcourse WHERE status = 'failing'"
-    assert site.sql(failing) == [[str(course)]]
     assert deaths <= 2 + 3
     last = site.sql("SELECT hint FROM integration_syncrun WHERE status = 'interrupted' ORDER BY id")
     assert "Given up after 3 attempts" in last[-1][0]

@@ -15,6 +15,7 @@ from django.db.models import Q
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.domain.server_facts import ServerFacts
+from integration.fields import UnreadableSecret
 from integration.models import (
     AccountLink,
     ChannelLink,
@@ -48,8 +49,13 @@ class Server:
 
 
 def change() -> Server | None:
-    """What waits for a decision, as the last run or look found it; asks no server."""
-    row = IntegrationSettings.load()
+    """What waits for a decision, as the last run or look found it; asks no server. None too while
+    a stored secret cannot be decrypted, which the pages say themselves.
+    """
+    try:
+        row = IntegrationSettings.load()
+    except UnreadableSecret:
+        return None
     facts = ServerFacts.from_json(row.server_facts)
     if facts is None or facts.server_id in ("", row.server_id) or not _is_set(facts.url):
         return None

@@ -35,7 +35,7 @@ def store(cursor: EventCursor, owner: str) -> bool:
             clock=cursor.clock,
             next_turn=cursor.next_turn,
             watermark=cursor.watermark,
-            polled_at=timezone.now(),
+            polled_at=cursor.polled_at,
             rows_read=cursor.rows_read,
             problem=cursor.problem,
             lease_expires=timezone.now() + LEASE,

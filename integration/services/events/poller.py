@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from django.db import close_old_connections, connections, transaction
 
@@ -71,18 +72,25 @@ def poll_once(owner: str, now: Callable[[], float] = time.time) -> list[SyncRun]
     at = cursor.take(owner)
     if at is None:
         return []
+    moment = int(now())
     courses = event_courses()
     if not courses:
+        at.polled_at = _time(moment)
         at.last_id, at.window, at.clock, at.next_turn, at.problem = None, {}, None, None, ""
         cursor.store(at, owner)
         return []
-    scopes = read_whole(lambda: _look(at, courses, int(now())))
+    scopes = read_whole(lambda: _look(at, courses, moment))
+    at.polled_at = _time(moment)
     with transaction.atomic():
         runs = [queue.enqueue(_order(scope)) for scope in scopes]
         if not cursor.store(at, owner):  # another machine took over, and what it read counts
             transaction.set_rollback(True)
             return []
     return runs
+
+
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _order(scope: Scope) -> Order:
