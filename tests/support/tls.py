@@ -5,7 +5,7 @@ import http.server
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -55,10 +55,14 @@ def tls_proxy(folder: Path, port: int) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name: value for name, value in self.headers.items() if name != "Connection"}
             headers |= {"X-Forwarded-Proto": "https", "X-Forwarded-For": self.client_address[0]}
-            behind = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            behind.request(self.command, self.path, body, headers)
-            answer = behind.getresponse()
-            content = answer.read()
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as behind:
+                behind.request(self.command, self.path, body, headers)
+                answer = behind.getresponse()
+                content = answer.read()
+            with suppress(OSError):  # the browser has left the page
+                self._answer(answer, content)
+
+        def _answer(self, answer: http.client.HTTPResponse, content: bytes) -> None:
             self.send_response(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in ("transfer-encoding", "content-length", "connection"):
@@ -66,7 +70,6 @@ def tls_proxy(folder: Path, port: int) -> Iterator[str]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-            behind.close()
 
         do_POST = do_GET  # noqa: N815  # http.server calls methods by these names
 
