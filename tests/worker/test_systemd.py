@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from integration.services.background import schedules
+from integration.services.background import outages, schedules
 from integration.services.events import poller
 from integration.services.ledger import heartbeat
+from integration.services.runs import kept_login
 from integration.services.worker import supervisor
 from tests.support.paths import ROOT
 
@@ -60,7 +61,13 @@ def test_the_loop_of_the_supervisor_feeds_the_watchdog(
     monkeypatch.setattr(supervisor, "Cluster", NoCluster)
     monkeypatch.setattr(supervisor, "close_old_connections", lambda: None)
     monkeypatch.setattr(schedules, "install", lambda: None)
-    monkeypatch.setattr(poller, "poll_until", lambda *_: None)
+    for module, name in (
+        (poller, "poll_until"),
+        (outages, "watch_until"),
+        (kept_login, "give_up_left_behind"),
+        (kept_login, "give_up"),
+    ):
+        monkeypatch.setattr(module, name, lambda *_: None)
     for name in ("register", "unregister"):
         monkeypatch.setattr(heartbeat, name, lambda _name: None)
     stop = threading.Event()
