@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from demo.standin import ADMIN_ID, ADMIN_TOKEN, Options, StandIn
 from demo.standin.rules import outside
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 from integration.domain.operations import (
     ChannelRef,
     CreateAccount,
@@ -81,7 +81,7 @@ def first_sync(remote: RocketChatRemote, names: Sequence[str]) -> Applied:
     return apply_plan(plan, remote.writes, Managed(), NoJournal(), workers=CONNECTIONS)
 
 
-def own_seconds(world: World, names: Sequence[str]) -> float:
+def own_seconds(world: ServerState, names: Sequence[str]) -> float:
     free = [0.0] * CONNECTIONS
     for name in names:
         start = heapq.heappop(free)

@@ -198,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_message(self, *_arguments: Any) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @contextmanager

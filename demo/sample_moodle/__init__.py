@@ -7,7 +7,7 @@ and what has not begun stay so.
 import random
 from pathlib import Path
 
-from demo.sample_moodle.builder import World
+from demo.sample_moodle.builder import MoodleBuilder
 from demo.sample_moodle.edge_cases import add_oddities
 from demo.sample_moodle.tables import create_tables, writable
 from demo.sample_moodle.university import University
@@ -23,7 +23,7 @@ def create_sample_moodle(path: Path, now: int) -> None:
         raise FileExistsError(f"{path} is there already.")
     unfinished = path.with_name(f"{path.name}.unfinished")
     unfinished.unlink(missing_ok=True)
-    world = World(now)
+    world = MoodleBuilder(now)
     add_oddities(University(world, random.Random(SEED)))
     with writable(unfinished) as connection:
         create_tables(connection)

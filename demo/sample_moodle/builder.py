@@ -54,7 +54,7 @@ EVENT_TABLES = {
 }
 
 
-class World:
+class MoodleBuilder:
     """Rows by table. `now` is the moment the sample shows; everything in it was made before."""
 
     def __init__(self, now: int) -> None:
@@ -113,7 +113,7 @@ class World:
         self.log("user_updated", user_id, Context.USER, user_id, related=user_id)
 
     def delete_user(self, user_id: int) -> None:
-        """The row stays for ever, under another name."""
+        """As in Moodle, the row stays and gets another username."""
         row = self.rows[User][user_id - 1]
         other = {"username": row["username"], "email": row["email"]}
         row.update(

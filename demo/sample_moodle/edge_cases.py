@@ -1,6 +1,6 @@
 """The sample's odd cases: everything that a sync gets wrong when nobody thought of it."""
 
-from demo.sample_moodle.builder import DAY, World
+from demo.sample_moodle.builder import DAY, MoodleBuilder
 from demo.sample_moodle.university import University
 from moodle.models import Context
 
@@ -20,7 +20,7 @@ def add_oddities(campus: University) -> None:
     _profile_fields(campus, world)
 
 
-def _enrolments(campus: University, world: World) -> None:
+def _enrolments(campus: University, world: MoodleBuilder) -> None:
     """Enrolments that do not count, or only just do. One person is suspended here, active there."""
     course, past, future = campus.courses["CS101"], world.now - 10 * DAY, world.now + 10 * DAY
     off = world.method(course, "self", on=False)
@@ -44,7 +44,7 @@ def _enrolments(campus: University, world: World) -> None:
     _small_group(world, campus.courses["STAT200"], "Tutorial Sat", [suspended, *plain])
 
 
-def _accounts(campus: University, world: World) -> None:
+def _accounts(campus: University, world: MoodleBuilder) -> None:
     """Accounts that Moodle itself would not let in, and user names that are hard on Rocket.Chat."""
     course = campus.courses["HIST150"]
     suspended, unconfirmed, nologin, deleted = campus.people(4)
@@ -65,7 +65,7 @@ def _accounts(campus: University, world: World) -> None:
     world.delete_user(deleted)
 
 
-def _emails(campus: University, world: World) -> None:
+def _emails(campus: University, world: MoodleBuilder) -> None:
     """Three people with one address, one of them in capitals, and one person without any."""
     shared = [
         world.user(first, "Zwilling", f"{first.lower()}.zwilling", email)
@@ -80,7 +80,7 @@ def _emails(campus: University, world: World) -> None:
     world.group(campus.courses["STAT200"], "Tutorial Sun", [*shared, without])
 
 
-def _group_names(campus: University, world: World) -> None:
+def _group_names(campus: University, world: MoodleBuilder) -> None:
     course, some = campus.courses["BIO-LAB"], campus.students
     for number, name in enumerate((*ALIKE, *UNMATCHED)):
         _small_group(world, course, name, some[5 * number : 5 * number + 5])
@@ -96,14 +96,14 @@ def _group_names(campus: University, world: World) -> None:
 
 
 def _small_group(
-    world: World, course: int, name: str, members: list[int], visibility: int = 0
+    world: MoodleBuilder, course: int, name: str, members: list[int], visibility: int = 0
 ) -> None:
     """A group whose members are enrolled by a method of its own."""
     world.enrol(course, members, method=world.method(course, "self"))
     world.group(course, name, members, visibility)
 
 
-def _courses(campus: University, world: World) -> None:
+def _courses(campus: University, world: MoodleBuilder) -> None:
     """A course in preparation, and one that ended years ago in a hidden category."""
     hidden = world.course(campus.categories["science"], "PREP", "In preparation", visible=False)
     campus.courses["PREP"] = hidden
@@ -121,7 +121,7 @@ def _courses(campus: University, world: World) -> None:
     world.group(old, "Alumni", campus.students[30:40])
 
 
-def _other_methods(campus: University, world: World) -> None:
+def _other_methods(campus: University, world: MoodleBuilder) -> None:
     """A course filled by a cohort and by the meta method, the copied suspension included."""
     course = world.course(campus.categories["computing"], "CS-ALL", "Computing: all first years")
     campus.courses["CS-ALL"] = course
@@ -138,7 +138,7 @@ def _other_methods(campus: University, world: World) -> None:
     world.group(course, "Guests of the course", [observer, manager, *campus.students[40:44]])
 
 
-def _profile_fields(campus: University, world: World) -> None:
+def _profile_fields(campus: University, world: MoodleBuilder) -> None:
     """Two custom fields: a name for the chat, and the wish to stay out of it."""
     world.profile_field("rocketchat", "text", {campus.students[0]: "rocket.name"})
     world.profile_field("nochat", "checkbox", {campus.students[1]: "1"})

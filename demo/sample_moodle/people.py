@@ -58,7 +58,7 @@ class Newcomer:
 
 
 def newcomers(rng: random.Random) -> Iterator[Newcomer]:
-    """People without end, each with a user name of its own; first those of other scripts."""
+    """An endless iterator of people with unique usernames; names in other scripts come first."""
     taken: set[str] = set()
     for first, last in OTHER_SCRIPTS:
         yield _newcomer(first, last, taken)

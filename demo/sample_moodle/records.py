@@ -32,7 +32,7 @@ class Records:
         return self.all(table, **where)[0]
 
     def any(self, table: Table, **where: Any) -> Row | None:
-        """One of the rows, by lot; None if there is none."""
+        """A random row; None if there is none."""
         rows = self.all(table, **where)
         return self.rng.choice(rows) if rows else None
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from demo.sample_moodle.builder import DAY, World
+from demo.sample_moodle.builder import DAY, MoodleBuilder
 from demo.sample_moodle.tables import create_tables, insert, one_transaction, reset_sequences
 from moodle.models import (
     Context,
@@ -55,7 +55,7 @@ class Membership(NamedTuple):
 def create_scaled_moodle(connection: BaseDatabaseWrapper, people: int, now: int) -> Scaled:
     """Fill an empty database over a writing connection. Equal arguments give equal rows."""
     rng = random.Random(people)
-    world = World(now)
+    world = MoodleBuilder(now)
     category = world.category("Everything")
     path = world.context_path(Context.CATEGORY, category)
     groups = max(1, people * COURSES_EACH // GROUP_SIZE)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from itertools import islice
 
-from demo.sample_moodle.builder import DAY, World
+from demo.sample_moodle.builder import DAY, MoodleBuilder
 from demo.sample_moodle.people import newcomers
 from moodle.models import Context
 
@@ -16,7 +16,7 @@ TUTORS = 12
 class University:
     """Builds the everyday part and keeps what the odd cases are hung on."""
 
-    def __init__(self, world: World, rng: random.Random) -> None:
+    def __init__(self, world: MoodleBuilder, rng: random.Random) -> None:
         self.world, self.rng = world, rng
         self._newcomers = newcomers(rng)
         world.role("tutor", name="Tutor", archetype="teacher")
@@ -38,7 +38,7 @@ class University:
         ]
 
     def course(self, category: str, shortname: str, fullname: str, students: int) -> list[int]:
-        """A course with its lecturers and students; who studies in it is drawn by lot."""
+        """A course with its lecturers and students; its students are drawn at random."""
         course_id = self.world.course(self.categories[category], shortname, fullname)
         self.courses[shortname] = course_id
         taught_by = self.rng.sample(self.lecturers, 2)
@@ -82,7 +82,7 @@ class University:
         self.groups("BIO-LAB", [f"Lab bench {letter}" for letter in "ABCD"], chosen)
 
     def _humanities(self) -> None:
-        chosen = self.course("humanities", "HIST150", "World History: O'Brien & Sons", 60)
+        chosen = self.course("humanities", "HIST150", "MoodleBuilder History: O'Brien & Sons", 60)
         self.groups("HIST150", [f"Seminar group {number}" for number in range(1, 4)], chosen)
         chosen = self.course("humanities", "STAT200", "Statistics for everybody", 75)
         self.groups("STAT200", ["Tutorial Mon", "Tutorial Wed", "Tutorial Fri"], chosen)

@@ -36,7 +36,7 @@ from demo.standin.routes.routing import Answer, Route, Routes, split_tail
 from demo.standin.routes.schemas import schema_for
 from demo.standin.routes.site import PAGE_OF_THE_APP
 from demo.standin.rules import documents, outside, two_factor
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 from demo.standin.stats import Stats
 from demo.standin.web.call import TEXT, Call, Reply, Request
 from demo.standin.web.faults import PAGE, Died, Faults, Hangup, suffer
@@ -66,7 +66,9 @@ ROUTES = Routes.of(
 class Application:
     """Answers the API's requests out of one world."""
 
-    def __init__(self, world: World, *, latency_ms: float = 0, rate_limit: bool = False) -> None:
+    def __init__(
+        self, world: ServerState, *, latency_ms: float = 0, rate_limit: bool = False
+    ) -> None:
         self.world = world
         self.latency_ms = latency_ms
         self.limiter = RateLimiter(enabled=rate_limit)
@@ -124,7 +126,7 @@ class Application:
             call.odd_body = body
         try:
             with self.world.lock:
-                self.world.settle()
+                self.world.let_in_due()
                 reply = self._answered(call, route)
         except ApiError as refusal:
             reply = _as_refusal(in_words_of(self.world.dialect, refusal))

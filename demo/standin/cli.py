@@ -17,7 +17,7 @@ from demo.standin.server import StandIn
 from demo.standin.state import storage
 from demo.standin.state.fresh import fresh_world
 from demo.standin.state.options import Abac, Options
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 SAVE_EVERY = 1.0  # seconds
 OUTSIDE_SECONDS = 5.0
@@ -92,7 +92,7 @@ def run(given: Mapping[str, Any], say: Callable[[str], object]) -> int:
     return 0
 
 
-def _world(given: Mapping[str, Any]) -> World:
+def _world(given: Mapping[str, Any]) -> ServerState:
     dialect, state = dialect_like(given["like"]), given["state"]
     if state is not None and state.exists():
         return storage.load_file(state, dialect)
@@ -135,7 +135,7 @@ def _serve(server: StandIn, state: Path | None, say: Callable[[str], object]) ->
     server.stop()
 
 
-def _save_if_changed(world: World, state: Path | None, saved: int) -> int:
+def _save_if_changed(world: ServerState, state: Path | None, saved: int) -> int:
     """Saves once the world is not what was saved; answers what is saved now."""
     changes = world.changes
     if state is not None and (changes != saved or not state.exists()):

@@ -11,7 +11,7 @@ from demo.standin.rules import policies
 from demo.standin.rules.documents import emails
 from demo.standin.state.options import Options
 from demo.standin.state.records import Room, User
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 from demo.standin.web.call import Reply, Request
 from demo.standin.web.faults import Fault
 
@@ -72,10 +72,10 @@ def configure(application: Application, wishes: dict[str, Any]) -> None:
         world.changes += 1
 
 
-def state(world: World) -> dict[str, Any]:
+def state(world: ServerState) -> dict[str, Any]:
     """All accounts and rooms, with deactivated members too."""
     with world.lock:
-        world.settle()
+        world.let_in_due()
         return {
             "version": world.dialect.version,
             "users": [_user(user) for user in world.users.values()],
@@ -95,7 +95,7 @@ def _user(user: User) -> dict[str, Any]:
     }
 
 
-def _room(world: World, room: Room) -> dict[str, Any]:
+def _room(world: ServerState, room: Room) -> dict[str, Any]:
     entries = sorted(room.members.values(), key=lambda entry: entry.username)
     return {
         "id": room.id,

@@ -11,7 +11,7 @@ from demo.standin.application import Application
 from demo.standin.dialects import dialect_like
 from demo.standin.state.fresh import fresh_world
 from demo.standin.state.options import Options
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 from demo.standin.web.call import Reply, Request
 from demo.standin.web.faults import Fault
 from demo.standin.web.wire import WebServer
@@ -43,7 +43,7 @@ class StandIn:
         latency_ms: float = 0,
         rate_limit: bool = False,
         port: int = 0,
-        world: World | None = None,
+        world: ServerState | None = None,
         options: Options | None = None,
         young_admin: bool = False,
     ) -> None:

@@ -104,7 +104,7 @@ def choose(request: HttpRequest, conflict_id: int) -> HttpResponse:
     found, chosen, problem = None, None, ""
     try:
         if remote_id:
-            chosen, _state = link_targets.look(conflict, remote_id)
+            chosen, _state = link_targets.read_target(conflict, remote_id)
         elif words:
             found = link_targets.search(conflict, words)
     except SyncError as error:

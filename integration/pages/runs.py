@@ -44,7 +44,7 @@ def look_at_undo(
 ) -> HttpResponse:
     """The plan that turns `run` back, of the chosen positions (None = all). Nothing is written."""
     try:
-        order = undo_orders.look(run, request.user, chosen=chosen)
+        order = undo_orders.preview_order(run, request.user, chosen=chosen)
     except SyncError as error:
         messages.error(request, in_words(error))
         return redirect(address(run))

@@ -14,7 +14,7 @@ from integration.translation import in_words
 
 
 @access.change(access.UNDO)
-def look(request: HttpRequest, run_id: int) -> HttpResponse:
+def preview_page(request: HttpRequest, run_id: int) -> HttpResponse:
     """Make the plan, of the whole run or of the ticked operations. Nothing is written."""
     run = get_object_or_404(SyncRun, pk=run_id)
     chosen = None

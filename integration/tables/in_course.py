@@ -9,7 +9,7 @@ from integration.tables.querysets import AuditedModel
 
 
 class InCourseSettings(models.Model):
-    """What people are told who come from a course."""
+    """Texts shown to people who follow a link from a course."""
 
     help_contact = models.CharField(
         _("whom people ask"),

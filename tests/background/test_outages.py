@@ -60,7 +60,7 @@ def go_on(clock: Clock, watch: outages.Watch, seconds: float) -> None:
         clock.move(STEP)
         poller.poll_once("test")
         look_after_runs()
-        watch.look()
+        watch.check()
         play_worker()
 
 
@@ -191,8 +191,8 @@ def test_a_moodle_that_is_away_is_waited_for_as_well(
         work.work(run.pk)
         run.refresh_from_db()
         assert (run.status, run.cause, run.failed_tries) == (Status.QUEUED, RunCause.MOODLE, 1)
-        assert watch.look() == 0
-    assert watch.look() == 1
+        assert watch.check() == 0
+    assert watch.check() == 1
     assert play_worker() == [run.pk]
     run.refresh_from_db()
     assert (run.status, run.failed_tries) == (Status.DONE, 1), "the row says how often it was tried"
@@ -200,7 +200,7 @@ def test_a_moodle_that_is_away_is_waited_for_as_well(
 
 def test_the_return_of_a_server_is_asked_for_only_while_something_waits(watched: Site) -> None:
     watched.chat.reset_stats()
-    assert outages.Watch().look() == 0
+    assert outages.Watch().check() == 0
     assert watched.chat.stats()["total"] == 0
 
 
@@ -211,9 +211,9 @@ def test_a_server_that_answers_and_fails_all_the_same_is_not_called_without_a_pa
     watched.chat.fault(**AWAY, endpoint="users.list")
     run = queue.enqueue(order(10, trigger=EVENT))
     work.work(run.pk)
-    assert watch.look() == 1, "before the first look nothing is known"
+    assert watch.check() == 1, "before the first check nothing is known"
     play_worker()
-    assert [watch.look() for _ in range(5)] == [0] * 5
+    assert [watch.check() for _ in range(5)] == [0] * 5
     run.refresh_from_db()
     assert run.failed_tries == 2
 

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from integration.services.events.log_window import SECONDS, Window, restored, stored
+from integration.services.events.log_window import WAIT_SECONDS, Window, restored, stored
 
 
 def test_what_was_read_is_remembered_and_what_was_not_is_unread() -> None:
@@ -19,9 +19,9 @@ def test_what_was_passed_long_ago_is_settled() -> None:
     window = Window(0)
     window.read([1, 4], now=100)
     window.read([7], now=200)
-    window.read([], now=100 + SECONDS)
+    window.read([], now=100 + WAIT_SECONDS)
     assert (window.low, window.seen) == (4, [7])
-    window.read([], now=200 + SECONDS)
+    window.read([], now=200 + WAIT_SECONDS)
     assert (window.low, window.seen) == (7, [])
 
 
@@ -29,9 +29,9 @@ def test_rows_between_two_marks_wait_for_the_later_one() -> None:
     window = Window(0)
     window.read([1], now=100)
     window.read([2], now=105)
-    window.read([], now=100 + SECONDS)
+    window.read([], now=100 + WAIT_SECONDS)
     assert (window.low, window.seen) == (1, [2])
-    window.read([], now=100 + 2 * SECONDS)
+    window.read([], now=100 + 2 * WAIT_SECONDS)
     assert (window.low, window.seen) == (2, [])
 
 

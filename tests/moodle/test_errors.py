@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, OperationalError, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 
-from demo.sample_moodle.builder import World
+from demo.sample_moodle.builder import MoodleBuilder
 from integration.domain.errors import ConfigurationError, SourceError, SyncError
 from integration.domain.state import CheckStatus
 from integration.services.moodle.connection import open_connection
@@ -42,7 +42,7 @@ def site(empty: Site) -> Site:
     return empty
 
 
-def one_course(world: World) -> None:
+def one_course(world: MoodleBuilder) -> None:
     course = world.course(world.category("Science"), "BIO", "Biology")
     anna = world.user("Anna", "Berg", "anna.berg", "anna.berg@campus.invalid")
     world.enrol(course, [anna])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo.sample_moodle.builder import World
+from demo.sample_moodle.builder import MoodleBuilder
 from integration.services.moodle.full_names import fields_of, full_name, name_format
 from tests.support.moodle_rows import ENGINES, Site, new_site
 
@@ -55,7 +55,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Any)
         yield site
 
 
-def one_course(world: World) -> None:
+def one_course(world: MoodleBuilder) -> None:
     course = world.course(world.category("Science"), "BIO", "Biology")
     wang = world.user("小明", "王", "wang", "wang@campus.invalid", alternatename="Max")
     anna = world.user("Anna", "Berg", "anna", "anna@campus.invalid")

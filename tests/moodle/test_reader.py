@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from demo.sample_moodle.builder import DAY, World
+from demo.sample_moodle.builder import DAY, MoodleBuilder
 from integration.domain.errors import ConfigurationError, SourceError
 from integration.domain.state import EVERYTHING, MoodleState, RoomRole, Scope
 from integration.services.moodle.reader import MoodleReader
@@ -158,7 +158,7 @@ def test_effective_members_are_those_of_plain_sql(
 # --- what a scope reads ---------------------------------------------------------------------------
 
 
-def two_courses(world: World) -> None:
+def two_courses(world: MoodleBuilder) -> None:
     """People 3 and 4 in course 2, 4 and 5 in course 3, 6 nowhere, 7 in a group but not enrolled."""
     category = world.category("Science")
     for name in ("three", "four", "five", "six", "seven"):
@@ -233,7 +233,7 @@ def test_a_member_without_a_row_in_mdl_user_is_left_out(site: Site) -> None:
 
 
 def test_every_row_of_two_enrolment_methods_is_kept(site: Site) -> None:
-    def twice(world: World) -> None:
+    def twice(world: MoodleBuilder) -> None:
         two_courses(world)
         world.enrol(2, [3], method=world.method(2, "self", on=False), suspended=True, end=NOW + DAY)
 
@@ -246,7 +246,7 @@ def test_every_row_of_two_enrolment_methods_is_kept(site: Site) -> None:
 
 
 def test_a_hidden_category_shows_in_its_courses(site: Site) -> None:
-    def hidden(world: World) -> None:
+    def hidden(world: MoodleBuilder) -> None:
         world.course(world.category("Archive", visible=False), "OLD", "Old", visible=False)
         world.course(world.category("Open"), "NEW", "New", enddate=NOW)
 
@@ -261,7 +261,7 @@ def test_a_hidden_category_shows_in_its_courses(site: Site) -> None:
 
 
 def test_a_role_given_twice_is_held_once(site: Site) -> None:
-    def twice(world: World) -> None:
+    def twice(world: MoodleBuilder) -> None:
         two_courses(world)
         world.enrol(2, [3], method=world.method(2, "cohort"))
 
@@ -281,7 +281,7 @@ def test_a_course_without_context_path_is_refused_by_name(site: Site) -> None:
 # --- how it is read -------------------------------------------------------------------------------
 
 
-def many_courses(world: World, courses: int = 50) -> None:
+def many_courses(world: MoodleBuilder, courses: int = 50) -> None:
     """Each course with three groups of four of its people. Rows of one group lie far apart."""
     category = world.category("Science")
     people = [world.user(f"P{n}", "Person", f"p{n}", f"p{n}@campus.invalid") for n in range(60)]
@@ -392,7 +392,7 @@ def test_a_connection_that_drops_twice_ends_the_reading(
 
 
 def test_a_course_is_found_by_id_or_exact_short_name(site: Site) -> None:
-    def odd(world: World) -> None:
+    def odd(world: MoodleBuilder) -> None:
         two_courses(world)
         world.course(1, "3", "A number for a name")
         world.course(1, "🐘", "Elephant")
@@ -410,7 +410,7 @@ def test_a_course_is_found_by_id_or_exact_short_name(site: Site) -> None:
 
 
 def test_a_text_that_means_two_courses_is_said_and_the_first_does_not_win(site: Site) -> None:
-    def odd(world: World) -> None:
+    def odd(world: MoodleBuilder) -> None:
         two_courses(world)
         world.course(1, "3", "A number for a name")
         world.course(1, "DUP", "One")
@@ -429,7 +429,7 @@ def test_a_text_that_means_two_courses_is_said_and_the_first_does_not_win(site: 
 
 
 def test_a_text_that_means_two_people_is_said_and_the_id_does_not_win(site: Site) -> None:
-    def odd(world: World) -> None:
+    def odd(world: MoodleBuilder) -> None:
         two_courses(world)
         world.user("Number", "Three", "3", "three@campus.invalid")
         world.user("Number", "Four", "4", "four@partner.invalid", mnethostid=2)
@@ -445,7 +445,7 @@ def test_a_text_that_means_two_people_is_said_and_the_id_does_not_win(site: Site
 
 
 def test_a_user_is_found_by_id_or_exact_name_at_this_site(site: Site) -> None:
-    def twins(world: World) -> None:
+    def twins(world: MoodleBuilder) -> None:
         world.user("Anna", "Berg", "anna", "a@partner.invalid", mnethostid=2, auth="mnet")
         world.user("Anna", "Berg", "anna", "a@campus.invalid")
 
@@ -456,7 +456,7 @@ def test_a_user_is_found_by_id_or_exact_name_at_this_site(site: Site) -> None:
 
 
 def test_courses_are_found_by_words_and_category(site: Site) -> None:
-    def nested(world: World) -> None:
+    def nested(world: MoodleBuilder) -> None:
         science = world.category("Science")
         computing = world.category("Computing", science)
         world.course(science, "BIO", "Biology ÉTÉ")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test.utils import CaptureQueriesContext
 
-from demo.sample_moodle.builder import World
+from demo.sample_moodle.builder import MoodleBuilder
 from integration.domain.errors import SourceError
 from integration.domain.state import EVERYTHING
 from integration.services.moodle.reader import MoodleReader
@@ -30,7 +30,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     return site
 
 
-def one_course(world: World) -> None:
+def one_course(world: MoodleBuilder) -> None:
     course = world.course(world.category("Science"), "BIO", "Biology")
     anna = world.user("Anna", "Berg", "anna", "anna@campus.invalid")
     remote = world.user("Rosa", "Remote", "rosa", "rosa@campus.invalid", auth="mnet")

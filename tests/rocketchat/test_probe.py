@@ -23,7 +23,7 @@ SOON = 5.0  # seconds
 def wrong(url: str) -> SyncError:
     started = time.monotonic()
     with pytest.raises(SyncError) as caught:
-        probe.look(Connection(url, BOT))
+        probe.check_address(Connection(url, BOT))
     assert time.monotonic() - started < SOON
     return caught.value
 
@@ -64,7 +64,7 @@ def web_server(
 @pytest.mark.parametrize("like", ["3.11", "6.5", "8.8"])
 def test_rocketchat_is_recognised(like: str) -> None:
     with StandIn(like) as chat:
-        probe.look(Connection(chat.url, BOT))
+        probe.check_address(Connection(chat.url, BOT))
 
 
 def test_a_host_that_does_not_exist_is_named() -> None:
@@ -122,4 +122,4 @@ def test_a_slow_server_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seven seconds of silence are more than any other step takes, and fewer than the patience."""
     assert probe.PATIENCE_SECONDS >= 15
     with StandIn("8.8", latency_ms=7000) as chat:
-        probe.look(Connection(chat.url, BOT))
+        probe.check_address(Connection(chat.url, BOT))

@@ -71,7 +71,7 @@ def test_an_undo_can_be_undone(school: School) -> None:
 def test_a_look_shows_the_plan_and_writes_nothing(school: School) -> None:
     run = change_much(school)
     before = chat_content(school.chat)
-    look = school.carry_out(undo_orders.look(run, ANNA))
+    look = school.carry_out(undo_orders.preview_order(run, ANNA))
     assert look.status == SyncRun.Status.PLANNED
     assert look.operations.count() == sum(look.planned.values()) >= 8
     assert chat_content(school.chat) == before
@@ -81,7 +81,7 @@ def test_a_look_shows_the_plan_and_writes_nothing(school: School) -> None:
 
 def test_what_was_looked_at_is_what_is_done(school: School) -> None:
     run = change_much(school)
-    look = school.carry_out(undo_orders.look(run, ANNA))
+    look = school.carry_out(undo_orders.preview_order(run, ANNA))
     world = school.chat.application.world
     with world.lock:
         user = world.user_named("person1000")
@@ -149,7 +149,7 @@ def test_undo_needs_the_permission_and_a_reason(school: School) -> None:
 def test_a_preview_cannot_be_undone(school: School) -> None:
     preview = school.run(kind=SyncRun.Kind.PREVIEW)
     with pytest.raises(ConfigurationError, match="wrote nothing"):
-        undo_orders.look(preview, ANNA)
+        undo_orders.preview_order(preview, ANNA)
 
 
 def test_protected_accounts_are_not_touched_by_an_undo(school: School) -> None:
@@ -269,7 +269,7 @@ def test_what_an_undo_takes_away_counts_within_the_day(school: School) -> None:
 
 def test_a_look_at_an_undo_says_that_it_would_wait(school: School) -> None:
     school.set(limit_percent=30)
-    look = school.carry_out(undo_orders.look(SyncRun.objects.earliest("pk"), ANNA))
+    look = school.carry_out(undo_orders.preview_order(SyncRun.objects.earliest("pk"), ANNA))
     assert look.status == SyncRun.Status.PLANNED
     assert "the limit is 30 %" in look.message
 

@@ -111,7 +111,7 @@ def test_nobody_may_link_a_group_to_a_room_of_another_installation(school: Schoo
     as_another_installation(school)
     school.run()
     conflict = Conflict.objects.get(kind="foreign_mark", moodle_group_id=101)
-    candidate, _ = link_targets.look(conflict, conflict.remote_id)
+    candidate, _ = link_targets.read_target(conflict, conflict.remote_id)
     assert "another installation" in candidate.problem
 
 

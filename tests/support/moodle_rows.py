@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from demo.sample_moodle.builder import World
+from demo.sample_moodle.builder import MoodleBuilder
 from demo.sample_moodle.expected_members import effective_members
 from demo.sample_moodle.records import Records
 from demo.sample_moodle.tables import create_tables, insert, one_transaction, reset_sequences
@@ -55,9 +55,9 @@ class Site:
         with moodle_at(self.url) as connection, connection.cursor() as cursor:
             return effective_members(cursor, "mdl_", now, roles)
 
-    def build(self, *makers: Callable[[World], None]) -> None:
+    def build(self, *makers: Callable[[MoodleBuilder], None]) -> None:
         """Create the tables, with a fresh Moodle in them and what the makers add to it."""
-        world = World(NOW)
+        world = MoodleBuilder(NOW)
         for make in makers:
             make(world)
         with moodle_at(self.url, read_only=False) as connection:

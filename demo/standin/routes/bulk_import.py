@@ -12,7 +12,7 @@ from demo.standin.routes.routing import Answer, Routes
 from demo.standin.routes.schemas import IMPORTED_USER
 from demo.standin.state.clock import now_iso
 from demo.standin.state.records import ImportOperation
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 from demo.standin.web.call import Call
 from demo.standin.web.schema import check
 
@@ -85,7 +85,7 @@ def _current(call: Call) -> ImportOperation:
     return call.world.import_operation
 
 
-def _insert(world: World, record: dict[str, Any]) -> bool:
+def _insert(world: ServerState, record: dict[str, Any]) -> bool:
     """Unverified, without default channels; a missing password becomes a random one."""
     email, username = record["emails"][0], record.get("username", "")
     if not username or world.user_named(username) or world.user_with_email(email):

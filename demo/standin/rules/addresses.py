@@ -9,13 +9,13 @@ from demo.standin.errors import meteor
 from demo.standin.rules import limits
 from demo.standin.rules.names import in_use
 from demo.standin.state.records import User
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 ADDRESS = re.compile(r"[^@]+@[^@]+")
 VALIDATE = "RocketChat.validateEmailDomain"
 
 
-def check(world: World, address: str) -> None:
+def check(world: ServerState, address: str) -> None:
     """Refuses what is no address, or one of a domain the site does not want."""
     if not ADDRESS.fullmatch(address):
         raise meteor(
@@ -31,11 +31,11 @@ def check(world: World, address: str) -> None:
         raise meteor("error-invalid-domain", text, function=VALIDATE)
 
 
-def _domains(world: World, setting: str) -> set[str]:
+def _domains(world: ServerState, setting: str) -> set[str]:
     return {one.strip().lower() for one in world.settings[setting].split(",") if one.strip()}
 
 
-def change(world: World, user: User, data: dict[str, Any]) -> None:
+def change(world: ServerState, user: User, data: dict[str, Any]) -> None:
     """What `users.update` does with the address, if it names one."""
     address = data.get("email")
     if not address:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from demo.standin.errors import failure, meteor, not_allowed
 from demo.standin.rules import people
 from demo.standin.state.records import Room, User
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 LAST_OWNER = "You are the last owner. Please set new owner before banning the user."
 
 
-def ban(world: World, caller: User, room: Room, user: User) -> None:
+def ban(world: ServerState, caller: User, room: Room, user: User) -> None:
     """Puts a member out for good, with one message."""
     if not world.allowed(caller, "ban-user", room):
         raise not_allowed("banUserFromRoom")
@@ -25,7 +25,7 @@ def ban(world: World, caller: User, room: Room, user: User) -> None:
     world.system_message(room)
 
 
-def lift(world: World, caller: User, room: Room, user: User) -> None:
+def lift(world: ServerState, caller: User, room: Room, user: User) -> None:
     """Ends a ban, with one message; the person is not in the room by that."""
     if not world.allowed(caller, "ban-user", room):
         raise not_allowed("unbanUserFromRoom")
@@ -42,7 +42,7 @@ def check(room: Room, user: User) -> None:
         raise meteor("error-user-is-banned", text, method="addUsersToRoom")
 
 
-def forget_by_kick(world: World, room: Room, user: User) -> None:
+def forget_by_kick(world: ServerState, room: Room, user: User) -> None:
     """Kicking a banned person lifts the ban and counts the person off a second time."""
     room.banned.remove(user.id)
     room.count_error -= 1

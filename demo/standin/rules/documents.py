@@ -7,7 +7,7 @@ from typing import Any
 
 from demo.standin.constants import CAT_ID
 from demo.standin.state.records import Room, Subscription, Token, User
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 from demo.standin.web.call import to_json
 
 Others = dict[str, Callable[[str], dict[str, Any] | None]]
@@ -18,7 +18,7 @@ def emails(user: User) -> list[dict[str, Any]]:
     return [{"address": user.email, "verified": user.verified}] if user.email else []
 
 
-def user_document(world: World, user: User) -> dict[str, Any]:
+def user_document(world: ServerState, user: User) -> dict[str, Any]:
     """The whole account, as `users.create` and `users.update` answer it."""
     document: dict[str, Any] = {
         "_id": user.id,
@@ -53,7 +53,7 @@ def _status(user: User) -> str:
     return "online" if user.type == "bot" else "offline"
 
 
-def _optional(world: World, user: User) -> dict[str, Any]:
+def _optional(world: ServerState, user: User) -> dict[str, Any]:
     reason = user.inactive_reason if world.dialect.at_least(8, 0) else ""
     values = {
         "requirePasswordChange": user.require_password_change,
@@ -77,7 +77,7 @@ FOR_EVERYBODY = ("_id", "username", "type", "status", "active", "name", "bio", "
 BY_STATUS = (*LISTED, "federated")
 
 
-def listed_user(world: World, user: User, *, full: bool) -> dict[str, Any]:
+def listed_user(world: ServerState, user: User, *, full: bool) -> dict[str, Any]:
     """One account of `users.list`; without the permission for full records it shows less."""
     document = user_document(world, user)
     if world.dialect.whole_documents:
@@ -86,7 +86,7 @@ def listed_user(world: World, user: User, *, full: bool) -> dict[str, Any]:
     return _only(document, keys) | {"nameInsensitive": user.name.lower()}
 
 
-def user_fragment(world: World, user: User, *, full: bool) -> bytes:
+def user_fragment(world: ServerState, user: User, *, full: bool) -> bytes:
     """The same as ready-made JSON, kept until the account changes."""
     key = "full" if full else "short"
     if key not in user.fragments:
@@ -94,19 +94,19 @@ def user_fragment(world: World, user: User, *, full: bool) -> bytes:
     return user.fragments[key]
 
 
-def user_by_status(world: World, user: User) -> dict[str, Any]:
+def user_by_status(world: ServerState, user: User) -> dict[str, Any]:
     """One account of `users.listByStatus`: the same for everybody."""
     return _only(user_document(world, user), BY_STATUS)
 
 
-def user_by_status_fragment(world: World, user: User) -> bytes:
+def user_by_status_fragment(world: ServerState, user: User) -> bytes:
     """The same as ready-made JSON, kept until the account changes."""
     if "status" not in user.fragments:
         user.fragments["status"] = to_json(user_by_status(world, user))
     return user.fragments["status"]
 
 
-def user_info(world: World, user: User, *, full: bool) -> dict[str, Any]:
+def user_info(world: ServerState, user: User, *, full: bool) -> dict[str, Any]:
     """One account of `users.info`."""
     every = LATER_INFO if world.dialect.at_least(7, 0) and user.type == "bot" else INFO
     keys = every if full else FOR_EVERYBODY
@@ -118,14 +118,14 @@ def user_info(world: World, user: User, *, full: bool) -> dict[str, Any]:
     return _only(document, keys) | {"canViewAllInfo": full}
 
 
-def user_rooms(world: World, user: User) -> list[dict[str, Any]]:
+def user_rooms(world: ServerState, user: User) -> list[dict[str, Any]]:
     """Every membership of an account, for `users.info`: public rooms first, then by name."""
     entries = user.subscriptions.values()
     rooms = [_user_room(world, entry) for entry in entries]
     return sorted(rooms, key=lambda room: (room["t"], room["name"]))
 
 
-def _user_room(world: World, entry: Subscription) -> dict[str, Any]:
+def _user_room(world: ServerState, entry: Subscription) -> dict[str, Any]:
     room = world.rooms[entry.room_id]
     shown: dict[str, Any] = {"_id": entry.id, "rid": room.id, "name": room.name, "t": room.t}
     if world.dialect.at_least(6, 5):
@@ -133,7 +133,7 @@ def _user_room(world: World, entry: Subscription) -> dict[str, Any]:
     return shown | ({"roles": list(entry.roles)} if entry.roles else {})
 
 
-def token_view(world: World, token: Token) -> dict[str, Any]:
+def token_view(world: ServerState, token: Token) -> dict[str, Any]:
     """One personal access token, as its owner sees it."""
     shown: dict[str, Any] = {
         "name": token.name,
@@ -145,7 +145,7 @@ def token_view(world: World, token: Token) -> dict[str, Any]:
     return shown
 
 
-def room_document(world: World, room: Room) -> dict[str, Any]:
+def room_document(world: ServerState, room: Room) -> dict[str, Any]:
     """The whole room."""
     document: dict[str, Any] = {
         "_id": room.id,
@@ -159,7 +159,7 @@ def room_document(world: World, room: Room) -> dict[str, Any]:
     return document | room.extra | _optional_of_room(world, room)
 
 
-def _creator(world: World, room: Room) -> dict[str, Any] | None:
+def _creator(world: ServerState, room: Room) -> dict[str, Any] | None:
     """Who made the room; an old server names nobody for "general" and no display names."""
     creator = {"_id": room.creator_id, "username": room.creator_username}
     if not world.dialect.whole_documents:
@@ -167,7 +167,7 @@ def _creator(world: World, room: Room) -> dict[str, Any] | None:
     return None if room.creator_id == CAT_ID else creator
 
 
-def _optional_of_room(world: World, room: Room) -> dict[str, Any]:
+def _optional_of_room(world: ServerState, room: Room) -> dict[str, Any]:
     values = {
         "u": _creator(world, room),
         "customFields": room.custom_fields,
@@ -194,7 +194,7 @@ TEAM_ADMIN_ROOM = (*LATER_ADMIN_ROOM, "ts", "teamId", "teamMain", "prid")
 RICH_ADMIN_ROOM = (*TEAM_ADMIN_ROOM, "customFields")
 
 
-def admin_room(world: World, room: Room) -> dict[str, Any]:
+def admin_room(world: ServerState, room: Room) -> dict[str, Any]:
     """One room of `rooms.adminRooms`; customFields only from 8.7 (contract, 2.4)."""
     keys: tuple[str, ...] = ADMIN_ROOM
     if world.dialect.at_least(6, 5):
@@ -206,21 +206,21 @@ def admin_room(world: World, room: Room) -> dict[str, Any]:
     return _only(room_document(world, room), keys)
 
 
-def admin_room_fragment(world: World, room: Room) -> bytes:
+def admin_room_fragment(world: ServerState, room: Room) -> bytes:
     """The same as ready-made JSON, kept until the room changes."""
     if "admin" not in room.fragments:
         room.fragments["admin"] = to_json(admin_room(world, room))
     return room.fragments["admin"]
 
 
-def room_fragment(world: World, room: Room) -> bytes:
+def room_fragment(world: ServerState, room: Room) -> bytes:
     """The whole room as ready-made JSON, kept until the room changes."""
     if "whole" not in room.fragments:
         room.fragments["whole"] = to_json(room_document(world, room))
     return room.fragments["whole"]
 
 
-def others(world: World) -> Others:
+def others(world: ServerState) -> Others:
     """How to find another account or room than the one an answer is about; for lies."""
 
     def another_user(known: str) -> dict[str, Any] | None:
@@ -235,7 +235,7 @@ def others(world: World) -> Others:
     return {"user": another_user, **rooms}
 
 
-def member(world: World, entry: Subscription) -> dict[str, Any]:
+def member(world: ServerState, entry: Subscription) -> dict[str, Any]:
     """One person of a member list."""
     user = world.users[entry.user_id]
     shown: dict[str, Any] = {
@@ -251,7 +251,7 @@ def member(world: World, entry: Subscription) -> dict[str, Any]:
     return shown | {"_updatedAt": entry.updated_at}
 
 
-def member_with_roles(world: World, entry: Subscription) -> dict[str, Any]:
+def member_with_roles(world: ServerState, entry: Subscription) -> dict[str, Any]:
     """One person of `rooms.membersOrderedByRole`; who has no role has no such key."""
     shows_none = entry.had_roles and world.dialect.at_least(8, 0)
     roles = {"roles": list(entry.roles)} if entry.roles or shows_none else {}
@@ -261,7 +261,7 @@ def member_with_roles(world: World, entry: Subscription) -> dict[str, Any]:
     return shown
 
 
-def subscription_roles(world: World, entry: Subscription) -> dict[str, Any]:
+def subscription_roles(world: ServerState, entry: Subscription) -> dict[str, Any]:
     """One line of `channels.roles`."""
     return {
         "_id": entry.id,
@@ -271,7 +271,7 @@ def subscription_roles(world: World, entry: Subscription) -> dict[str, Any]:
     }
 
 
-def subscriber(world: World, entry: Subscription) -> dict[str, Any]:
+def subscriber(world: ServerState, entry: Subscription) -> dict[str, Any]:
     """A person as a subscription names them: made by an invitation it always has the name."""
     shown: dict[str, Any] = {"_id": entry.user_id, "username": entry.username}
     if entry.display_name:

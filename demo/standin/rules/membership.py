@@ -7,20 +7,20 @@ from collections.abc import Iterable
 from demo.standin.errors import ApiError, meteor, not_allowed
 from demo.standin.rules import bans, people, policies
 from demo.standin.state.records import Room, User
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 ROLE_WORDS = {"moderator": "a moderator", "owner": "an owner", "leader": "a leader"}
 LAST_OWNER = "You are the last owner. Please set new owner before leaving the room."
 
 
-def may_add(world: World, caller: User, room: Room) -> bool:
+def may_add(world: ServerState, caller: User, room: Room) -> bool:
     """Inside a room the joined-room permission counts, outside one per kind of room."""
     if caller.id in room.members and world.allowed(caller, "add-user-to-joined-room", room):
         return True
     return world.allowed(caller, f"add-user-to-any-{room.t}-room")
 
 
-def add(world: World, caller: User, room: Room, newcomers: Iterable[User]) -> None:
+def add(world: ServerState, caller: User, room: Room, newcomers: Iterable[User]) -> None:
     """Invites people. Who is in already stays untouched; each newcomer makes one message.
 
     The server works on all at once: a banned person has the call refused, but the others get in,
@@ -44,14 +44,14 @@ def add(world: World, caller: User, room: Room, newcomers: Iterable[User]) -> No
         raise refusal
 
 
-def check_and_expect(world: World, room: Room, user: User) -> None:
+def check_and_expect(world: ServerState, room: Room, user: User) -> None:
     """Lets a person in after the answer, at once if the server is not slow about it."""
     bans.check(room, user)
     world.expect(room, user)
-    world.settle()
+    world.let_in_due()
 
 
-def kick(world: World, caller: User, room: Room, user: User) -> None:
+def kick(world: ServerState, caller: User, room: Room, user: User) -> None:
     """Removes one person, with one message.
 
     A caller with kick-user-from-any-* may "remove" a stranger: nothing happens, but the message
@@ -68,18 +68,18 @@ def kick(world: World, caller: User, room: Room, user: User) -> None:
     world.system_message(room)
 
 
-def check_may_kick(world: World, caller: User, room: Room) -> None:
+def check_may_kick(world: ServerState, caller: User, room: Room) -> None:
     """Removing people takes a permission, globally or in the room."""
     if not world.allowed(caller, "remove-user", room):
         raise not_allowed("removeUserFromRoom")
 
 
-def may_kick_strangers(world: World, caller: User, room: Room) -> bool:
+def may_kick_strangers(world: ServerState, caller: User, room: Room) -> bool:
     """Whether the caller may act on rooms from outside; such a caller is not told off."""
     return world.allowed(caller, f"kick-user-from-any-{room.t}-room")
 
 
-def leave(world: World, caller: User, room: Room) -> None:
+def leave(world: ServerState, caller: User, room: Room) -> None:
     """The caller goes away."""
     if caller.id not in room.members:
         raise meteor("error-user-not-in-room", "You are not in this room", method="leaveRoom")
@@ -94,7 +94,7 @@ def check_not_last_owner(room: Room, user: User, method: str) -> None:
         raise meteor("error-you-are-last-owner", LAST_OWNER, method=method)
 
 
-def add_role(world: World, caller: User, room: Room, user: User, role: str) -> None:
+def add_role(world: ServerState, caller: User, room: Room, user: User, role: str) -> None:
     """Makes a member moderator, owner or leader."""
     method = f"addRoom{role.capitalize()}"
     entry = _entry(world, caller, room, user, role, method)
@@ -105,7 +105,7 @@ def add_role(world: World, caller: User, room: Room, user: User, role: str) -> N
     world.system_message(room)
 
 
-def remove_role(world: World, caller: User, room: Room, user: User, role: str) -> None:
+def remove_role(world: ServerState, caller: User, room: Room, user: User, role: str) -> None:
     """Takes such a role away; the last owner stays."""
     method = f"removeRoom{role.capitalize()}"
     entry = _entry(world, caller, room, user, role, method)
@@ -119,7 +119,9 @@ def remove_role(world: World, caller: User, room: Room, user: User, role: str) -
     world.system_message(room)
 
 
-def _entry(world: World, caller: User, room: Room, user: User, role: str, method: str) -> list[str]:
+def _entry(
+    world: ServerState, caller: User, room: Room, user: User, role: str, method: str
+) -> list[str]:
     """The roles a member holds in the room, to be changed in place."""
     if not world.allowed(caller, f"set-{role}", room):
         raise not_allowed(method)
@@ -129,7 +131,7 @@ def _entry(world: World, caller: User, room: Room, user: User, role: str, method
     return room.members[user.id].roles
 
 
-def _no_such_member(world: World, method: str) -> Exception:
+def _no_such_member(world: ServerState, method: str) -> Exception:
     """Taking a role from a stranger is about the room, giving one is about the person."""
     if method.startswith("remove") and world.dialect.at_least(7, 0):
         return meteor("error-invalid-room", "Invalid room", method=method)

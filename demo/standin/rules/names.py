@@ -9,7 +9,7 @@ from typing import Any
 from demo.standin.errors import meteor
 from demo.standin.rules.slugs import slug
 from demo.standin.state.records import Room
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 ALWAYS_RESERVED = ("all", "here")
 MARKUP = re.compile(r"[<>\\/]")
@@ -18,26 +18,26 @@ ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 RESERVED_IN_ADDRESSES = ";/?:@&=+$,#"
 
 
-def matches_setting(world: World, setting: str, text: str) -> bool:
+def matches_setting(world: ServerState, setting: str, text: str) -> bool:
     """Whether the whole text matches the pattern kept in that setting."""
     return re.fullmatch(world.settings[setting], text) is not None
 
 
-def reserved_names(world: World) -> tuple[str, ...]:
+def reserved_names(world: ServerState) -> tuple[str, ...]:
     """Lower-case names nobody may take."""
     if not world.dialect.blocks_reserved_names:
         return ALWAYS_RESERVED
     return ALWAYS_RESERVED + tuple(world.settings["Accounts_SystemBlockedUsernameList"].split(","))
 
 
-def reserved_room_names(world: World) -> tuple[str, ...]:
+def reserved_room_names(world: ServerState) -> tuple[str, ...]:
     """Lower-case names no room may have; "all" and "here" are free."""
     if not world.dialect.blocks_reserved_names:
         return ()
     return tuple(world.settings["Accounts_SystemBlockedUsernameList"].split(","))
 
 
-def is_reserved(world: World, username: str) -> bool:
+def is_reserved(world: ServerState, username: str) -> bool:
     """Whether the name is blocked by the system or by the site; no patterns."""
     if username.lower() in reserved_names(world):
         return True
@@ -82,7 +82,7 @@ def _unescaped(escapes: str) -> str:
     return "".join("" if letter in RESERVED_IN_ADDRESSES else letter for letter in text)
 
 
-def check_username_characters(world: World, username: str) -> None:
+def check_username_characters(world: ServerState, username: str) -> None:
     """Refuses a username outside the site's pattern."""
     if not matches_setting(world, world.dialect.user_name_pattern_setting, username):
         raise meteor(
@@ -94,7 +94,7 @@ def check_username_characters(world: World, username: str) -> None:
         )
 
 
-def check_username_is_free(world: World, username: str) -> None:
+def check_username_is_free(world: ServerState, username: str) -> None:
     """Refuses a reserved or taken username; case makes no difference."""
     if is_reserved(world, username):
         if not world.dialect.blocks_reserved_names:
@@ -109,12 +109,12 @@ def check_username_is_free(world: World, username: str) -> None:
         raise in_use(username)
 
 
-def _slug_for(world: World, name: str) -> str:
+def _slug_for(world: ServerState, name: str) -> str:
     """Old servers make slugs lower-case."""
     return slug(name) if world.dialect.at_least(4, 0) else slug(name).lower()
 
 
-def valid_room_name(world: World, wanted: str, room: Room | None = None) -> str:
+def valid_room_name(world: ServerState, wanted: str, room: Room | None = None) -> str:
     """The technical name a room of that (display) name gets.
 
     Args:
@@ -136,14 +136,14 @@ def valid_room_name(world: World, wanted: str, room: Room | None = None) -> str:
     return _unused(world, name, room) if special else _only_if_free(world, name, room)
 
 
-def _only_if_free(world: World, name: str, room: Room | None) -> str:
+def _only_if_free(world: ServerState, name: str, room: Room | None) -> str:
     holder = world.room_named(name)
     if holder is not None and holder is not room:
         raise _taken(holder, name)
     return name
 
 
-def _unused(world: World, name: str, room: Room | None) -> str:
+def _unused(world: ServerState, name: str, room: Room | None) -> str:
     candidate, number = name, 0
     while world.room_named(candidate) not in (None, room):
         number += 1

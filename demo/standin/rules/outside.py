@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 MOST = 8.2  # times as long as the shortest: 5 to 41 seconds were seen
 
 
-def wait(world: World, endpoint: str, status: int, subject: str = "") -> float:
+def wait(world: ServerState, endpoint: str, status: int, subject: str = "") -> float:
     """How many seconds the answer to such a call is late.
 
     Args:

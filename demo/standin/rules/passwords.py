@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from demo.standin.errors import ApiError
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 REFUSED = "The password provided does not meet the server's password policy."
 PREFIX = "Accounts_Password_Policy_"
@@ -18,7 +18,7 @@ KINDS = (
 )
 
 
-def check(world: World, password: str) -> None:
+def check(world: ServerState, password: str) -> None:
     """Refuses a password the site does not allow; names everything that is wrong with it."""
     if not world.settings[f"{PREFIX}Enabled"]:
         return
@@ -31,7 +31,7 @@ def check(world: World, password: str) -> None:
         raise ApiError(400, body | {"details": details})
 
 
-def _faults(world: World, password: str) -> Iterator[tuple[str, str]]:
+def _faults(world: ServerState, password: str) -> Iterator[tuple[str, str]]:
     least, most = (world.settings[f"{PREFIX}{end}Length"] for end in ("Min", "Max"))
     if 0 < least > len(password):
         yield "minLength", "The password does not meet the minimum length password policy."

@@ -9,12 +9,12 @@ from demo.standin.errors import ApiError, action_not_allowed, failure, meteor
 from demo.standin.rules import addresses, limits, names, passwords
 from demo.standin.state.clock import sha256
 from demo.standin.state.records import Room, User
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 BIO, NICKNAME = 260, 120  # characters
 
 
-def create(world: World, caller: User, data: dict[str, Any]) -> User:
+def create(world: ServerState, caller: User, data: dict[str, Any]) -> User:
     """`users.create`, after the schema. The password policy is not enforced here."""
     if not world.allowed(caller, "create-user"):
         raise action_not_allowed("Adding user", "insertOrUpdateUser", "Adding_user")
@@ -29,7 +29,7 @@ def create(world: World, caller: User, data: dict[str, Any]) -> User:
     return user
 
 
-def _check_new_account(world: World, caller: User, data: dict[str, Any]) -> None:
+def _check_new_account(world: ServerState, caller: User, data: dict[str, Any]) -> None:
     _check_display_name(data)
     _check_custom_fields(world, data)
     _check_roles(world, caller, data.get("roles", []))
@@ -59,13 +59,13 @@ def _check_lengths(data: dict[str, Any]) -> None:
             raise meteor(f"error-{key}-size-exceeded", text, method="saveUserProfile")
 
 
-def _check_custom_fields(world: World, data: dict[str, Any]) -> None:
+def _check_custom_fields(world: ServerState, data: dict[str, Any]) -> None:
     """Refuses values the site has rules against."""
     for key, rule in _custom_field_rules(world).items():
         _check_custom_field(key, rule, data.get("customFields", {}).get(key))
 
 
-def _custom_field_rules(world: World) -> dict[str, Any]:
+def _custom_field_rules(world: ServerState) -> dict[str, Any]:
     text = world.settings["Accounts_CustomFields"]
     return dict(json.loads(text)) if text.strip() else {}
 
@@ -94,7 +94,7 @@ def _missing(label: str) -> ApiError:
     )
 
 
-def _check_roles(world: World, caller: User, roles: list[str]) -> None:
+def _check_roles(world: ServerState, caller: User, roles: list[str]) -> None:
     if any(role not in world.roles for role in roles):
         word = "id" if world.dialect.at_least(4, 0) else "name"
         raise meteor(
@@ -107,7 +107,7 @@ def _check_roles(world: World, caller: User, roles: list[str]) -> None:
         raise action_not_allowed("Assigning admin", "insertOrUpdateUser", "Assign_admin")
 
 
-def _store_new_account(world: World, data: dict[str, Any]) -> User:
+def _store_new_account(world: ServerState, data: dict[str, Any]) -> User:
     default_roles = world.settings["Accounts_Registration_Users_Default_Roles"].split(",")
     change = data.get("requirePasswordChange") or data.get("setRandomPassword")
     opted_in = world.settings["Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In"]
@@ -129,20 +129,20 @@ def _store_new_account(world: World, data: dict[str, Any]) -> User:
     )
 
 
-def _known_custom_fields(world: World, fields: dict[str, Any]) -> dict[str, Any]:
+def _known_custom_fields(world: ServerState, fields: dict[str, Any]) -> dict[str, Any]:
     """Keys the site does not define are dropped in silence."""
     defined = _custom_field_rules(world)
     return {key: value for key, value in fields.items() if key in defined}
 
 
-def join_default_channels(world: World, user: User) -> None:
+def join_default_channels(world: ServerState, user: User) -> None:
     """New people join the default channels unless the caller says otherwise."""
     for room in [room for room in world.rooms.values() if room.default]:
         world.subscribe(room, user)
         world.system_message(room)
 
 
-def update(world: World, caller: User, user_id: str, data: dict[str, Any]) -> User:
+def update(world: ServerState, caller: User, user_id: str, data: dict[str, Any]) -> User:
     """`users.update`, after schema and second factor.
 
     Newer servers erase a bio or nickname that is omitted.
@@ -163,7 +163,7 @@ def update(world: World, caller: User, user_id: str, data: dict[str, Any]) -> Us
     return user
 
 
-def _unknown_account(world: World) -> ApiError:
+def _unknown_account(world: ServerState) -> ApiError:
     """The refusal of an update without a target: four versions, four ways."""
     if world.dialect.at_least(7, 7):
         return meteor("error-user-not-found", "User not found", method="saveUser")
@@ -173,7 +173,7 @@ def _unknown_account(world: World) -> ApiError:
     return failure(f"Cannot read property {missing}")
 
 
-def _check_update(world: World, data: dict[str, Any]) -> None:
+def _check_update(world: ServerState, data: dict[str, Any]) -> None:
     _check_display_name(data)
     _check_lengths(data)
     _check_custom_fields(world, data)
@@ -181,7 +181,7 @@ def _check_update(world: World, data: dict[str, Any]) -> None:
         passwords.check(world, data["password"])
 
 
-def _only_allowed(world: World, caller: User, data: dict[str, Any]) -> dict[str, Any]:
+def _only_allowed(world: ServerState, caller: User, data: dict[str, Any]) -> dict[str, Any]:
     """Roles need a right of their own; so does a password, which is dropped in silence."""
     _check_roles(world, caller, data.get("roles", []))
     if "roles" in data and not world.allowed(caller, "assign-roles"):
@@ -191,7 +191,7 @@ def _only_allowed(world: World, caller: User, data: dict[str, Any]) -> dict[str,
     return {key: value for key, value in data.items() if key != "password"}
 
 
-def _update_identity(world: World, user: User, data: dict[str, Any]) -> None:
+def _update_identity(world: ServerState, user: User, data: dict[str, Any]) -> None:
     username = data.get("username") or user.username
     if username != user.username:
         names.check_username_characters(world, username)
@@ -210,7 +210,7 @@ def _identity_not_saved() -> ApiError:
     return meteor("error-could-not-save-identity", text, method="saveUser")
 
 
-def _update_profile(world: World, user: User, data: dict[str, Any]) -> None:
+def _update_profile(world: ServerState, user: User, data: dict[str, Any]) -> None:
     if "name" in data:
         user.name = _stored_name(world, data["name"])
     user.roles = list(data.get("roles", user.roles))
@@ -227,14 +227,14 @@ def _update_profile(world: World, user: User, data: dict[str, Any]) -> None:
         user.custom_fields = kept | _known_custom_fields(world, data["customFields"])
 
 
-def _stored_name(world: World, name: str | None) -> str:
+def _stored_name(world: ServerState, name: str | None) -> str:
     """Newer servers trim a name that is changed, and write nothing as the word "null"."""
     if not world.dialect.at_least(7, 0):
         return name or ""
     return "null" if name is None else name.strip()
 
 
-def set_active(world: World, user: User, *, active: bool, relinquish: bool) -> None:
+def set_active(world: ServerState, user: User, *, active: bool, relinquish: bool) -> None:
     """Activates or deactivates; a deactivated account keeps its rooms and loses its tokens.
 
     Raises:
@@ -251,7 +251,7 @@ def set_active(world: World, user: User, *, active: bool, relinquish: bool) -> N
     world.touch_user(user)
 
 
-def _check_last_admin(world: World, user: User) -> None:
+def _check_last_admin(world: ServerState, user: User) -> None:
     if "admin" not in user.roles or not world.dialect.protects_last_active_admin:
         return
     others = (u for u in world.users.values() if u is not user and u.active)
@@ -261,7 +261,7 @@ def _check_last_admin(world: World, user: User) -> None:
         )
 
 
-def _leave_ownerships(world: World, user: User, *, relinquish: bool) -> None:
+def _leave_ownerships(world: ServerState, user: User, *, relinquish: bool) -> None:
     to_remove, to_hand_over = sole_ownerships(world, user)
     if (to_remove or to_hand_over) and not relinquish:
         raise meteor(
@@ -277,7 +277,7 @@ def _leave_ownerships(world: World, user: User, *, relinquish: bool) -> None:
         world.remove_room(room)
 
 
-def delete(world: World, user: User, *, relinquish: bool) -> list[str]:
+def delete(world: ServerState, user: User, *, relinquish: bool) -> list[str]:
     """Deletes an account and answers the ids of the rooms that went with it."""
     before = set(world.rooms)
     others = (u for u in world.users.values() if u is not user)
@@ -289,7 +289,7 @@ def delete(world: World, user: User, *, relinquish: bool) -> list[str]:
     return sorted(before - set(world.rooms))
 
 
-def sole_ownerships(world: World, user: User) -> tuple[list[Room], list[Room]]:
+def sole_ownerships(world: ServerState, user: User) -> tuple[list[Room], list[Room]]:
     """Rooms that would be deleted, and rooms that would get another owner, without this person.
 
     A private room nobody active would be left in is deleted, also when the person is a plain
@@ -313,7 +313,7 @@ def owners(room: Room) -> list[str]:
     return [user_id for user_id, entry in room.members.items() if "owner" in entry.roles]
 
 
-def _heir(world: World, room: Room, leaving: User) -> User | None:
+def _heir(world: ServerState, room: Room, leaving: User) -> User | None:
     """The active member who has been in the room longest."""
     entries = sorted(room.members.values(), key=lambda entry: entry.serial)
     people = (world.users[entry.user_id] for entry in entries)

@@ -10,12 +10,12 @@ from typing import Any
 
 from demo.standin.errors import meteor
 from demo.standin.state.records import Room, User
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 ONLY_COMPLIANT = "error-only-compliant-users-can-be-added-to-abac-rooms"
 
 
-def encryption(world: World, t: str, extra: Mapping[str, Any]) -> bool | None:
+def encryption(world: ServerState, t: str, extra: Mapping[str, Any]) -> bool | None:
     """Whether a new room is encrypted; None means that nothing is said about it.
 
     Raises:
@@ -35,7 +35,7 @@ def encryption(world: World, t: str, extra: Mapping[str, Any]) -> bool | None:
     return asked
 
 
-def check_new_room(world: World, t: str) -> None:
+def check_new_room(world: ServerState, t: str) -> None:
     """Refuses a room where only rooms with attributes may be made."""
     if world.options.abac != "closed":
         return
@@ -44,12 +44,12 @@ def check_new_room(world: World, t: str) -> None:
     raise meteor("error-abac-attributes-required", "The room needs attributes")
 
 
-def complies(world: World, user: User) -> bool:
+def complies(world: ServerState, user: User) -> bool:
     """Whether a person's attributes fit."""
     return world.options.abac != "checked" or user.username not in world.options.not_compliant
 
 
-def check_invited(world: World, room: Room, user: User) -> None:
+def check_invited(world: ServerState, room: Room, user: User) -> None:
     """Refuses people whose attributes do not fit, and rooms that are filled by attributes alone."""
     if room.managed_by_abac:
         raise meteor("error-room-is-abac-managed", "The room is managed by attributes")
@@ -57,13 +57,13 @@ def check_invited(world: World, room: Room, user: User) -> None:
         raise meteor(ONLY_COMPLIANT, "Only compliant users can be added")
 
 
-def skipped(world: World, usernames: Iterable[str]) -> list[str]:
+def skipped(world: ServerState, usernames: Iterable[str]) -> list[str]:
     """The people a new room is made without because their attributes do not fit."""
     found = (world.user_named(str(name)) for name in usernames)
     return [user.username for user in found if user is not None and not complies(world, user)]
 
 
-def enforce(world: World) -> None:
+def enforce(world: ServerState) -> None:
     """Puts everybody whose attributes do not fit out of the private rooms, as the server does."""
     if world.options.abac != "checked":
         return

@@ -11,7 +11,7 @@ from demo.standin.dialects import forbidden
 from demo.standin.errors import ApiError, action_not_allowed, failure, meteor, not_allowed
 from demo.standin.rules import names, policies
 from demo.standin.state.records import Room, User
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ CHANNELS = Kind("c", "channels", "channel", "The channel", "Param")
 GROUPS = Kind("p", "groups", "group", "The private group", "Body param")
 
 
-def may_see(world: World, caller: User, room: Room) -> bool:
+def may_see(world: ServerState, caller: User, room: Room) -> bool:
     """Public rooms are for whoever may see channels, private ones for their members."""
     if room.t == "c":
         return world.allowed(caller, "view-c-room")
@@ -48,7 +48,7 @@ def check_not_archived(kind: Kind, room: Room) -> None:
         raise meteor("error-room-archived", f"{kind.label}, {room.name}, is archived")
 
 
-def create(world: World, caller: User, kind: Kind, data: dict[str, Any]) -> Room:
+def create(world: ServerState, caller: User, kind: Kind, data: dict[str, Any]) -> Room:
     """`channels.create` and `groups.create`: members go in without any message."""
     _check_may_create(world, caller, kind)
     checks = _check_creation if world.dialect.at_least(7, 0) else _check_old_creation
@@ -66,13 +66,13 @@ def create(world: World, caller: User, kind: Kind, data: dict[str, Any]) -> Room
     return room
 
 
-def _display_name(world: World, name: str) -> str:
+def _display_name(world: ServerState, name: str) -> str:
     """Newer servers trim a name that may only hold plain letters."""
     special = world.settings["UI_Allow_room_names_with_special_chars"]
     return name if special or not world.dialect.at_least(7, 0) else name.strip()
 
 
-def _check_may_create(world: World, caller: User, kind: Kind) -> None:
+def _check_may_create(world: ServerState, caller: User, kind: Kind) -> None:
     if world.allowed(caller, f"create-{kind.t}"):
         return
     if kind is GROUPS and world.dialect.at_least(7, 0):
@@ -114,7 +114,7 @@ def _take_extra_data(room: Room, extra: dict[str, Any]) -> None:
     room.extra = {key: value for key, value in extra.items() if key not in taken}
 
 
-def _let_members_in(world: World, caller: User, room: Room, data: dict[str, Any]) -> None:
+def _let_members_in(world: ServerState, caller: User, room: Room, data: dict[str, Any]) -> None:
     """The creator as owner first, unless left out on request; an old server takes them last."""
     dialect = world.dialect
     excluded = data.get("excludeSelf") and dialect.excludes_creator_on_request
@@ -128,7 +128,7 @@ def _let_members_in(world: World, caller: User, room: Room, data: dict[str, Any]
         world.subscribe(room, caller, roles=["owner"])
 
 
-def _let_member_in(world: World, caller: User, room: Room, username: str) -> None:
+def _let_member_in(world: ServerState, caller: User, room: Room, username: str) -> None:
     """Usernames are looked up with their exact case; unknown ones are dropped in silence.
 
     Over a repeated one an old server stumbles and leaves the room half made.
@@ -147,13 +147,13 @@ def _let_member_in(world: World, caller: User, room: Room, username: str) -> Non
         )
 
 
-def check_may_edit(world: World, caller: User, room: Room) -> None:
+def check_may_edit(world: ServerState, caller: User, room: Room) -> None:
     """Properties are for whoever may edit the room."""
     if not world.allowed(caller, "edit-room", room):
         raise action_not_allowed("Editing room", "saveRoomSettings", "Editing_room")
 
 
-def rename(world: World, room: Room, name: str) -> None:
+def rename(world: ServerState, room: Room, name: str) -> None:
     """Another name, with one message.
 
     The technical name is no change, whatever the display name is; nor are blanks.
@@ -173,7 +173,7 @@ def rename(world: World, room: Room, name: str) -> None:
     world.system_message(room)
 
 
-def _check_handle(world: World, room: Room, name: str) -> None:
+def _check_handle(world: ServerState, room: Room, name: str) -> None:
     """A renamed room may not be called as a person, a team or, in any case, the first channel."""
     is_general = name.lower() == "general" and room.id != GENERAL_ID
     if is_general or world.user_named(name) or world.team_named(name):
@@ -183,7 +183,7 @@ def _check_handle(world: World, room: Room, name: str) -> None:
         )
 
 
-def set_text(world: World, room: Room, field: str, text: str) -> None:
+def set_text(world: ServerState, room: Room, field: str, text: str) -> None:
     """Another topic, description or announcement, with one message if it is another."""
     known = getattr(room, field)
     if world.dialect.at_least(4, 0):
@@ -193,14 +193,14 @@ def set_text(world: World, room: Room, field: str, text: str) -> None:
         world.system_message(room)
 
 
-def set_read_only(world: World, room: Room, read_only: Any) -> None:
+def set_read_only(world: ServerState, room: Room, read_only: Any) -> None:
     """Read-only or not, with one message if it changes."""
     if bool(room.ro) != bool(read_only):
         room.ro = bool(read_only)
         _announce(world, room)
 
 
-def set_type(world: World, room: Room, t: str) -> None:
+def set_type(world: ServerState, room: Room, t: str) -> None:
     """Public or private; a private room can be no default channel."""
     if room.t != t:
         room.t = t
@@ -212,19 +212,19 @@ TEXTS = (("roomTopic", "topic"), ("roomAnnouncement", "announcement"),
          ("roomDescription", "description"))  # fmt: skip
 
 
-def _set_hidden_messages(_: World, room: Room, kinds: Any) -> None:
+def _set_hidden_messages(_: ServerState, room: Room, kinds: Any) -> None:
     room.system_messages = kinds
 
 
-def _set_default(_: World, room: Room, default: Any) -> None:
+def _set_default(_: ServerState, room: Room, default: Any) -> None:
     room.default = bool(default)
 
 
-def _set_encrypted(_: World, room: Room, encrypted: Any) -> None:
+def _set_encrypted(_: ServerState, room: Room, encrypted: Any) -> None:
     room.encrypted = bool(encrypted)
 
 
-def save_settings(world: World, room: Room, data: dict[str, Any]) -> None:
+def save_settings(world: ServerState, room: Room, data: dict[str, Any]) -> None:
     """`rooms.saveRoomSettings`: any number of properties, unchanged values are no-ops.
 
     The name comes last on newer servers: what stands beside a refused name is saved all the same.
@@ -254,7 +254,7 @@ HIDEABLE = ("uj", "ul", "ru", "au", "ut", "r", "wm", "rm", "mute_unmute",
             "room-disallowed-reacting", "room_changed_privacy")  # fmt: skip
 
 
-def _check_values(world: World, room: Room, data: dict[str, Any]) -> None:
+def _check_values(world: ServerState, room: Room, data: dict[str, Any]) -> None:
     """Values the server knows by name; older servers take anything."""
     if not world.dialect.at_least(7, 0):
         return
@@ -271,7 +271,7 @@ def _check_values(world: World, room: Room, data: dict[str, Any]) -> None:
         raise meteor(code, text, method="saveRoomSettings", action=action)
 
 
-def set_custom_fields(world: World, room: Room, fields: Any) -> None:
+def set_custom_fields(world: ServerState, room: Room, fields: Any) -> None:
     """Replaces the room's custom fields; no message."""
     if not isinstance(fields, dict):
         raise _bad_custom_fields(world)
@@ -279,32 +279,32 @@ def set_custom_fields(world: World, room: Room, fields: Any) -> None:
     world.touch_room(room)
 
 
-def _bad_custom_fields(world: World) -> ApiError:
+def _bad_custom_fields(world: ServerState) -> ApiError:
     if not world.dialect.at_least(7, 0):
         return failure("Invalid custom fields")
     text, function = "Invalid roomCustomFields type", "RocketChat.saveRoomCustomFields"
     return meteor("invalid-roomCustomFields-type", text, function=function)
 
 
-def archive(world: World, room: Room) -> None:
+def archive(world: ServerState, room: Room) -> None:
     """Archives, with a message each time."""
     room.archived = True
     _announce(world, room)
 
 
-def unarchive(world: World, room: Room) -> None:
+def unarchive(world: ServerState, room: Room) -> None:
     """Brings a room back, with a message each time."""
     room.archived = False
     _announce(world, room)
 
 
-def _announce(world: World, room: Room) -> None:
+def _announce(world: ServerState, room: Room) -> None:
     if world.dialect.announces_room_states:
         world.system_message(room)
     world.touch_room(room)
 
 
-SETTERS: dict[str, Callable[[World, Room, Any], None]] = {
+SETTERS: dict[str, Callable[[ServerState, Room, Any], None]] = {
     "roomCustomFields": set_custom_fields,
     "readOnly": set_read_only,
     "systemMessages": _set_hidden_messages,

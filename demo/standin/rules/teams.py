@@ -6,10 +6,10 @@ from demo.standin.errors import failure
 from demo.standin.rules import people
 from demo.standin.state.clock import now_iso
 from demo.standin.state.records import Room, Team, User
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 
-def create(world: World, caller: User, name: str, kind: int, members: list[User]) -> Team:
+def create(world: ServerState, caller: User, name: str, kind: int, members: list[User]) -> Team:
     """A new team with a main room of its own."""
     if world.team_named(name):
         raise failure("team-name-already-exists")
@@ -24,7 +24,7 @@ def create(world: World, caller: User, name: str, kind: int, members: list[User]
     return team
 
 
-def convert(world: World, caller: User, room: Room) -> Team:
+def convert(world: ServerState, caller: User, room: Room) -> Team:
     """Makes a room the main room of a new team; its people are the team's people."""
     if world.team_named(room.name) or room.is_team:
         raise failure("team-name-already-exists")
@@ -35,7 +35,7 @@ def convert(world: World, caller: User, room: Room) -> Team:
     return team
 
 
-def _made_of(world: World, caller: User, room: Room) -> Team:
+def _made_of(world: ServerState, caller: User, room: Room) -> Team:
     now = now_iso()
     team = Team(
         id=world.ids.new("team"),
@@ -53,7 +53,7 @@ def _made_of(world: World, caller: User, room: Room) -> Team:
     return team
 
 
-def dissolve(world: World, team: Team) -> None:
+def dissolve(world: ServerState, team: Team) -> None:
     """Makes plain rooms of a team's rooms again."""
     for room in world.rooms.values():
         if room.team_id == team.id:
@@ -65,7 +65,7 @@ def dissolve(world: World, team: Team) -> None:
     del world.teams[team.id]
 
 
-def add_member(world: World, team: Team, user: User, roles: list[str]) -> None:
+def add_member(world: ServerState, team: Team, user: User, roles: list[str]) -> None:
     """Lets a person into a team, which is its main room; who is in stays as is."""
     room = world.rooms[team.room_id]
     if user.id not in room.members:
@@ -73,7 +73,7 @@ def add_member(world: World, team: Team, user: User, roles: list[str]) -> None:
         world.system_message(room)
 
 
-def remove_member(world: World, team: Team, user: User) -> None:
+def remove_member(world: ServerState, team: Team, user: User) -> None:
     """Puts a person out of a team and its main room."""
     room = world.rooms[team.room_id]
     if user.id not in room.members:
@@ -84,7 +84,7 @@ def remove_member(world: World, team: Team, user: User) -> None:
     world.system_message(room)
 
 
-def add_room(world: World, caller: User, team: Team, room: Room) -> None:
+def add_room(world: ServerState, caller: User, team: Team, room: Room) -> None:
     """Puts a room of the caller's own into a team."""
     if "owner" not in (room.members[caller.id].roles if caller.id in room.members else ()):
         raise failure("error-no-owner-channel")

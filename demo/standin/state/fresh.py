@@ -18,19 +18,19 @@ from demo.standin.constants import (
 from demo.standin.dialects import Dialect
 from demo.standin.state import defaults
 from demo.standin.state.clock import now_iso
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 
-def fresh_world(dialect: Dialect, *, young_admin: bool = False) -> World:
+def fresh_world(dialect: Dialect, *, young_admin: bool = False) -> ServerState:
     """The administrator with two access tokens, rocket.cat and the channel "general"."""
-    world = World(dialect)
+    world = ServerState(dialect)
     fill_settings(world)
     _add_first_accounts(world, now_iso() if young_admin else LONG_AGO)
     world.changes = 0
     return world
 
 
-def fill_settings(world: World) -> None:
+def fill_settings(world: ServerState) -> None:
     """Puts the settings and permissions of a new server in place."""
     dialect = world.dialect
     patterns = (dialect.name_pattern_setting, dialect.user_name_pattern_setting)
@@ -57,7 +57,7 @@ def fill_settings(world: World) -> None:
             roles.insert(roles.index("user") + 1, defaults.FEDERATED_ROLE)
 
 
-def _add_first_accounts(world: World, made_at: str) -> None:
+def _add_first_accounts(world: ServerState, made_at: str) -> None:
     admin = world.add_user(
         ADMIN_USERNAME,
         id=ADMIN_ID,

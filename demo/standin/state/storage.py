@@ -11,7 +11,7 @@ from typing import Any
 from demo.standin.dialects import Dialect
 from demo.standin.state.fresh import fill_settings
 from demo.standin.state.records import ImportOperation, Room, Subscription, Team, Token, User
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 FORMAT = "rcsync-standin"
 VERSION = 1
@@ -22,7 +22,7 @@ class UnreadableState(Exception):
     """The file is no state of a stand-in, or of another version."""
 
 
-def dump(world: World) -> dict[str, Any]:
+def dump(world: ServerState) -> dict[str, Any]:
     """Everything in the world but its options, as plain values."""
     with world.lock:
         return {
@@ -53,7 +53,7 @@ def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, (list, dict)) else value
 
 
-def load(state: dict[str, Any], dialect: Dialect) -> World:
+def load(state: dict[str, Any], dialect: Dialect) -> ServerState:
     """A world from what `dump` gave; it may be served as another version than before.
 
     Raises:
@@ -61,7 +61,7 @@ def load(state: dict[str, Any], dialect: Dialect) -> World:
     """
     if state.get("format") != FORMAT or state.get("version") != VERSION:
         raise UnreadableState(f"not a stand-in state of version {VERSION}")
-    world = World(dialect)
+    world = ServerState(dialect)
     fill_settings(world)
     world.settings |= state["settings"]
     world.permissions |= state["permissions"]
@@ -80,7 +80,7 @@ def load(state: dict[str, Any], dialect: Dialect) -> World:
     return world
 
 
-def save_file(world: World, path: Path) -> None:
+def save_file(world: ServerState, path: Path) -> None:
     """Writes the state so that the file is always whole, whatever happens meanwhile."""
     text = json.dumps(dump(world), ensure_ascii=False)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
@@ -88,7 +88,7 @@ def save_file(world: World, path: Path) -> None:
     temporary.replace(path)
 
 
-def load_file(path: Path, dialect: Dialect) -> World:
+def load_file(path: Path, dialect: Dialect) -> ServerState:
     """The state kept in a file.
 
     Raises:

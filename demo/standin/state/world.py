@@ -31,7 +31,7 @@ from demo.standin.state.records import (
 FIXED = ("dialect", "lock", "options", "ids")  # no part of what calls change
 
 
-class World:
+class ServerState:
     """Accounts and rooms with the indexes that keep names and addresses unique."""
 
     def __init__(self, dialect: Dialect) -> None:
@@ -284,7 +284,7 @@ class World:
         at = time.time() + self.options.late_join_seconds
         self.late_joins.append(LateJoin(at, room.id, user.id))
 
-    def settle(self) -> None:
+    def let_in_due(self) -> None:
         """Lets those in whose time has come. To be called before anybody looks."""
         due = [join for join in self.late_joins if join.at <= time.time()]
         for join in due:

@@ -9,7 +9,7 @@ from typing import Any
 
 from demo.standin.dialects import Dialect
 from demo.standin.state.records import Token, User
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
@@ -64,7 +64,7 @@ class Reply:
 class Call:
     """A call to an endpoint by a known caller."""
 
-    world: World
+    world: ServerState
     request: Request
     endpoint: str
     tail: str = ""  # what follows the slash in `settings/:id` and `method.call/:name`

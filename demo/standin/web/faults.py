@@ -38,7 +38,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from demo.standin.errors import meteor
-from demo.standin.state.world import World
+from demo.standin.state.world import ServerState
 from demo.standin.web import lies, rate_limit
 from demo.standin.web.call import Reply
 
@@ -125,7 +125,9 @@ class Faults:
         return fault
 
 
-def suffer(fault: Fault, answer: Callable[[], Reply], world: World, others: lies.Others) -> Reply:
+def suffer(
+    fault: Fault, answer: Callable[[], Reply], world: ServerState, others: lies.Others
+) -> Reply:
     """The reply of a call that meets a fault; `answer` does what the call asks for.
 
     Raises:

@@ -13,7 +13,7 @@ from django.db import Error
 from integration.services.ledger import heartbeat
 from integration.services.monitoring.own_database import explain_own
 
-SECONDS = 5
+TIMEOUT_SECONDS = 5
 
 
 class Command(BaseCommand):
@@ -36,7 +36,7 @@ class Command(BaseCommand):
 def _web(port: int) -> str:
     host = next((name for name in settings.ALLOWED_HOSTS if not name.startswith("*")), "localhost")
     try:
-        with closing(HTTPConnection("127.0.0.1", port, timeout=SECONDS)) as asked:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)) as asked:
             asked.request("GET", "/healthz", headers={"Host": host.lstrip(".")})
             status = asked.getresponse().status
     except (OSError, HTTPException) as error:

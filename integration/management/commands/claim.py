@@ -48,7 +48,7 @@ class Command(BaseCommand):
                 with acting(Actor("command", Operator().get_username())):
                     found = claiming.claim(options["reason"], *which)
             else:
-                found = claiming.look(*which)
+                found = claiming.find(*which)
         except SyncError as error:
             raise CommandError(str(error), returncode=2) from None
         self._say(found, "claimed" if options["apply"] else "would be claimed")

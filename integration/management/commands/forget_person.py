@@ -39,7 +39,7 @@ class Command(BaseCommand):
             person = self._find(options["moodle_user_id"], options["name"], anyway=anyway)
             self._say_who(person)
             if not options["apply"]:
-                self._say_what(privacy.look(person), "would lose")
+                self._say_what(privacy.preview(person), "would lose")
                 self.stdout.write("Nothing was changed. Add --apply --reason ... to do it.")
                 return
             with acting(Actor("command", Operator().get_username())):

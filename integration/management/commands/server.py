@@ -31,7 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            found = server_decisions.look()
+            found = server_decisions.ask_server()
             self._say(found)
             with acting(Actor("command", Operator().get_username())):
                 if options["moved"]:

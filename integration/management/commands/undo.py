@@ -58,7 +58,7 @@ class Command(BaseCommand):
 
     def _order(self, run: SyncRun, chosen: list[int] | None, options: dict[str, Any]) -> Order:
         if not options["apply"]:
-            return undo_orders.look(run, Operator(), chosen=chosen)
+            return undo_orders.preview_order(run, Operator(), chosen=chosen)
         return undo_orders.undo(
             run,
             Operator(),

@@ -29,7 +29,7 @@ from integration.services.sync.claimable import Claimable, as_installation, find
 from integration.services.sync.desired import desire
 
 
-def look(installation: str = "", since: datetime | None = None) -> Claimable:
+def find(installation: str = "", since: datetime | None = None) -> Claimable:
     """What could be claimed now. `installation`: in the place of that one, "" = as ourselves.
     `since`: when the copy was made that Rocket.Chat was restored from, None = it was not.
 
@@ -56,7 +56,7 @@ def look(installation: str = "", since: datetime | None = None) -> Claimable:
 def claim(reason: str, installation: str = "", since: datetime | None = None) -> Claimable:
     """Look, and store what was found as made by rcsync. ConfigurationError where refused."""
     _check(reason, installation)
-    found = look(installation, since)
+    found = find(installation, since)
     with transaction.atomic():
         if installation:
             IntegrationSettings.objects.update(installation=installation)

@@ -67,7 +67,7 @@ def link(conflict: Conflict, remote_id: str = "") -> None:
     if conflict.status == Conflict.Status.SOLVED:
         raise ConfigurationError(gettext("This conflict is solved already."))
     remote_id = remote_id or conflict.remote_id
-    chosen, state = link_targets.look(conflict, remote_id)
+    chosen, state = link_targets.read_target(conflict, remote_id)
     if chosen.problem:
         raise ConfigurationError(f"{chosen.title}: {chosen.problem}.")
     make = _link_account if conflict.moodle_user_id is not None else _link_channel

@@ -59,7 +59,7 @@ def search(conflict: Conflict, words: str) -> Search:
     )
 
 
-def look(conflict: Conflict, remote_id: str) -> tuple[Candidate, RemoteState]:
+def read_target(conflict: Conflict, remote_id: str) -> tuple[Candidate, RemoteState]:
     """The one of that id as it is now. ConfigurationError where it is gone."""
     with connect(rocketchat_connection()) as remote:
         state = remote.read(known_counts={}, wanted_names=())

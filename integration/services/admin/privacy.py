@@ -37,8 +37,8 @@ def find(user_id: int, more_names: Collection[str] = (), *, ask_moodle: bool = T
     return Person(user_id, frozenset(filter(None, names)), moodle.present, account)
 
 
-def look(person: Person) -> persons.Traces:
-    return persons.look(person.user_id, person.replaced)
+def preview(person: Person) -> persons.Traces:
+    return persons.find_traces(person.user_id, person.replaced)
 
 
 def forget(person: Person, reason: str, *, although_in_moodle: bool = False) -> persons.Traces:

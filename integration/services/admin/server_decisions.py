@@ -63,7 +63,7 @@ def change() -> Server | None:
     return found if found.changed else None
 
 
-def look() -> Server:
+def ask_server() -> Server:
     """Ask the server which workspace it is. RocketChatError, ConfigurationError."""
     with connect(rocketchat_connection()) as remote:
         facts = remote.facts(time.time())

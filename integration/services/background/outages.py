@@ -29,7 +29,7 @@ def watch_until(stop: threading.Event) -> None:
         while not stop.wait(ASK_SECONDS):
             try:
                 close_old_connections()
-                watch.look()
+                watch.check()
             except Exception:
                 logger.exception("the look after an outage failed and is tried again")
     finally:
@@ -76,7 +76,7 @@ class Watch:
         self._ask = ask
         self._away = set(ask)  # what was before we looked is not known
 
-    def look(self) -> int:
+    def check(self) -> int:
         """The number of runs that begin now."""
         begun = 0
         for cause, answers in self._ask.items():

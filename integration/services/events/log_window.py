@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-SECONDS = 300  # a transaction of Moodle that takes longer is looked after by the full pass
+WAIT_SECONDS = 300  # a transaction of Moodle that takes longer is looked after by the full pass
 MARK_SECONDS = 10
 Mark = tuple[int, int]  # row id, unix seconds at which every row up to it had been passed
 
@@ -45,7 +45,7 @@ class Window:
         self.seen = sorted({*self.seen, *row_ids})
         if not self.marks or now - self.marks[-1][1] >= MARK_SECONDS:
             self.marks.append((self.last, now))
-        settled = [mark for mark in self.marks if mark[1] <= now - SECONDS]
+        settled = [mark for mark in self.marks if mark[1] <= now - WAIT_SECONDS]
         if settled:
             self.low = max(self.low, settled[-1][0])
             self.marks = self.marks[len(settled) :]

@@ -113,7 +113,7 @@ def _by_log(at: EventCursor, courses: frozenset[int], now: int) -> set[Hint]:
         return _look_at_everything(at, high)
     window = log_window.restored(at.window, at.last_id)
     if high < at.last_id:
-        if not window.knows(high) and now - window.restarted > log_window.SECONDS:
+        if not window.knows(high) and now - window.restarted > log_window.WAIT_SECONDS:
             return _look_at_everything(at, high, restarted=now)
         at.problem = msg(
             "Moodle's log ends at row {high}, though row {last} was read before: the server that "

@@ -55,7 +55,7 @@ class Claims:
         """Whether the account of this person is ours to make."""
         return user_id in self._ours and user_id not in self._made
 
-    def settle(self, operations: Sequence[Operation]) -> None:
+    def stored(self, operations: Sequence[Operation]) -> None:
         """These were carried out, and their links are stored."""
         done = {o.user_id for o in operations if isinstance(o, CreateAccount)} & self._ours
         if done:

@@ -64,7 +64,7 @@ class Traces:
     samples: list[tuple[str, str]] = field(default_factory=list)
 
 
-def look(user_id: int, replaced: Callable[[Any], Any], samples: int = 10) -> Traces:
+def find_traces(user_id: int, replaced: Callable[[Any], Any], samples: int = 10) -> Traces:
     """Changes nothing."""
     found = Traces()
     for model in TEXTS:
@@ -88,7 +88,7 @@ def forget(user_id: int, replaced: Callable[[Any], Any], reason: str) -> Traces:
                 msg("A run is under way and may write the names again."),
                 hint=msg("Wait until it is done, or cancel it."),
             )
-        found = look(user_id, replaced)
+        found = find_traces(user_id, replaced)
         for model in TEXTS:
             for row, new in list(_changes(model, user_id, replaced)):
                 # Past the guard of the audit trail: this and `prune` are its two exceptions.

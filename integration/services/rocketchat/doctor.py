@@ -228,7 +228,7 @@ def _safely(name: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
 
 
 def _reachable(client: RocketChat, features: Features) -> Iterator[Check]:
-    probe.look(client.connection)
+    probe.check_address(client.connection)
     version = features.version
     found = msg("a server answers at {url}", url=client.connection.url)
     yield Check(msg("Reachable"), OK, found)

@@ -28,7 +28,7 @@ INFO = Request("GET", "api/info", "GET /api/info", repeatable=True)
 ME = Request("GET", "api/v1/me", "GET me", repeatable=True)
 
 
-def look(connection: Connection) -> None:
+def check_address(connection: Connection) -> None:
     """Returns where Rocket.Chat answers. ConfigurationError: another address has to be entered;
     TransientError: the address may be right, and its server does not answer now.
     """

@@ -125,7 +125,7 @@ class RocketChatWrites:
         self._save(room_id, {"readOnly": read_only})
 
     def _save(self, room_id: str, change: dict[str, object]) -> None:
-        answer = self._settle("rooms.saveRoomSettings", {"rid": room_id, **change})
+        answer = self._ensure("rooms.saveRoomSettings", {"rid": room_id, **change})
         _check_about(answer, "rid", room_id, "POST rooms.saveRoomSettings")
 
     def mark_channel(self, room_id: str, group_id: int, course_id: int) -> None:
@@ -139,10 +139,10 @@ class RocketChatWrites:
         self._save(room_id, {"roomCustomFields": fields})
 
     def archive(self, room_id: str) -> None:
-        self._settle("rooms.changeArchivationState", {"rid": room_id, "action": "archive"})
+        self._ensure("rooms.changeArchivationState", {"rid": room_id, "action": "archive"})
 
     def unarchive(self, room_id: str) -> None:
-        self._settle("rooms.changeArchivationState", {"rid": room_id, "action": "unarchive"})
+        self._ensure("rooms.changeArchivationState", {"rid": room_id, "action": "unarchive"})
 
     # ── Members ───────────────────────────────────────────────────────────────────────────────────
 
@@ -152,7 +152,7 @@ class RocketChatWrites:
     def remove_member(self, room_id: str, private: bool, account_id: str) -> None:
         kind = kind_of(private)
         try:
-            answer = self._settle(f"{kind}.kick", {"roomId": room_id, "userId": account_id})
+            answer = self._ensure(f"{kind}.kick", {"roomId": room_id, "userId": account_id})
             about_room(answer, kind, room_id, f"POST {kind}.kick")
         except NotFound as error:
             if error.code not in NO_SUCH_PERSON:
@@ -170,9 +170,9 @@ class RocketChatWrites:
         if role is RoomRole.MEMBER:
             raise ValueError("a plain member has no role to set")
         path = f"{kind_of(private)}.{verb}{role.capitalize()}"
-        self._settle(path, {"roomId": room_id, "userId": account_id})
+        self._ensure(path, {"roomId": room_id, "userId": account_id})
 
-    def _settle(self, path: str, body: dict[str, object]) -> Json:
+    def _ensure(self, path: str, body: dict[str, object]) -> Json:
         """Make it so; that it is so already is as good. The answer, empty in that case."""
         try:
             return self._client.post(path, body, repeatable=True)

@@ -65,7 +65,7 @@ class SharedLedger(RunLedger):
         outcomes = [self._doubted(outcome) for outcome in outcomes]
         store = super().finished
         retry.retry_on_deadlock(lambda: store(outcomes), self._effects.forget_keys)
-        self._claims.settle([outcome.operation for outcome in outcomes])
+        self._claims.stored([outcome.operation for outcome in outcomes])
 
     def _doubted(self, outcome: Outcome) -> Outcome:
         """What the import made is ours, also where the run was stopped before it was linked."""

@@ -19,7 +19,7 @@ from integration.services.runs.order import Order
 PERMISSION = "integration.undo"
 
 
-def look(run: SyncRun, user: User, *, chosen: Collection[int] | None = None) -> Order:
+def preview_order(run: SyncRun, user: User, *, chosen: Collection[int] | None = None) -> Order:
     """The order of a preview: runner.execute makes the plan, whose digest `undo` takes."""
     return _order(SyncRun.Kind.PREVIEW, run, user, "preview", chosen)
 

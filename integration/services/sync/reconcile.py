@@ -16,7 +16,12 @@ from integration.services.sync.grace import Waiting, hold_back
 from integration.services.sync.plan import Plan, make_plan
 from integration.services.sync.ports import Ledger, Records, Remote, Source
 from integration.services.sync.report import RunReport
-from integration.services.sync.vanished import LOOK_BACK_SECONDS, Evidence, vanished, weigh_evidence
+from integration.services.sync.vanished import (
+    LOOK_BACK_SECONDS,
+    Evidence,
+    removals_of_missing_rows,
+    weigh_evidence,
+)
 from integration.services.sync.workers import garbage_collector_paused
 
 
@@ -92,7 +97,9 @@ def _evidence(
 ) -> Evidence:
     """Moodle's log is asked only where so many rows are gone that it matters."""
     eligibility = seen.desired.eligibility
-    gone = [one for one in vanished(seen.plan, eligibility) if one.key not in approved]
+    gone = [
+        one for one in removals_of_missing_rows(seen.plan, eligibility) if one.key not in approved
+    ]
     logged = None
     if len(gone) < limits.from_count or scope.users is not None:
         gone = []

@@ -25,7 +25,7 @@ SPREAD_PERCENT = 50
 Logged = frozenset[tuple[int, int]]  # (Moodle course id, user id)
 
 
-def vanished(plan: Plan, eligibility: Eligibility) -> list[RemoveMember]:
+def removals_of_missing_rows(plan: Plan, eligibility: Eligibility) -> list[RemoveMember]:
     """Removals because a row of Moodle is not there any more."""
     return [
         operation
