@@ -208,7 +208,7 @@ def _ask_password(check: Callable[[str], None]) -> str:
 
 def _moodle() -> None:
     """What is wrong with Moodle's side is said now, and hinders nothing."""
-    from integration.domain.state import CheckStatus
+    from integration.domain.checks import CheckStatus
     from integration.services.moodle.doctor import check_moodle
 
     found = [check for check in check_moodle() if check.status is not CheckStatus.OK]

@@ -367,24 +367,3 @@ class Managed:
     unfinished_changes: frozenset[tuple[str, int]] = (
         frozenset()
     )  # (kind of operation, group or user id)
-
-
-# --- Checks ---------------------------------------------------------------------------------------
-
-
-class CheckStatus(StrEnum):
-    OK = "ok"
-    WARNING = "warning"  # works, but something is missing or slow
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the doctor: what was looked at, what was found, and how to repair it ("" when all
-    is well).
-    """
-
-    name: str
-    status: CheckStatus
-    found: str
-    fix: str = ""

@@ -8,9 +8,10 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 
+from integration.domain.checks import CheckStatus
 from integration.domain.errors import SyncError
 from integration.domain.numbers import whole_number, whole_numbers
-from integration.domain.state import CheckStatus, RoomRole
+from integration.domain.state import RoomRole
 from integration.pages import access
 from integration.services.admin import moodle_search, previews, secrets
 from integration.services.monitoring import diagnostics

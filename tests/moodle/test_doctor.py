@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integration.domain.state import Check, CheckStatus
+from integration.domain.checks import Check, CheckStatus
 from integration.services.moodle.doctor import check_moodle
 from tests.support.moodle_rows import ENGINES, Site, new_site
 from tests.support.servers import MariaDB, Postgres, moodle_at

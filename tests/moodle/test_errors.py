@@ -11,8 +11,8 @@ from django.db import DatabaseError, OperationalError, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 
 from demo.sample_moodle.builder import MoodleBuilder
+from integration.domain.checks import CheckStatus
 from integration.domain.errors import ConfigurationError, SourceError, SyncError
-from integration.domain.state import CheckStatus
 from integration.services.moodle.connection import open_connection
 from integration.services.moodle.doctor import check_moodle
 from integration.services.moodle.errors import explain

@@ -15,8 +15,8 @@ from demo.standin import (
     Options,
     StandIn,
 )
+from integration.domain.checks import Check, CheckStatus
 from integration.domain.policy import MissingAccounts, Policy
-from integration.domain.state import Check, CheckStatus
 from integration.services.rocketchat import (
     Connection,
     Credentials,

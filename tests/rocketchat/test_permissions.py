@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from demo.standin import ADMIN_ID, StandIn
+from integration.domain.checks import CheckStatus
 from integration.domain.errors import RocketChatError
 from integration.domain.policy import Deactivation, MissingAccounts, Policy
-from integration.domain.state import CheckStatus, Ending, RoomRole
+from integration.domain.state import Ending, RoomRole
 from integration.services.rocketchat import RocketChatRemote, check_rocketchat
 from integration.services.rocketchat.doctor_permissions import needed_permissions
 from tests.support.remote_client import channel, person, quick_remote

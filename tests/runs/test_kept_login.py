@@ -9,7 +9,7 @@ from django.db import connection
 
 from demo.standin import ADMIN_ID, ADMIN_PASSWORD, ADMIN_TOKEN, ADMIN_USERNAME, StandIn
 from integration.domain.addresses import origin
-from integration.domain.state import CheckStatus
+from integration.domain.checks import CheckStatus
 from integration.models import KeptLogin, SyncRun
 from integration.services.ledger import heartbeat
 from integration.services.monitoring import diagnostics

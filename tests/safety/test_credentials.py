@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from demo.standin import ADMIN_PASSWORD, ADMIN_USERNAME, StandIn
+from integration.domain.checks import CheckStatus
 from integration.domain.errors import ConfigurationError, SyncError
-from integration.domain.state import CheckStatus
 from integration.models import IntegrationSettings
 from integration.services.admin import link_targets
 from integration.services.monitoring import diagnostics, notifications

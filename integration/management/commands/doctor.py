@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from integration.domain.state import Check, CheckStatus
+from integration.domain.checks import Check, CheckStatus
 from integration.services.monitoring.diagnostics import all_checks
 
 ALL_WELL, SOMETHING_FAILED = 0, 1

@@ -11,10 +11,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from integration.domain.checks import Check, CheckStatus
 from integration.domain.errors import SyncError
 from integration.domain.messages import msg
 from integration.domain.policy import Policy
-from integration.domain.state import Check, CheckStatus
 from integration.fields import UnreadableSecret
 from integration.models import IntegratedCourse, IntegrationSettings, LinkKey, LtiPlatform
 from integration.services.ledger import heartbeat

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from integration.domain.checks import Check, CheckStatus
 from integration.domain.errors import SyncError
 from integration.domain.messages import joined, msg
-from integration.domain.state import Check, CheckStatus
 from integration.services.moodle import server, versions
 from integration.services.moodle.connection import open_connection
 from integration.services.moodle.errors import explain

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from integration.domain.checks import Check, CheckStatus
 from integration.domain.errors import RocketChatError, SyncError
 from integration.domain.messages import joined, msg
 from integration.domain.policy import Policy
-from integration.domain.state import Check, CheckStatus
 from integration.services.rocketchat import probe
 from integration.services.rocketchat.answers import Json, flag, objects, text, texts
 from integration.services.rocketchat.client import RocketChat

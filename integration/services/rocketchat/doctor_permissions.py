@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+from integration.domain.checks import Check, CheckStatus
 from integration.domain.messages import msg
 from integration.domain.operations import permissions
 from integration.domain.permissions import READING, RUN_IMPORT, VIEW_PUBLIC, Permission
 from integration.domain.policy import Policy
-from integration.domain.state import Check, CheckStatus
 from integration.services.rocketchat.answers import Json, objects, text, texts
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.permissions import WHERE, grant

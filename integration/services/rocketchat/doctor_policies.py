@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from integration.domain.checks import Check, CheckStatus
 from integration.domain.errors import RocketChatError
 from integration.domain.messages import msg
 from integration.domain.policy import MissingAccounts, Policy
-from integration.domain.state import Check, CheckStatus
 from integration.services.rocketchat.answers import Json
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.versions import Version

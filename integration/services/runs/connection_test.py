@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.dateparse import parse_datetime
 
-from integration.domain.state import Check, CheckStatus
+from integration.domain.checks import Check, CheckStatus
 from integration.models import IntegrationSettings
 from integration.services.rocketchat import Connection
 
