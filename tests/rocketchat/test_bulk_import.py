@@ -93,9 +93,32 @@ def test_a_lost_answer_is_followed_by_a_look_who_is_there(
     assert set(remote.bulk_import.create([ANNA, BEN])) == {"anna", "ben"}
 
 
+def test_an_import_that_goes_on_after_a_lost_answer_is_waited_for(
+    remote: RocketChatRemote, chat: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat.fault("reset_after", endpoint="import.run")
+    states = ["none", "importing", "importing", "done"]
+    monkeypatch.setattr(bulk_import.BulkImport, "_state", lambda _: states.pop(0))
+    monkeypatch.setattr(remote.bulk_import._client, "pause", lambda _: None)
+    assert set(remote.bulk_import.create([ANNA])) == {"anna"}
+    assert states == []
+
+
 def test_a_refused_chunk_leaves_everybody_to_single_creates(
     remote: RocketChatRemote, chat: StandIn
 ) -> None:
     chat.fault("refuse", endpoint="import.addUsers")
     assert remote.bulk_import.create([ANNA, BEN]) == {}
     assert usernames(chat).isdisjoint({"anna", "ben"})
+
+
+@pytest.mark.parametrize("call", ["import.new", "import.addUsers", "import.run", "import.clear"])
+@pytest.mark.parametrize("fault", ["refuse_after", "unsuccessful", "wrong_shape"])
+def test_whom_a_refused_import_made_all_the_same_is_found(
+    remote: RocketChatRemote, chat: StandIn, fault: str, call: str
+) -> None:
+    """Refused or not: what is there with the right name and address afterwards was made."""
+    chat.fault(fault, endpoint=call, text="error-of-a-later-version")
+    made = remote.bulk_import.create([ANNA, BEN])
+    there = usernames(chat) & {"anna", "ben"}
+    assert made.keys() == there

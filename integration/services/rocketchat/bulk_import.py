@@ -8,7 +8,7 @@ made. Everybody else is left to be made one by one.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from integration.domain.errors import AuthenticationError, RocketChatError
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 IMPORT_CHUNK = 500  # accounts in one call: below the 1 MB that proxies let through
 QUIET = frozenset({"none", "done", "error", "canceled"})  # no import is under way
-FINISHED = frozenset({"done", "error", "canceled", "none"})
+PREPARED = frozenset({"new", "loading", "ready"})  # not begun: nobody was made by it
 FIRST_LOOK, LONGEST_PAUSE = 0.5, 10.0  # seconds between questions how far it is
 IMPORT_WAIT_SECONDS = 120.0  # to wait at least, and for each account so much more:
 IMPORT_WAIT_SECONDS_EACH = 0.05
@@ -72,6 +72,7 @@ class BulkImport:
             logger.warning("import=failed error=%s", problem)
             if not problem.may_have_happened:
                 return {}  # refused: nothing was begun
+            self._wait_in_doubt(len(wanted))
         return dict(_made(wanted, self._accounts()))
 
     def _is_free(self) -> bool:
@@ -84,15 +85,25 @@ class BulkImport:
             users = [account.record() for account in wanted[start : start + IMPORT_CHUNK]]
             self._client.post("import.addUsers", {"users": users}, slow=True)
         self._client.post("import.run", {}, slow=True)
-        self._wait(IMPORT_WAIT_SECONDS + IMPORT_WAIT_SECONDS_EACH * len(wanted))
+        self._wait(len(wanted), QUIET)
         self._client.post("import.clear", {}, repeatable=True)
 
-    def _wait(self, seconds: float) -> None:
-        """Wait until the import is over or takes too long; the check afterwards tells who is
-        there.
+    def _wait_in_doubt(self, accounts: int) -> None:
+        """It may be under way all the same: whoever it makes must not be made a second time."""
+        try:
+            self._wait(accounts, QUIET | PREPARED)
+        except AuthenticationError:
+            raise
+        except RocketChatError as problem:
+            logger.warning("import=state unknown error=%s", problem)
+
+    def _wait(self, accounts: int, over: Collection[str]) -> None:
+        """Until its state is one of `over`, or it takes too long: the check afterwards tells who
+        is there.
         """
+        seconds = IMPORT_WAIT_SECONDS + IMPORT_WAIT_SECONDS_EACH * accounts
         until, pause = self._clock() + seconds, FIRST_LOOK
-        while (state := self._state()) not in FINISHED:
+        while (state := self._state()) not in over:
             if self._clock() > until:
                 logger.warning("import=slow state=%s seconds=%.0f", state, seconds)
                 return
