@@ -17,10 +17,29 @@ class ConflictKind(StrEnum):
     PERSON_RECREATED = "person_recreated"  # the account is that of a Moodle row that is gone
     EMAIL_UNVERIFIED = "email_unverified"  # the account's address is not verified
     FOREIGN_MARK = "foreign_mark"  # the room belongs to another installation of rcsync
+    CHANNEL_PUBLIC = "channel_public"  # it was made public, and the settings say private
+    CHANNEL_IS_TEAM = "channel_is_team"  # it was turned into the main room of a team
+    BOT_OUTSIDE = "bot_outside"  # somebody put the bot out of the channel
+    MEMBERS_UNREADABLE = "members_unreadable"  # the list of members cannot be read
+    NOT_KEPT = "not_kept"  # yes is said to a change, and it is undone each time
+    NOT_UNDERSTOOD = "not_understood"  # the server's answer about it makes no sense
 
 
 # Kind, and of Moodle user id, group id and course id the one that it is about.
 ConflictKey = tuple[str, int | None, int | None, int | None]
+
+DRIFT = frozenset(
+    {
+        ConflictKind.CHANNEL_PUBLIC,
+        ConflictKind.CHANNEL_IS_TEAM,
+        ConflictKind.BOT_OUTSIDE,
+        ConflictKind.MEMBERS_UNREADABLE,
+        ConflictKind.NOT_KEPT,
+        ConflictKind.NOT_UNDERSTOOD,
+    }
+)
+"""What is managed and has changed in Rocket.Chat so that rcsync cannot keep it. A look that finds
+it repaired closes the conflict."""
 
 
 @dataclass(frozen=True, slots=True)

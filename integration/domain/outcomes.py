@@ -8,6 +8,7 @@ class Result(StrEnum):
     FAILED = "failed"  # the server refused it, or its effect is unknown
     SKIPPED = "skipped"  # could not be tried because something it needs failed
     NOT_TRIED = "not_tried"  # the run was stopped before it
+    LEFT_ALONE = "left_alone"  # somebody in Rocket.Chat decided otherwise (a ban): no failure
 
 
 class RunStatus(StrEnum):

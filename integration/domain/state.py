@@ -224,7 +224,8 @@ class RemoteChannel:
     = not read). `mark` is looked up where a channel without a link has a wanted name; servers from
     8.7 on list it for every room.
     `slug` is the name by which the server tells rooms apart, "" where it is `name`. `team`: the
-    main room of a team. `unreadable` says why the server does not let the bot look into the room.
+    main room of a team. `unreadable` says why the bot could not look into the room, `bot_outside`
+    that it is not in it.
     """
 
     room_id: str
@@ -243,6 +244,7 @@ class RemoteChannel:
     slug: str = ""
     team: bool = False
     unreadable: str = ""
+    bot_outside: bool = False
 
     @property
     def moodle_group(self) -> int | None:
@@ -334,11 +336,25 @@ class ManagedChannel:
 
 class ManagedMember(NamedTuple):
     """A person in a managed channel. `ours` False = was there by hand before: known, but never
-    removed.
+    removed. `missing`: the last list of members did not have them, and no second one agreed yet.
     """
 
     role: RoomRole
     ours: bool
+    missing: bool = False
+
+
+class AskedAccount(NamedTuple):
+    """What makes an account that was asked for recognisable."""
+
+    username: str
+    email: str
+
+    def is_(self, account: RemoteAccount) -> bool:
+        return (
+            account.username.lower() == self.username.lower()
+            and self.email.lower() in account.emails
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +378,10 @@ class Managed:
     removed_lately: Mapping[str, int] = field(default_factory=dict)  # What -> number in 24 hours
     ours_in: Mapping[int, int] | None = None
     """Course id -> memberships of ours there, whatever the scope; None: as `members`."""
-    unfinished_accounts: frozenset[int] = frozenset()  # user ids: accounts being made
+    unfinished_accounts: Mapping[int, frozenset[AskedAccount]] = field(default_factory=dict)
+    """User id -> accounts being made, as they were asked for."""
+    unfinished_removals: frozenset[tuple[int, int]] = frozenset()  # (group id, user id)
+    unconfirmed: tuple[Any, ...] = ()  # operations.Unconfirmed, oldest first
     unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added
     unfinished_changes: frozenset[tuple[str, int]] = (
         frozenset()

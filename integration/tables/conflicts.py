@@ -37,6 +37,12 @@ class Conflict(models.Model):
             person_recreated=_("Person made anew in Moodle"),
             email_unverified=_("E-mail not verified"),
             foreign_mark=_("Room of another installation"),
+            channel_public=_("Channel made public"),
+            channel_is_team=_("Channel turned into a team"),
+            bot_outside=_("Bot not in the channel"),
+            members_unreadable=_("Members cannot be read"),
+            not_kept=_("Change not kept"),
+            not_understood=_("Answer not understood"),
         ),
     )
     moodle_user_id = models.BigIntegerField(_("Moodle user id"), null=True, blank=True)

@@ -103,6 +103,11 @@ class ManagedMembership(models.Model):
     ours = models.BooleanField(
         _("added by rcsync"), default=True, help_text=_("Off: was added by hand and stays.")
     )
+    missing = models.BooleanField(
+        _("missing"),
+        default=False,
+        help_text=_("The last list of members did not name them; a second look has to agree."),
+    )
 
     class Meta:
         verbose_name = _("membership")

@@ -170,6 +170,7 @@ class SyncOperation(models.Model):
         FAILED = Result.FAILED.value, _("Failed")
         SKIPPED = Result.SKIPPED.value, _("Skipped")
         NOT_TRIED = Result.NOT_TRIED.value, _("Not tried")
+        LEFT_ALONE = Result.LEFT_ALONE.value, _("Left alone")
         HELD = "held", _("Waits for approval")
 
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="operations")
@@ -193,6 +194,12 @@ class SyncOperation(models.Model):
         default=False,
         db_index=True,
         help_text=_("It failed, but may have had its effect. The next run looks and settles it."),
+    )
+    unconfirmed = models.BooleanField(
+        _("not seen yet"),
+        default=False,
+        db_index=True,
+        help_text=_("Rocket.Chat said that it was done, and no later look has seen it yet."),
     )
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from integration.models import AccountLink, AuditEntry, ChannelLink, Conflict, IntegrationSettings
+from integration.services.admin import link_targets
 from tests.support.site import BOT, Site, moodle_rows
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
@@ -178,6 +179,17 @@ def test_a_decided_conflict_is_not_linked_again(
     assert search(operator, conflict, "old").status_code == 302
     assert "is decided" in link(operator, conflict, account_id)
     assert conflict.status == "ignored"
+
+
+def test_that_the_bot_is_not_in_a_room_is_said_before_it_is_linked(
+    name_conflict: Conflict, chosen: Site
+) -> None:
+    world = chosen.chat.application.world
+    with world.lock:
+        owner = world.add_user("somebody", name="Somebody", email="s@example.invalid")
+        room_id = str(world.add_room("old-seminar", owner, "p").id)
+    candidate, _ = link_targets.read_target(name_conflict, room_id)
+    assert any("let it in" in fact for fact in candidate.facts)
 
 
 def test_a_group_is_linked_to_a_room_that_a_person_chose(

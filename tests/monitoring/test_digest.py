@@ -90,7 +90,7 @@ def test_a_digest_on_change_comes_once_and_again_when_all_is_well(school: School
     assert send()
     subjects = [message.subject for message in mail.outbox]
     assert subjects == ["rcsync: 1 operations fail", "rcsync: nothing fails any more"]
-    assert "add 1 person to C10-Group-102" in mail.outbox[0].body
+    assert "add person1000 to C10-Group-102" in mail.outbox[0].body
 
 
 def test_a_daily_digest_comes_once_a_day_while_something_fails(school: School) -> None:

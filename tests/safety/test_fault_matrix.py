@@ -36,6 +36,7 @@ WAYS: dict[str, Fault] = {
     "success: false after the effect": Fault("unsuccessful", text=UNHEARD_OF),
     "200 of the wrong shape": Fault("wrong_shape"),
     "200 about somebody else": Fault("somebody_else"),
+    "200 without doing it": Fault("not_done"),
 }
 SESSION = ("login", "logout")
 FIRST_SYNC = {"users.create", "groups.create", "groups.addModerator"}

@@ -21,6 +21,7 @@ from integration.domain.operations import (
     SetRoomRole,
     SetTopic,
     Unarchive,
+    Unconfirmed,
     UnsetReadOnly,
     UnsetRoomRole,
     UpdateAccount,
@@ -29,6 +30,7 @@ from integration.domain.outcomes import Result
 from integration.domain.policy import Policy
 from integration.domain.state import (
     EVERYTHING,
+    AskedAccount,
     Ending,
     Managed,
     ManagedAccount,
@@ -53,6 +55,7 @@ class Row:
     operation: Operation
     status: str = "planned"
     in_doubt: bool = False
+    unconfirmed: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -97,8 +100,18 @@ class FakeLedger:
                 for group_id, members in self.members.items()
                 if scope.has_course(self.channels[group_id].course_id)
             },
-            unfinished_accounts=frozenset(
-                one.user_id for one in unfinished if isinstance(one, CreateAccount)
+            unfinished_accounts={
+                one.user_id: frozenset({AskedAccount(one.username, one.email)})
+                for one in unfinished
+                if isinstance(one, CreateAccount)
+            },
+            unfinished_removals=frozenset(
+                (one.group_id, one.user_id) for one in unfinished if isinstance(one, RemoveMember)
+            ),
+            unconfirmed=tuple(
+                Unconfirmed(number, row.operation)
+                for number, row in enumerate(self.rows)
+                if row.unconfirmed and row.run != self.run
             ),
             unfinished_members=frozenset(
                 (one.group_id, joiner.user_id)
@@ -133,22 +146,40 @@ class FakeLedger:
         for outcome in outcomes:
             row = self._row(outcome.operation)
             row.status, row.in_doubt = outcome.result.value, outcome.in_doubt
+            row.unconfirmed = outcome.result is Result.DONE and outcome.operation.seen_later
             if outcome.result is Result.DONE:
                 self._store(outcome)
-            elif outcome.result is Result.FAILED:
+            elif outcome.result is Result.FAILED and outcome.in_doubt:
                 self._doubt(outcome.operation)
+            elif outcome.result is Result.LEFT_ALONE and not outcome.refused:
+                self._leave_alone(outcome.operation)
+
+    def confirmed(self, operations: Sequence[Operation]) -> None:
+        for operation in operations:
+            self._row(operation).unconfirmed = False
+
+    def suspected(self, operations: Sequence[Operation]) -> None:
+        for operation in operations:
+            self._row(operation).unconfirmed = True
 
     def close(self) -> None:
         """RunLedger.close: what was learnt by looking, and what earlier runs left open."""
         self._store_observed()
         if not self.looked or self.scope.users is not None:
             return
+        for number in self.plan.confirmed:
+            self.rows[number].unconfirmed = False
         undone = {row.operation.key for row in self.rows if self._is_undone(row)}
         for row in self.rows:
             known = row.operation.key not in undone and self._settles(row.operation)
             if row.run < self.run and row.is_open and known:
                 row.in_doubt = False
                 row.status = "not_tried" if row.status == "started" else row.status
+
+    def _leave_alone(self, operation: Operation) -> None:
+        """Who is banned is not in the channel."""
+        for joiner in operation.people:
+            self.members.get(operation.about.group_id or 0, {}).pop(joiner.user_id, None)
 
     def _is_undone(self, row: Row) -> bool:
         """What this run left undone may have been what would have settled an earlier one."""
@@ -253,7 +284,9 @@ class FakeLedger:
         for user_id in joined:
             row = self.members.get(operation.group_id, {}).get(user_id)
             if row is not None:  # was in by hand once, and left
-                self.members[operation.group_id][user_id] = row._replace(ours=True)
+                self.members[operation.group_id][user_id] = row._replace(
+                    ours=True, missing=row.missing and row.ours
+                )
         self._insert(operation.group_id, joined, ours=True)
 
     def _store_observed(self) -> None:
@@ -264,8 +297,13 @@ class FakeLedger:
                 self._channel(look.group_id, users_count=look.users_count)
             self._insert(look.group_id, look.taken_over, ours=True)
             self._insert(look.group_id, look.found, ours=False)
+            members = self.members.get(look.group_id, {})
             for user_id in look.gone:
-                self.members.get(look.group_id, {}).pop(user_id, None)
+                members.pop(user_id, None)
+            for user_id in (*look.missing, *look.back):
+                missing = user_id in look.missing
+                if user_id in members:
+                    members[user_id] = members[user_id]._replace(missing=missing)
 
     def _doubt(self, operation: Operation) -> None:
         if isinstance(operation, AddMembers | RemoveMember):
@@ -293,7 +331,11 @@ class FakeLedger:
             self.channels[group_id] = replace(self.channels[group_id], **values)  # type: ignore[arg-type]
 
     def _row(self, operation: Operation) -> Row:
-        return next(row for row in self.rows if row.run == self.run and row.operation is operation)
+        for row in self.rows:
+            if row.run == self.run and row.operation is operation:
+                return row
+        self.rows.append(Row(self.run, operation))  # one of a list's people, refused alone
+        return self.rows[-1]
 
 
 def _joined(outcome: Outcome, operation: JoinOperation) -> list[int]:

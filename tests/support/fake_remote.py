@@ -148,6 +148,7 @@ class FakeRemote:
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
         full_check: Collection[str] = (),
+        linked_accounts: Collection[str] = (),
         needed_accounts: Collection[str] = (),
         needed_rooms: Collection[str] = (),
     ) -> RemoteState:
@@ -161,6 +162,25 @@ class FakeRemote:
             {
                 one.room_id: self._channel(one, known_counts, names, full_check)
                 for one in self._rooms()
+            },
+        )
+
+    def look_again(
+        self,
+        *,
+        accounts: Collection[str] = (),
+        rooms: Collection[str] = (),
+        members_of: Collection[str] = (),
+    ) -> RemoteState:
+        if self.reading_fails:
+            raise self.reading_fails
+        return RemoteState(
+            BOT,
+            {one: _account(self.accounts[one]) for one in accounts if one in self.accounts},
+            {
+                one: self._channel(self.rooms[one], {}, (), members_of)
+                for one in rooms
+                if one in self.rooms
             },
         )
 

@@ -1,5 +1,6 @@
 """Which Rocket.Chat account is whose, and what happens to it. An account is never guessed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from integration.domain.operations import (
     CreateAccount,
     CreateChannel,
     Deactivate,
+    Unconfirmed,
     UpdateAccount,
 )
 from integration.domain.policy import Deactivation, MissingAccounts
-from integration.domain.state import MoodleState, Person, Scope
+from integration.domain.state import AskedAccount, MoodleState, Person, Scope
 from integration.services.sync.plan import Plan
 from tests.support.builders import (
     BOT,
@@ -38,6 +40,7 @@ from tests.support.builders import (
 )
 
 ANNA, BEN, CEM = 7, 8, 9
+AS_ASKED = AskedAccount("user7", "user7@uni.invalid")
 CHANNEL, ROOM = channel_link(10, name="A"), room("r10", "A")
 
 
@@ -201,9 +204,102 @@ def test_an_account_that_an_earlier_run_did_not_live_to_store_is_ours() -> None:
     plan = plan_for(
         anna(),
         remote=remote(account("a7")),
-        managed=managed(unfinished_accounts=frozenset({ANNA})),
+        managed=managed(unfinished_accounts={ANNA: frozenset({AS_ASKED})}),
     )
     assert adopted(plan) == [(ANNA, "a7", True)]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        AskedAccount("another.name", "user7@uni.invalid"),
+        AskedAccount("user7", "another@uni.invalid"),
+    ],
+)
+def test_an_account_that_is_not_as_an_earlier_run_asked_for_it_is_not_ours(
+    asked: AskedAccount,
+) -> None:
+    plan = plan_for(
+        anna(),
+        remote=remote(account("a7")),
+        managed=managed(unfinished_accounts={ANNA: frozenset({asked})}),
+    )
+    assert adopted(plan) == [(ANNA, "a7", False)]
+
+
+def test_an_account_that_was_asked_for_under_an_earlier_address_is_ours() -> None:
+    """The address was changed in Moodle before a look found what had been made."""
+    plan = plan_for(
+        anna(email="new@uni.invalid"),
+        remote=remote(account("a7")),
+        managed=managed(unfinished_accounts={ANNA: frozenset({AS_ASKED})}),
+    )
+    assert adopted(plan) == [(ANNA, "a7", True)]
+    assert [one.email for one in operations(plan, UpdateAccount)] == ["new@uni.invalid"]
+
+
+# ── Yes was said, and nothing was done ────────────────────────────────────────────────────────────
+
+
+def woken(active: bool) -> Plan:
+    claim = Activate(ANNA, "a7", "user7", reason="")
+    return plan_for(
+        anna(),
+        remote=remote(account("a7", active=active)),
+        managed=managed(link(ANNA), unconfirmed=(Unconfirmed(1, claim),)),
+    )
+
+
+def test_an_account_that_was_never_activated_is_still_off_by_us() -> None:
+    plan = woken(active=False)
+    assert [one.user_id for one in operations(plan, Activate)] == [ANNA]
+    assert not any(one.kind is ConflictKind.ACCOUNT_INACTIVE for one in plan.conflicts)
+    assert plan.confirmed == {1}, "the new attempt is its own row"
+
+
+def test_an_account_that_is_seen_to_be_active_is_confirmed() -> None:
+    plan = woken(active=True)
+    assert operations(plan, Activate) == []
+    assert plan.confirmed == {1}
+
+
+def renamed(*names: str) -> Plan:
+    """Anna is to be called Person 7, and an account that LDAP owns is called Ldap."""
+    claims = [
+        Unconfirmed(number, UpdateAccount(ANNA, "a7", "user7", name, None, "Ldap", "", reason=""))
+        for number, name in enumerate(names)
+    ]
+    return plan_for(
+        anna(),
+        remote=remote(account("a7", name="Ldap")),
+        managed=managed(link(ANNA), unconfirmed=tuple(claims)),
+    )
+
+
+@pytest.mark.parametrize("names", [(), ("Person 7",), ("Old Name", "Older Name", "Person 7")])
+def test_a_name_that_was_not_kept_once_is_sent_again(names: tuple[str, ...]) -> None:
+    plan = renamed(*names)
+    assert [one.name for one in operations(plan, UpdateAccount)] == ["Person 7"]
+    assert plan.conflicts == ()
+
+
+def test_a_name_that_was_not_kept_twice_is_said_and_not_sent_again() -> None:
+    plan = renamed("Person 7", "Person 7")
+    assert operations(plan, UpdateAccount) == []
+    assert [one.kind for one in plan.conflicts] == [ConflictKind.NOT_KEPT]
+    assert "LDAP" in plan.conflicts[0].advice
+    assert plan.confirmed == frozenset(), "so the next run remembers"
+
+
+def test_an_account_that_cannot_be_read_is_left_alone_and_said() -> None:
+    plan = plan_for(
+        anna(),
+        remote=replace(remote(ROOM), not_understood={"a7": "'active' is neither true nor false"}),
+        managed=managed(link(ANNA), CHANNEL),
+    )
+    assert plan.operations == ()
+    assert [one.kind for one in plan.conflicts] == [ConflictKind.NOT_UNDERSTOOD]
+    assert plan.missing_accounts == ()
 
 
 def test_an_account_that_vanished_from_the_server_is_made_again() -> None:
@@ -478,7 +574,9 @@ def test_an_account_whose_address_is_not_verified_is_not_adopted() -> None:
 def test_our_own_unfinished_account_needs_no_verified_address() -> None:
     """The bulk import makes accounts whose address is not verified."""
     there = remote(account("a1", "user7", "user7@uni.invalid", verified=False))
-    plan = plan_for(anna(), remote=there, managed=managed(unfinished_accounts=frozenset({ANNA})))
+    plan = plan_for(
+        anna(), remote=there, managed=managed(unfinished_accounts={ANNA: frozenset({AS_ASKED})})
+    )
     (adopted,) = operations(plan, AdoptAccount)
     assert adopted.created
 

@@ -9,13 +9,17 @@ from integration.domain.operations import (
     AddMembers,
     AdoptChannel,
     Archive,
+    ChannelRef,
     CreateChannel,
+    Joiner,
+    Operation,
     RemoveMember,
     RenameChannel,
     SetReadOnly,
     SetRoomRole,
     SetTopic,
     Unarchive,
+    Unconfirmed,
     UnsetReadOnly,
     UnsetRoomRole,
 )
@@ -77,6 +81,9 @@ def with_room(
     link_values: Any = None,
     accounts: Any = None,
     unfinished: Any = (),
+    *,
+    unfinished_removals: Any = (),
+    unconfirmed: Any = (),
     **room_values: Any,
 ) -> Plan:
     """Group A has the room r10; Anna, Ben and Cem have a7, a8 and a9. `listed` None: not read."""
@@ -92,6 +99,8 @@ def with_room(
             channel_link(10, **known),
             members={10: rows or {}},
             unfinished_members=frozenset(unfinished),
+            unfinished_removals=frozenset(unfinished_removals),
+            unconfirmed=unconfirmed,
         ),
         policy=rules or settings(),
         scope=scope,
@@ -223,10 +232,105 @@ def test_people_without_a_row_in_moodle_stay_and_stay_ours() -> None:
     assert all(ANNA not in look.gone for look in plan.observed)
 
 
-def test_who_has_left_already_needs_no_removal_and_their_row_goes() -> None:
+MISSING = ManagedMember(RoomRole.MEMBER, ours=True, missing=True)
+
+
+def test_who_is_not_in_the_list_once_is_missing_and_looked_for_again() -> None:
     plan = with_room(group_a(), [], {ANNA: OURS}, link_values={"users_count": 2})
     assert plan.operations == ()
+    (look,) = plan.observed
+    assert (look.gone, look.missing, look.users_count) == ((), (ANNA,), None)
+
+
+def test_who_is_not_in_the_list_twice_needs_no_removal_and_their_row_goes() -> None:
+    plan = with_room(group_a(), ["bot"], {ANNA: MISSING}, users_count=1)
+    assert plan.operations == ()
+    assert (plan.observed[0].gone, plan.observed[0].users_count) == ((ANNA,), 1)
+
+
+def test_while_the_server_counts_one_more_than_it_lists_nobody_is_gone() -> None:
+    plan = with_room(group_a(), ["bot"], {ANNA: MISSING}, users_count=2)
+    assert plan.operations == ()
+    assert (plan.observed[0].gone, plan.observed[0].missing) == ((), ())
+
+
+def test_a_removal_that_was_asked_for_is_the_second_opinion() -> None:
+    plan = with_room(
+        group_a(), ["bot"], {ANNA: OURS}, users_count=1, unfinished_removals={(10, ANNA)}
+    )
     assert plan.observed[0].gone == (ANNA,)
+
+
+def test_who_is_in_the_list_again_is_missing_no_more_and_removed() -> None:
+    plan = with_room(group_a(), ["bot", "a7"], {ANNA: MISSING}, users_count=2)
+    assert removed(plan) == [ANNA]
+    assert plan.observed[0].back == (ANNA,)
+
+
+def test_who_is_missing_is_not_removed_without_a_look() -> None:
+    """They may be banned meanwhile, and kicking somebody lifts the ban."""
+    assert with_room(group_a(), None, {ANNA: MISSING}).operations == ()
+
+
+def claims(*made: Operation) -> tuple[Unconfirmed, ...]:
+    return tuple(Unconfirmed(number, one) for number, one in enumerate(made))
+
+
+ROOM_10 = ChannelRef(10, 2, "A", "r10", True)
+REMOVED = RemoveMember(ROOM_10, ANNA, "a7", "user7", reason="")
+
+
+def test_whom_we_were_told_to_have_removed_and_who_is_there_is_removed_again() -> None:
+    plan = with_room(group_a(), ["bot", "a7"], users_count=2, unconfirmed=claims(REMOVED))
+    assert removed(plan) == [ANNA]
+    assert plan.confirmed == {0}
+
+
+def test_whom_we_removed_and_who_is_not_seen_is_not_kicked() -> None:
+    plan = with_room(group_a(), None, unconfirmed=claims(REMOVED))
+    assert plan.operations == ()
+    assert plan.confirmed == {0}, "the count says so"
+
+
+def test_a_room_whose_members_cannot_be_read_confirms_no_removal() -> None:
+    plan = with_room(
+        group_a(),
+        None,
+        users_count=2,
+        link_values={"users_count": 1},
+        unreadable="not today",
+        unconfirmed=claims(REMOVED),
+    )
+    assert plan.confirmed == frozenset()
+
+
+def test_a_role_that_we_were_told_to_have_taken_is_taken_again() -> None:
+    taken = UnsetRoomRole(ROOM_10, ANNA, "user7", RoomRole.MODERATOR, reason="")
+    plan = with_room(
+        group_a(ANNA),
+        ["bot", "a7"],
+        {ANNA: OURS},
+        users_count=2,
+        roles={"a7": RoomRole.MODERATOR},
+        unconfirmed=claims(taken),
+    )
+    assert [one.user_id for one in operations(plan, UnsetRoomRole)] == [ANNA]
+    unread = with_room(group_a(ANNA), None, {ANNA: OURS}, unconfirmed=claims(taken))
+    assert unread.confirmed == frozenset(), "a look without roles tells nothing"
+
+
+def test_who_was_never_let_in_has_not_left() -> None:
+    joined = AddMembers(ROOM_10, (Joiner(ANNA, "", "user7"),), reason="")
+    never = with_room(
+        group_a(ANNA),
+        ["bot"],
+        {ANNA: OURS},
+        rules=settings(respect_leavers=True),
+        unconfirmed=claims(joined),
+    )
+    assert added(never) == [ANNA]
+    left = with_room(group_a(ANNA), ["bot"], {ANNA: OURS}, rules=settings(respect_leavers=True))
+    assert added(left) == []
 
 
 def test_somebody_added_by_a_run_that_was_cut_off_is_removed_when_they_left_meanwhile() -> None:

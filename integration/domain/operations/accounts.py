@@ -105,6 +105,7 @@ class UpdateAccount(KnownAccountOperation):
     kind: ClassVar[str] = "update_account"
     label: ClassVar[str] = msg("update account")
     wave: ClassVar[Wave] = Wave.UPDATE_ACCOUNTS
+    seen_later: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_USER,)
 
     name: str | None
@@ -163,6 +164,7 @@ class Activate(KnownAccountOperation):
     kind: ClassVar[str] = "activate"
     label: ClassVar[str] = msg("activate account")
     wave: ClassVar[Wave] = Wave.ACTIVATE
+    seen_later: ClassVar[bool] = True
     gives: ClassVar[bool] = True
     takes_seat: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ACTIVE,)

@@ -100,6 +100,13 @@ class Now(Protocol):
     def member(self, group_id: int, user_id: int) -> ManagedMember | None: ...
 
 
+class Unconfirmed(NamedTuple):
+    """Done, as the server said, and not seen since. `row` is the ledger's name for it."""
+
+    row: int
+    operation: "Operation"
+
+
 class Stored(NamedTuple):
     """An operation as its row keeps it: `details` holds what has no column."""
 
@@ -132,6 +139,9 @@ class Operation:
     takes_away: ClassVar[bool] = False  # waits when removals wait; True for all with `takes`
     permissions: ClassVar[tuple[Permission, ...]] = ()  # empty: nothing is sent
     takes_seat: ClassVar[bool] = False  # of the licence: one more active account
+    seen_later: ClassVar[bool] = False
+    """Whether comparing the ledger with the next look would not tell that a yes was no deed: such
+    an operation stays unconfirmed until a look has seen it (sync/confirm.py)."""
     subject: ClassVar[str] = ""  # the first part of `key`; "" = `kind`
 
     reason: str = field(kw_only=True)

@@ -87,6 +87,7 @@ class RenameChannel(ChannelOperation):
     kind: ClassVar[str] = "rename_channel"
     label: ClassVar[str] = msg("rename channel")
     wave: ClassVar[Wave] = Wave.RENAME
+    seen_later: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
 
     old_name: str
@@ -134,6 +135,7 @@ class SetTopic(ChannelOperation):
     kind: ClassVar[str] = "set_topic"
     label: ClassVar[str] = msg("set topic")
     wave: ClassVar[Wave] = Wave.RENAME
+    seen_later: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
 
     topic: str
@@ -208,6 +210,7 @@ class UnsetReadOnly(ChannelOperation):
     kind: ClassVar[str] = "unset_read_only"
     label: ClassVar[str] = msg("make writable again")
     wave: ClassVar[Wave] = Wave.READ_ONLY
+    seen_later: ClassVar[bool] = True
     gives: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
 
@@ -256,6 +259,7 @@ class Unarchive(ChannelOperation):
     kind: ClassVar[str] = "unarchive"
     label: ClassVar[str] = msg("unarchive channel")
     wave: ClassVar[Wave] = Wave.UNARCHIVE
+    seen_later: ClassVar[bool] = True
     gives: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (UNARCHIVE_ROOM,)
 

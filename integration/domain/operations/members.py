@@ -101,6 +101,8 @@ class AddMembers(JoinOperation):
         return max(1, math.ceil(len(self.joiners) / INVITE_CHUNK))
 
     def describe(self) -> str:
+        if len(self.joiners) == 1 and self.joiners[0].username:
+            return msg("add {who} to {channel}", who=self.joiners[0].username, channel=self.name)
         return msg(
             "add {people} to {channel}", people=_people(len(self.joiners)), channel=self.name
         )
@@ -139,6 +141,7 @@ class RemoveMember(MemberOperation):
     kind: ClassVar[str] = "remove_member"
     label: ClassVar[str] = msg("remove member")
     wave: ClassVar[Wave] = Wave.REMOVE_MEMBERS
+    seen_later: ClassVar[bool] = True
     takes: ClassVar[Removal | None] = Removal.MEMBERSHIPS
     permissions: ClassVar[tuple[Permission, ...]] = (REMOVE_MEMBERS,)
 
@@ -223,6 +226,7 @@ class UnsetRoomRole(RoleOperation):
     kind: ClassVar[str] = "unset_room_role"
     label: ClassVar[str] = msg("take room role")
     wave: ClassVar[Wave] = Wave.TAKE_ROLES
+    seen_later: ClassVar[bool] = True
     takes_away: ClassVar[bool] = True
 
     def describe(self) -> str:

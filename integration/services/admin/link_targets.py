@@ -7,7 +7,7 @@ who is deactivated.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from integration.domain.errors import ConfigurationError
 from integration.domain.policy import Policy
@@ -19,6 +19,10 @@ from integration.services.sync.marks import is_foreign
 from integration.services.sync.protection import is_protected
 
 MAX_CANDIDATES = 25
+BOT_OUTSIDE = gettext_noop(
+    "the bot is not in it: somebody in the room has to let it in, as an owner, or nobody can be "
+    "added or removed"
+)
 MAIN_ROOM = "GENERAL"  # the id of the channel that everybody is in; Rocket.Chat gives it itself
 
 
@@ -137,8 +141,9 @@ def _rooms(rooms: list[RemoteChannel], group_id: int) -> list[Candidate]:
             room.name,
             (
                 gettext("private") if room.private else gettext("public"),
-                gettext("%(n)d members") % {"n": room.users_count},
+                *_people_in(room),
                 *((room.topic,) if room.topic else ()),
+                *((gettext(BOT_OUTSIDE),) if room.bot_outside else ()),
             ),
             gettext("archived") if room.archived else "",
             gettext("made by another installation of rcsync")
@@ -147,6 +152,13 @@ def _rooms(rooms: list[RemoteChannel], group_id: int) -> list[Candidate]:
         )
         for room in rooms
     ]
+
+
+def _people_in(room: RemoteChannel) -> tuple[str, ...]:
+    """Nothing where the server does not count them."""
+    if room.users_count is None:
+        return ()
+    return (gettext("%(n)d members") % {"n": room.users_count},)
 
 
 def _problem_of_room(room: RemoteChannel, group_id: int, owners: Mapping[str, int]) -> str:

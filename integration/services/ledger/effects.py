@@ -100,11 +100,22 @@ class Effects:
         groups = {
             outcome.operation.group_id
             for outcome in outcomes
-            if isinstance(outcome.operation, AddMembers | RemoveMember)
+            if isinstance(outcome.operation, AddMembers | RemoveMember) and outcome.in_doubt
         }
         if groups:
             self._touched |= groups
             ChannelLink.objects.filter(moodle_group_id__in=groups).update(users_count=None)
+
+    def leave_alone(self, outcomes: Sequence[Outcome]) -> None:
+        """Who is banned is not in the channel: kicking them one day would lift the ban."""
+        banned = [
+            (outcome.operation.group_id, joiner.user_id)
+            for outcome in outcomes
+            if isinstance(outcome.operation, AddMembers) and not outcome.refused
+            for joiner in outcome.operation.joiners
+        ]
+        if banned:
+            self._members.of(banned).delete()
 
     def store_observed(self, observed: Iterable[Observed]) -> None:
         """Store what reading the server showed. A count that this run changed afterwards is not
@@ -118,9 +129,10 @@ class Effects:
                 [(look.group_id, user, True) for user in look.taken_over]
                 + [(look.group_id, user, False) for user in look.found]
             )
-            ManagedMembership.objects.filter(
-                channel__moodle_group_id=look.group_id, account__moodle_user_id__in=look.gone
-            ).delete()
+            people = ManagedMembership.objects.filter(channel__moodle_group_id=look.group_id)
+            people.filter(account__moodle_user_id__in=look.gone).delete()
+            for users, missing in ((look.missing, True), (look.back, False)):
+                people.filter(account__moodle_user_id__in=users).update(missing=missing)
 
     def store_refreshed(self, refreshed: Refreshed) -> None:
         """Correct rows that no longer say what is true on the server."""
@@ -196,7 +208,7 @@ class Effects:
             _channels(groups).update(users_count=count)
         came_back = [(group, user) for group, user, _ in members if group in self._by_hand]
         if came_back:  # were in by hand once, left, and were put in by us now
-            self._members.of(came_back).filter(ours=False).update(ours=True)
+            self._members.of(came_back).filter(ours=False).update(ours=True, missing=False)
         self._members.insert(members)
 
     def _store_removed(self, outcomes: Sequence[Outcome]) -> None:

@@ -44,6 +44,7 @@ class RunLedger:
         self._finished = 0
         self._positions: dict[int, int] = {}  # id(operation) -> position of its row in the run
         self._effects = Effects(Managed())
+        self._people: list[Operation] = []
         self._plan = Plan()
         self._to_do = 0
         self._looked = False  # a plan was made and is being carried out
@@ -83,16 +84,39 @@ class RunLedger:
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         """Store outcomes together with what they change: both or neither."""
         now = timezone.now()
+        planned = sum(id(outcome.operation) in self._positions for outcome in outcomes)
         with transaction.atomic():
+            self._note_single_people(outcomes)
             self._effects.store([o for o in outcomes if o.result is Result.DONE])
             self._effects.doubt([o for o in outcomes if o.result is Result.FAILED])
+            self._effects.leave_alone([o for o in outcomes if o.result is Result.LEFT_ALONE])
             self._store_results(outcomes, now)
             audit_trail.record_outcomes(self.run, outcomes)
             SyncRun.objects.filter(pk=self.run.pk).update(
-                alive_at=now, done_count=F("done_count") + len(outcomes)
+                alive_at=now, done_count=F("done_count") + planned
             )
-        self._finished += len(outcomes)
+        self._finished += planned
         self._on_progress(self._finished, self._to_do)
+
+    def confirmed(self, operations: Sequence[Operation]) -> None:
+        self._set_unconfirmed(operations, value=False)
+
+    def suspected(self, operations: Sequence[Operation]) -> None:
+        self._set_unconfirmed(operations, value=True)
+
+    def _set_unconfirmed(self, operations: Sequence[Operation], *, value: bool) -> None:
+        for start in range(0, len(operations), 500):
+            self._rows(operations[start : start + 500]).update(unconfirmed=value)
+
+    def _note_single_people(self, outcomes: Sequence[Outcome]) -> None:
+        """Rows of people for whom a list was refused: nobody knew of them when it was planned."""
+        for operation in (one.operation for one in outcomes):
+            if id(operation) not in self._positions:
+                self._positions[id(operation)] = len(self._positions)
+                self._people.append(operation)  # an id is its own while the operation is kept
+        people = {id(operation) for operation in self._people}
+        single = [one.operation for one in outcomes if id(one.operation) in people]
+        insert(SyncOperation, ROW, (self._row(self._positions[id(one)], one) for one in single))
 
     def close(self) -> None:
         """Store what was observed and settle what earlier runs left open.
@@ -104,6 +128,8 @@ class RunLedger:
             self._effects.store_observed(self._plan.observed)
             if not self._looked or self.scope.users is not None:
                 return
+            confirmed = SyncOperation.objects.filter(pk__in=self._plan.confirmed)
+            confirmed.update(unconfirmed=False)
             self._settle_earlier()
 
     def _settle_earlier(self) -> None:
@@ -143,8 +169,14 @@ class RunLedger:
         return course_id is not None and self.scope.has_course(course_id)
 
     def _store_results(self, outcomes: Sequence[Outcome], now: Any) -> None:
-        plain = [outcome.operation for outcome in outcomes if _is_plain(outcome)]
-        self._rows(plain).update(status=SyncOperation.Status.DONE, finished_at=now)
+        for later in (True, False):
+            plain = [
+                outcome.operation
+                for outcome in outcomes
+                if _is_plain(outcome) and outcome.operation.seen_later is later
+            ]
+            done = SyncOperation.Status.DONE
+            self._rows(plain).update(status=done, finished_at=now, unconfirmed=later)
         for outcome in outcomes:
             if not _is_plain(outcome):
                 row = self._rows([outcome.operation])
@@ -175,10 +207,9 @@ def _is_plain(outcome: Outcome) -> bool:
 
 def _result_columns(outcome: Outcome) -> Mapping[str, Any]:
     error = outcome.error
-    if outcome.dropped:
+    if outcome.dropped and not error:
         error = msg(
-            "Without the people {people}, who have no account: see their own rows.",
-            people=_ids(outcome.dropped),
+            "Without the people {people}: see their own rows.", people=_ids(outcome.dropped)
         )
     return {
         "status": outcome.result.value,
@@ -186,6 +217,7 @@ def _result_columns(outcome: Outcome) -> Mapping[str, Any]:
         "hint": outcome.hint,
         "answer": _answer(outcome),
         "in_doubt": outcome.in_doubt,
+        "unconfirmed": outcome.result is Result.DONE and outcome.operation.seen_later,
     }
 
 

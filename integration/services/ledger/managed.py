@@ -6,8 +6,15 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count, Q
 
-from integration.domain.operations import CreateAccount
+from integration.domain.operations import (
+    CreateAccount,
+    RemoveMember,
+    Stored,
+    Unconfirmed,
+    restore,
+)
 from integration.domain.state import (
+    AskedAccount,
     CourseIdentity,
     Ending,
     GroupIdentity,
@@ -51,9 +58,13 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
         sizes=safety.known_sizes(),
         pending=safety.pending_since(),
         removed_lately=safety.removed_lately(),
-        unfinished_accounts=frozenset(
-            row.user_id for row in unfinished if row.kind == CreateAccount.kind and row.user_id
+        unfinished_accounts=_asked_accounts(unfinished),
+        unfinished_removals=frozenset(
+            (row.group_id, row.user_id)
+            for row in unfinished
+            if row.kind == RemoveMember.kind and row.group_id and row.user_id
         ),
+        unconfirmed=_unconfirmed(current_run),
         unfinished_members=frozenset(
             (row.group_id, joiner["user"])
             for row in unfinished
@@ -64,6 +75,28 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
             (row.kind, row.group_id or row.user_id or 0) for row in unfinished
         ),
     )
+
+
+def _asked_accounts(unfinished: list["_Unfinished"]) -> dict[int, frozenset[AskedAccount]]:
+    asked: dict[int, set[AskedAccount]] = defaultdict(set)
+    for row in unfinished:
+        if row.kind == CreateAccount.kind and row.user_id:
+            details = row.details
+            asked[row.user_id].add(
+                AskedAccount(str(details.get("username", "")), str(details.get("email", "")))
+            )
+    return {user_id: frozenset(accounts) for user_id, accounts in asked.items()}
+
+
+def _unconfirmed(current_run: int) -> tuple[Unconfirmed, ...]:
+    rows = SyncOperation.objects.filter(unconfirmed=True).exclude(run_id=current_run)
+    columns = ("pk", "kind", "moodle_user_id", "moodle_group_id", "moodle_course_id")
+    found = (
+        Unconfirmed(row, operation)
+        for row, *stored in rows.order_by("pk").values_list(*columns, "reason", "details")
+        if (operation := restore(Stored(*stored))) is not None
+    )
+    return tuple(found)
 
 
 class LookOnly:
@@ -154,11 +187,14 @@ def _members(
         rows = rows.filter(account__moodle_user_id__in=scope.users)
     members: dict[int, dict[int, ManagedMember]] = defaultdict(dict)
     kinds = {  # also for 1 and 0, which are equal to True and False
-        (role, ours): ManagedMember(_ROLES[role], ours) for role in _ROLES for ours in (True, False)
+        (role, ours, missing): ManagedMember(_ROLES[role], ours, missing)
+        for role in _ROLES
+        for ours in (True, False)
+        for missing in (True, False)
     }
-    values = rows.values_list("channel_id", "account_id", "room_role", "ours")
-    for channel, account, role, ours in rows_of(values):
-        members[channel_keys[channel]][account_keys[account]] = kinds[role, ours]
+    values = rows.values_list("channel_id", "account_id", "room_role", "ours", "missing")
+    for channel, account, role, ours, missing in rows_of(values):
+        members[channel_keys[channel]][account_keys[account]] = kinds[role, ours, missing]
     return members
 
 

@@ -209,6 +209,8 @@ def _store_courses(run: SyncRun, report: RunReport, scope: Scope) -> None:
     done: Counter[int | None] = Counter()
     failed: Counter[int | None] = Counter()
     for outcome in report.outcomes:
+        if outcome.result is Result.LEFT_ALONE:
+            continue
         counter = done if outcome.result is Result.DONE else failed
         counter[outcome.operation.about.course_id] += 1
     rows = list(course_facts.courses_of(scope))

@@ -10,7 +10,14 @@ from django.core.mail import send_mail
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from integration.models import IntegratedCourse, IntegrationSettings, Notice, SyncOperation
+from integration.domain.conflicts import DRIFT
+from integration.models import (
+    Conflict,
+    IntegratedCourse,
+    IntegrationSettings,
+    Notice,
+    SyncOperation,
+)
 from integration.services.monitoring.course_states import CourseState, CourseStatus, course_states
 from integration.services.monitoring.failures import BrokenRuns, broken_runs, open_failures
 from integration.translation import local
@@ -25,15 +32,18 @@ TOLD = (CourseState.WAITS, CourseState.UNREACHABLE, CourseState.FAILING)
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the mail is about. `courses`: name and reasons of those whose state is bad."""
+    """What the mail is about. `courses`: name and reasons of those whose state is bad. `drift`:
+    what was changed in Rocket.Chat so that rcsync cannot keep it.
+    """
 
     failures: Sequence[SyncOperation] = ()
     broken: Sequence[BrokenRuns] = ()
     courses: Sequence[tuple[str, CourseStatus]] = ()
+    drift: Sequence[Conflict] = ()
 
     @property
     def bad(self) -> bool:
-        return bool(self.failures or self.broken or self.courses)
+        return bool(self.failures or self.broken or self.courses or self.drift)
 
     @property
     def mark(self) -> str:
@@ -43,9 +53,10 @@ class Findings:
         )
         causes = sorted({one.last.cause for one in self.broken})
         states = sorted((name, status.state.value) for name, status in self.courses)
+        drift = sorted(one.pk for one in self.drift)
         if not self.bad:
             return "none"
-        return hashlib.sha256(repr((keys, causes, states)).encode()).hexdigest()
+        return hashlib.sha256(repr((keys, causes, states, drift)).encode()).hexdigest()
 
 
 def find() -> Findings:
@@ -55,14 +66,25 @@ def find() -> Findings:
     states = course_states().courses
     bad = {pk: status for pk, status in states.items() if status.state in TOLD}
     rows = IntegratedCourse.objects.filter(pk__in=bad).only("course_id", "shortname")
-    return Findings(failures, broken_runs(), [(str(row), bad[row.pk]) for row in rows])
+    courses = [(str(row), bad[row.pk]) for row in rows]
+    return Findings(failures, broken_runs(), courses, open_drift())
+
+
+def open_drift() -> list[Conflict]:
+    """An ignored one is not told."""
+    return list(Conflict.objects.filter(kind__in=DRIFT, status=Conflict.Status.OPEN).order_by("pk"))
 
 
 def compose(found: Findings) -> str:
     """The mail: a paragraph for each reason why runs could not work, for the courses that are not
-    well, and for each failure.
+    well, for what was changed in Rocket.Chat, and for each failure.
     """
-    parts = [*_broken(found.broken), *_courses(found.courses), *_failures(found.failures)]
+    parts = [
+        *_broken(found.broken),
+        *_courses(found.courses),
+        *_drift(found.drift),
+        *_failures(found.failures),
+    ]
     return "\n\n".join(parts)
 
 
@@ -89,6 +111,18 @@ def _courses(courses: Sequence[tuple[str, CourseStatus]]) -> list[str]:
     if len(courses) > len(shown):
         lines.append("  " + _("… and %d more.") % (len(courses) - len(shown)))
     return ["\n".join([_("Courses that need somebody:"), *lines])]
+
+
+def _drift(drift: Sequence[Conflict]) -> list[str]:
+    if not drift:
+        return []
+    lines = [
+        f"  {one.get_kind_display()}: {local(one.rocketchat_side)}. {local(one.advice)}"
+        for one in drift[:MAX_SHOWN_FAILURES]
+    ]
+    if len(drift) > len(lines):
+        lines.append("  " + _("… and %d more.") % (len(drift) - len(lines)))
+    return ["\n".join([_("Changed in Rocket.Chat, so that rcsync cannot keep it:"), *lines])]
 
 
 def _failures(failures: Sequence[SyncOperation]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from integration.domain.errors import SourceError
 from integration.domain.messages import msg
 from integration.domain.state import Course, Enrolment, Group, Person
+from integration.domain.text import clean
 from integration.services.moodle.full_names import USUAL, fields_of, full_name, name_format
 from integration.services.moodle.paging import Pager
 from integration.services.moodle.versions import WITHOUT_MNET, number_of
@@ -118,7 +119,14 @@ class MoodleRows:
             GroupRow, "courseid", course_ids, "id", "name", "visibility", *IDENTITY
         )
         return {
-            group_id: Group(group_id, course_id, name, visibility, timecreated, idnumber or "")
+            group_id: Group(
+                group_id,
+                course_id,
+                clean(name),
+                visibility,
+                timecreated,
+                clean(idnumber or ""),
+            )
             for course_id, group_id, name, visibility, timecreated, idnumber in rows
         }
 
@@ -219,14 +227,14 @@ def _course(row: tuple[Any, ...], in_visible_category: bool, contexts: tuple[int
     course_id, _, shortname, fullname, visible, enddate, timecreated, idnumber = row
     return Course(
         course_id=course_id,
-        shortname=shortname,
-        fullname=fullname,
+        shortname=clean(shortname),
+        fullname=clean(fullname),
         visible=bool(visible),
         category_visible=in_visible_category,
         enddate=enddate,
         context_ids=contexts,
         timecreated=timecreated,
-        idnumber=idnumber or "",
+        idnumber=clean(idnumber or ""),
     )
 
 
@@ -235,19 +243,19 @@ def _person(row: tuple[Any, ...], site: Site, shown: str = "") -> Person:
     confirmed, suspended, deleted = flags
     return Person(
         user_id,
-        username,
-        email,
-        first,
-        last,
+        clean(username),
+        clean(email),
+        clean(first),
+        clean(last),
         auth,
         bool(confirmed),
         bool(suspended),
         bool(deleted),
         user_id == site.guest,
         site.without_mnet and auth == REMOVED_AUTH,
-        shown,
+        clean(shown),
         timecreated,
-        idnumber or "",
+        clean(idnumber or ""),
     )
 
 

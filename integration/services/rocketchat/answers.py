@@ -17,7 +17,7 @@ from integration.domain.text import clean
 from integration.services.rocketchat.versions import SUPPORTED
 
 Json = Mapping[str, object]
-LONGEST_ID = 255
+LONGEST_ID = 64  # what a column for it holds; real ones have 17 or 24
 LONGEST_WORDS = 300
 LARGEST_COUNT = 2**31 - 1  # what a database column holds
 _UNSEEN = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")

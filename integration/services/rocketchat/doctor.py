@@ -9,6 +9,7 @@ from integration.domain.policy import Policy
 from integration.services.rocketchat import probe
 from integration.services.rocketchat.answers import Json, flag, objects, text, texts
 from integration.services.rocketchat.client import RocketChat
+from integration.services.rocketchat.doctor_lists import list_checks
 from integration.services.rocketchat.doctor_permissions import (
     Granted,
     granted_to_all,
@@ -196,7 +197,8 @@ def check_rocketchat(
     settings += _safely(
         msg("Policies"), lambda: policy_checks(client, public, features.version, policy)
     )
-    return checks + settings + _safely(msg("Licence"), lambda: _seats(client))
+    checks += settings + _safely(msg("Licence"), lambda: _seats(client))
+    return checks + _safely(msg("Lists"), lambda: list_checks(client, features))
 
 
 def check_access(

@@ -262,6 +262,7 @@ BY_WORDS: tuple[tuple[str, str, Rule], ...] = (
     (r" users\.", r"^Name contains invalid characters", _PERSON_NAME),
     (r"", r"endpoint (does not exist|not found)", _ENDPOINT),
     (r" rooms\.", r"^Resource not found", _NO_ROOM),
+    (r" rooms\.", r"does not match any (room|channel|group)", _NO_ROOM),
     (r"", r"^Match error|^Param |^Body param ", _CONTRACT),
 )
 """Endpoint and words of answers without a code."""

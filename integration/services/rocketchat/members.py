@@ -6,6 +6,8 @@ from typing import TypeVar
 
 from integration.domain.errors import (
     AuthenticationError,
+    NotFound,
+    PermissionMissing,
     RocketChatError,
     TransientError,
     UnexpectedAnswer,
@@ -56,7 +58,8 @@ class MemberReader:
         except (TransientError, AuthenticationError):
             raise
         except RocketChatError as refusal:
-            return replace(channel, unreadable=refusal.message)
+            outside = isinstance(refusal, NotFound | PermissionMissing) and not channel.archived
+            return replace(channel, unreadable=refusal.message, bot_outside=outside)
         if not members and channel.users_count != 0:
             nobody = msg("the server counts members and names nobody")
             return replace(channel, unreadable=nobody)

@@ -80,6 +80,7 @@ class RocketChatRemote:
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
         full_check: Collection[str] = (),
+        linked_accounts: Collection[str] = (),
         needed_accounts: Collection[str] = (),
         needed_rooms: Collection[str] = (),
     ) -> RemoteState:
@@ -87,9 +88,19 @@ class RocketChatRemote:
             known_counts=known_counts,
             wanted_names=wanted_names,
             full_check=full_check,
+            linked_accounts=linked_accounts,
             needed_accounts=needed_accounts,
             needed_rooms=needed_rooms,
         )
+
+    def look_again(
+        self,
+        *,
+        accounts: Collection[str] = (),
+        rooms: Collection[str] = (),
+        members_of: Collection[str] = (),
+    ) -> RemoteState:
+        return self.reader.look_again(accounts=accounts, rooms=rooms, members_of=members_of)
 
 
 def connect(

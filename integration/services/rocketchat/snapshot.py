@@ -68,6 +68,7 @@ ROOMS = "rooms.adminRooms"
 ROOM = "rooms.adminRooms.getRoom"
 UNKNOWN_ROOM = frozenset({"not-allowed", "error-forbidden"})  # of getRoom; the second from 9.0 on
 ASK_AT_MOST = 500  # things by their id, in one reading
+EACH_ACCOUNT, EACH_ROOM = 20, 3  # from more on one list is cheaper than a question for each
 BELIEVABLE = 2  # so many things may be missing from a list although they are there, or a tenth
 Lists = tuple[Whole[RemoteAccount], Whole[RemoteChannel]]
 
@@ -120,6 +121,7 @@ class RemoteReader:
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
         full_check: Collection[str] = (),
+        linked_accounts: Collection[str] = (),
         needed_accounts: Collection[str] = (),
         needed_rooms: Collection[str] = (),
     ) -> RemoteState:
@@ -134,8 +136,11 @@ class RemoteReader:
         if any(gone) and not self._asked:
             self._settings()  # is this still the same server?
         unclear = {**users.not_understood, **rooms.not_understood}
-        accounts = users.rows | self._missing(needed_accounts, users, self._account, unclear)
-        channels = rooms.rows | self._missing(needed_rooms, rooms, self._room, unclear)
+        # A row that cannot be understood may be anybody's who is missing.
+        people = {*needed_accounts, *(linked_accounts if users.not_understood else ())}
+        places = {*needed_rooms, *(known_counts if rooms.not_understood else ())}
+        accounts = users.rows | self._missing(people, users, self._account, unclear)
+        channels = rooms.rows | self._missing(places, rooms, self._room, unclear)
         self._check_visible(bot_id, accounts.values())
         channels |= self._with_members(channels, known_counts, frozenset(full_check))
         channels |= self._with_marks(channels, known_counts, wanted_names)
@@ -154,8 +159,9 @@ class RemoteReader:
         UnexpectedAnswer where too much is there that the list does not have.
         """
         missing = sorted(set(needed) - listed.rows.keys())[:ASK_AT_MOST]
-        threads = self._client.connection.max_connections
-        answers = in_parallel(partial(_asked, ask), missing, threads)
+        answers = in_parallel(
+            partial(_asked, ask), missing, self._client.connection.max_connections
+        )
         found: dict[str, Item] = {}
         for one, (item, problem) in zip(missing, answers, strict=True):
             if item is not None:
@@ -189,12 +195,46 @@ class RemoteReader:
         found = channel(row, where)
         return _if_it_is(found.room_id, room_id, found, where) if found else None
 
+    def look_again(
+        self,
+        *,
+        accounts: Collection[str] = (),
+        rooms: Collection[str] = (),
+        members_of: Collection[str] = (),
+    ) -> RemoteState:
+        """See `ports.Remote.look_again`. By their ids where they are few."""
+        people: dict[str, RemoteAccount] = {}
+        channels: dict[str, RemoteChannel] = {}
+        if len(accounts) > EACH_ACCOUNT:
+            listed = self._accounts().rows
+            people = {one: listed[one] for one in accounts if one in listed}
+        else:
+            people = self._by_id(accounts, self._account)
+        if len(rooms) > EACH_ROOM:
+            known = read_whole(self._client, self._features, _rooms()).rows
+            channels = {one: known[one] for one in rooms if one in known}
+        else:
+            channels = self._by_id(rooms, self._room)
+        channels |= self._with_members(channels, {}, frozenset(members_of))
+        return RemoteState(self._client.user_id, people, channels)
+
+    def _by_id(self, ids: Collection[str], ask: Callable[[str], Item | None]) -> dict[str, Item]:
+        threads = self._client.connection.max_connections
+        answers = in_parallel(partial(_asked, ask), sorted(ids), threads)
+        found = zip(sorted(ids), answers, strict=True)
+        return {one: item for one, (item, _) in found if item is not None}
+
     def _bulk(self) -> Lists:
         """Both lists, side by side: each takes the server a while on a large site."""
         with ThreadPoolExecutor(1, thread_name_prefix="rocketchat") as pool:
             rooms = pool.submit(read_whole, self._client, self._features, _rooms())
             accounts = self._accounts()
             return accounts, rooms.result()
+
+    def lists(self) -> tuple[int, int, dict[str, str]]:
+        """How many accounts and rooms there are, and what cannot be understood of them."""
+        users, rooms = self._bulk()
+        return len(users.rows), len(rooms.rows), users.not_understood | rooms.not_understood
 
     def accounts(self) -> dict[str, RemoteAccount]:
         """Every account by its id."""
@@ -274,7 +314,7 @@ class RemoteReader:
             raise
         except RocketChatError as error:
             logger.debug("room=%s mark=unreadable code=%s", one.room_id, error.code)
-            return replace(one, unreadable=error.message)
+            return replace(one, unreadable=error.message, bot_outside=True)
         return replace(one, mark=mark(inner(answer, "room", "GET rooms.info")))
 
     def _each(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from integration.domain.conflicts import Skip
 from integration.domain.messages import msg
@@ -10,6 +10,7 @@ from integration.domain.operations import Activate, Deactivate, UpdateAccount
 from integration.domain.policy import Policy
 from integration.domain.state import ManagedAccount, RemoteAccount, RemoteState
 from integration.services.sync import account_conflicts as conflicts
+from integration.services.sync.confirm import Claims
 from integration.services.sync.desired import Desired, DesiredAccount
 from integration.services.sync.partial_plans import AccountFinding, HasAccount, StaysInactive
 from integration.services.sync.protection import is_protected
@@ -48,10 +49,13 @@ class Addresses:
 class KnownAccounts:
     """Plans accounts that exist, one a call."""
 
-    def __init__(self, remote: RemoteState, policy: Policy, addresses: Addresses) -> None:
+    def __init__(
+        self, remote: RemoteState, policy: Policy, addresses: Addresses, claims: Claims
+    ) -> None:
         self.remote = remote
         self.policy = policy
         self.addresses = addresses
+        self.claims = claims
 
     def linked(
         self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount
@@ -119,7 +123,23 @@ class KnownAccounts:
         ids = (account.user_id, known.account_id, known.username)
         address = known.emails[0] if known.emails else ""
         why = msg("changed in Moodle")
-        yield UpdateAccount(*ids, name, email, known.name, address, reason=why)
+        update = UpdateAccount(*ids, name, email, known.name, address, reason=why)
+        yield from self._unless_in_vain(account, update)
+
+    def _unless_in_vain(
+        self, account: DesiredAccount, update: UpdateAccount
+    ) -> Iterator[AccountFinding]:
+        """What the server said yes to twice, and does not keep, is said instead of sent."""
+        name, email = self.claims.not_kept(update)
+        if name or email:
+            fields = ((name, update.name), (email, update.email))
+            values = ", ".join(repr(value) for in_vain, value in fields if in_vain)
+            yield conflicts.not_kept(account, update, values)
+        update = replace(
+            update, name=None if name else update.name, email=None if email else update.email
+        )
+        if update.name is not None or update.email is not None:
+            yield update
 
 
 def inactive(account: DesiredAccount, holder: RemoteAccount) -> Iterator[AccountFinding]:

@@ -2,6 +2,7 @@
 
 from integration.domain.conflicts import Conflict, ConflictKind
 from integration.domain.messages import msg
+from integration.domain.operations import UpdateAccount
 from integration.domain.state import RemoteAccount
 from integration.services.sync.desired import DesiredAccount
 
@@ -52,6 +53,33 @@ def username_taken(account: DesiredAccount, holder: RemoteAccount) -> Conflict:
         ),
         holder.account_id,
         msg("If it is the same person, link them or make the addresses agree; if not, rename one."),
+    )
+
+
+def not_kept(account: DesiredAccount, update: UpdateAccount, values: str) -> Conflict:
+    return _conflict(
+        ConflictKind.NOT_KEPT,
+        account,
+        msg(
+            "account {who} was changed to {values} twice, and is as before",
+            who=update.username,
+            values=values,
+        ),
+        update.account_id,
+        msg(
+            "Something in Rocket.Chat (LDAP, SAML, an app) owns it: change it there, or let it be. "
+            "It is sent again when it changes in Moodle."
+        ),
+    )
+
+
+def not_understood(account: DesiredAccount, account_id: str, why: str) -> Conflict:
+    return _conflict(
+        ConflictKind.NOT_UNDERSTOOD,
+        account,
+        msg("the account cannot be read, so it stays as it is: {why}", why=why),
+        account_id,
+        msg("Correct the account in Rocket.Chat; the next look tries again."),
     )
 
 

@@ -13,6 +13,7 @@ from integration.domain.policy import MissingAccounts, Policy
 from integration.domain.state import Managed, RemoteAccount, RemoteState
 from integration.services.sync import account_conflicts as conflicts
 from integration.services.sync.account_changes import Addresses, KnownAccounts, inactive
+from integration.services.sync.confirm import Claims
 from integration.services.sync.desired import Desired, DesiredAccount
 from integration.services.sync.partial_plans import (
     AccountFinding,
@@ -42,7 +43,7 @@ class _Matcher:
         self.policy = policy
         self.owner_of = {link.account_id: user_id for user_id, link in managed.accounts.items()}
         self.addresses = Addresses.of(desired, remote)
-        self.known = KnownAccounts(remote, policy, self.addresses)
+        self.known = KnownAccounts(remote, policy, self.addresses, Claims(managed))
 
     def run(self, held: frozenset[int]) -> Iterator[AccountFinding]:
         for account in self._in_order():
@@ -54,7 +55,8 @@ class _Matcher:
                 yield from self.known.linked(account, link, known)
                 continue
             if link and link.account_id in self.remote.not_understood:
-                yield _unclear(account, self.remote.not_understood[link.account_id])
+                why = self.remote.not_understood[link.account_id]
+                yield conflicts.not_understood(account, link.account_id, why)
                 continue
             if link:
                 yield AccountGone(account.user_id)
@@ -69,6 +71,9 @@ class _Matcher:
 
     def _unlinked(self, account: DesiredAccount) -> Iterator[AccountFinding]:
         email = account.email.lower()
+        if ours := self._made_by_us(account):
+            yield from self._adopt(account, ours, made_by_us=True, address_only=False)
+            return
         if not email:
             yield conflicts.no_email(account)
             return
@@ -83,12 +88,19 @@ class _Matcher:
         else:
             yield from self._create(account)
 
+    def _made_by_us(self, account: DesiredAccount) -> RemoteAccount | None:
+        """What an earlier run asked for without learning that it was made, as it asked for it."""
+        for asked in sorted(self.managed.unfinished_accounts.get(account.user_id, ())):
+            found = self.addresses.by_username.get(asked.username.lower())
+            if found and asked.is_(found) and found.account_id not in self.owner_of:
+                return None if is_nobodys(found, self.remote.bot_id) else found
+        return None
+
     def _found_by_email(
         self, account: DesiredAccount, holder: RemoteAccount
     ) -> Iterator[AccountFinding]:
         owner = self.owner_of.get(holder.account_id)
         same_name = holder.username.lower() == account.username.lower()
-        made_by_us = same_name and account.user_id in self.managed.unfinished_accounts
         if owner is not None and owner != account.user_id and self._is_gone(owner):
             yield conflicts.person_recreated(account, holder, owner)
         elif (owner is not None and owner != account.user_id) or is_nobodys(
@@ -97,10 +109,8 @@ class _Matcher:
             yield conflicts.email_taken(account, holder)
         elif self.addresses.sharers.get(account.email.lower(), 0) > 1 and not same_name:
             yield conflicts.email_shared(account, msg("account {who} has it", who=holder.username))
-        elif made_by_us or _has_verified(holder, account.email):
-            yield from self._adopt(
-                account, holder, made_by_us=made_by_us, address_only=not same_name
-            )
+        elif _has_verified(holder, account.email):
+            yield from self._adopt(account, holder, made_by_us=False, address_only=not same_name)
         else:
             yield conflicts.email_unverified(account, holder)
 
@@ -144,12 +154,6 @@ class _Matcher:
             account.email,
             reason=msg("has no Rocket.Chat account yet; {reason}", reason=account.reason),
         )
-
-
-def _unclear(account: DesiredAccount, why: str) -> Skip:
-    """The account is there: it is neither made anew, nor joined, nor changed."""
-    text = msg("the account cannot be read, so it stays as it is: {why}", why=why)
-    return Skip(account.username, text)
 
 
 def _has_verified(holder: RemoteAccount, email: str) -> bool:

@@ -14,12 +14,11 @@ from integration.domain.errors import (
     RocketChatError,
     SyncError,
     TooSoonForPerson,
-    TransientError,
 )
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunCause
 from integration.domain.state import Managed
-from integration.services.sync.perform import Ids, Performer
+from integration.services.sync.perform import Ids, Performer, refusal
 from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Accounts, Journal, Writes
 from integration.services.sync.report import Outcome
@@ -122,8 +121,9 @@ class _Run:
         for outcome in outcomes:
             if outcome.result is Result.DONE:
                 self.performer.ids.learn(outcome)
-        self.outcomes.extend(outcomes)
-        self.journal.finished(outcomes)
+        each = [*outcomes, *(person for outcome in outcomes for person in outcome.refused)]
+        self.outcomes.extend(each)
+        self.journal.finished(each)
 
     # --- one operation, in a worker thread --------------------------------------------------------
 
@@ -140,7 +140,7 @@ class _Run:
                 return Outcome(operation, Result.NOT_TRIED)
             self.rules.failed(operation, error)
             _log_failure(operation, error)
-            return _failed(operation, error)
+            return refusal(operation, error)
         except SyncError as error:
             return Outcome(operation, Result.SKIPPED, error=error.message, hint=error.hint)
         self.rules.done(operation)
@@ -158,19 +158,4 @@ def _log_failure(operation: Operation, error: RocketChatError) -> None:
         error.code,
         operation.about.user_id,
         operation.about.group_id,
-    )
-
-
-def _failed(operation: Operation, error: RocketChatError) -> Outcome:
-    return Outcome(
-        operation,
-        Result.FAILED,
-        error=error.message,
-        hint=error.hint,
-        endpoint=error.endpoint,
-        status=error.status,
-        code=error.code,
-        answer=error.answer,
-        in_doubt=error.may_have_happened,
-        transient=isinstance(error, TransientError),
     )

@@ -23,9 +23,10 @@ from integration.services.sync.guard import (
     split,
 )
 from integration.services.sync.plan import Plan
-from integration.services.sync.ports import Accounts, Ledger, Writes
+from integration.services.sync.ports import Accounts, Ledger, Remote
 from integration.services.sync.refresh import Refreshed
 from integration.services.sync.report import RunReport
+from integration.services.sync.second_look import second_look
 from integration.services.sync.sizes import Size, shrunk, sizes
 from integration.services.sync.vanished import NO_EVIDENCE, Evidence
 
@@ -70,9 +71,10 @@ class Proposal:
     moodle: MoodleState | None = None
     server_id: str = ""
     evidence: Evidence = NO_EVIDENCE
+    checks_joins: bool = False
 
 
-def carry_out(proposal: Proposal, writes: Writes, ledger: Ledger, terms: Terms) -> RunReport:
+def carry_out(proposal: Proposal, remote: Remote, ledger: Ledger, terms: Terms) -> RunReport:
     """Carry the plan out as far as the guard lets it, or only report it (`dry_run`).
 
     Raises StalePlan when the plan is not the reviewed one any more; then nothing was written.
@@ -98,18 +100,23 @@ def carry_out(proposal: Proposal, writes: Writes, ledger: Ledger, terms: Terms) 
         return report
     stopping = tuple(one for one in passed if one.final or not terms.force)
     if any(one.final for one in stopping):
-        plan = replace(plan, observed=(), refreshed=Refreshed())  # was learnt of another server
+        plan = replace(
+            plan, observed=(), refreshed=Refreshed(), confirmed=frozenset()
+        )  # was learnt of another server
     parts = split(plan, stopping, proposal.limits, terms.approval.operations)
     ledger.planned(plan, held=parts.held)
     applied = apply_plan(
         replace(plan, operations=parts.go),
-        writes,
+        remote.writes,
         proposal.managed,
         ledger,
         accounts=terms.accounts,
         workers=terms.workers,
         should_stop=terms.should_stop,
     )
+    if not applied.stopped_because:
+        joins = proposal.checks_joins
+        second_look(plan, applied.outcomes, proposal.managed, remote, ledger, joins=joins)
     waits = bool(parts.held) or any(breach.blocks is Blocks.EVERYTHING for breach in stopping)
     return replace(
         report,

@@ -26,6 +26,8 @@ from integration.domain.state import (
     RemoteState,
     Scope,
 )
+from integration.services.sync import drift
+from integration.services.sync.confirm import Claims
 from integration.services.sync.desired import Desired, DesiredChannel
 from integration.services.sync.endings import DesiredEnding
 from integration.services.sync.freed_names import FreedNames
@@ -63,6 +65,7 @@ class _ChannelPlanner:
         self.policy = inputs.policy
         self.one_person = inputs.scope.users is not None
         self.scope = inputs.scope
+        self.claims = Claims(inputs.managed)
         self.members = MemberPlanner(inputs)
         self.linked_rooms = {channel.room_id for channel in inputs.managed.channels.values()}
         self.ours = inputs.managed.installation
@@ -94,8 +97,7 @@ class _ChannelPlanner:
             return
         if link and link.room_id in self.remote.not_understood:
             why = self.remote.not_understood[link.room_id]
-            text = msg("the channel cannot be read, so it stays as it is: {why}", why=why)
-            yield Skip(wanted.name, text, wanted.course_id)
+            yield drift.not_understood(wanted.group_id, self._why(wanted), link.room_id, why)
             return
         if link:
             yield ChannelGone(wanted.group_id)
@@ -163,6 +165,7 @@ class _ChannelPlanner:
         if room.archived and self.one_person:
             yield _left_to_course(wanted, msg("the channel is archived: sync the course once"))
             return
+        yield from drift.found(wanted.group_id, self._why(wanted), room, self.remote, self.policy)
         if not self.one_person:
             yield from self._bring_back(wanted, link, room)
             yield from self._name(wanted, link, room)
@@ -192,6 +195,9 @@ class _ChannelPlanner:
         if wanted.name.casefold() in self.usernames:
             yield self._name_of_a_person(wanted, room)
             return
+        if self.claims.renamed_in_vain(wanted.group_id, wanted.name):
+            yield drift.not_kept(wanted.group_id, self._why(wanted), room, wanted.name)
+            return
         via = f"moving-{wanted.group_id}" if wanted.name == room.slug else ""
         why = msg("the name follows Moodle")
         yield RenameChannel(ref_of(wanted, room), room.name, via, reason=why)
@@ -201,6 +207,9 @@ class _ChannelPlanner:
     ) -> Iterator[ChannelFinding]:
         """Follows Moodle; one that was changed by hand stays until Moodle's changes."""
         if wanted.topic in ("", link.topic, room.topic):
+            return
+        if self.claims.retitled_in_vain(wanted.group_id, wanted.topic):
+            yield drift.not_kept(wanted.group_id, self._why(wanted), room, wanted.topic)
             return
         why = msg("the topic follows Moodle")
         yield SetTopic(ref_of(wanted, room), wanted.topic, room.topic, reason=why)
@@ -281,7 +290,12 @@ class _ChannelPlanner:
             msg("{why} named {name}", why=self._why(wanted), name=wanted.name),
             msg("a room of that name exists ({n} members) and {whose}", n=people, whose=whose),
             room.room_id,
-            msg("Link the group to that room, rename the room, or change the naming template."),
+            msg("Link the group to that room, rename the room, or change the naming template.")
+            if not room.unreadable
+            else msg(
+                "To link it, let the bot into that room first, as an owner: it is private, and the "
+                "bot is not in it. Or rename the room."
+            ),
         )
 
 

@@ -88,7 +88,8 @@ class MemberPlanner:
             return  # by its count and by the ledger: so it is with nearly every channel
         new = {user: role for user, role in look.should.items() if user not in look.present}
         if self.policy.respect_leavers:
-            new = {user: role for user, role in new.items() if user not in look.rows}
+            left = look.rows.keys() - look.never_in
+            new = {user: role for user, role in new.items() if user not in left}
         channel = ref_of(wanted, room)
         if new:
             yield AddMembers(channel, self.joiners(wanted.group_id, new), reason=why)
@@ -125,6 +126,8 @@ class MemberPlanner:
         for user_id in sorted(leavers):
             if user_id in wanted.members:
                 continue
+            if leavers[user_id].missing and user_id not in (look.listed or ()):
+                continue  # perhaps not in it: who was banned meanwhile would be let in again
             if user_id in look.present or user_id in look.interrupted:
                 row = leavers[user_id]
                 yield from self._remove(wanted, channel, user_id, row, listed)
@@ -168,6 +171,9 @@ class MemberPlanner:
             role = look.should[user_id]
             given = look.rows[user_id].role if user_id in look.rows else RoomRole.MEMBER
             has = self._role_now(room, user_id, given)
+            taken = self.presence.claims.role_taken(channel.group_id, user_id)
+            if taken and given is RoomRole.MEMBER and room.roles is not None and has is taken.role:
+                given = taken.role  # we were told that it was taken
             if given not in (RoomRole.MEMBER, role):
                 yield self._taken(channel, user_id, given)
                 has = RoomRole.MEMBER if has is given else has

@@ -90,8 +90,9 @@ class Observed:
     """What a look at a channel taught, to be stored without sending anything.
 
     `found` are known people who are there by hand; `taken_over` are ours although no row says so;
-    `gone` are rows of people who are no longer there. Moodle user ids. `users_count` is the
-    server's count.
+    `gone` are rows of people who are no longer there; `missing` are rows that this list does not
+    have and a second look has to agree on; `back` are missing ones that are there again. Moodle
+    user ids. `users_count` is the server's count, None where another look is due.
     """
 
     group_id: int
@@ -99,6 +100,8 @@ class Observed:
     found: tuple[int, ...] = ()
     taken_over: tuple[int, ...] = ()
     gone: tuple[int, ...] = ()
+    missing: tuple[int, ...] = ()
+    back: tuple[int, ...] = ()
 
 
 class Compared(NamedTuple):

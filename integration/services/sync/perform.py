@@ -5,11 +5,17 @@ A new operation gets its performer here: a method with its class as annotation.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatchmethod
 from typing import TypeVar
 
-from integration.domain.errors import RocketChatError, SyncError
+from integration.domain.errors import (
+    Banned,
+    PartlyRefused,
+    RocketChatError,
+    SyncError,
+    TransientError,
+)
 from integration.domain.messages import msg
 from integration.domain.operations import (
     Activate,
@@ -124,6 +130,7 @@ class Performer:
         self.writes = writes
         self.ids = ids
         self.accounts = accounts or DirectAccounts(writes)
+        self.banned: set[tuple[int, int]] = set()  # (group id, user id): found out in this run
 
     @singledispatchmethod
     def perform(self, operation: Operation) -> Outcome:
@@ -250,12 +257,43 @@ class Performer:
             raise SyncError(
                 msg("None of these people has an account yet."), hint=msg("See their own rows.")
             )
-        count = self.writes.add_members(
-            self.ids.room(operation.channel),
-            operation.private,
-            [self.ids.accounts[user_id] for user_id in present],
-        )
+        accounts = {self.ids.accounts[user_id]: user_id for user_id in present}
+        try:
+            count = self.writes.add_members(
+                self.ids.room(operation.channel), operation.private, list(accounts)
+            )
+        except PartlyRefused as partly:
+            refused = {accounts[one]: error for one, error in partly.refused.items()}
+            return self._partly_added(operation, missing, refused, partly.users_count)
         return Outcome(operation, Result.DONE, users_count=count, dropped=tuple(missing))
+
+    def _partly_added(
+        self,
+        operation: AddMembers,
+        missing: Sequence[int],
+        refused: Mapping[int, RocketChatError],
+        users_count: int | None,
+    ) -> Outcome:
+        """A ban is somebody's decision, and no failure; nobody is blocked by anybody else."""
+        self.banned |= {
+            (operation.group_id, user)
+            for user, error in refused.items()
+            if isinstance(error, Banned)
+        }
+        people = tuple(
+            refusal(replace(operation, joiners=(joiner,)), refused[joiner.user_id])
+            for joiner in operation.joiners
+            if joiner.user_id in refused
+        )
+        if len(operation.joiners) == len(people) == 1:
+            return replace(people[0], operation=operation)
+        dropped = (*missing, *refused)
+        if len(dropped) < len(operation.joiners):
+            return Outcome(
+                operation, Result.DONE, users_count=users_count, dropped=dropped, refused=people
+            )
+        nobody = msg("Nobody was let in: see the people's own rows.")
+        return Outcome(operation, Result.LEFT_ALONE, dropped=dropped, refused=people, error=nobody)
 
     @perform.register
     def _remove_member(self, operation: RemoveMember) -> Outcome:
@@ -265,6 +303,9 @@ class Performer:
 
     @perform.register
     def _set_role(self, operation: SetRoomRole) -> Outcome:
+        if (operation.group_id, operation.user_id) in self.banned:
+            banned = msg("The person is banned from the channel.")
+            return Outcome(operation, Result.LEFT_ALONE, error=banned)
         room_id, account_id = self._role_ids(operation.channel, operation.user_id)
         self.writes.set_role(room_id, operation.private, account_id, operation.role)
         return Outcome(operation, Result.DONE)
@@ -277,3 +318,19 @@ class Performer:
 
     def _role_ids(self, channel: ChannelRef, user_id: int) -> tuple[str, str]:
         return self.ids.room(channel), self.ids.account(user_id)
+
+
+def refusal(operation: Operation, error: RocketChatError) -> Outcome:
+    """What became of an operation that the server refused, in the server's words."""
+    return Outcome(
+        operation,
+        Result.LEFT_ALONE if isinstance(error, Banned) else Result.FAILED,
+        error=error.message,
+        hint=error.hint,
+        endpoint=error.endpoint,
+        status=error.status,
+        code=error.code,
+        answer=error.answer,
+        in_doubt=error.may_have_happened,
+        transient=isinstance(error, TransientError),
+    )

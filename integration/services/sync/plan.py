@@ -16,6 +16,7 @@ from integration.domain.policy import Policy
 from integration.domain.state import Managed, RemoteState, Scope
 from integration.services.sync.accounts import match_accounts
 from integration.services.sync.channels import plan_channels
+from integration.services.sync.confirm import confirmed
 from integration.services.sync.desired import Desired
 from integration.services.sync.identity import Identities
 from integration.services.sync.partial_plans import Observed
@@ -39,6 +40,7 @@ class Plan:
     refreshed: Refreshed = field(default_factory=Refreshed)
     identities: Identities = field(default_factory=Identities)
     compared: frozenset[int] = frozenset()  # groups of whose channel every member was compared
+    confirmed: frozenset[int] = frozenset()  # rows of Unconfirmed that this look settles
 
     @cached_property
     def digest(self) -> str:
@@ -58,6 +60,7 @@ def make_plan(
     desired: Desired, remote: RemoteState, managed: Managed, policy: Policy, scope: Scope
 ) -> Plan:
     """Compare. The same input gives the same plan, whatever the order of its parts."""
+    known = managed
     managed, refreshed = refresh(managed, remote, scope)
     account_plan = match_accounts(desired, remote, managed, policy)
     channels = plan_channels(desired, remote, managed, policy, account_plan, scope)
@@ -82,6 +85,7 @@ def make_plan(
         refreshed=refreshed,
         identities=desired.identities,
         compared=channels.compared,
+        confirmed=confirmed(known, remote, scope, frozenset(desired.accounts)),
     )
 
 

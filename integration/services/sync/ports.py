@@ -133,6 +133,7 @@ class Remote(Protocol):
         known_counts: Mapping[str, int | None],
         wanted_names: Collection[str],
         full_check: Collection[str] = (),
+        linked_accounts: Collection[str] = (),
         needed_accounts: Collection[str] = (),
         needed_rooms: Collection[str] = (),
     ) -> RemoteState:
@@ -142,7 +143,21 @@ class Remote(Protocol):
         whose count differs (or is None) have their members read. `wanted_names` are names of
         channels about to be made: where a room has one already, its mark is looked up. Rooms in
         `full_check` have members and roles read in any case. `needed_*` are ids without which
-        something would be made anew: each that the list does not have is asked for by its id.
+        something would be made anew: each that the list does not have is asked for by its id. So
+        are `linked_accounts` and known rooms where a row of the list cannot be understood.
+        """
+        ...
+
+    def look_again(
+        self,
+        *,
+        accounts: Collection[str] = (),
+        rooms: Collection[str] = (),
+        members_of: Collection[str] = (),
+    ) -> RemoteState:
+        """These accounts and rooms as they are now, by their ids, or RocketChatError.
+
+        Rooms in `members_of` have members and roles read. What is gone is not in it.
         """
         ...
 
@@ -164,7 +179,9 @@ class Journal(Protocol):
 
     def starting(self, operations: Sequence[Operation]) -> None: ...
 
-    def finished(self, outcomes: Sequence[Outcome]) -> None: ...
+    def finished(self, outcomes: Sequence[Outcome]) -> None:
+        """With those of single people whom a list was refused for, of which nobody heard before."""
+        ...
 
 
 class Ledger(Records, Journal, Protocol):
@@ -172,4 +189,12 @@ class Ledger(Records, Journal, Protocol):
 
     def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
         """Store the plan before anything is written. `held` will not be: it waits for a person."""
+        ...
+
+    def confirmed(self, operations: Sequence[Operation]) -> None:
+        """Of the operations that were done, these have been seen to be."""
+        ...
+
+    def suspected(self, operations: Sequence[Operation]) -> None:
+        """Of the operations that were done, these do not seem to be."""
         ...

@@ -1,10 +1,11 @@
 """Who is in a channel, by the ledger and by what Rocket.Chat named. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from integration.domain.state import ManagedChannel, ManagedMember, RemoteChannel, RoomRole
+from integration.services.sync.confirm import Claims
 from integration.services.sync.partial_plans import Observed, PlanInputs
 
 
@@ -13,7 +14,8 @@ class Look:
     """One channel: its rows in the ledger, who is in it, and who should be. All by Moodle user id.
 
     `listed` are the people whom Rocket.Chat named, None when it was not asked. `interrupted` are
-    people whom an earlier run may have added without living to store it.
+    people whom an earlier run may have added without living to store it, or was told to be removed
+    and who are there. `never_in` have rows, but no look has seen them yet.
     """
 
     rows: dict[int, ManagedMember]
@@ -21,6 +23,7 @@ class Look:
     present: frozenset[int]
     should: Mapping[int, RoomRole]
     interrupted: frozenset[int]
+    never_in: frozenset[int]
 
     @property
     def is_as_wanted(self) -> bool:
@@ -35,6 +38,7 @@ class Presence:
         self.inputs = inputs
         self.user_of = {link.account_id: user for user, link in inputs.managed.accounts.items()}
         self.user_of |= {account: user for user, account in inputs.account_plan.account_ids.items()}
+        self.claims = Claims(inputs.managed)
         self.interrupted: dict[int, set[int]] = defaultdict(set)
         for group_id, user_id in inputs.managed.unfinished_members:
             self.interrupted[group_id].add(user_id)
@@ -55,7 +59,9 @@ class Presence:
             )
             # Deactivated members are not listed, but they are there.
             present = listed | {user for user in rows if self.is_hidden(user)}
-        return Look(rows, listed, present, should, interrupted)
+            interrupted |= self._still_in(group_id, room, rows, listed)
+        never_in = self.claims.joined(group_id) - present
+        return Look(rows, listed, present, should, interrupted, never_in)
 
     def observed(
         self, link: ManagedChannel, room: RemoteChannel, look: Look, *, all_ours: bool
@@ -69,15 +75,61 @@ class Presence:
         ours = {user for user in unknown if all_ours and user in look.should} | (
             unknown & look.interrupted
         )
-        gone = {user for user in look.rows if user not in look.present and user not in look.should}
-        if unknown or gone or room.users_count != link.users_count:
+        absent = {
+            user for user in look.rows if user not in look.present and user not in look.should
+        }
+        gone = {user for user in absent if self._is_gone(link.group_id, user, room, look)}
+        missing = {user for user in absent - gone if not look.rows[user].missing}
+        back = {user for user, row in look.rows.items() if row.missing and user in look.present}
+        count = None if missing else room.users_count
+        if unknown or absent or back or count != link.users_count:
             yield Observed(
                 link.group_id,
-                room.users_count,
+                count,
                 tuple(sorted(unknown - ours)),
                 tuple(sorted(ours & look.should.keys())),
                 tuple(sorted(gone)),
+                tuple(sorted(missing)),
+                tuple(sorted(back)),
             )
+
+    def _is_gone(self, group_id: int, user_id: int, room: RemoteChannel, look: Look) -> bool:
+        """Absent once is not gone: a list may be short. A second look has to agree, or a removal
+        that we asked for explains it; and the server's own count must have no place left for them.
+        """
+        asked = (group_id, user_id) in self.inputs.managed.unfinished_removals
+        if not (asked or look.rows[user_id].missing):
+            return False
+        return not self._counted_and_not_listed(room, look.rows)
+
+    def _still_in(
+        self,
+        group_id: int,
+        room: RemoteChannel,
+        rows: Mapping[int, ManagedMember],
+        listed: frozenset[int],
+    ) -> set[int]:
+        """Whom we were told to have removed, and who is there; deactivated ones are not listed."""
+        removed = {
+            user
+            for user in self.claims.removed(group_id)
+            if user not in rows and self._concerns(user)
+        }
+        places = self._counted_and_not_listed(room, rows)
+        hidden = {user for user in removed if self.is_hidden(user)} if places else set()
+        return removed & listed | hidden
+
+    def _counted_and_not_listed(self, room: RemoteChannel, rows: Iterable[int]) -> int:
+        """How many members the server counts beyond those whom it lists and those who are known to
+        be in and deactivated. 0 where it does not count.
+        """
+        if room.members is None or room.users_count is None:
+            return 0
+        hidden = sum(
+            self.is_hidden(user) and self.inputs.account_id(user) not in room.members
+            for user in rows
+        )
+        return max(0, room.users_count - len(room.members) - hidden)
 
     def is_hidden(self, user_id: int) -> bool:
         """Rocket.Chat does not list members whose account is deactivated."""

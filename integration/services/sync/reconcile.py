@@ -51,9 +51,10 @@ def reconcile(
         seen.waiting,
         seen.moodle,
         server_id=seen.remote.server_id,
+        checks_joins=policy.respect_leavers,
         evidence=_evidence(seen, scope, policy.limits, source, terms.approval.operations),
     )
-    report = carry_out(proposal, remote.writes, ledger, terms)
+    report = carry_out(proposal, remote, ledger, terms)
     left = remaining(scope, seen.moodle, seen.desired, seen.plan, seen.waiting)
     return replace(report, remaining=left)
 
@@ -145,6 +146,7 @@ def _read_remote(
         known_counts=rooms,
         wanted_names=wanted,
         full_check=tuple(rooms) if full_check else (),
+        linked_accounts=[link.account_id for link in managed.accounts.values()],
         needed_accounts=[
             link.account_id
             for user_id, link in managed.accounts.items()

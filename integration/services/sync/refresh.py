@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from integration.domain.operations import (
+    Activate,
     Archive,
     Deactivate,
     FreeName,
     RenameChannel,
     SetReadOnly,
     SetTopic,
+    Unarchive,
+    UnsetReadOnly,
 )
 from integration.domain.state import (
     Ending,
@@ -25,6 +28,7 @@ from integration.domain.state import (
     RemoteState,
     Scope,
 )
+from integration.services.sync.confirm import Claims
 
 RENAMING = (RenameChannel.kind, FreeName.kind)
 
@@ -42,9 +46,10 @@ class Refreshed:
 
 def refresh(managed: Managed, remote: RemoteState, scope: Scope) -> tuple[Managed, Refreshed]:
     """The ledger as it should be, and the rows in which it differs."""
+    claims = Claims(managed)
     refreshed = Refreshed(
-        tuple(_accounts(managed, remote)),
-        tuple(_channels(managed, remote, scope)),
+        tuple(_accounts(managed, remote, claims)),
+        tuple(_channels(managed, remote, scope, claims)),
     )
     if not refreshed:
         return managed, refreshed
@@ -57,16 +62,20 @@ def refresh(managed: Managed, remote: RemoteState, scope: Scope) -> tuple[Manage
     ), refreshed
 
 
-def _accounts(managed: Managed, remote: RemoteState) -> Iterator[ManagedAccount]:
+def _accounts(managed: Managed, remote: RemoteState, claims: Claims) -> Iterator[ManagedAccount]:
     for link in managed.accounts.values():
         known = remote.accounts.get(link.account_id)
         if known is None or known.active is not link.deactivated:
             continue  # gone, or as noted
-        if known.active or (Deactivate.kind, link.user_id) in managed.unfinished_changes:
+        never_woken = any(claims.of_user(Activate, link.user_id))
+        switched_off = (Deactivate.kind, link.user_id) in managed.unfinished_changes
+        if known.active or never_woken or switched_off:
             yield link._replace(deactivated=not known.active)
 
 
-def _channels(managed: Managed, remote: RemoteState, scope: Scope) -> Iterator[ManagedChannel]:
+def _channels(
+    managed: Managed, remote: RemoteState, scope: Scope, claims: Claims
+) -> Iterator[ManagedChannel]:
     for link in managed.channels.values():
         room = remote.channels.get(link.room_id)
         if room is None or not scope.has_course(link.course_id):
@@ -74,9 +83,13 @@ def _channels(managed: Managed, remote: RemoteState, scope: Scope) -> Iterator[M
         unfinished = managed.unfinished_changes
         renamed = any((kind, link.group_id) in unfinished for kind in RENAMING)
         retitled = (SetTopic.kind, link.group_id) in unfinished
+        retitled |= any(
+            one.topic == link.topic and one.old_topic == room.topic
+            for one in claims.of_group(SetTopic, link.group_id)
+        )
         true = replace(
             link,
-            ended=_ended(link, room, unfinished),
+            ended=_ended(link, room, unfinished, claims),
             name=room.name if renamed else link.name,
             topic=room.topic if retitled else link.topic,
         )
@@ -85,15 +98,24 @@ def _channels(managed: Managed, remote: RemoteState, scope: Scope) -> Iterator[M
 
 
 def _ended(
-    link: ManagedChannel, room: RemoteChannel, unfinished: frozenset[tuple[str, int]]
+    link: ManagedChannel,
+    room: RemoteChannel,
+    unfinished: frozenset[tuple[str, int]],
+    claims: Claims,
 ) -> Ending | None:
-    """How rcsync ended the channel; None when it did not, or when somebody took it back."""
+    """How rcsync ended the channel; None when it did not, or when somebody took it back. What we
+    were told was taken back, and was not, is still ended.
+    """
     if room.archived and (
-        link.ended is Ending.ARCHIVE or (Archive.kind, link.group_id) in unfinished
+        link.ended is Ending.ARCHIVE
+        or (Archive.kind, link.group_id) in unfinished
+        or any(claims.of_group(Unarchive, link.group_id))
     ):
         return Ending.ARCHIVE
     if room.read_only and (
-        link.ended is Ending.READ_ONLY or (SetReadOnly.kind, link.group_id) in unfinished
+        link.ended is Ending.READ_ONLY
+        or (SetReadOnly.kind, link.group_id) in unfinished
+        or any(claims.of_group(UnsetReadOnly, link.group_id))
     ):
         return Ending.READ_ONLY
     return Ending.KEEP if link.ended is Ending.KEEP else None

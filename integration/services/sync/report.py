@@ -32,6 +32,8 @@ class Outcome:
     users_count: int | None = None
     topic: str = ""
     dropped: tuple[int, ...] = ()
+    refused: tuple["Outcome", ...] = ()
+    """Of a list of people, one for each whom the server refused; they are in `dropped` too."""
 
     error: str = ""
     hint: str = ""

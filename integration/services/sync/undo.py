@@ -51,7 +51,7 @@ def undo_run(
     state = remote.read(known_counts=rooms, wanted_names=())
     plan = undo_plan(past, managed, state, policy, reason)
     proposal = Proposal(plan, managed, scope, policy.limits, server_id=state.server_id)
-    return carry_out(proposal, remote.writes, ledger, terms)
+    return carry_out(proposal, remote, ledger, terms)
 
 
 def undo_plan(
