@@ -5,6 +5,7 @@ from django.urls import path, register_converter
 from integration.pages import (
     conflicts,
     course_links,
+    course_page,
     courses,
     failures,
     go,
@@ -51,6 +52,7 @@ urlpatterns = [
     path("admin/lti/new-key/", lti_setup.new_key, name="lti_new_key"),
     path("go/<str:token>", go.follow, name="go"),
     path("admin/course/<number:course_id>/links/", course_links.show, name="course_links"),
+    path("admin/course/<number:course_id>/sync/", course_page.sync, name="sync_course"),
     path("admin/checks/", setup.test_connections, name="checks"),
     path("admin/test-rocketchat/", setup.try_connection, name="try_connection"),
     path("admin/server/decide/", server.decide, name="decide_server"),

@@ -24,7 +24,7 @@ from integration.models import (
     LtiPlatform,
     RemovalLimit,
 )
-from integration.pages import access, cells, columns, course_states, courses
+from integration.pages import access, cells, columns, course_page, course_states, courses
 from integration.pages.odd_input import TakesOddInput
 from integration.pages.setting_groups import SETTING_GROUPS
 from integration.services.admin import dashboard, lists, secrets
@@ -137,6 +137,9 @@ class IncludedRoleAdmin(EditableList):
         return redirect("rcsync:roles")
 
 
+SWITCHES = ("background_sync", "event_sync", "pending_sync")
+
+
 @admin.register(IntegratedCourse)
 class IntegratedCourseAdmin(
     columns.CourseColumns, courses.CourseActions, TakesOddInput, ModelAdmin
@@ -159,18 +162,9 @@ class IntegratedCourseAdmin(
         "pending_sync",
     )
     search_fields = ("shortname", "fullname", "course_id")
-    fields = (
-        "course_id",
-        "shortname",
-        "fullname",
-        "state_in_words",
-        "background_sync",
-        "event_sync",
-        "pending_sync",
-        "last_success",
-        "channel_links",
-    )
-    readonly_fields = ("shortname", "fullname", "state_in_words", "last_success", "channel_links")
+    fieldsets = ((_("Automatic sync"), {"fields": SWITCHES}),)
+    add_fieldsets = ((None, {"fields": ("course_id", *SWITCHES)}),)
+    change_form_outer_before_template = "integration/course.html"
     list_per_page = 50
     list_before_template = "integration/courses_intro.html"
 
@@ -182,8 +176,28 @@ class IntegratedCourseAdmin(
         lists.with_states(rows.result_list, course_states.of(request))
         return rows
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (*self.readonly_fields, "course_id") if obj else self.readonly_fields
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fieldsets if obj else self.add_fieldsets
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        """The switches, below all that is known of the course; which is read while the page is
+        made, so not where the form only leads on.
+        """
+        row = self.get_object(request, object_id)
+        if row is not None:
+            extra_context = {
+                **(extra_context or {}),
+                "title": str(row),
+                "subtitle": None,
+                "course": lambda: course_page.content(request, row),
+            }
+        return super().change_view(request, object_id, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -226,14 +226,6 @@ def copy_link(path: str) -> SafeString | str:
     )
 
 
-def links_of_course(course_id: int) -> SafeString:
-    return format_html(
-        '<a class="rc-link" href="{}">{}</a>',
-        reverse("rcsync:course_links", args=[course_id]),
-        gettext("Links to paste into the course"),
-    )
-
-
 def when(moment: datetime) -> SafeString:
     return on_one_line(date_format(timezone.localtime(moment), "DATETIME_FORMAT"))
 

@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from integration.models import AuditEntry, Conflict, IntegratedCourse, PendingEnding, SyncRun
-from integration.pages import cells, course_states
+from integration.pages import cells
 from integration.translation import local
 
 
@@ -27,10 +27,6 @@ class CourseColumns:
     @display(description=_("status"))
     def state(self, row: Any) -> SafeString:
         return cells.course_state(row, row.state_now)
-
-    @display(description=_("status"))
-    def state_in_words(self, row: IntegratedCourse) -> SafeString | str:
-        return course_states.in_words(row) if row.pk else "–"
 
     @display(description=_("channels"), ordering="channel_number")
     def channel_count(self, row: Any) -> int:
@@ -51,10 +47,6 @@ class CourseColumns:
     @display(description=_("event sync"), ordering="event_sync")
     def events(self, row: IntegratedCourse) -> SafeString:
         return cells.switch(row.event_sync)
-
-    @display(description=_("links to its channels"))
-    def channel_links(self, row: IntegratedCourse) -> SafeString | str:
-        return cells.links_of_course(row.course_id) if row.pk else "–"
 
     @display(description=_("next run"))
     def next(self, row: IntegratedCourse) -> str:

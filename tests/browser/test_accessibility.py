@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from integration.models import Conflict, SyncOperation, SyncRun
-from tests.support.browser import PAGES, Browser, serious_findings
+from tests.support.browser import Browser, main_pages, serious_findings
 from tests.support.site import Site
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
@@ -26,7 +26,7 @@ def test_no_serious_finding_on_the_main_pages(browser: Browser, chosen: Site, th
     browser.sign_in(User.objects.create_superuser("admin", password="admin"))
     browser.go("/admin/")
     browser.driver.execute_script(f"localStorage.setItem('adminTheme', '\"{theme}\"')")
-    pages = [page.format(run=SyncRun.objects.latest("pk").pk) for page in PAGES]
+    pages = main_pages()
     pages += [f"/admin/integration/syncrun/{run.pk}/change/" for run in (done, undo)]
     pages += [f"/admin/conflict/{c.pk}/choose/?search=a" for c in Conflict.objects.all()[:1]]
     pages += [f"/admin/integration/conflict/{c.pk}/change/" for c in Conflict.objects.all()[:1]]

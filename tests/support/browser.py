@@ -15,15 +15,17 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from demo.screenshots import SWITCHES
+from integration.models import IntegratedCourse, SyncRun
 from tests.support.servers import require_chromium
 
 DESKTOP = (1400, 1000)
 PHONE = (390, 844)
 PATIENCE = 20
-# The main pages; `{run}` stands for the number of a run.
+# The main pages; `{run}` and `{course}` stand for primary keys.
 PAGES = (
     "/admin/",
     "/admin/integration/integratedcourse/",
+    "/admin/integration/integratedcourse/{course}/change/",
     "/admin/integration/syncrun/",
     "/admin/integration/syncrun/{run}/change/",
     "/admin/integration/conflict/",
@@ -44,6 +46,12 @@ PAGES = (
     "/admin/integration/channellink/",
     "/admin/integration/accountlink/",
 )
+
+
+def main_pages() -> list[str]:
+    """PAGES with the newest run and the first course in their places."""
+    course, run = IntegratedCourse.objects.earliest("pk"), SyncRun.objects.latest("pk")
+    return [page.format(run=run.pk, course=course.pk) for page in PAGES]
 
 
 class Browser:

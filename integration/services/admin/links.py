@@ -22,6 +22,12 @@ class ExternalLinks:
     def moodle_course(self, number: int) -> str:
         return self._moodle(f"course/view.php?id={number}")
 
+    def moodle_groups(self, course: int) -> str:
+        return self._moodle(f"group/index.php?id={course}")
+
+    def moodle_participants(self, course: int) -> str:
+        return self._moodle(f"user/index.php?id={course}")
+
     def moodle_group(self, course: int, number: int) -> str:
         return self._moodle(f"group/members.php?group={number}") if course else ""
 

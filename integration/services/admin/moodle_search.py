@@ -189,6 +189,12 @@ def course_named(course_id: int) -> tuple[str, str] | None:
     return read_whole(lambda: rows.values_list("shortname", "fullname").first())
 
 
+def category_of_course(course_id: int) -> str:
+    """Its category after those above it ("Science / Year 1"); "" where there is no such course."""
+    number = read_whole(lambda: _category_of([course_id])).get(course_id, 0)
+    return MoodleReader().categories().get(number, "")
+
+
 def _all_courses() -> set[int]:
     rows = CourseRow._default_manager.using(MOODLE).exclude(category=0)
     return set(rows.values_list("id", flat=True))

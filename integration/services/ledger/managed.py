@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from integration.domain.operations import (
     CreateAccount,
@@ -44,7 +44,7 @@ _ROLES = {role.value: role for role in RoomRole}
 def load_managed(scope: Scope, current_run: int) -> Managed:
     """All accounts and channels, and the members of the channels in `scope`."""
     accounts, account_keys = _accounts()
-    channels, channel_keys = _channels()
+    channels, channel_keys = _channels(ChannelLink.objects.all())
     unfinished = _unfinished(current_run)
     settings = IntegrationSettings.load()
     return Managed(
@@ -52,7 +52,7 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
         channels=channels,
         members=_members(scope, account_keys, channel_keys),
         ours_in=_ours_in_courses(),
-        courses=_courses(),
+        courses=_courses(IntegratedCourse.objects.all()),
         server_id=settings.server_id,
         installation=settings.installation,
         sizes=safety.known_sizes(),
@@ -99,6 +99,15 @@ def _unconfirmed(current_run: int) -> tuple[Unconfirmed, ...]:
     return tuple(found)
 
 
+def load_course(course_id: int) -> Managed:
+    """The channels of one course (Moodle id) and what the course is known as; no accounts and no
+    members.
+    """
+    channels, _keys = _channels(ChannelLink.objects.filter(moodle_course_id=course_id))
+    courses = _courses(IntegratedCourse.objects.filter(course_id=course_id))
+    return Managed(channels=channels, courses=courses)
+
+
 class LookOnly:
     """The ledger for callers that only read (ports.Records)."""
 
@@ -140,16 +149,20 @@ def _accounts() -> tuple[dict[int, ManagedAccount], dict[int, int]]:
     return accounts, keys
 
 
-def _courses() -> dict[int, CourseIdentity]:
-    rows = IntegratedCourse.objects.filter(known_timecreated__isnull=False).order_by()
+def _courses(rows: QuerySet[IntegratedCourse]) -> dict[int, CourseIdentity]:
+    known_ones = rows.filter(known_timecreated__isnull=False).order_by()
     columns = ("course_id", "known_timecreated", "known_shortname", "known_idnumber")
-    return {course_id: CourseIdentity(*known) for course_id, *known in rows.values_list(*columns)}
+    return {
+        course_id: CourseIdentity(*known) for course_id, *known in known_ones.values_list(*columns)
+    }
 
 
-def _channels() -> tuple[dict[int, ManagedChannel], dict[int, int]]:
+def _channels(
+    links: QuerySet[ChannelLink],
+) -> tuple[dict[int, ManagedChannel], dict[int, int]]:
     channels: dict[int, ManagedChannel] = {}
     keys: dict[int, int] = {}
-    rows = ChannelLink.objects.order_by().values_list(
+    rows = links.order_by().values_list(
         "pk",
         "moodle_group_id",
         "moodle_course_id",

@@ -191,9 +191,13 @@ class Eligibility:
             return self._why_not_in(group, user_id)
         if user_id not in self.active_in(group.course_id):
             return self.why_not_active(group.course_id, user_id)
+        return self.why_no_role(self.moodle.courses[group.course_id], user_id)
+
+    def why_no_role(self, course: Course, user_id: int) -> str:
+        """Of somebody who holds no included role in the course: the roles held."""
         held = [
             self.moodle.role_names.get(role_id, str(role_id))
-            for role_id in self.role_ids(self.moodle.courses[group.course_id], user_id)
+            for role_id in self.role_ids(course, user_id)
         ]
         has = ", ".join(held) or msg("none")
         return msg("holds no included role (has: {roles})", roles=has)

@@ -1,0 +1,230 @@
+"""What the page of one course shows: its groups, and the people who have no account, with reasons.
+
+Reads of Moodle only this course, in the same number of queries however large it is.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from django.db.models import Count, QuerySet
+
+from integration.domain.errors import SyncError
+from integration.domain.messages import msg
+from integration.domain.policy import MissingAccounts, Policy
+from integration.domain.state import Course, MoodleState, NameRules, Scope
+from integration.models import (
+    AccountLink,
+    ChannelLink,
+    Conflict,
+    IntegratedCourse,
+    ManagedMembership,
+    SyncRunCourse,
+)
+from integration.services.admin import moodle_search
+from integration.services.admin.group_states import (
+    GroupState,
+    GroupVerdict,
+    gone,
+    judge,
+    with_channel,
+)
+from integration.services.ledger.managed import load_course
+from integration.services.ledger.policy import load_policy
+from integration.services.moodle.reader import MoodleReader
+from integration.services.sync.desired import Desired, desire
+from integration.services.sync.eligibility import unusable_because
+from integration.translation import in_words
+
+RUNS = 8
+CHUNK = 10_000  # ids in one query
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLine:
+    """One group, or a channel whose group is gone. `members` are people in the channel as rcsync
+    knows it, `in_group` the people in the Moodle group; None where there is no such thing.
+    """
+
+    group_id: int
+    name: str
+    verdict: GroupVerdict
+    channel: ChannelLink | None
+    members: int | None
+    in_group: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoAccount:
+    """People of the course without a linked account, for one reason: (Moodle id, name) by name.
+
+    `reason` is a Message; `conflict` the primary key of what has to be decided, 0 = nothing.
+    """
+
+    reason: str
+    people: tuple[tuple[int, str], ...]
+    conflict: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CourseView:
+    """`problem` is why Moodle could not be read, "" when it was."""
+
+    category: str = ""
+    groups: tuple[GroupLine, ...] = ()
+    no_account: tuple[NoAccount, ...] = ()
+    problem: str = ""
+
+    @property
+    def people_without_account(self) -> int:
+        return sum(len(one.people) for one in self.no_account)
+
+
+def course_view(course_id: int) -> CourseView:
+    """Of the integrated course with this Moodle id. Where Moodle cannot be read: the channels that
+    rcsync knows, and the reason.
+    """
+    links = {row.moodle_group_id: row for row in _channels_of(course_id)}
+    counts = _member_counts(course_id)
+    scope = Scope(courses=frozenset({course_id}))
+    try:
+        source = MoodleReader()
+        policy = load_policy(source.roles())
+        moodle = source.read(scope, integrated={course_id}, linked_users=())
+        desired = desire(moodle, policy, NameRules(), load_course(course_id), scope)
+        category = moodle_search.category_of_course(course_id)
+    except SyncError as error:
+        known = (_lost_line(link, None, counts) for link in links.values())
+        return CourseView(groups=_by_name(known), problem=in_words(error))
+    return CourseView(
+        category,
+        _by_name(_lines(moodle, policy, desired, links, counts)),
+        tuple(_no_account(course_id, moodle, policy, desired)),
+    )
+
+
+def last_runs(course: IntegratedCourse) -> list[SyncRunCourse]:
+    """The newest first, with the course's own counts."""
+    rows = SyncRunCourse.objects.filter(course=course).select_related("run").order_by("-run_id")
+    return list(rows[:RUNS])
+
+
+def conflicts_of(course_id: int) -> list[Conflict]:
+    """Those that nobody has solved and because of which the course is not in step."""
+    rows = Conflict.objects.exclude(status=Conflict.Status.SOLVED)
+    keys = [pk for pk, courses in rows.values_list("pk", "courses") if course_id in courses]
+    return list(Conflict.objects.filter(pk__in=keys))
+
+
+def _channels_of(course_id: int) -> QuerySet[ChannelLink]:
+    return ChannelLink.objects.filter(moodle_course_id=course_id)
+
+
+def _member_counts(course_id: int) -> dict[int, int]:
+    """Moodle group id -> people in its channel."""
+    rows = ManagedMembership.objects.filter(channel__moodle_course_id=course_id).order_by()
+    return dict(rows.values_list("channel__moodle_group_id").annotate(number=Count("pk")))
+
+
+# --- groups ---------------------------------------------------------------------------------------
+
+
+def _lines(
+    moodle: MoodleState,
+    policy: Policy,
+    desired: Desired,
+    links: Mapping[int, ChannelLink],
+    counts: Mapping[int, int],
+) -> Iterator[GroupLine]:
+    for group in moodle.groups.values():
+        course = moodle.courses[group.course_id]
+        verdict = judge(group, course, policy, moodle.read_at, desired.identities)
+        if verdict.state is GroupState.COMING and group.group_id not in desired.channels:
+            verdict = GroupVerdict(GroupState.EMPTY, msg("nobody in it belongs in a channel"))
+        link = links.get(group.group_id)
+        yield GroupLine(
+            group.group_id,
+            group.name,
+            with_channel(verdict, link),
+            link,
+            counts.get(group.group_id, 0) if link else None,
+            len(moodle.group_members.get(group.group_id, ())),
+        )
+    for number in links.keys() - moodle.groups.keys():
+        yield _lost_line(links[number], gone(links[number]), counts)
+
+
+def _lost_line(
+    link: ChannelLink, verdict: GroupVerdict | None, counts: Mapping[int, int]
+) -> GroupLine:
+    """Of a channel whose group was not read."""
+    number = link.moodle_group_id
+    now = GroupState.CLOSED if link.ended else GroupState.CHANNEL
+    name = link.group_name or link.name
+    return GroupLine(
+        number, name, verdict or GroupVerdict(now, ""), link, counts.get(number, 0), None
+    )
+
+
+def _by_name(lines: Iterable[GroupLine]) -> tuple[GroupLine, ...]:
+    return tuple(sorted(lines, key=lambda line: (line.name.casefold(), line.group_id)))
+
+
+# --- people ---------------------------------------------------------------------------------------
+
+
+def _no_account(
+    course_id: int, moodle: MoodleState, policy: Policy, desired: Desired
+) -> Iterator[NoAccount]:
+    """The reasons of most people first; what a person has to decide before all others."""
+    course = moodle.courses.get(course_id)
+    if course is None:
+        return
+    everybody = set(moodle.enrolments.get(course_id, ()))
+    everybody.update(*moodle.group_members.values())
+    without = everybody - _linked(everybody)
+    conflicts = _conflicts_of_people(without)
+    found: dict[tuple[int, str], list[tuple[int, str]]] = defaultdict(list)
+    for user_id in without & moodle.people.keys():
+        conflict = conflicts.get(user_id)
+        if conflict is None:
+            key = 0, _why_no_account(user_id, course, policy, desired)
+        else:
+            key = conflict.pk, str(conflict.get_kind_display())
+        found[key].append((user_id, moodle.people[user_id].name))
+    for (pk, reason), people in sorted(
+        found.items(), key=lambda one: (not one[0][0], -len(one[1]))
+    ):
+        ordered = sorted(people, key=lambda one: (one[1].casefold(), one[0]))
+        yield NoAccount(reason, tuple(ordered), pk)
+
+
+def _why_no_account(user_id: int, course: Course, policy: Policy, desired: Desired) -> str:
+    """The first thing that keeps the person from having one."""
+    eligibility = desired.eligibility
+    if reason := unusable_because(eligibility.moodle.people[user_id]):
+        return reason
+    if user_id not in eligibility.active_in(course.course_id):
+        return eligibility.why_not_active(course.course_id, user_id)
+    if eligibility.channel_role(course, user_id) is None:
+        return eligibility.why_no_role(course, user_id)
+    account = desired.accounts.get(user_id)
+    if account is None or not account.wanted:
+        return msg("is in no group that has a channel")
+    if policy.missing_accounts is MissingAccounts.LINK_ONLY:
+        return msg("has no account in Rocket.Chat yet, and rcsync makes none by the settings")
+    return msg("gets an account at the next sync")
+
+
+def _linked(people: Collection[int]) -> set[int]:
+    """Those who have a linked account."""
+    rows = AccountLink.objects.order_by().values_list("moodle_user_id", flat=True)
+    ordered = sorted(people)
+    chunks = (ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK))
+    return {number for chunk in chunks for number in rows.filter(moodle_user_id__in=chunk)}
+
+
+def _conflicts_of_people(people: Collection[int]) -> dict[int, Conflict]:
+    rows = Conflict.objects.filter(moodle_user_id__isnull=False)
+    waiting = rows.exclude(status=Conflict.Status.SOLVED).order_by("-pk")
+    return {row.moodle_user_id or 0: row for row in waiting if row.moodle_user_id in people}
