@@ -15,6 +15,7 @@ from integration.tables.background import (
 )
 from integration.tables.conflicts import Conflict
 from integration.tables.in_course import LinkKey, LtiDeployment, LtiKey, LtiPlatform, LtiUse
+from integration.tables.levels import LevelSettings
 from integration.tables.links import AccountLink, ChannelLink, ManagedMembership
 from integration.tables.metrics import MetricCounter
 from integration.tables.runs import SyncOperation, SyncRun, SyncRunCourse
@@ -34,6 +35,7 @@ __all__ = [
     "IntegratedCourse",
     "IntegrationSettings",
     "KeptLogin",
+    "LevelSettings",
     "LinkKey",
     "LtiDeployment",
     "LtiKey",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import NamedTuple
 
+from integration.domain.levels import OwnSettings
 from integration.domain.patterns import Pattern
 from integration.domain.state import Ending, RoomRole
 
@@ -99,7 +100,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Everything a plan depends on besides Moodle, Rocket.Chat and the ledger."""
+    """Everything a plan depends on besides Moodle, Rocket.Chat and the ledger.
+
+    What is said here holds for the site, or for one course where `course_policies` gave it.
+    """
 
     patterns: tuple[Pattern, ...] = ()
     roles: Mapping[int, RoomRole] = field(
@@ -136,6 +140,7 @@ class Policy:
     grace_accounts: int = 0
     grace_channels: int = 0
     limits: Limits = Limits()
+    own: tuple[OwnSettings, ...] = ()  # of categories and courses; course_policies.py resolves them
 
     @property
     def endings(self) -> frozenset[Ending]:
@@ -150,5 +155,5 @@ class Policy:
         return (
             self.deactivation is Deactivation.ENROLMENT
             and Cause.ROLE_LOST not in self.accounts_kept
-            and bool(self.roles)
+            and (bool(self.roles) or any(own.values.get("roles") for own in self.own))
         )

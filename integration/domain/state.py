@@ -88,7 +88,7 @@ class GroupIdentity(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Course:
     """A row of mdl_course. `context_ids` are the contexts whose roles count: system, categories,
-    course.
+    course. `categories` are the ids of its categories, from the top.
     """
 
     course_id: int
@@ -100,6 +100,7 @@ class Course:
     context_ids: tuple[int, ...]
     timecreated: int = 0
     idnumber: str = ""
+    categories: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

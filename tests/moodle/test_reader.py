@@ -309,6 +309,24 @@ def test_the_number_of_queries_does_not_grow_with_the_courses(site: Site) -> Non
     assert _statements(site, range(2, 3)) == _statements(site, range(2, 52)) < 20
 
 
+def test_a_course_knows_its_categories_from_the_top_also_while_moodle_builds_the_path(
+    site: Site,
+) -> None:
+    def nested(world: MoodleBuilder) -> None:
+        parents = [0]
+        for name in ("Science", "Biology", "Year 1"):
+            parents.append(world.category(name, parents[-1]))
+        world.course(parents[-1], "BIO", "Biology")
+
+    site.build(nested)
+    assert site.read(integrated=[2]).courses[2].categories == (1, 2, 3)
+    site.sql("UPDATE mdl_course_categories SET path = '' WHERE id = 3")
+    assert site.read(integrated=[2]).courses[2].categories == (2, 3)
+    site.sql("DELETE FROM mdl_course_categories")
+    found = site.read(integrated=[2]).courses[2]
+    assert (found.categories, found.category_visible) == ((3,), True)
+
+
 def _statements(site: Site, integrated: range) -> int:
     with moodle_at(site.url) as connection:
         connection.ensure_connection()

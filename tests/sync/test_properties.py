@@ -15,7 +15,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from integration.domain.course_policies import resolve
 from integration.domain.errors import RocketChatError, SourceError, TransientError
+from integration.domain.levels import Level, LevelKind, OwnSettings
 from integration.domain.operations import (
     Archive,
     Deactivate,
@@ -191,6 +193,26 @@ def policies(draw: Callable[..., Any]) -> Policy:
     )
 
 
+own_settings = st.sampled_from(
+    [
+        (),
+        (),
+        (OwnSettings(Level(LevelKind.COURSE, 2), {"roles": {TEACHER: RoomRole.OWNER}}),),
+        (
+            OwnSettings(Level(LevelKind.COURSE, 2), {"name_template": "own {group}"}),
+            OwnSettings(
+                Level(LevelKind.COURSE, 3),
+                {"private_channels": False, "on_course_hidden": Ending.READ_ONLY},
+            ),
+        ),
+    ]
+)
+
+
+def with_own(site: Policy, own: tuple[OwnSettings, ...]) -> Policy:
+    return replace(site, own=own)
+
+
 @st.composite
 def chats(draw: Callable[..., Any]) -> FakeRemote:
     """A Rocket.Chat with a life of its own: accounts, rooms, members not made by rcsync."""
@@ -360,7 +382,8 @@ class Truth:
             assert "the channel was archived in Rocket.Chat by somebody else" in self.reasons
             return
         assert room.name == name or not policy.follow_renames
-        expected = effective(line.moodle, group_id, policy.roles)
+        course_id = line.moodle.groups[group_id].course_id
+        expected = effective(line.moodle, group_id, resolve(policy, (), course_id).policy.roles)
         can = {
             user
             for user, link in line.ledger.accounts.items()
@@ -474,7 +497,7 @@ class Strangers:
 
 
 @PLAIN
-@given(moodles(), policies(), chats(), st.booleans())
+@given(moodles(), st.builds(with_own, policies(), own_settings), chats(), st.booleans())
 def test_applying_a_plan_reaches_the_desired_state_and_a_second_plan_is_empty(
     state: MoodleState, rules: Policy, chat: FakeRemote, full_check: bool
 ) -> None:

@@ -11,7 +11,7 @@ from integration.domain.errors import SourceError, SyncError
 from integration.domain.policy import Policy
 from integration.domain.state import NameRules, Scope
 from integration.models import ChannelLink
-from integration.services.admin import moodle_search, why_steps, why_verdict
+from integration.services.admin import moodle_search, why_levels, why_steps, why_verdict
 from integration.services.admin.why_steps import Findings, Sentence
 from integration.services.ledger.managed import LookOnly
 from integration.services.ledger.policy import load_policy
@@ -95,6 +95,7 @@ def why_channel(group_id: int) -> Reason:
     steps = [
         Step(gettext("Course"), (why_steps.course_sentence(findings, course_id),)),
         Step(gettext("Group and patterns"), (why_steps.pattern_sentence(findings, group),)),
+        *_own_settings(findings, course_id),
         Step(gettext("Channel now"), tuple(why_steps.channel_now(findings, link))),
         Step(gettext("Next sync"), tuple(why_steps.next_steps(findings, group_id=group_id))),
     ]
@@ -108,6 +109,15 @@ def why_channel(group_id: int) -> Reason:
         tuple(why_steps.members(findings, group)),
         findings.problem,
     )
+
+
+def _own_settings(findings: Findings, course_id: int) -> list[Step]:
+    """Only where a category or the course has settings of its own."""
+    found = why_levels.sentences(findings.desired.policies.resolved(course_id))
+    if not found:
+        return []
+    sentences = tuple(Sentence(text) for text in found)
+    return [Step(gettext("Settings that are not the site's"), sentences)]
 
 
 # --- looking --------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from integration.domain.state import (
     RoomRole,
 )
 from integration.models import AccountLink, ChannelLink
+from integration.services.admin import why_levels
 from integration.services.sync.desired import Desired, choose
 from integration.services.sync.eligibility import Eligibility, is_active, unusable_because
 from integration.services.sync.grace import Waiting
@@ -102,6 +103,7 @@ def _enrolment(findings: Findings, row: Enrolment) -> Sentence:
 def roles(findings: Findings, user_id: int) -> list[Sentence]:
     sentences = []
     for course in findings.moodle.courses.values():
+        included = findings.desired.policies.of(course.course_id).roles
         held = {
             role: context
             for context in course.context_ids
@@ -112,14 +114,15 @@ def roles(findings: Findings, user_id: int) -> list[Sentence]:
                 "course": course.shortname,
                 "role": findings.moodle.role_names.get(role, str(role)),
                 "where": _where(course.context_ids, context),
-                "room_role": local(ROLES[findings.policy.roles.get(role, RoomRole.MEMBER)]),
+                "room_role": local(ROLES[included.get(role, RoomRole.MEMBER)]),
             }
-            if role in findings.policy.roles:
+            if role in included:
                 text = gettext("%(course)s: %(role)s, %(where)s. Included, as %(room_role)s.")
-                sentences.append(Sentence(text % values, "good"))
             else:
                 text = gettext("%(course)s: %(role)s, %(where)s. Not among the included roles.")
-                sentences.append(Sentence(text % values))
+            decided = why_levels.decided_by(findings.desired.policies, course.course_id, "roles")
+            mood = "good" if role in included else "plain"
+            sentences.append(Sentence(" ".join([text % values, *decided]), mood))
     return sentences or [Sentence(gettext("Holds no role in any integrated course."), "bad")]
 
 
@@ -152,13 +155,15 @@ def pattern_sentence(findings: Findings, group: Group | None) -> Sentence:
     if group is None:
         return Sentence(gettext("The group does not exist in Moodle any more."), "bad")
     course = findings.moodle.courses[group.course_id]
+    policies = findings.desired.policies
     try:
-        chosen, reason = choose(group, findings.policy)
+        chosen, reason = choose(group, policies.of(group.course_id))
     except PatternTimeout as error:
         return Sentence(in_words(error), "bad")
     values = {"group": group.name, "course": course.shortname, "reason": local(reason)}
     text = gettext("Group “%(group)s” of %(course)s: %(reason)s.") % values
-    return Sentence(text, "good" if chosen else "bad")
+    decided = why_levels.decided_by(policies, group.course_id, "patterns")
+    return Sentence(" ".join([text, *decided]), "good" if chosen else "bad")
 
 
 def remote_account(findings: Findings, user_id: int) -> list[Sentence]:

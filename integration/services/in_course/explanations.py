@@ -6,6 +6,7 @@ Reads of Moodle only this course and this person, because a whole class may ask 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from integration.domain.course_policies import CoursePolicies
 from integration.domain.errors import PatternTimeout, SyncError
 from integration.domain.messages import msg
 from integration.domain.policy import MissingAccounts, Policy
@@ -45,6 +46,7 @@ def _explained(user_id: int, course_id: int, group_id: int | None) -> Explanatio
     policy = load_policy(source.roles())
     scope = Scope(frozenset({course_id}), frozenset({user_id}))
     moodle = source.read(scope, integrated={course_id}, linked_users=())
+    policy = CoursePolicies(policy, moodle.courses).of(course_id)
     if outside := _outside(Eligibility(moodle, policy.roles), user_id, course_id):
         return Explanation((outside,))
     groups = [

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from integration.domain.course_policies import variants
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import joined, msg
 from integration.domain.patterns import Pattern
@@ -23,6 +24,7 @@ from integration.models import (
     IntegrationSettings,
     RemovalLimit,
 )
+from integration.services.ledger.level_settings import own_settings
 
 
 def load_policy(role_names: Mapping[int, str]) -> Policy:
@@ -77,6 +79,7 @@ def load_policy(role_names: Mapping[int, str]) -> Policy:
         grace_accounts=row.grace_accounts,
         grace_channels=row.grace_channels,
         limits=_limits(row),
+        own=own_settings(),
     )
 
 
@@ -107,9 +110,10 @@ def missing_choices_in_words(policy: Policy) -> list[str]:
 
 
 def missing_choices(policy: Policy) -> list[tuple[str, str]]:
-    """The same: what was found, and what to do about it."""
+    """The same: what was found, and what to do about it. Only what is missing everywhere."""
     found: list[tuple[str, str]] = []
-    if not any(not pattern.exclude for pattern in policy.patterns):
+    possible = list(variants(policy))
+    if all(pattern.exclude for one in possible for pattern in one.patterns):
         found.append(
             (
                 msg(
@@ -118,7 +122,7 @@ def missing_choices(policy: Policy) -> list[tuple[str, str]]:
                 msg("Add one under Group patterns, for example .* for every group."),
             )
         )
-    if not policy.roles:
+    if not any(one.roles for one in possible):
         found.append(
             (
                 msg("No role is included, so nobody is put into a channel."),

@@ -21,6 +21,7 @@ from integration.models import (
     GroupRegexFilter,
     IncludedRole,
     IntegratedCourse,
+    LevelSettings,
     SyncOperation,
     SyncRun,
 )
@@ -227,11 +228,15 @@ def differences_of(stored: Iterable[tuple[str, int, str]]) -> tuple[Difference, 
 
 
 def missing_choices() -> Iterator[str]:
-    """Without these choices nobody is put into any channel."""
-    if not IncludedRole.objects.filter(enabled=True).exists():
+    """Without these choices nobody is put into any channel. Where a category or a course has its
+    own, what is missing for others is among their differences.
+    """
+    own = LevelSettings.objects
+    roles = IncludedRole.objects.filter(enabled=True)
+    if not roles.exists() and not own.filter(roles__isnull=False).exists():
         yield msg("no role is chosen, so nobody is put into a channel")
     include = GroupRegexFilter.objects.filter(enabled=True, kind=GroupRegexFilter.Kind.INCLUDE)
-    if not include.exists():
+    if not include.exists() and not own.filter(include_patterns__isnull=False).exists():
         yield msg("no group pattern is chosen, so no group gets a channel")
 
 

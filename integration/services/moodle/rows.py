@@ -65,6 +65,13 @@ class Method(NamedTuple):
     status: int
 
 
+class Category(NamedTuple):
+    """What a row of mdl_course_categories says about its courses. `path`: ids from the top."""
+
+    visible: bool
+    path: tuple[int, ...]
+
+
 class MoodleRows:
     """Reads tables through one pager. Ids that have no row are left out of the answers."""
 
@@ -105,9 +112,15 @@ class MoodleRows:
         )
         paths = {course_id: ids_in(path) for course_id, path in contexts}
         rows = list(self.pager.by_id(CourseRow, course_ids, *COURSE_COLUMNS))
-        categories = self.pager.by_id(CourseCategory, {row[1] for row in rows}, "visible")
-        hidden = {category for category, visible in categories if not visible}
-        return {row[0]: _course(row, row[1] not in hidden, paths.get(row[0], ())) for row in rows}
+        columns = ("visible", "path", "parent")
+        found = self.pager.by_id(CourseCategory, {row[1] for row in rows}, *columns)
+        categories = {number: _category(number, *values) for number, *values in found}
+        return {
+            row[0]: _course(
+                row, categories.get(row[1], Category(True, (row[1],))), paths.get(row[0], ())
+            )
+            for row in rows
+        }
 
     def categories(self) -> list[tuple[int, str, tuple[int, ...]]]:
         """Every category: id, name, the ids in its path."""
@@ -223,18 +236,27 @@ def not_whole(finding: str) -> SourceError:
     )
 
 
-def _course(row: tuple[Any, ...], in_visible_category: bool, contexts: tuple[int, ...]) -> Course:
+def _category(number: int, visible: int, path: str, parent: int) -> Category:
+    """Where Moodle has not built the path yet, the parent is all that is known above it."""
+    above = ids_in(path)
+    if number not in above:
+        above = (parent, number) if parent else (number,)
+    return Category(bool(visible), above)
+
+
+def _course(row: tuple[Any, ...], category: Category, contexts: tuple[int, ...]) -> Course:
     course_id, _, shortname, fullname, visible, enddate, timecreated, idnumber = row
     return Course(
         course_id=course_id,
         shortname=clean(shortname),
         fullname=clean(fullname),
         visible=bool(visible),
-        category_visible=in_visible_category,
+        category_visible=category.visible,
         enddate=enddate,
         context_ids=contexts,
         timecreated=timecreated,
         idnumber=clean(idnumber or ""),
+        categories=category.path,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from integration.domain.checks import Check, CheckStatus
+from integration.domain.course_policies import variants
 from integration.domain.messages import msg
 from integration.domain.operations import permissions
 from integration.domain.permissions import READING, RUN_IMPORT, VIEW_PUBLIC, Permission
@@ -17,9 +18,11 @@ OLD_SERVER = msg("Update Rocket.Chat if the call fails; then look {where}.", whe
 
 def needed_permissions(policy: Policy, *, bulk_import: bool = False) -> tuple[Permission, ...]:
     """What the calls take that the settings can lead to: reading, and every possible operation."""
-    public = () if policy.private_channels else (VIEW_PUBLIC,)
+    possible = list(variants(policy))
+    public = () if all(one.private_channels for one in possible) else (VIEW_PUBLIC,)
     importing = (RUN_IMPORT,) if bulk_import else ()
-    return (*READING, *public, *permissions(policy), *importing)
+    every = dict.fromkeys(needed for one in possible for needed in permissions(one))
+    return (*READING, *public, *every, *importing)
 
 
 def granted_to_all(client: RocketChat) -> Granted:

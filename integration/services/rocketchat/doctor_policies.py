@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from integration.domain.checks import Check, CheckStatus
+from integration.domain.course_policies import variants
 from integration.domain.errors import RocketChatError
 from integration.domain.messages import msg
 from integration.domain.policy import MissingAccounts, Policy
@@ -19,7 +20,8 @@ def policy_checks(
     client: RocketChat, public: Json, version: Version | None, policy: Policy
 ) -> Iterator[Check]:
     """Only what is switched on has a line."""
-    if policy.private_channels and _setting(client, public, ENCRYPTION) is True:
+    private = any(one.private_channels for one in variants(policy))
+    if private and _setting(client, public, ENCRYPTION) is True:
         found = msg("new private channels are encrypted by force ({name})", name=ENCRYPTION)
         fix = msg("People read nothing that was written before they joined. Switch it off?")
         yield Check(msg("Encryption"), CheckStatus.WARNING, found, fix)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from integration.domain.course_policies import CoursePolicies
 from integration.domain.policy import Policy
 from integration.domain.state import Group, Managed, ManagedChannel, MoodleState, NameRules
 from integration.services.sync import names
@@ -10,7 +11,7 @@ from integration.services.sync import names
 def channel_names(
     groups: Iterable[Group],
     moodle: MoodleState,
-    policy: Policy,
+    policies: CoursePolicies,
     rules: NameRules,
     managed: Managed,
 ) -> dict[int, str]:
@@ -19,16 +20,17 @@ def channel_names(
     A name that another channel gives up in the same plan is free (channels.py sees to the order).
     """
     limit, separator = names.MAX_CHANNEL_NAME, names.channel_separator(rules)
-    clean = names.cleaner(policy.plain_names, moodle.language)
+    clean = names.cleaner(policies.site.plain_names, moodle.language)
+    follows = policies.site.follow_renames
     chosen: dict[int, str] = {}
     bases: dict[int, str] = {}
     for group in groups:
         course, number = moodle.courses[group.course_id], group.group_id
-        base = names.channel_name(policy.name_template, course, group, rules, clean)
+        template = policies.of(group.course_id).name_template
+        base = names.channel_name(template, course, group, rules, clean)
         known = managed.channels.get(number)
         if known and (
-            not policy.follow_renames
-            or names.belongs_to(known.name, base, "group", number, limit, separator)
+            not follows or names.belongs_to(known.name, base, "group", number, limit, separator)
         ):
             chosen[number] = known.name
         else:

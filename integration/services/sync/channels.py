@@ -122,7 +122,8 @@ class _ChannelPlanner:
     def _create(self, wanted: DesiredChannel) -> Iterator[ChannelFinding]:
         members = self.members.joinable(wanted)
         yield Compared(wanted.group_id)
-        ids, private = (wanted.group_id, wanted.course_id), self.policy.private_channels
+        ids = (wanted.group_id, wanted.course_id)
+        private = self.desired.policies.of(wanted.course_id).private_channels
         channel = ChannelRef(*ids, wanted.name, None, private)
         joiners = self.members.joiners(wanted.group_id, members)
         yield CreateChannel(channel, joiners, wanted.topic, reason=self._why(wanted))

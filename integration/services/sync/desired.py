@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from integration.domain.course_policies import CoursePolicies
 from integration.domain.errors import ConfigurationError, PatternTimeout
+from integration.domain.levels import Level, LevelKind
 from integration.domain.messages import msg
 from integration.domain.patterns import Decision, decide
 from integration.domain.policy import AccountsFor, Cause, Deactivation, Policy
@@ -77,6 +79,7 @@ class Desired:
     undecided: Mapping[int, str]
     eligibility: Eligibility
     identities: Identities
+    policies: CoursePolicies
 
 
 def desire(
@@ -87,16 +90,19 @@ def desire(
     ConfigurationError when an included role does not exist in Moodle.
     """
     _check_roles(moodle, policy)
-    eligibility = Eligibility(moodle, policy.roles)
+    policies = CoursePolicies(policy, moodle.courses)
+    eligibility = Eligibility(moodle, policy.roles, policies.own_roles())
     identities = check_identities(managed, moodle)
-    chosen, unchosen, undecided = _choose(moodle, policy, scope, identities)
-    names_of = channel_names(chosen, moodle, policy, rules, managed)
+    chosen, unchosen, undecided = _choose(moodle, policies, scope, identities)
+    names_of = channel_names(chosen, moodle, policies, rules, managed)
     channels = {
         group.group_id: DesiredChannel(
             group.group_id,
             group.course_id,
             names_of[group.group_id],
-            topic_of(group, moodle, policy) if rules.topic_at_creation else "",
+            topic_of(group, moodle, policies.of(group.course_id))
+            if rules.topic_at_creation
+            else "",
             eligibility.members(group),
         )
         for group in chosen
@@ -110,15 +116,16 @@ def desire(
     return Desired(
         accounts=_accounts(channels.values(), moodle, policy, rules, managed, eligibility, scope),
         channels=channels,
-        endings=all_endings(moodle, policy, managed, scope, unchosen, channels, undecided),
+        endings=all_endings(moodle, policies, managed, scope, unchosen, channels, undecided),
         undecided=undecided,
         eligibility=eligibility,
         identities=identities,
+        policies=policies,
     )
 
 
 def choose(group: Group, policy: Policy) -> tuple[bool, str]:
-    """Whether the group gets a channel, and why or why not.
+    """Whether the group gets a channel under the policy of its course, and why or why not.
 
     PatternTimeout when that is undecided.
     """
@@ -150,26 +157,46 @@ def _check_roles(moodle: MoodleState, policy: Policy) -> None:
             ),
             hint=msg("Remove it under Included roles or switch it off. Nothing was changed."),
         )
+    for own in policy.own:
+        unknown = sorted(set(own.values.get("roles", ())) - moodle.role_names.keys())
+        if unknown:
+            raise ConfigurationError(
+                msg(
+                    "Moodle has no role with the id {id}, which is among the own roles of {level}.",
+                    id=", ".join(map(str, unknown)),
+                    level=level_in_words(own.level),
+                ),
+                hint=msg("Take it out of the settings of that category or course."),
+            )
+
+
+def level_in_words(level: Level) -> str:
+    """ "category 'Science'", "course BIO101", "the site"."""
+    if level.kind is LevelKind.SITE:
+        return msg("the site")
+    name = level.name or str(level.number)
+    if level.kind is LevelKind.CATEGORY:
+        return msg("category '{name}'", name=name)
+    return msg("course {name}", name=name)
 
 
 def _choose(
-    moodle: MoodleState, policy: Policy, scope: Scope, identities: Identities
+    moodle: MoodleState, policies: CoursePolicies, scope: Scope, identities: Identities
 ) -> tuple[list[Group], dict[int, DesiredEnding], dict[int, str]]:
     chosen: list[Group] = []
     unchosen: dict[int, DesiredEnding] = {}
     undecided: dict[int, str] = {}
-    missing = missing_choice(policy)
     for group in sorted(moodle.groups.values(), key=lambda group: group.group_id):
         if not scope.has_course(group.course_id):
             continue
         if identities.holds_group(group):
             undecided[group.group_id] = msg("waits until a person has decided what it is now")
             continue
-        course = moodle.courses[group.course_id]
+        course, policy = moodle.courses[group.course_id], policies.of(group.course_id)
         if ended := course_ending(course, moodle.read_at, policy):
             unchosen[group.group_id] = ended
             continue
-        if missing:
+        if missing := missing_choice(policy):
             unchosen[group.group_id] = DesiredEnding(Ending.KEEP, missing)
             continue
         try:

@@ -13,6 +13,7 @@ from integration.domain.conflicts import Conflict, ConflictKey, Skip
 from integration.domain.messages import counted, msg
 from integration.domain.state import MoodleState, Scope
 from integration.services.sync.desired import Desired
+from integration.services.sync.endings import missing_choice
 from integration.services.sync.grace import Waiting
 from integration.services.sync.plan import Plan
 
@@ -21,6 +22,7 @@ class DifferenceKind(StrEnum):
     """Why a course is not in step."""
 
     NO_COURSE = "no_course"  # Moodle does not have it
+    NO_CHOICE = "no_choice"  # neither the site nor a level of it chose patterns, or roles
     KEPT = "kept"  # a setting, or somebody in Rocket.Chat, keeps it as it is
     GRACE = "grace"  # is done when its days of grace are over
     PLANNED = "planned"  # found by a run that was not to write
@@ -39,7 +41,7 @@ class Difference:
     def in_words(self) -> str:
         n = self.count
         match self.kind:
-            case DifferenceKind.NO_COURSE | DifferenceKind.UNDONE:
+            case DifferenceKind.NO_COURSE | DifferenceKind.NO_CHOICE | DifferenceKind.UNDONE:
                 return self.reason
             case DifferenceKind.KEPT:
                 return counted("{n} channel: {why}", "{n} channels: {why}", n, why=self.reason)
@@ -93,7 +95,12 @@ def remaining(
     later = Counter(one.operation.about.course_id for one in waiting)
     return Remaining(
         {
-            course: (*_missing(course, moodle), *kept.get(course, ()), *_later(later[course]))
+            course: (
+                *_missing(course, moodle),
+                *_not_chosen(course, desired),
+                *kept.get(course, ()),
+                *_later(later[course]),
+            )
             for course in moodle.integrated
             if scope.has_course(course)
         },
@@ -106,6 +113,15 @@ def _missing(course: int, moodle: MoodleState) -> tuple[Difference, ...]:
         return ()
     text = msg("Moodle has no course with the id {id}", id=course)
     return (Difference(DifferenceKind.NO_COURSE, 1, text),)
+
+
+def _not_chosen(course: int, desired: Desired) -> tuple[Difference, ...]:
+    """Where only some levels have patterns or roles. What is missing for the whole site is told of
+    the site (monitoring/course_states).
+    """
+    policies = desired.policies
+    text = missing_choice(policies.of(course)) if policies.site.own else ""
+    return (Difference(DifferenceKind.NO_CHOICE, 1, text),) if text else ()
 
 
 def _kept(skips: Iterable[Skip]) -> dict[int, list[Difference]]:

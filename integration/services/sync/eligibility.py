@@ -61,13 +61,19 @@ def unusable_because(person: Person) -> str:
 class Eligibility:
     """Everybody's standing, from one reading of Moodle and the included roles.
 
-    `roles` maps included Moodle role ids to channel roles. The sets of a course are computed once,
-    on demand.
+    `roles` maps included Moodle role ids to channel roles; `own_roles` are those of courses that
+    have others (course id -> the same). The sets of a course are computed once, on demand.
     """
 
-    def __init__(self, moodle: MoodleState, roles: Mapping[int, RoomRole]) -> None:
+    def __init__(
+        self,
+        moodle: MoodleState,
+        roles: Mapping[int, RoomRole],
+        own_roles: Mapping[int, Mapping[int, RoomRole]] | None = None,
+    ) -> None:
         self.moodle = moodle
-        self.roles = roles
+        self._roles = roles
+        self._own_roles = own_roles or {}
         self._active: dict[int, frozenset[int]] = {}
         self._channel_roles: dict[int, dict[int, RoomRole]] = {}
         self._why_member: dict[tuple[int, frozenset[str], tuple[int, ...]], str] = {}
@@ -89,12 +95,17 @@ class Eligibility:
 
     @cached_property
     def with_role(self) -> frozenset[int]:
-        """Usable people with an active enrolment and an included role in a course that was read."""
+        """Usable people with an active enrolment and an included role in a course that was read.
+
+        In a course for which no role is chosen the enrolment is enough: nobody chose to shut its
+        people out.
+        """
         return frozenset(
             user_id
             for course in self.moodle.courses.values()
             for user_id in self.active_in(course.course_id)
-            if self.channel_role(course, user_id) is not None
+            if not self.roles_for(course.course_id)
+            or self.channel_role(course, user_id) is not None
         )
 
     def active_in(self, course_id: int) -> frozenset[int]:
@@ -110,16 +121,19 @@ class Eligibility:
             self._active[course_id] = found
         return found
 
-    @cached_property
-    def _everybodys(self) -> RoomRole | None:
+    def roles_for(self, course_id: int) -> Mapping[int, RoomRole]:
+        """The included roles of the course."""
+        return self._own_roles.get(course_id, self._roles)
+
+    def _everybodys(self, course_id: int) -> RoomRole | None:
         """The channel role of the default role, which everybody holds."""
-        return self.roles.get(self.moodle.default_role_id or 0)
+        return self.roles_for(course_id).get(self.moodle.default_role_id or 0)
 
     def channel_role(self, course: Course, user_id: int) -> RoomRole | None:
         """The strongest channel role of the person's included roles in the course, None without
         any.
         """
-        held = (self._roles_in(course).get(user_id), self._everybodys)
+        held = (self._roles_in(course).get(user_id), self._everybodys(course.course_id))
         return max((role for role in held if role is not None), key=_strength, default=None)
 
     def members(self, group: Group) -> dict[int, RoomRole]:
@@ -127,7 +141,7 @@ class Eligibility:
         course = self.moodle.courses[group.course_id]
         active, held = self.active_in(group.course_id), self._roles_in(course)
         people = self.moodle.group_members.get(group.group_id, ())
-        if self._everybodys is None:
+        if self._everybodys(group.course_id) is None:
             return {user: held[user] for user in people if user in active and user in held}
         roles = ((user, self.channel_role(course, user)) for user in people if user in active)
         return {user_id: role for user_id, role in roles if role is not None}
@@ -164,7 +178,9 @@ class Eligibility:
             if is_active(row, self.moodle.read_at)
         }
         roles = tuple(
-            role_id for role_id in self.role_ids(course, user_id) if role_id in self.roles
+            role_id
+            for role_id in self.role_ids(course, user_id)
+            if role_id in self.roles_for(group.course_id)
         )
         alike = (group.group_id, frozenset(methods), roles)
         found = self._why_member.get(alike)
@@ -263,10 +279,11 @@ class Eligibility:
 
     def _roles_of(self, course: Course) -> dict[int, RoomRole]:
         strongest: dict[int, RoomRole] = {}
+        included = self.roles_for(course.course_id)
         for context_id in course.context_ids:
             for user_id, role_ids in self.moodle.roles.get(context_id, {}).items():
                 for role_id in role_ids:
-                    role = self.roles.get(role_id)
+                    role = included.get(role_id)
                     if role is None:
                         continue
                     known = strongest.get(user_id)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+from integration.domain.course_policies import CoursePolicies
 from integration.domain.messages import msg
 from integration.domain.policy import Policy
 from integration.domain.state import Course, Ending, Managed, ManagedChannel, MoodleState, Scope
@@ -48,7 +49,7 @@ def course_ending(course: Course, now: int, policy: Policy) -> DesiredEnding | N
 
 def all_endings(
     moodle: MoodleState,
-    policy: Policy,
+    policies: CoursePolicies,
     managed: Managed,
     scope: Scope,
     unchosen: Mapping[int, DesiredEnding],
@@ -56,11 +57,12 @@ def all_endings(
     undecided: Mapping[int, str],
 ) -> dict[int, DesiredEnding]:
     endings: dict[int, DesiredEnding] = {}
-    missing = bool(missing_choice(policy))
     for group_id, channel in sorted(managed.channels.items()):
         if group_id in channels or group_id in undecided or not scope.has_course(channel.course_id):
             continue
+        policy = policies.of(channel.course_id)
         ending = unchosen.get(group_id) or _gone(channel, moodle, policy)
+        missing = bool(missing_choice(policy))
         endings[group_id] = replace(ending, frozen=ending.frozen or missing)
     return endings
 
