@@ -18,6 +18,11 @@ MATCH_SECONDS = 0.1
 _FLAGS = {"i": regex.I, "m": regex.M, "s": regex.S, "x": regex.X, "u": regex.U}
 _PROBE_LENGTH = 254  # the longest name Moodle's mdl_groups holds
 
+# PHP's expressions (from_pcre). https://www.php.net/manual/en/reference.pcre.pattern.modifiers.php
+_PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_WITHOUT_EFFECT = frozenset("DSUXJn \r\n")  # on whether a name of one line matches at all
+_ANCHORED = "A"
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
@@ -79,6 +84,54 @@ def check(text: str) -> None:
             ) from None
 
 
+def from_pcre(line: str) -> str:
+    """A line as PHP's preg_match takes it, `#...#i`, in the form `/.../i` that is understood here.
+
+    Any delimiter and pair of brackets is known. Letters with accents count as letters, as with the
+    flag u. ConfigurationError with the reason where PHP would refuse the line (it never matched
+    then) or where it cannot be had here.
+    """
+    text = line.lstrip()
+    opening = text[:1]
+    if not opening.isascii() or opening.isalnum() or opening in ("", "\\"):
+        raise _refused(line, msg("it has no delimiters, so it never matched anything"))
+    end = _end_of_body(text, opening, _PAIRS.get(opening, opening))
+    if end < 0:
+        raise _refused(line, msg("its second delimiter is missing, so it never matched anything"))
+    body, letters = text[1:end], set(text[end + 1 :]) - _WITHOUT_EFFECT
+    if unknown := sorted(letters - set(_FLAGS) - {_ANCHORED}):
+        raise _refused(line, msg("it has the flag {flag}, which is not known", flag=unknown[0]))
+    if _ANCHORED in letters:
+        body = rf"\A(?:{body})"
+    converted = f"/{body or '.*'}/{''.join(sorted(letters - {_ANCHORED}))}"
+    check(converted)
+    return converted
+
+
+def _refused(line: str, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        msg("The line {line} is not taken: {why}.", line=repr(line), why=why),
+        hint=msg("Write it anew under Group patterns, for example as /Group [A-Z]/i."),
+    )
+
+
+def _end_of_body(text: str, opening: str, closing: str) -> int:
+    """Where the second delimiter stands, -1 where there is none. Pairs of brackets are counted."""
+    depth, place = 1, 1
+    while place < len(text):
+        character = text[place]
+        if character == "\\":
+            place += 1
+        elif character == closing:
+            depth -= 1
+            if not depth:
+                return place
+        elif character == opening:
+            depth += 1
+        place += 1
+    return -1
+
+
 def _matches(text: str, name: str) -> bool:
     try:
         return _compile(text).search(name, timeout=MATCH_SECONDS) is not None
@@ -118,7 +171,7 @@ def _split(text: str) -> tuple[str, int]:
     flags = 0
     for letter in letters:
         flags |= _FLAGS[letter]
-    return text[1:end].replace(r"\/", "/"), flags
+    return text[1:end], flags
 
 
 def _probes(text: str) -> list[str]:

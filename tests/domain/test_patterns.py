@@ -148,3 +148,54 @@ def test_the_channel_of_an_undecided_group_is_neither_made_nor_changed_and_that_
     assert {one.group_id for one in operations(plan, object) if hasattr(one, "group_id")} == {11}
     assert [skip.subject for skip in plan.skips] == ["group 10"]
     assert "ran out of time" in plan.skips[0].reason
+
+
+# ── Lines of the Moodle plugin local_rocketchat: PHP's PCRE ──────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("line", "converted", "matches", "not_this"),
+    [
+        ("/all/", "/all/", "Wall", "Group A"),
+        ("/coach group [a-z][0-9]/", "/coach group [a-z][0-9]/", "coach group a1", "coach"),
+        ("#^seminar#i", "/^seminar/i", "Seminar 1", "A seminar"),
+        ("~a/b~", "/a/b/", "a/b", "ab"),
+        (r"#c\#1#", r"/c\#1/", "c#1", "c1"),
+        (r"/a\/b/", r"/a\/b/", "a/b", "ab"),
+        ("(^(x|y)$)", "/^(x|y)$/", "x", "z"),
+        ("{^a{2}$}iu", "/^a{2}$/iu", "AA", "aaa"),
+        ("[[ab]c]", "/[ab]c/", "bc", "b"),
+        ("<tutor>", "/tutor/", "a tutor", "coach"),
+        ("  /x/", "/x/", "x", "y"),
+        ("//", "/.*/", "anything", None),
+        ("/team/A", r"/\A(?:team)/", "team x", "the team"),
+        ("/^x$/DUSXJ", "/^x$/", "x", "y"),
+    ],
+)
+def test_a_line_of_the_plugin_matches_what_php_let_it_match(
+    line: str, converted: str, matches: str, not_this: str | None
+) -> None:
+    assert patterns.from_pcre(line) == converted
+    assert decide(matches, [Pattern(converted)]).chosen
+    assert not_this is None or not decide(not_this, [Pattern(converted)]).chosen
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("", "no delimiters"),
+        ("coach", "no delimiters"),
+        (r"\x\\", "no delimiters"),
+        ("éxé", "no delimiters"),
+        ("/coach", "second delimiter is missing"),
+        (r"/coach\/", "second delimiter is missing"),
+        ("(a", "second delimiter is missing"),
+        ("/a/\r\n/b/", "the flag /"),
+        ("/a/e", "the flag e"),
+        ("/(a/", "not valid"),
+        ("/(a|aa)+$/", "for ever"),
+    ],
+)
+def test_a_line_that_cannot_be_taken_says_why(line: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        patterns.from_pcre(line)
