@@ -18,6 +18,7 @@ from integration.tables.in_course import LinkKey, LtiDeployment, LtiKey, LtiPlat
 from integration.tables.levels import LevelSettings
 from integration.tables.links import AccountLink, ChannelLink, ManagedMembership
 from integration.tables.metrics import MetricCounter
+from integration.tables.pause import Pause
 from integration.tables.runs import SyncOperation, SyncRun, SyncRunCourse
 from integration.tables.safety import PendingEnding, RemovalLimit
 from integration.tables.selection import GroupRegexFilter, IncludedRole, IntegratedCourse
@@ -44,6 +45,7 @@ __all__ = [
     "ManagedMembership",
     "MetricCounter",
     "Notice",
+    "Pause",
     "PendingEnding",
     "PushedEvent",
     "RemovalLimit",

@@ -29,6 +29,7 @@ UNFOLD = {
         lambda _request: static("integration/zone.js"),
         lambda _request: static("integration/copy.js"),
     ],
+    "GLOBAL_CALLBACK": "integration.pages.pause.for_every_page",
     "DASHBOARD_CALLBACK": "integration.pages.dashboard.dashboard",
     "SIDEBAR": {
         "show_search": False,

@@ -233,7 +233,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        "DIRS": [BASE_DIR / "rcsync_project" / "templates"],  # before Unfold's
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -36,7 +36,8 @@ class RunCause(StrEnum):
 
 
 TELLS_NOTHING = frozenset({RunCause.STALE, RunCause.BUSY, RunCause.CANCELLED})
-"""Such a run ended by a person's click or by the clock: the state of its courses stays."""
+"""Such a run ended by a person's click or by the clock, or goes on in another run: the state of its
+courses stays."""
 
 AWAY = frozenset({RunCause.CHAT_AWAY, RunCause.MOODLE})
 """A server does not answer: the same run may go well as soon as it does."""

@@ -29,6 +29,7 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
                 ),
                 _item(_("Open failures"), "error", "rcsync:failures", access.SEE_RUNS),
                 _conflicts(),
+                _item(_("Pause everything"), "pause_circle", "rcsync:pause", access.SYNC),
                 _item(_("Why?"), "help", "rcsync:why", access.SEE_PEOPLE),
             ],
         },

@@ -20,7 +20,7 @@ from integration.domain.numbers import whole_number
 from integration.domain.operations import labels
 from integration.domain.outcomes import RunCause
 from integration.models import AuditEntry, SyncOperation, SyncRun
-from integration.pages import access, cells, run_verdict
+from integration.pages import access, cells, pause, run_verdict
 from integration.services.admin import exports, runs, secrets, start_run
 from integration.services.admin.audit_exports import export_audit as export_audit_trail
 from integration.services.runs import approval, undo_orders
@@ -31,9 +31,11 @@ FILTERS = ("kind", "status", "course", "search")
 
 
 def begin(request: HttpRequest, order: Order, *, here: bool = False) -> HttpResponse:
-    """Start a run, say what came of it, and show it."""
+    """Start a run, say what came of it, and show it; while everything is paused, say that."""
     if problem := secrets.problem():
         return access.unusable(request, problem)
+    if order.writes and (refusal := pause.refused(request)):
+        return refusal
     run = start_run.start_run(order, here=here)
     tell(request, run)
     return redirect(address(run))

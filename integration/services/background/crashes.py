@@ -52,6 +52,15 @@ def continue_with_rest(run: SyncRun) -> None:
     _again(run, attempts=1 if run.done_count else run.attempts + 1)
 
 
+def continue_after_pause(run: SyncRun) -> None:
+    """Queue a new run for what the pause kept `run` from; not an attempt. What a person decided is
+    not repeated: the plan would be another one.
+    """
+    run.refresh_from_db()
+    if not _is_decided(run):
+        _again(run, attempts=run.attempts)
+
+
 def _close(run: SyncRun, why: str) -> bool:
     """Compare-and-set, so that of two sweeps only one recovers the run."""
     return bool(
@@ -66,8 +75,7 @@ def _close(run: SyncRun, why: str) -> bool:
 
 
 def _go_on(run: SyncRun) -> None:
-    decided = run.expect_digest or run.forced or run.approves_id or run.undoes_id
-    if not run.attempts or decided or run.cancel_requested:
+    if not run.attempts or _is_decided(run) or run.cancel_requested:
         if run.kind == SyncRun.Kind.APPLY and not run.cancel_requested:
             course_facts.could_not_run(run, scope_of(run))
         return  # a person was waiting for it, or decided about exactly this
@@ -78,6 +86,11 @@ def _go_on(run: SyncRun) -> None:
         _again(run, attempts=run.attempts + 1)
     else:
         _give_up(run)
+
+
+def _is_decided(run: SyncRun) -> bool:
+    """A person looked at exactly this plan."""
+    return bool(run.expect_digest or run.forced or run.approves_id or run.undoes_id)
 
 
 def _courses(run: SyncRun) -> list[int]:

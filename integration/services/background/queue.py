@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from integration.domain.messages import msg
 from integration.domain.outcomes import AWAY, RunCause
-from integration.models import SyncRun
-from integration.services.ledger import heartbeat
+from integration.models import Pause, SyncRun
+from integration.services.ledger import heartbeat, pauses
 from integration.services.ledger.runs import scope_as_json
 from integration.services.runs.order import Order
 
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 TASK = "integration.tasks.work"
 MERGED = (SyncRun.Trigger.EVENT, SyncRun.Trigger.SCHEDULE)
+WRITING = (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO)
 CANCELLED_EARLY = msg("Cancelled before it began.")
 
 
@@ -100,10 +101,21 @@ def claim(run_id: int) -> SyncRun | None:
 
 
 def due(now: datetime) -> QuerySet[SyncRun]:
-    """Waiting runs that may begin."""
+    """Waiting runs that may begin; while everything is paused, only those that do not write."""
     return SyncRun.objects.filter(
-        Q(not_before__isnull=True) | Q(not_before__lte=now), status=SyncRun.Status.QUEUED
+        Q(not_before__isnull=True) | Q(not_before__lte=now),
+        ~Q(kind__in=WRITING) | ~Exists(Pause.objects.all()),
+        status=SyncRun.Status.QUEUED,
     )
+
+
+def resume(actor: str) -> bool:
+    """End the pause and notify every run that waited for that; False when there was none."""
+    if not pauses.resume(actor):
+        return False
+    for run in due(timezone.now()).order_by("pk"):
+        wake(run)
+    return True
 
 
 def put_back(run: SyncRun, seconds: float) -> None:

@@ -11,7 +11,7 @@ from integration.models import SyncRun
 from integration.services.background import crashes, parts, queue, retries
 from integration.services.ledger import heartbeat
 from integration.services.runs import runner
-from integration.services.runs.lease_renewal import OUT_OF_TIME
+from integration.services.runs.lease_renewal import OUT_OF_TIME, PAUSED
 from integration.services.runs.order import Order, order_of
 from integration.services.runs.runner import Finished
 from integration.services.sync.report import RunReport
@@ -49,6 +49,8 @@ def _follow_up(order: Order, finished: Finished) -> None:
     if report is not None:
         if report.stopped_because == OUT_OF_TIME:
             crashes.continue_with_rest(run)
+        elif report.stopped_because == PAUSED:
+            crashes.continue_after_pause(run)
         if order.trigger == SyncRun.Trigger.EVENT:
             _after_event(order, run, report)
     retries.try_again(run, report)

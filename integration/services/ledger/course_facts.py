@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from integration.domain.messages import msg
-from integration.domain.outcomes import Result, RunCause, RunStatus
+from integration.domain.outcomes import TELLS_NOTHING, Result, RunStatus
 from integration.domain.state import Scope
 from integration.models import IntegratedCourse, SyncRun
 from integration.services.sync.differences import Difference, DifferenceKind
@@ -29,10 +29,10 @@ def courses_of(scope: Scope) -> "QuerySet[IntegratedCourse, Any]":
 def store(run: SyncRun, report: RunReport, scope: Scope) -> None:
     """Store what a run found about its courses.
 
-    A run for single people says nothing about courses, a cancelled run nothing at all; a preview
-    stores only what it found.
+    A run for single people says nothing about courses, nor does one that was ended by a person or
+    goes on in another run (TELLS_NOTHING); a preview stores only what it found.
     """
-    if run.cause == RunCause.CANCELLED:
+    if run.cause in TELLS_NOTHING:
         return
     if run.kind == SyncRun.Kind.UNDO:
         _store_undone(run, report)

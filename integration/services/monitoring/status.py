@@ -19,7 +19,7 @@ from integration.models import (
     IntegrationSettings,
     SyncRun,
 )
-from integration.services.ledger import heartbeat, moments
+from integration.services.ledger import heartbeat, moments, pauses
 from integration.services.monitoring.course_states import CourseState, course_states
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import connect
@@ -65,6 +65,8 @@ class Numbers:
     runs: dict[str, int] = field(default_factory=dict)  # by status, in what the history keeps
     event_age: float | None = None  # since the last look at Moodle's events
     event_problem: str = ""
+    paused_age: float | None = None  # since everything was paused; None: it is not
+    paused: str = ""  # who, since when, why
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def numbers() -> Numbers:
     courses = IntegratedCourse.objects.all()
     states = course_states().counts
     cursor = EventCursor.objects.filter(pk=1).first()
+    pause = pauses.current()
     return Numbers(
         clusters=tuple(heartbeat.live_clusters()),
         heartbeat_age=heartbeat.age(),
@@ -120,6 +123,8 @@ def numbers() -> Numbers:
         runs=runs,
         event_age=_age(now, cursor.polled_at if cursor else None),
         event_problem=cursor.problem if cursor else "",
+        paused_age=_age(now, pause.since if pause else None),
+        paused=pauses.in_words(pause) if pause else "",
     )
 
 
@@ -187,7 +192,7 @@ def _worker_problem(found: Numbers) -> str:
 
 
 def _warnings(found: Numbers) -> list[str]:
-    warnings = []
+    warnings = [str(found.paused)] if found.paused else []
     hours = IntegrationSettings.load().notify_after_hours
     limit = timedelta(hours=hours).total_seconds() if hours else None
     if limit is not None and (found.last_good_age or 0) > limit:

@@ -11,7 +11,7 @@ from integration.domain.actor import Actor
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.models import SyncRun
-from integration.services.ledger import audit_trail
+from integration.services.ledger import audit_trail, pauses
 from integration.services.runs.order import Order, order_of
 from integration.services.sync.guard import SAY_WHICH_SERVER, SERVER_CHANGED
 
@@ -42,6 +42,7 @@ def approve(
             ),
             hint=SAY_WHICH_SERVER,
         )
+    pauses.check()
     waiting = order_of(run)  # of an undo: what it turns back, and why
     _decide(run, user, reason, SyncRun.Status.APPROVED, "approve")
     return Order(

@@ -1,7 +1,7 @@
 """Renews the leases of a working run and says when it has to stop.
 
 A thread renews the leases and the run's sign of life, also during one long read, and checks whether
-somebody cancelled. The run asks `why_stop` before every operation.
+somebody cancelled the run or paused everything. The run asks `why_stop` before every operation.
 """
 
 import logging
@@ -12,22 +12,24 @@ from types import TracebackType
 from typing import Self
 
 from django.db import DatabaseError, connection, connections
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.utils import timezone
 
 from integration.domain.messages import msg
 from integration.domain.outcomes import RunCause
-from integration.models import SyncRun
+from integration.models import Pause, SyncRun
 from integration.services.ledger import leases
 
 logger = logging.getLogger(__name__)
 
 OUT_OF_TIME = msg("The time of one task is over; another one goes on with the rest.")
 CANCELLED = msg("Cancelled.")
+PAUSED = msg("Stopped because everything was paused.")
 LOST = msg("The claim on the courses was lost to another run.")
 CAUSES: Mapping[str, RunCause] = {
     CANCELLED: RunCause.CANCELLED,
     OUT_OF_TIME: RunCause.BUSY,  # another run goes on with it
+    PAUSED: RunCause.BUSY,
     LOST: RunCause.BUSY,
 }
 SIGN_SECONDS = 20.0
@@ -103,9 +105,12 @@ class LeaseRenewer:
         if self._deadline is not None and time.monotonic() > self._deadline:
             return OUT_OF_TIME
         ours = Q(pk=self._run.pk) | Q(pk=self._run.parent_id)
-        if SyncRun.objects.filter(ours, cancel_requested=True).exists():
-            return CANCELLED
-        return ""
+        cancelled = SyncRun.objects.filter(ours, cancel_requested=True)
+        row = SyncRun.objects.filter(pk=self._run.pk).values_list(
+            Exists(cancelled), Exists(Pause.objects.all())
+        )
+        by_person, by_pause = row.first() or (False, False)
+        return CANCELLED if by_person else PAUSED if by_pause else ""
 
     def _renew(self) -> None:
         kept = leases.renew(self._owner, self._courses)

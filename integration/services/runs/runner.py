@@ -16,6 +16,7 @@ from integration.services.ledger import (
     heartbeat,
     leases,
     past_runs,
+    pauses,
     retry,
     runs,
     server_facts,
@@ -119,6 +120,8 @@ def _execute(
     on_progress: Callable[[int, int], None],
     seconds: float | None,
 ) -> None:
+    if order.writes:
+        pauses.check()
     owner, claims = leases.owner_of(run), Claims(run.worker)
     start_rules = pacing.start_rules_of(run) if order.writes else None
     courses = _lease(owner, order.scope) if order.writes else set()

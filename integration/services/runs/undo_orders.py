@@ -11,7 +11,7 @@ from integration.domain.actor import Actor
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.models import SyncRun
-from integration.services.ledger import audit_trail
+from integration.services.ledger import audit_trail, pauses
 from integration.services.ledger.past_runs import check_undoable, scope_of_past
 from integration.services.runs.approval import User
 from integration.services.runs.order import Order
@@ -39,6 +39,7 @@ def undo(
     Unless `keep_syncing`, the courses it touched are taken out of the automatic sync as soon as
     the plan is accepted, because the next run would do the same again.
     """
+    pauses.check()
     order = _order(SyncRun.Kind.UNDO, run, user, reason, chosen, expect_digest)
     by = Actor("person", user.get_username())
     audit_trail.record("undo", f"run {run.pk}", by=by, run_id=run.pk, reason=reason.strip())
