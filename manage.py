@@ -6,6 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import Error as DatabaseError
 
 CANNOT_RUN = 2  # the exit status that `sync` promises for it
 
@@ -21,6 +22,19 @@ def main() -> None:
             raise
         sys.stderr.write(f"rcsync is not configured: {error}\n")
         sys.exit(CANNOT_RUN)
+    except DatabaseError as error:  # of our own: Moodle's are told by those who read it
+        cause = None if "--traceback" in sys.argv else in_words(error)
+        if cause is None:
+            raise
+        sys.stderr.write(f"{cause}\n")
+        sys.exit(CANNOT_RUN)
+
+
+def in_words(error: DatabaseError) -> str | None:
+    """None for a mistake of ours, as a wrong query: nobody foresaw it, so the traceback is kept."""
+    from integration.services.monitoring.own_database import explain_own, is_of_operation
+
+    return str(explain_own(error)) if is_of_operation(error) else None
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ class IntegrationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from integration import database_checks  # noqa: F401 - registers a check
         from integration.services.ledger import settings_audit
 
         settings_audit.start()

@@ -18,7 +18,6 @@ NOT_ALLOWED = {"1142", "1143", "1044", "42501"}
 TOO_SLOW = {"1205", "1969", "3024", "57014", "55P03", "SQLITE_BUSY"}
 WRONG_USER = {"1045", "1698", "1862", "4151", "28000", "28P01"}
 NO_DATABASE = {"1049", "3D000", "SQLITE_CANTOPEN", "SQLITE_NOTADB"}
-
 _TOO_OLD = re.compile(r"or later is required")  # Django's NotSupportedError
 _NO_DATABASE = re.compile(r'database ".*" does not exist')
 _WRONG_USER = re.compile(r'authentication failed|role ".*" does not exist|no password supplied')
@@ -37,6 +36,37 @@ class Refusal(StrEnum):
     POOLER = "pooler"  # between us and the server, and refuses an option
     BY_SERVER = "by_server"  # it answered, and refused for another reason
     UNREACHABLE = "unreachable"
+
+
+class Trouble(StrEnum):
+    """What keeps a database that is connected to from doing its work."""
+
+    LOCKED = "locked"  # by another process, for longer than we wait
+    FULL = "full"
+    DISK = "disk"  # the system could not read or write the file
+    CORRUPT = "corrupt"
+    READ_ONLY = "read_only"
+    OLD_TABLES = "old_tables"  # a table or column is missing
+
+
+TROUBLES = {  # codes; SQLite's names have endings of their own
+    Trouble.LOCKED: r"1205|1213|55P03|40P01|SQLITE_BUSY.*|SQLITE_LOCKED.*",
+    Trouble.FULL: r"1021|1114|53100|SQLITE_FULL",
+    Trouble.DISK: r"1026|1030|58030|SQLITE_IOERR.*",
+    Trouble.CORRUPT: r"1034|1035|1194|1195|XX00[12]|SQLITE_CORRUPT.*|SQLITE_NOTADB",
+    Trouble.READ_ONLY: r"1290|1792|1836|25006|SQLITE_READONLY.*",
+    Trouble.OLD_TABLES: r"1146|1054|42P01|42703",
+}
+_OLD_TABLES = re.compile(r"no such (table|column)")  # SQLite gives them no code of their own
+
+
+def trouble_of(error: BaseException) -> Trouble | None:
+    """None: it is of another kind, or the connection was not opened."""
+    code = code_of(error)
+    for trouble, codes in TROUBLES.items():
+        if re.fullmatch(codes, code):
+            return trouble
+    return Trouble.OLD_TABLES if _OLD_TABLES.match(words_of(error)) else None
 
 
 def code_of(error: BaseException) -> str:

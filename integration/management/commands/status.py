@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 
 from integration import __version__
 from integration.services.monitoring.course_states import CourseState
-from integration.services.monitoring.status import Health, health
+from integration.services.monitoring.status import Health, Numbers, health
 
 NOT_READY = 1
 
@@ -38,7 +38,12 @@ class Command(BaseCommand):
         for part in now.parts:
             word = self.style.SUCCESS("works") if part.ok else self.style.ERROR("fails")
             self.stdout.write(f"{part.name:<12}{word}  {part.problem}".rstrip())
-        numbers = now.numbers
+        if now.counted:
+            self._print_numbers(now.numbers)
+        for warning in now.warnings:
+            self.stdout.write(self.style.WARNING(warning))
+
+    def _print_numbers(self, numbers: Numbers) -> None:
         self.stdout.write(
             f"\nWorkers alive: {', '.join(numbers.clusters) or 'none'}"
             f"\nLast success: {_ago(numbers.last_good_age)}"
@@ -50,8 +55,6 @@ class Command(BaseCommand):
             f"\nChannels: {numbers.channels}, accounts: {numbers.accounts}, "
             f"open conflicts: {numbers.conflicts}"
         )
-        for warning in now.warnings:
-            self.stdout.write(self.style.WARNING(warning))
 
 
 def as_json(now: Health) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.db import close_old_connections, connections
 from integration.domain.errors import SyncError
 from integration.domain.outcomes import RunCause
 from integration.services.background import retries
+from integration.services.monitoring.own_database import log_failure
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat.transport import NoAuth, Request, Transport
 from integration.services.runs.configured_connection import rocketchat_connection
@@ -30,8 +31,8 @@ def watch_until(stop: threading.Event) -> None:
             try:
                 close_old_connections()
                 watch.check()
-            except Exception:
-                logger.exception("the look after an outage failed and is tried again")
+            except Exception as error:  # noqa: BLE001 - it is logged
+                log_failure(logger, "the look after an outage", error)
     finally:
         connections.close_all()
 

@@ -3,13 +3,15 @@
 import logging
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 
-from integration.domain.errors import Busy
+from integration.domain.errors import Busy, ConfigurationError
 from integration.domain.messages import msg
 from integration.domain.state import Scope
 from integration.models import SyncRun
 from integration.services.background import crashes, parts, queue, retries
 from integration.services.ledger import heartbeat
+from integration.services.monitoring.own_database import explain_own, is_of_operation
 from integration.services.runs import runner
 from integration.services.runs.lease_renewal import OUT_OF_TIME, PAUSED
 from integration.services.runs.order import Order, order_of
@@ -34,7 +36,9 @@ def work(run_id: int) -> str:
     except Busy as busy:
         queue.put_back(run, BUSY_SECONDS)
         return f"run {run_id}: waits: {busy.message}"
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, DatabaseError) and is_of_operation(error):
+            return _without_database(run, explain_own(error))
         logger.exception("run=%d ended by an unexpected error", run.pk)
         crashes.go_on_after(run, UNEXPECTED)
         raise
@@ -42,6 +46,16 @@ def work(run_id: int) -> str:
     _follow_up(order, finished)
     queue.wake_waiting(order.scope.courses)
     return f"run {run_id}: {finished.run.status}"
+
+
+def _without_database(run: SyncRun, cause: ConfigurationError) -> str:
+    """Another run goes on, as after a crash: now, or when the sweep finds this one silent."""
+    logger.error("run=%d ended early: %s", run.pk, cause)
+    try:
+        crashes.go_on_after(run, cause.message)
+    except DatabaseError:
+        logger.warning("run=%d is left to the sweep: that could not be stored either", run.pk)
+    return f"run {run.pk}: {cause}"
 
 
 def _follow_up(order: Order, finished: Finished) -> None:

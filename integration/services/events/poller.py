@@ -23,6 +23,7 @@ from integration.services.events import (
 from integration.services.events.hints import Hint, hint_of
 from integration.services.events.scopes import event_courses, scopes_of
 from integration.services.ledger.moments import CLOCK_SKEW
+from integration.services.monitoring.own_database import log_failure
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.log_store import standard_log_is_on
 from integration.services.runs.order import Order
@@ -61,8 +62,8 @@ def _poll(owner: str) -> float:
         logger.warning("moodle's events could not be read: %s", error)
         cursor.report(owner, joined(" ", filter(None, (error.message, error.hint))))
         return IDLE_SECONDS
-    except Exception:
-        logger.exception("the look at events failed and is tried again")
+    except Exception as error:  # noqa: BLE001 - it is logged
+        log_failure(logger, "the look at events", error)
         return IDLE_SECONDS
     return float(settings.event_seconds)
 

@@ -20,6 +20,7 @@ from integration.models import IntegratedCourse, IntegrationSettings, LinkKey, L
 from integration.services.ledger import heartbeat
 from integration.services.ledger.policy import load_policy, missing_choices
 from integration.services.monitoring.own_database import explain_own
+from integration.services.monitoring.own_text import check_own_text
 from integration.services.moodle.doctor import check_moodle
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import RocketChat, check_access, check_rocketchat
@@ -41,13 +42,15 @@ def check_own_tables() -> list[Check]:
     try:
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        narrow = check_own_text()
     except Error as error:
         cause = explain_own(error)
         return [Check(name, CheckStatus.FAILED, cause.message, cause.hint)]
     if missing:
         found = msg("{count} changes of the tables are missing", count=len(missing))
         return [Check(name, CheckStatus.FAILED, found, msg("Run ./rcsync migrate"))]
-    return [Check(name, CheckStatus.OK, msg("up to date")), _secrets(), *_link_key(), *_lti()]
+    up_to_date = Check(name, CheckStatus.OK, msg("up to date"))
+    return [up_to_date, *narrow, _secrets(), *_link_key(), *_lti()]
 
 
 def check_chat() -> list[Check]:

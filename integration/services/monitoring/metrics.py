@@ -73,7 +73,7 @@ class _Figures(Collector):
         for part in self._now.parts:
             up.add_metric([part.name], int(part.ok))
         yield up
-        if self._now.parts[0].ok:
+        if self._now.counted:
             yield from _gauges(self._now.numbers)
             yield from _counters(counters.totals())
 

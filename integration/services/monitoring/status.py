@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import Error, connection
+from django.db import Error
 from django.db.models import Count, Max, Min, Sum
 from django.utils import timezone
 
@@ -21,6 +21,7 @@ from integration.models import (
 )
 from integration.services.ledger import heartbeat, moments, pauses
 from integration.services.monitoring.course_states import CourseState, course_states
+from integration.services.monitoring.own_database import explain_own
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
@@ -79,16 +80,22 @@ class Health:
     def ready(self) -> bool:
         return all(part.ok for part in self.parts)
 
+    @property
+    def counted(self) -> bool:
+        """False: our own database, which is the first part, did not tell its numbers."""
+        return self.parts[0].ok
+
 
 def health() -> Health:
     """Never raises: what cannot be asked is a part that does not work."""
-    database = _database()
-    if not database.ok:
-        return Health((database,), Numbers(), ())
-    found = numbers()
+    try:
+        found = numbers()
+        warnings = tuple(_warnings(found))
+    except Error as error:
+        return Health((Part("database", str(explain_own(error))),), Numbers(), ())
     worker = Part("worker", _worker_problem(found))
-    parts = (database, _kept("moodle", _moodle), _kept("rocketchat", _rocketchat), worker)
-    return Health(parts, found, tuple(_warnings(found)))
+    servers = (_kept("moodle", _moodle), _kept("rocketchat", _rocketchat))
+    return Health((Part("database"), *servers, worker), found, warnings)
 
 
 def numbers() -> Numbers:
@@ -139,15 +146,6 @@ def last_good() -> datetime | None:
 def _age(now: datetime, moment: datetime | None) -> float | None:
     known = moments.passed(moment, now)
     return None if known is None else max(0.0, (now - known).total_seconds())
-
-
-def _database() -> Part:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Error as error:
-        return Part("database", str(error) or type(error).__name__)
-    return Part("database")
 
 
 def _moodle() -> str:

@@ -21,6 +21,7 @@ from integration.services.background import outages, queue, schedules, sweep
 from integration.services.events import poller
 from integration.services.ledger import heartbeat
 from integration.services.monitoring import notifications
+from integration.services.monitoring.own_database import log_failure
 from integration.services.runs import kept_login
 from integration.services.worker import systemd
 from integration.services.worker.cluster import Cluster
@@ -50,8 +51,8 @@ class Every:
         try:
             close_old_connections()
             self.action()
-        except Exception:
-            logger.exception("%s failed and is tried again", self.action.__name__)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            log_failure(logger, self.action.__name__, error)
 
 
 class Supervisor:
