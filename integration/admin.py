@@ -8,6 +8,7 @@ from integration.model_admins import history, managed, set_up, users
 
 __all__ = ["history", "managed", "set_up", "users"]
 
+admin.site.login_template = "integration/login.html"
 admin.site.index_template = "integration/start.html"
 admin.site.enable_nav_sidebar = True
 admin.site.empty_value_display = "–"

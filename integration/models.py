@@ -23,6 +23,7 @@ from integration.tables.runs import SyncOperation, SyncRun, SyncRunCourse
 from integration.tables.safety import PendingEnding, RemovalLimit
 from integration.tables.selection import GroupRegexFilter, IncludedRole, IntegratedCourse
 from integration.tables.settings import IntegrationSettings
+from integration.tables.sign_in import SignInIdentity
 
 __all__ = [
     "AccountClaim",
@@ -49,6 +50,7 @@ __all__ = [
     "PendingEnding",
     "PushedEvent",
     "RemovalLimit",
+    "SignInIdentity",
     "SyncOperation",
     "SyncRun",
     "SyncRunCourse",

@@ -15,6 +15,7 @@ from integration.pages import (
     runs,
     server,
     setup,
+    sign_in,
     undo,
     why,
 )
@@ -51,6 +52,9 @@ urlpatterns = [
     path("admin/lti/registration-link/", lti_setup.new_link, name="lti_link"),
     path("admin/lti/test/", lti_setup.test_keys, name="lti_test"),
     path("admin/lti/new-key/", lti_setup.new_key, name="lti_new_key"),
+    path("sign-in/openid/", sign_in.openid_begin, name="openid_begin"),
+    path("sign-in/openid/callback/", sign_in.openid_callback, name="openid_callback"),
+    path("sign-in/proxy/", sign_in.by_proxy, name="sign_in_by_proxy"),
     path("go/<str:token>", go.follow, name="go"),
     path("admin/course/<number:course_id>/links/", course_links.show, name="course_links"),
     path("admin/course/<number:course_id>/sync/", course_page.sync, name="sync_course"),

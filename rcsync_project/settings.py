@@ -21,7 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from integration.domain.secret import Secret
-from rcsync_project import logs, sentry
+from rcsync_project import logs, sentry, sign_in
 from rcsync_project.admin_look import UNFOLD  # noqa: F401  # one of the settings
 from rcsync_project.databases import moodle_database, no_moodle, own_database
 
@@ -153,9 +153,11 @@ SESSION_COOKIE_AGE = 12 * 60 * 60  # a working day: whoever is signed in can cha
 
 # Wrong passwords are counted for each name from each address, so that neither a school behind one
 # address nor the owner of a name that somebody else tries is locked out.
+SIGN_IN = sign_in.read(text, PROXIES)  # OpenID Connect, REMOTE_USER
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
+    *sign_in.backends(SIGN_IN),
 ]
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
@@ -376,6 +378,6 @@ if text("SENTRY_DSN"):
             *(ROCKETCHAT["auth_token"], ROCKETCHAT["password"]),
             *(str(database.get("PASSWORD", "")) for database in DATABASES.values()),
             *(text("DATABASE_URL"), text("MOODLE_DATABASE_URL"), text("EMAIL_URL")),
-            str(BROKER_URL),
+            *(str(BROKER_URL), *SIGN_IN.secrets),
         ],
     )

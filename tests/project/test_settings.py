@@ -67,7 +67,8 @@ def test_production_passes_the_deployment_check() -> None:
 
 
 def test_every_variable_is_explained_in_the_example() -> None:
-    source = (TOP / "rcsync_project" / "settings.py").read_text()
+    folder = TOP / "rcsync_project"
+    source = (folder / "settings.py").read_text() + (folder / "sign_in.py").read_text()
     read = set(re.findall(r"""(?:env\.\w+|text|environ\.get)\(\s*"([A-Z_]+)\"""", source))
     explained = set(
         re.findall(r"^#? ?([A-Z_]+)=", (TOP / ".env.example").read_text(), re.MULTILINE)
