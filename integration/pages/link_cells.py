@@ -1,5 +1,8 @@
-"""Icons that open a thing in Moodle or in Rocket.Chat, and the badges of groups."""
+"""What several lists share: icons that open a thing elsewhere, badges of groups, CSV answers."""
 
+from collections.abc import Iterable
+
+from django.http import StreamingHttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
@@ -54,3 +57,9 @@ def _icon(url: str, symbol: str, label: str) -> SafeString | str:
         symbol,
         label,
     )
+
+
+def csv_answer(name: str, lines: Iterable[str]) -> StreamingHttpResponse:
+    """`lines` as a file of that name, sent while it is made."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)

@@ -69,6 +69,7 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("What rcsync manages"),
             "separator": True,
             "items": [
+                _item(_("Groups"), "groups", "rcsync:groups", access.SEE_CHANNELS),
                 _item(
                     _("Channels"),
                     "forum",
@@ -103,7 +104,10 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
                     _("Users"), "manage_accounts", "admin:auth_user_changelist", "auth.view_user"
                 ),
                 _item(
-                    _("Groups"), "shield_person", "admin:auth_group_changelist", "auth.view_group"
+                    _("User groups"),
+                    "shield_person",
+                    "admin:auth_group_changelist",
+                    "auth.view_group",
                 ),
                 _item(
                     _("Audit trail"),

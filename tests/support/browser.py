@@ -40,6 +40,7 @@ PAGES = (
     "/admin/add-courses/",
     "/admin/checks/",
     "/admin/lti/",
+    "/admin/groups/",
     "/admin/course/2/links/",
     "/admin/why/?search=seminar",
     "/admin/why/person/30/",

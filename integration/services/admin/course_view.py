@@ -98,7 +98,7 @@ def course_view(course_id: int) -> CourseView:
         return CourseView(groups=_by_name(known), problem=in_words(error))
     return CourseView(
         category,
-        _by_name(_lines(moodle, policy, desired, links, counts)),
+        _by_name(_lines(moodle, desired, links, counts)),
         tuple(_no_account(course_id, moodle, policy, desired)),
     )
 
@@ -131,14 +131,14 @@ def _member_counts(course_id: int) -> dict[int, int]:
 
 def _lines(
     moodle: MoodleState,
-    policy: Policy,
     desired: Desired,
     links: Mapping[int, ChannelLink],
     counts: Mapping[int, int],
 ) -> Iterator[GroupLine]:
     for group in moodle.groups.values():
         course = moodle.courses[group.course_id]
-        verdict = judge(group, course, policy, moodle.read_at, desired.identities)
+        own = desired.policies.of(group.course_id)
+        verdict = judge(group, course, own, moodle.read_at, desired.identities)
         if verdict.state is GroupState.COMING and group.group_id not in desired.channels:
             verdict = GroupVerdict(GroupState.EMPTY, msg("nobody in it belongs in a channel"))
         link = links.get(group.group_id)

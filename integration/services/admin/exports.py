@@ -19,9 +19,18 @@ class _Echo:
         return text
 
 
+def csv_lines(heading: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """Line by line, the heading first. A spreadsheet knows by the first character that it is
+    UTF-8.
+    """
+    writer = csv.writer(_Echo())
+    yield "\N{BYTE ORDER MARK}" + writer.writerow(heading)
+    for row in rows:
+        yield writer.writerow([harmless(cell) for cell in row])
+
+
 def operations_as_csv(rows: Iterable[SyncOperation], courses: dict[int, str]) -> Iterator[str]:
     """Line by line, the heading first."""
-    writer = csv.writer(_Echo())
     heading = (
         gettext("No."),
         gettext("Operation"),
@@ -34,13 +43,10 @@ def operations_as_csv(rows: Iterable[SyncOperation], courses: dict[int, str]) ->
         gettext("Rocket.Chat's answer"),
         gettext("Finished"),
     )
-    yield "\N{BYTE ORDER MARK}" + writer.writerow(heading)
     # Looked up once: Django's get_..._display takes most of the time of a long export.
     kinds = {kind: gettext(label) for kind, label in labels().items()}
     results = {status.value: str(status.label) for status in SyncOperation.Status}
-    for row in rows:
-        cells = _cells(row, courses, kinds, results)
-        yield writer.writerow([harmless(cell) for cell in cells])
+    yield from csv_lines(heading, (_cells(row, courses, kinds, results) for row in rows))
 
 
 def course_names_of(run_id: int) -> dict[int, str]:

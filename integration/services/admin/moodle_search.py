@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from django.db import connections
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from integration.domain.numbers import whole_number
@@ -14,8 +14,9 @@ from integration.models import IncludedRole, IntegratedCourse
 from integration.services.ledger.managed import integrated_courses
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.reader import MoodleReader
+from integration.services.moodle.rows import ids_in
 from integration.services.moodle.versions import readable
-from moodle.models import Context, Role, RoleAssignment, User
+from moodle.models import Context, CourseCategory, GroupMember, Role, RoleAssignment, User
 from moodle.models import Course as CourseRow
 from moodle.models import Group as GroupRow
 from moodle.router import MOODLE
@@ -193,6 +194,33 @@ def category_of_course(course_id: int) -> str:
     """Its category after those above it ("Science / Year 1"); "" where there is no such course."""
     number = read_whole(lambda: _category_of([course_id])).get(course_id, 0)
     return MoodleReader().categories().get(number, "")
+
+
+def courses_in_category(category: int) -> set[int]:
+    """Moodle ids of the courses in the category or below it."""
+    return read_whole(lambda: _courses_below(category))
+
+
+def group_sizes(group_ids: Collection[int]) -> dict[int, int]:
+    """Moodle group id -> people in it; groups of nobody are left out."""
+    return read_whole(lambda: _sizes(group_ids))
+
+
+def _courses_below(category: int) -> set[int]:
+    rows = CourseCategory._default_manager.using(MOODLE).values_list("id", "path")
+    below = [number for number, path in rows if category in ids_in(path)]
+    courses = CourseRow._default_manager.using(MOODLE)
+    found = (courses.filter(category__in=chunk) for chunk in _chunks(below))
+    return {number for rows in found for number in rows.values_list("id", flat=True)}
+
+
+def _sizes(group_ids: Collection[int]) -> dict[int, int]:
+    members = GroupMember._default_manager.using(MOODLE).order_by()
+    counted: dict[int, int] = {}
+    for chunk in _chunks(group_ids):
+        rows = members.filter(groupid__in=chunk).values_list("groupid")
+        counted.update(rows.annotate(number=Count("id")))
+    return counted
 
 
 def _all_courses() -> set[int]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from integration.domain.errors import ConfigurationError, SourceError
 from integration.domain.messages import msg
-from integration.domain.state import Course, Enrolment, MoodleState, Scope
+from integration.domain.state import Course, Enrolment, Group, MoodleState, Scope
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.log_evidence import taken_out
 from integration.services.moodle.paging import PAGE_SIZE
@@ -134,6 +134,16 @@ class MoodleReader:
             category: " / ".join(names[parent] for parent in path if parent in names)
             for category, _, path in rows
         }
+
+    def groups_of(
+        self, course_ids: Collection[int]
+    ) -> tuple[Mapping[int, Course], Mapping[int, Group]]:
+        """The courses and their groups, by id, without members. Courses that Moodle does not have
+        are left out.
+        """
+        return read_whole(
+            lambda: (self._rows.courses(course_ids), self._rows.groups(course_ids)), self._alias
+        )
 
     def find_courses(
         self, search: str = "", *, category: int | None = None, limit: int = 50
