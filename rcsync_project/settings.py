@@ -133,6 +133,7 @@ if DEBUG and not RCSYNC_SECRET_KEYS:
 LINK_KEYS: list[str] = [key.strip() for key in text("RCSYNC_LINK_KEY").split(",") if key.strip()]
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+CSRF_FAILURE_VIEW = "integration.pages.errors.expired_form"
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 SECURE_SSL = env.bool("SECURE_SSL", default=not DEBUG)

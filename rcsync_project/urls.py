@@ -8,3 +8,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]
+
+handler403 = "integration.pages.errors.denied"
+handler404 = "integration.pages.errors.not_found"
+handler500 = "integration.pages.errors.broken"
