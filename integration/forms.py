@@ -78,7 +78,7 @@ class SettingsForm(forms.ModelForm):
         secret = name in SECRETS
         self.fields[name].disabled = True
         self.fields[name].help_text = _(
-            "Set by the environment (%(name)s), which wins over this page."
+            "Set by the environment variable %(name)s, which takes precedence over this page."
         ) % {"name": f"ROCKETCHAT_{VARIABLES[name].upper()}"}
         if secret:
             self.fields[name].widget.attrs["placeholder"] = _("set by the environment")

@@ -72,7 +72,7 @@ def check(text: str) -> None:
         except TimeoutError:
             raise ConfigurationError(
                 msg(
-                    "The pattern {pattern} can take practically for ever on a name such as "
+                    "The pattern {pattern} could run practically forever on a name such as "
                     "{name}….",
                     pattern=repr(text),
                     name=repr(probe[:12]),
@@ -138,11 +138,11 @@ def _matches(text: str, name: str) -> bool:
     except TimeoutError:
         raise PatternTimeout(
             msg(
-                "The pattern {pattern} ran out of time on the group name {name}.",
+                "The pattern {pattern} timed out on the group name {name}.",
                 pattern=repr(text),
                 name=repr(name[:80]),
             ),
-            hint=msg("Simplify the pattern. Until then this group is left as it is."),
+            hint=msg("Simplify the pattern. Until then, this group is left unchanged."),
         ) from None
 
 

@@ -28,22 +28,20 @@ CREATE_PRIVATE = Permission("create-p", msg("create private channels"))
 CREATE_PUBLIC = Permission("create-c", msg("create public channels"))
 ADD_MEMBERS = Permission("add-user-to-joined-room", msg("add members"), in_room=True)
 REMOVE_MEMBERS = Permission("remove-user", msg("remove members"), in_room=True)
-SET_MODERATOR = Permission("set-moderator", msg("make moderators"), in_room=True)
-SET_OWNER = Permission("set-owner", msg("make owners"), in_room=True)
-SET_LEADER = Permission("set-leader", msg("make leaders"), in_room=True)
+SET_MODERATOR = Permission("set-moderator", msg("set moderators"), in_room=True)
+SET_OWNER = Permission("set-owner", msg("set owners"), in_room=True)
+SET_LEADER = Permission("set-leader", msg("set leaders"), in_room=True)
 EDIT_ROOM = Permission("edit-room", msg("rename channels and set topics"), in_room=True)
 ARCHIVE_ROOM = Permission("archive-room", msg("archive channels"), in_room=True)
-UNARCHIVE_ROOM = Permission("unarchive-room", msg("take channels out of the archive"), in_room=True)
+UNARCHIVE_ROOM = Permission("unarchive-room", msg("unarchive channels"), in_room=True)
 """By default administrators alone have it; a site may grant it to owners."""
 
-RUN_IMPORT = Permission("run-import", msg("make many accounts at once"), needed=False)
+RUN_IMPORT = Permission("run-import", msg("create accounts in bulk"), needed=False)
 VIEW_PUBLIC = Permission("view-c-room", msg("read members of public channels"))
 
 READING = (
     Permission("view-d-room", msg("list accounts")),
-    Permission(
-        "view-full-other-user-info", msg("see e-mail addresses, by which people are recognised")
-    ),
+    Permission("view-full-other-user-info", msg("see e-mail addresses, which identify people")),
     Permission("view-room-administration", msg("list all channels")),
 )
 """What reading takes, whatever is changed afterwards. Of rooms that it is in, the bot sees the

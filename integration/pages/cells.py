@@ -57,7 +57,7 @@ SECRET_FIELDS = {
 }
 COURSE_LABELS = {
     CourseState.WAITS: gettext_lazy("Waits for approval"),
-    CourseState.UNREACHABLE: gettext_lazy("Server not reached"),
+    CourseState.UNREACHABLE: gettext_lazy("Server unreachable"),
     CourseState.FAILING: gettext_lazy("Failing"),
     CourseState.PAUSED: gettext_lazy("Paused"),
     CourseState.NEVER: gettext_lazy("Not synced yet"),
@@ -204,7 +204,7 @@ def run_link(run: SyncRun | None) -> SafeString | str:
 def next_run(row: Any) -> str:
     """`row` is a course of `lists.courses`."""
     if row.pending_sync:
-        return gettext("at the next pass")
+        return gettext("at the next full pass")
     if not row.background_sync:
         return gettext("only by hand")
     if row.next_pass is None or row.next_pass < timezone.now():  # no worker, or any moment now
@@ -264,7 +264,7 @@ def what(run: SyncRun) -> str:
     text = f"{run.get_kind_display()} · {run.get_trigger_display()}"
     if run.undoes_id is None:
         return text
-    turned_back = gettext("turns back run %(n)d") % {"n": run.undoes_id}
+    turned_back = gettext("undoes run %(n)d") % {"n": run.undoes_id}
     return f"{text} · {turned_back}"
 
 

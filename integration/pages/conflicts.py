@@ -32,9 +32,7 @@ class ConflictActions:
         for conflict in queryset.filter(status=Conflict.Status.OPEN):
             decisions.ignore(conflict)
 
-    @admin.action(
-        description=_("Put selected conflicts back into the inbox"), permissions=["decide"]
-    )
+    @admin.action(description=_("Reopen selected conflicts"), permissions=["decide"])
     def reopen_selected(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> None:
         for conflict in queryset.exclude(status=Conflict.Status.OPEN):
             decisions.reopen(conflict)
@@ -156,7 +154,7 @@ def decide(request: HttpRequest, conflict_id: int) -> HttpResponse:
             identity_decisions.declare_other(conflict)
             messages.success(
                 request,
-                gettext("The link is let go. The next sync treats the Moodle side as new."),
+                gettext("The link was removed. The next sync treats the Moodle side as new."),
             )
         elif decision == "hand_over":
             identity_decisions.hand_over(conflict)
@@ -167,7 +165,10 @@ def decide(request: HttpRequest, conflict_id: int) -> HttpResponse:
             decisions.ignore(conflict)
             messages.success(
                 request,
-                gettext("Ignored. It stays out of the inbox; the person or group stays as it is."),
+                gettext(
+                    "Ignored. The conflict is no longer listed as open; the person or group "
+                    "stays as it is."
+                ),
             )
         elif decision == "reopen":
             decisions.reopen(conflict)

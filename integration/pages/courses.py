@@ -39,12 +39,15 @@ class CourseActions:
         return _run(request, queryset, SyncRun.Kind.PREVIEW)
 
     @admin.action(
-        description=_("Audit selected courses (report drift, change nothing)"), permissions=["sync"]
+        description=_("Fully check selected courses (report differences, change nothing)"),
+        permissions=["sync"],
     )
     def audit_selected(self, request: HttpRequest, queryset: Courses) -> HttpResponse:
         return _run(request, queryset, SyncRun.Kind.FULL_CHECK)
 
-    @admin.action(description=_("Mark as pending: sync at the next pass"), permissions=["change"])
+    @admin.action(
+        description=_("Mark as pending: sync at the next full pass"), permissions=["change"]
+    )
     def mark_pending(self, request: HttpRequest, queryset: Courses) -> None:
         _tell(request, queryset.update(pending_sync=True))
 

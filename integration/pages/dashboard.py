@@ -129,14 +129,14 @@ def _steps(done: Steps) -> list[Step]:
         Step(
             done.roles,
             _("Choose roles"),
-            _("Only people with one of these roles in Moodle are put into channels."),
+            _("Only people with one of these roles in Moodle are added to channels."),
             reverse("rcsync:roles"),
             _("Choose roles"),
         ),
         Step(
             done.patterns,
-            _("Write patterns"),
-            _("Say which groups get a channel, by their names."),
+            _("Add group patterns"),
+            _("Choose by name which groups get a channel."),
             reverse("admin:integration_groupregexfilter_add"),
             _("Add a pattern"),
         ),
@@ -149,7 +149,7 @@ def _steps(done: Steps) -> list[Step]:
         ),
         Step(
             done.previewed,
-            _("Look at the plan"),
+            _("Review the plan"),
             _("See every change with its reason. Nothing is written."),
             "preview",
             _("Preview everything"),
@@ -157,7 +157,7 @@ def _steps(done: Steps) -> list[Step]:
         Step(
             done.synced,
             _("Sync for the first time"),
-            _("Apply exactly the plan that you looked at."),
+            _("Apply exactly the plan you reviewed."),
             reverse("admin:integration_syncrun_changelist"),
             _("Open runs"),
         ),

@@ -82,10 +82,10 @@ def archived(request: HttpRequest) -> HttpResponseBase:
 def _not_there(request: HttpRequest) -> HttpResponseBase:
     return public.message(
         request,
-        gettext("This channel is not there"),
+        gettext("This channel does not exist"),
         gettext(
-            "It has not been made yet, or it does not exist any more. A new group gets its channel "
-            "within a few minutes: try again later."
+            "It has not been created yet, or it no longer exists. A new group gets its "
+            "channel within a few minutes: try again later."
         ),
         status=404,
         ask=public.whom_to_ask(),

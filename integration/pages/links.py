@@ -62,7 +62,7 @@ class AccountActions(_Linked):
 
     @display(description=_("origin"), ordering="created")
     def origin(self, row: AccountLink) -> str:
-        return gettext("made by rcsync") if row.created else gettext("adopted")
+        return gettext("created by rcsync") if row.created else gettext("adopted")
 
     @display(description=_("channels"), ordering="member_number")
     def member_count(self, row: Any) -> int:
@@ -95,7 +95,7 @@ class ChannelActions(_Linked):
     def member_count(self, row: Any) -> int:
         return row.member_number or 0
 
-    @display(description=_("drift at the last audit"), ordering="drift")
+    @display(description=_("differences at the last full check"), ordering="drift")
     def drift(self, row: Any) -> SafeString | str:
         if row.drift is None:
             return "–"

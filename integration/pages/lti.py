@@ -143,10 +143,10 @@ def _explained(request: HttpRequest, found: Destination) -> HttpResponseBase:
     sentences = []
     if found.synced:
         sentences.append(
-            gettext("This is being put in order now. Open the activity again in a minute.")
+            gettext("Your access is being updated now. Open the activity again in a minute.")
         )
     elif explanation.may_sync:
-        sentences.append(gettext("The next sync does that by itself, mostly within an hour."))
+        sentences.append(gettext("The next sync does this automatically, usually within an hour."))
     if found.channels:
         sentences.append(gettext("Your channels in this course are:"))
     return _page(
@@ -194,7 +194,7 @@ def _refused(
         text = gettext("Go back to your course in Moodle and open the activity once more.")
     else:
         title = gettext("This activity is not set up correctly")
-        text = gettext("You can do nothing about it. Tell the people who look after Moodle.")
+        text = gettext("You cannot fix this yourself. Tell the people who look after Moodle.")
     ask = public.whom_to_ask(teacher=False)
     return public.message(request, title, text, status=403, ask=ask, reference=reference)
 
@@ -218,7 +218,7 @@ def _not_installed(request: HttpRequest) -> TemplateResponse:
     return public.message(
         request,
         gettext("This activity is not set up correctly"),
-        gettext("You can do nothing about it. Tell the people who look after Moodle."),
+        gettext("You cannot fix this yourself. Tell the people who look after Moodle."),
         status=503,
         ask=public.whom_to_ask(teacher=False),
     )

@@ -89,7 +89,7 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
                     "integration.view_managedmembership",
                 ),
                 _item(
-                    _("Waiting for their day"),
+                    _("Pending endings"),
                     "hourglass",
                     "admin:integration_pendingending_changelist",
                     "integration.view_pendingending",

@@ -72,34 +72,39 @@ def _decided(run: SyncRun) -> Verdict:
     title = _("Rejected by %(who)s on %(day)s") if rejected else _("Approved by %(who)s on %(day)s")
     texts = [_("Reason: %(reason)s") % {"reason": run.decision_reason}, local(run.message)]
     if rejected:
-        texts.append(_("What waited is not done. A later run that finds the same asks again."))
+        texts.append(
+            _(
+                "The waiting changes were not made. A later run that plans the same changes "
+                "asks again."
+            )
+        )
     return Verdict("info", title % values, tuple(filter(None, texts)))
 
 
 def _overtaken(run: SyncRun) -> Verdict:
-    text = _("A later run looked at the same courses. What waits now is said there.")
+    text = _("A later run checked the same courses. See there what is waiting now.")
     return Verdict("info", run.get_status_display(), (text,))
 
 
 def _error(run: SyncRun) -> Verdict:
     if run.cause == RunCause.STALE:
-        texts = (local(run.message), _("Nothing was done. Plan again and look at the new plan."))
+        texts = (local(run.message), _("Nothing was done. Plan again and review the new plan."))
         return Verdict("warn", _("The plan was not carried out"), texts)
     if run.cause == RunCause.BUSY:
-        return _plain(run, "info", _("It did not begin"))
+        return _plain(run, "info", _("The run did not start"))
     return _plain(run, "bad")
 
 
 def _planned(run: SyncRun) -> Verdict | None:
     if run.breaches:
-        title = _("This plan passes a limit")
-        text = _("A sync would hold back what passes it until a person decides.")
+        title = _("This plan exceeds a limit")
+        text = _("A sync would hold back the changes beyond the limit until somebody decides.")
         return Verdict("warn", title, (local(run.message), text))
     if sum(run.planned.values()):
         return None
     if run.undoes_id is not None:
-        text = _("Nothing is as that run left it any more; below it says why for each.")
-        return Verdict("warn", _("Nothing can be turned back"), (text,))
+        text = _("Everything has changed since that run; the reasons are listed below.")
+        return Verdict("warn", _("Nothing can be undone"), (text,))
     return _nothing_to_change(run)
 
 
@@ -119,7 +124,7 @@ def _nothing_to_change(run: SyncRun) -> Verdict:
         )
         reasons.append(text % {"n": run.conflict_count})
     if reasons:
-        title = _("Nothing to change now, but Rocket.Chat is not as Moodle asks")
+        title = _("Nothing to change now, but Rocket.Chat differs from Moodle")
         return Verdict("warn", title, reasons=tuple(reasons))
     if run.scope.get("users") is not None:
         return Verdict("good", _("Nothing to change for these people"))

@@ -63,7 +63,7 @@ def tell(request: HttpRequest, run: SyncRun) -> None:
         '<a class="rc-link" href="{}">{}</a>', address(run), _("Run %(n)d") % {"n": run.pk}
     )
     if run.status in runs.UNFINISHED:
-        messages.info(request, format_html(_("{} is under way."), link))
+        messages.info(request, format_html(_("{} is running."), link))
     elif run.status == SyncRun.Status.PLANNED:
         messages.info(
             request, format_html(_("{}: the plan is ready: {}."), link, cells.in_words(run.planned))
@@ -174,10 +174,16 @@ def progress(_request: HttpRequest, run_id: int) -> JsonResponse:
 def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     if runs.give_up(run_id):
         messages.info(
-            request, _("The run had died; it is closed now. Sync again: it goes on from there.")
+            request,
+            _(
+                "The process of the run had died; the run is closed now. Sync again to "
+                "continue from there."
+            ),
         )
     elif runs.request_cancel(run_id):
-        messages.info(request, _("The run stops as soon as what is under way now is finished."))
+        messages.info(
+            request, _("The run stops as soon as the operations in progress are finished.")
+        )
     else:
         messages.info(request, _("The run had already ended."))
     return redirect("admin:integration_syncrun_change", run_id)
@@ -187,7 +193,7 @@ def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
 def retry(request: HttpRequest, run_id: int) -> HttpResponse:
     run = get_object_or_404(SyncRun, pk=run_id)
     if run.undoes_id is not None:
-        messages.error(request, _("A sync would do again what was undone: undo the run once more."))
+        messages.error(request, _("A sync would redo what was undone; undo the run again instead."))
         return redirect(address(run))
     return begin(request, start_run.order_to_retry(run, access.who(request)))
 
@@ -224,7 +230,7 @@ def decide(request: HttpRequest, run_id: int) -> HttpResponse:
     except SyncError as error:
         messages.error(request, in_words(error))
     else:
-        messages.success(request, _("Rejected: what waited is not done."))
+        messages.success(request, _("Rejected: the waiting changes were not made."))
     return redirect(address(run))
 
 

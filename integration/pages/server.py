@@ -18,10 +18,12 @@ def decide(request: HttpRequest) -> HttpResponse:
     try:
         if request.POST.get("decision") == "moved":
             server_decisions.moved(now, reason)
-            messages.success(request, gettext("The same workspace: the next sync goes on with it."))
+            messages.success(
+                request, gettext("The same workspace: the next sync continues with it.")
+            )
         elif request.POST.get("decision") == "new":
             server_decisions.replaced(now, reason)
-            text = gettext("A new workspace: all links are let go. Look at a preview, then sync.")
+            text = gettext("A new workspace: all links were removed. Check a preview, then sync.")
             messages.success(request, text)
     except SyncError as error:
         messages.error(request, in_words(error))

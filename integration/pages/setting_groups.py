@@ -22,10 +22,9 @@ SETTING_GROUPS = (
                 "quiet_until",
             ),
             "description": _(
-                "Either user id and personal access token (recommended: made by "
-                "Rocket.Chat under My account, "
-                "Personal access tokens), or username and password. The token wins when "
-                "both are given."
+                "Either user id and personal access token (recommended: created in "
+                "Rocket.Chat under My account, Personal access tokens), or username and "
+                "password. If both are given, the token is used."
             ),
         },
     ),
@@ -74,7 +73,8 @@ SETTING_GROUPS = (
                 "grace_members",
             ),
             "description": _(
-                "When somebody is taken out of a channel. Only people whom rcsync put there are."
+                "When people are removed from a channel. Only people added by rcsync are "
+                "ever removed."
             ),
         },
     ),
@@ -93,9 +93,8 @@ SETTING_GROUPS = (
                 "grace_channels",
             ),
             "description": _(
-                "A channel is never deleted. Archived channels keep their messages and "
-                "come back by themselves "
-                "when the reason is gone."
+                "A channel is never deleted. Archived channels keep their messages and are "
+                "unarchived automatically when the reason is gone."
             ),
         },
     ),
@@ -110,9 +109,7 @@ SETTING_GROUPS = (
                 "shrink_percent",
                 "shrink_from",
             ),
-            "description": _(
-                "A run that would take away more than this does nothing and asks a person first."
-            ),
+            "description": _("A run that would remove more than this waits for approval."),
         },
     ),
     (

@@ -99,7 +99,7 @@ def _save_roles(request: HttpRequest) -> HttpResponse:
         text = ngettext("%(n)d role is included.", "%(n)d roles are included.", len(chosen))
         messages.success(request, text % {"n": len(chosen)})
     else:
-        messages.warning(request, gettext("No role is included: nobody is put into a channel."))
+        messages.warning(request, gettext("No role is included: nobody is added to a channel."))
     return redirect("admin:integration_includedrole_changelist")
 
 

@@ -51,8 +51,8 @@ def carry_out(request: HttpRequest, run_id: int) -> HttpResponse:
         messages.info(
             request,
             _(
-                "The courses that the run touched leave the automatic sync when the undo begins; "
-                "switch them on again under Integrated courses."
+                "When the undo starts, the courses of that run are taken out of automatic "
+                "sync; switch it on again under Integrated courses."
             ),
         )
     return runs.begin(request, order)

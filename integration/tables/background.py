@@ -15,8 +15,8 @@ class AccountClaim(models.Model):
     expires = models.DateTimeField()
 
     class Meta:
-        verbose_name = _("account in the making")
-        verbose_name_plural = _("accounts in the making")
+        verbose_name = _("account being created")
+        verbose_name_plural = _("accounts being created")
 
     def __str__(self) -> str:
         return f"{self.moodle_user_id}: {self.owner}"
@@ -27,11 +27,11 @@ class EventCursor(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, editable=False)
     last_id = models.BigIntegerField(_("last row of the log"), null=True)
-    window = models.JSONField(_("rows read lately"), default=dict)  # events.log_window
+    window = models.JSONField(_("rows read recently"), default=dict)  # events.log_window
     clock = models.BigIntegerField(_("clock read up to"), null=True)  # unix seconds, as Moodle's
     next_turn = models.BigIntegerField(null=True)  # when the next enrolment begins or ends
     watermark = models.BigIntegerField(null=True)  # where the log is off: unix seconds
-    polled_at = models.DateTimeField(_("last look"), null=True)
+    polled_at = models.DateTimeField(_("last read"), null=True)
     rows_read = models.PositiveBigIntegerField(_("rows read"), default=0)
     problem = MessageField(_("problem"), blank=True)
     lease_owner = models.CharField(max_length=200, blank=True)

@@ -14,7 +14,7 @@ def check_cron(text: str) -> None:
     """Whether croniter, which reads the schedules, understands the five fields."""
     if not croniter.is_valid(text) or len(text.split()) != 5:
         raise ValidationError(
-            _("This is no cron expression. Five fields are wanted, for example 30 2 * * *.")
+            _("This is not a cron expression. It needs five fields, for example 30 2 * * *.")
         )
 
 
@@ -27,13 +27,13 @@ def choices(enum: Any, **labels: Any) -> list[tuple[str, Any]]:
 
 # Any host name, also one without a dot, which Django's own URL field refuses.
 web_address = RegexValidator(
-    r"^https?://[^\s/?#@]+(/\S*)?$", _("Write an address such as https://chat.example.org")
+    r"^https?://[^\s/?#@]+(/\S*)?$", _("Enter an address such as https://chat.example.org")
 )
 
 
 ENDINGS = choices(
     Ending,
-    keep=_("Keep it: nobody joins, whoever loses the right leaves"),
+    keep=_("Keep it: nobody joins, and people who lose the right are removed"),
     read_only=_("Make it read-only"),
     archive=_("Archive it"),
 )

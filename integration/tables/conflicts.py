@@ -34,7 +34,7 @@ class Conflict(models.Model):
             person_changed=_("Number means another person"),
             group_changed=_("Number means another group"),
             course_changed=_("Number means another course"),
-            person_recreated=_("Person made anew in Moodle"),
+            person_recreated=_("Person recreated in Moodle"),
             email_unverified=_("E-mail not verified"),
             foreign_mark=_("Room of another installation"),
             channel_public=_("Channel made public"),
@@ -54,7 +54,7 @@ class Conflict(models.Model):
     moodle_side = MessageField(_("in Moodle"))
     rocketchat_side = MessageField(_("in Rocket.Chat"), blank=True)
     remote_id = models.CharField(_("Rocket.Chat id"), max_length=64, blank=True)
-    advice = MessageField(_("ways out"))
+    advice = MessageField(_("what you can do"))
     courses = models.JSONField(
         default=list, editable=False
     )  # Moodle ids of the integrated courses that are not in step because of it

@@ -12,22 +12,23 @@ class InCourseSettings(models.Model):
     """Texts shown to people who follow a link from a course."""
 
     help_contact = models.CharField(
-        _("whom people ask"),
+        _("contact for help"),
         max_length=200,
         blank=True,
         default="",
         help_text=_(
-            "Shown to students and teachers where a link from their course cannot open a channel, "
-            "for example: the e-learning team, elearning@example.org. Empty: their teacher, or "
-            "whoever looks after Moodle."
+            "Shown to students and teachers when a link from their course cannot open a "
+            "channel, for example: the e-learning team, elearning@example.org. Empty: "
+            "their teacher, or whoever looks after Moodle."
         ),
     )
     sync_on_launch = models.BooleanField(
-        _("sync who opens the activity"),
+        _("sync people who open the activity"),
         default=False,
         help_text=_(
-            "Somebody who opens the Moodle activity (LTI), belongs into a channel of the course "
-            "and is not there yet is synced at once. Only in courses that are synced by themselves."
+            "People who open the Moodle activity (LTI), belong in a channel of the "
+            "course and are not in it yet are synced at once. Only in courses with "
+            "automatic sync."
         ),
     )
 

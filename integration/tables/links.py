@@ -14,7 +14,9 @@ class AccountLink(models.Model):
     rocketchat_user_id = models.CharField(_("Rocket.Chat user id"), max_length=64, unique=True)
     username = models.CharField(_("username"), max_length=255)
     created = models.BooleanField(
-        _("made by rcsync"), default=False, help_text=_("Off: it existed before and was adopted.")
+        _("created by rcsync"),
+        default=False,
+        help_text=_("Off: it existed before and was adopted."),
     )
     deactivated = models.BooleanField(
         _("deactivated by rcsync"),
@@ -52,14 +54,17 @@ class ChannelLink(models.Model):
     name = models.CharField(_("name"), max_length=255)
     topic = models.CharField(_("topic"), max_length=255, blank=True)
     created = models.BooleanField(
-        _("made by rcsync"), default=False, help_text=_("Off: it existed before and was adopted.")
+        _("created by rcsync"),
+        default=False,
+        help_text=_("Off: it existed before and was adopted."),
     )
     users_count = models.PositiveIntegerField(
-        _("members at the last look"),
+        _("members when last read"),
         null=True,
         blank=True,
         help_text=_(
-            "As Rocket.Chat counts, rcsync's own account included. Empty: to be read again."
+            "As counted by Rocket.Chat, including rcsync's own account. Empty: read "
+            "again by the next run."
         ),
     )
     ended = models.CharField(
@@ -68,7 +73,7 @@ class ChannelLink(models.Model):
         blank=True,
         default="",
         choices=[("", _("In step")), *ENDINGS],
-        help_text=_("What rcsync did when the group went away; taken back when it returns."),
+        help_text=_("What rcsync did when the group ended; undone when it returns."),
     )
     linked_at = models.DateTimeField(_("linked"), auto_now_add=True)
 

@@ -14,7 +14,7 @@ class SyncRun(models.Model):
         PREVIEW = "preview", _("Preview")
         APPLY = "apply", _("Sync")
         UNDO = "undo", _("Undo")
-        FULL_CHECK = "full_check", _("Audit")
+        FULL_CHECK = "full_check", _("Full check")
 
     class Trigger(models.TextChoices):
         ADMIN = "admin", _("Admin")
@@ -32,7 +32,7 @@ class SyncRun(models.Model):
         QUARANTINED = "quarantined", _("Waits for approval")
         APPROVED = "approved", _("Approved")
         REFUSED = "refused", _("Rejected")
-        OVERTAKEN = "overtaken", _("Overtaken by a later run")
+        OVERTAKEN = "overtaken", _("Superseded by a later run")
         ERROR = "error", _("Could not run")
         INTERRUPTED = "interrupted", _("Interrupted")
 
@@ -62,7 +62,7 @@ class SyncRun(models.Model):
     done_count = models.PositiveIntegerField(_("finished operations"), default=0)
     failed_count = models.PositiveIntegerField(_("failures"), default=0)
     conflict_count = models.PositiveIntegerField(_("conflicts"), default=0)
-    skips = MessageJSONField(_("left alone"), default=list)
+    skips = MessageJSONField(_("left unchanged"), default=list)
     conflicts = MessageJSONField(_("conflicts found"), default=list)
     differences = MessageJSONField(
         default=list, editable=False
@@ -73,7 +73,7 @@ class SyncRun(models.Model):
 
     # What waits for a person, and what was decided.
     breaches = MessageJSONField(_("limits passed"), default=list)
-    held_count = models.PositiveIntegerField(_("operations that wait"), default=0)
+    held_count = models.PositiveIntegerField(_("waiting operations"), default=0)
     decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
     decision_reason = models.TextField(_("reason of the decision"), blank=True)
@@ -83,7 +83,7 @@ class SyncRun(models.Model):
         null=True,
         blank=True,
         related_name="carried_out_by",
-        verbose_name=_("carries out the approved"),
+        verbose_name=_("carries out approved operations of"),
     )
 
     undoes = models.ForeignKey(
@@ -92,7 +92,7 @@ class SyncRun(models.Model):
         null=True,
         blank=True,
         related_name="undone_by",
-        verbose_name=_("turns back"),
+        verbose_name=_("undoes"),
     )
     chosen = models.JSONField(
         null=True, editable=False
@@ -113,18 +113,18 @@ class SyncRun(models.Model):
         verbose_name=_("part of"),
     )
     attempts = models.PositiveSmallIntegerField(
-        _("attempts"), default=0, help_text=_("0: it does not go through the queue.")
+        _("attempts"), default=0, help_text=_("0: not in the queue.")
     )
     not_before = models.DateTimeField(null=True, blank=True)
     # Of the run of an event that could not be carried out (background/retries).
-    failed_tries = models.PositiveIntegerField(_("tries that failed"), default=0)
+    failed_tries = models.PositiveIntegerField(_("failed attempts"), default=0)
     failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)
     woken_at = models.DateTimeField(null=True, blank=True)  # when a worker was last told of it
     # Of the log lines that belong to it: the request that started it, else run-N.
     request_id = models.CharField(_("request id"), max_length=64, blank=True, default="")
-    worker = models.CharField(_("worked on by"), max_length=200, blank=True)
+    worker = models.CharField(_("worker"), max_length=200, blank=True)
     superseded = models.BooleanField(
-        default=False, help_text=_("It was cut off, and another run goes on with it.")
+        default=False, help_text=_("It was interrupted; another run continues it.")
     )
 
     class Meta:
@@ -170,7 +170,7 @@ class SyncOperation(models.Model):
         FAILED = Result.FAILED.value, _("Failed")
         SKIPPED = Result.SKIPPED.value, _("Skipped")
         NOT_TRIED = Result.NOT_TRIED.value, _("Not tried")
-        LEFT_ALONE = Result.LEFT_ALONE.value, _("Left alone")
+        LEFT_ALONE = Result.LEFT_ALONE.value, _("Left unchanged")
         HELD = "held", _("Waits for approval")
 
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="operations")
@@ -193,7 +193,7 @@ class SyncOperation(models.Model):
         _("effect unknown"),
         default=False,
         db_index=True,
-        help_text=_("It failed, but may have had its effect. The next run looks and settles it."),
+        help_text=_("It failed, but may have taken effect. The next run checks."),
     )
     unconfirmed = models.BooleanField(
         _("not seen yet"),

@@ -27,9 +27,9 @@ class GroupRegexFilter(AuditedModel):
         _("pattern"),
         max_length=patterns.MAX_LENGTH,
         help_text=_(
-            "A regular expression, searched anywhere in the group name; ^ and $ tie it to the "
-            "ends. "
-            "/…/i as in the Moodle plugin local_rocketchat works too. Exclude wins over include."
+            "A regular expression, searched anywhere in the group name; ^ and $ match "
+            "its beginning and end. /…/i as in the Moodle plugin local_rocketchat works "
+            "too. Exclude takes precedence over include."
         ),
     )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.INCLUDE)
@@ -115,12 +115,12 @@ class IntegratedCourse(AuditedModel):
     event_sync = models.BooleanField(
         _("event sync"),
         default=False,
-        help_text=_("Is looked at again when something changes in Moodle."),
+        help_text=_("Synced when something changes in Moodle."),
     )
     pending_sync = models.BooleanField(
         _("pending"),
         default=False,
-        help_text=_("Is to be synced at the next pass. Only success clears it."),
+        help_text=_("Will be synced at the next full pass. Only success clears it."),
     )
     # What the last runs over the whole course found: services/monitoring/course_states.py makes
     # the state out of it. Runs that tell nothing (TELLS_NOTHING) are not stored here.

@@ -42,30 +42,29 @@ class ConnectionSettings(models.Model):
         _("connections at once"),
         default=8,
         validators=[MinValueValidator(1), MaxValueValidator(32)],
-        help_text=_("How many requests may be under way at the same time."),
+        help_text=_("The greatest number of simultaneous requests."),
     )
     max_requests_per_second = models.PositiveSmallIntegerField(
         _("requests per second"),
         null=True,
         blank=True,
-        help_text=_("Leave empty for no limit of our own; Rocket.Chat's limits are always obeyed."),
+        help_text=_("Leave empty for no limit by rcsync; Rocket.Chat's limits are always obeyed."),
     )
     bulk_import = models.BooleanField(
         _("bulk import of new accounts"),
         default=False,
         help_text=_(
-            "Where a run makes more than 500 accounts, Rocket.Chat's own import makes them at once "
-            "(6.3 and later, permission run-import). Their e-mail addresses stay unverified, and "
-            "no other import may be under way. Whoever it leaves out is made one by one."
+            "When a run creates more than 500 accounts, Rocket.Chat's own import "
+            "creates them at once (6.3 and later, permission run-import). Their e-mail "
+            "addresses stay unverified, and no other import may be running. Accounts "
+            "left out by the import are created one by one."
         ),
     )
     big_run = models.PositiveIntegerField(
         _("big run"),
         default=1000,
         validators=[MinValueValidator(1)],
-        help_text=_(
-            "From so many changes on, a run that nobody started waits for the quiet hours."
-        ),
+        help_text=_("An automatic run with at least this many changes waits for the quiet hours."),
     )
     quiet_from = models.TimeField(
         _("quiet hours begin"),
@@ -108,7 +107,7 @@ class SafetySettings(models.Model):
         ),
     )
     limit_from = models.PositiveIntegerField(
-        _("limit from"),
+        _("limit applies from"),
         default=5,
         validators=[MinValueValidator(1)],
         help_text=_("Fewer than this are never refused."),
@@ -117,16 +116,17 @@ class SafetySettings(models.Model):
         _("additions go on"),
         default=False,
         help_text=_(
-            "While removals wait for approval, new accounts, channels and members are made."
+            "New accounts, channels and members are still added while removals wait for approval."
         ),
     )
     unexplained_percent = models.PositiveSmallIntegerField(
-        _("unexplained losses"),
+        _("unexplained removals"),
         default=10,
         validators=[MaxValueValidator(100)],
         help_text=_(
-            "Percent. More memberships that vanish from Moodle without an entry in its log wait "
-            "for approval; without a log, those that vanish from many courses at once."
+            "Percent. When more memberships than this disappear from Moodle without an "
+            "entry in its log (or, without a log, from many courses at once), their "
+            "removal waits for approval."
         ),
     )
     shrink_percent = models.PositiveSmallIntegerField(
@@ -134,15 +134,15 @@ class SafetySettings(models.Model):
         default=50,
         validators=[MaxValueValidator(100)],
         help_text=_(
-            "If Moodle tells of so much less than at the last good run, it is not believed and "
-            "the run waits."
+            "If Moodle has fewer rows than at the last good run by more than this, the "
+            "run waits for approval."
         ),
     )
     shrink_from = models.PositiveIntegerField(
         _("Moodle may shrink from"),
         default=20,
         validators=[MinValueValidator(1)],
-        help_text=_("Fewer rows than this at the last good run are not compared."),
+        help_text=_("Not applied when the last good run read fewer rows than this."),
     )
     audit_days = models.PositiveIntegerField(
         _("keep the audit trail for … days"),
@@ -153,11 +153,11 @@ class SafetySettings(models.Model):
         help_text=_("Older entries are deleted. Leave empty to keep all."),
     )
     digest = models.CharField(
-        _("digest of failures by mail"),
+        _("e-mail digest of failures"),
         max_length=10,
         default="off",
         choices=[("off", _("Never")), ("daily", _("Daily")), ("change", _("When they change"))],
-        help_text=_("Goes to the addresses of the notifications."),
+        help_text=_("Sent to the notification addresses."),
     )
 
     class Meta:
@@ -173,7 +173,7 @@ class BackgroundSettings(models.Model):
         blank=True,
         default=60,
         validators=[MinValueValidator(5), MaxValueValidator(10080)],
-        help_text=_("Every course with background sync is looked at. Leave empty for none."),
+        help_text=_("Syncs every course with background sync. Leave empty for none."),
     )
     full_pass_cron = models.CharField(
         _("full pass at"),
@@ -181,10 +181,10 @@ class BackgroundSettings(models.Model):
         blank=True,
         default="",
         validators=[check_cron],
-        help_text=_("A cron expression, in place of the minutes: 0 */2 * * * is every two hours."),
+        help_text=_("A cron expression, instead of the minutes: 0 */2 * * * is every two hours."),
     )
     full_check_cron = models.CharField(
-        _("audit at"),
+        _("full check at"),
         max_length=100,
         blank=True,
         default="30 2 * * *",
@@ -205,10 +205,10 @@ class BackgroundSettings(models.Model):
     event_polling = models.BooleanField(
         _("watch Moodle's events"),
         default=True,
-        help_text=_("The worker reads Moodle's log and looks again at what changed."),
+        help_text=_("The worker reads Moodle's log and syncs what changed."),
     )
     event_seconds = models.PositiveSmallIntegerField(
-        _("look at events every … seconds"),
+        _("read events every … seconds"),
         default=2,
         validators=[MinValueValidator(1), MaxValueValidator(300)],
     )
@@ -223,9 +223,7 @@ class NotificationSettings(models.Model):
     notify_emails = models.TextField(
         _("e-mail addresses"),
         blank=True,
-        help_text=_(
-            "Who is told when the sync keeps failing, and when all is well again. One per line."
-        ),
+        help_text=_("Notified when the sync keeps failing, and when it works again. One per line."),
     )
     notify_room = models.CharField(
         _("Rocket.Chat channel"),
@@ -242,7 +240,7 @@ class NotificationSettings(models.Model):
         blank=True,
         default=24,
         validators=[MinValueValidator(1)],
-        help_text=_("Leave empty not to watch this."),
+        help_text=_("Leave empty to switch this off."),
     )
 
     class Meta:

@@ -36,18 +36,17 @@ class ChannelSettings(models.Model):
     empty_channels = models.BooleanField(
         _("channels for empty groups"),
         default=True,
-        help_text=_("Off: a group gets its channel when it has its first member."),
+        help_text=_("Off: a group gets its channel with its first member."),
     )
     hidden_member_lists = models.BooleanField(
         _("groups with hidden members"),
         default=False,
         help_text=_(
-            "Also groups whose member list Moodle hides. A channel shows who is in it to all of "
-            "them."
+            "Also groups whose member list Moodle hides. In a channel, all members see each other."
         ),
     )
     follow_renames = models.BooleanField(
-        _("follow renames"), default=True, help_text=_("Channel names follow Moodle.")
+        _("follow renames"), default=True, help_text=_("Channel names follow changes in Moodle.")
     )
     plain_names = models.BooleanField(
         _("plain names"),
@@ -113,8 +112,8 @@ class AccountSettings(models.Model):
             enrolment=_("Also when no integrated course has an active enrolment of the person"),
         ),
         help_text=_(
-            "Only accounts that rcsync created. It reactivates what it deactivated as soon as "
-            "the reason is gone."
+            "Only accounts created by rcsync. It reactivates what it deactivated as "
+            "soon as the reason is gone."
         ),
     )
     deactivate_adopted = models.BooleanField(
@@ -123,9 +122,9 @@ class AccountSettings(models.Model):
         help_text=_("Also accounts that existed before rcsync."),
     )
     respect_leavers = models.BooleanField(
-        _("respect who leaves"),
+        _("respect leaving"),
         default=False,
-        help_text=_("Do not add people back who left a channel by themselves."),
+        help_text=_("Do not add people back who left a channel themselves."),
     )
     protected_usernames = models.TextField(
         _("protected accounts"),
@@ -188,18 +187,20 @@ class EndingSettings(models.Model):
         _("remove suspended people from channels"),
         default=True,
         help_text=_(
-            "Moodle suspended the person, or lets the person not log in. Off: the membership stays."
+            "Moodle suspended the person, or does not let them log in. Off: the membership stays."
         ),
     )
     remove_deleted = models.BooleanField(
         _("remove deleted people from channels"),
         default=True,
-        help_text=_("Off: who is deleted in Moodle stays in the channels."),
+        help_text=_("Off: people deleted in Moodle stay in the channels."),
     )
     remove_unenrolled = models.BooleanField(
         _("remove unenrolled people from channels"),
         default=True,
-        help_text=_("No enrolment in the course counts any more. Off: the membership stays."),
+        help_text=_(
+            "The person has no active enrolment in the course any more. Off: the membership stays."
+        ),
     )
     remove_without_role = models.BooleanField(
         _("remove people who lost the role"),
@@ -209,12 +210,12 @@ class EndingSettings(models.Model):
     deactivate_suspended = models.BooleanField(
         _("deactivate suspended people"),
         default=True,
-        help_text=_("Where accounts are deactivated at all. Off: the account stays active."),
+        help_text=_("Applies if accounts are deactivated at all. Off: the account stays active."),
     )
     deactivate_deleted = models.BooleanField(
         _("deactivate deleted people"),
         default=True,
-        help_text=_("Where accounts are deactivated at all. Off: the account stays active."),
+        help_text=_("Applies if accounts are deactivated at all. Off: the account stays active."),
     )
     deactivate_without_role = models.BooleanField(
         _("deactivate people who lost the role"),
@@ -229,19 +230,23 @@ class EndingSettings(models.Model):
         _("days of grace for members"),
         default=0,
         validators=[MaxValueValidator(365)],
-        help_text=_("So long somebody stays in a channel after the reason is gone. 0: at once."),
+        help_text=_(
+            "How long people stay in a channel after the reason is gone. 0: removed at once."
+        ),
     )
     grace_accounts = models.PositiveSmallIntegerField(
         _("days of grace for accounts"),
         default=0,
         validators=[MaxValueValidator(365)],
-        help_text=_("So long an account stays active after the reason is gone. 0: at once."),
+        help_text=_(
+            "How long an account stays active after the reason is gone. 0: deactivated at once."
+        ),
     )
     grace_channels = models.PositiveSmallIntegerField(
         _("days of grace for channels"),
         default=0,
         validators=[MaxValueValidator(365)],
-        help_text=_("So long a channel goes on after its reason is gone. 0: at once."),
+        help_text=_("How long a channel continues after its reason is gone. 0: ended at once."),
     )
 
     class Meta:

@@ -146,7 +146,7 @@ def test_the_start_page_leads_there(viewer: Client) -> None:
     assert b"and is not repaired" not in viewer.get("/admin/").content
     an_operation(a_run(), 1)
     html = viewer.get("/admin/").content.decode()
-    assert "1 operation has failed and is not repaired." in html
+    assert "1 operation failed and has not been repaired." in html
     assert f'href="{URL}"' in html
 
 

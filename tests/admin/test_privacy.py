@@ -164,7 +164,7 @@ def test_forgetting_needs_a_reason_and_waits_for_runs(moodle: Path, somebody: So
     with pytest.raises(CommandError, match="needs a reason"):
         run("forget_person", somebody.user_id, "--apply")
     SyncRun.objects.create(kind="apply", trigger="event", status="running")
-    with pytest.raises(CommandError, match="A run is under way"):
+    with pytest.raises(CommandError, match="A run is in progress"):
         run("forget_person", somebody.user_id, "--apply", "--reason", "r")
 
 

@@ -146,7 +146,7 @@ def test_the_safety_guard_speaks_on_the_preview_and_force_is_a_tick(
     page = act(operator, "preview_selected")
     plan = newest()
     assert "would be archived" in plan.message
-    assert "pass the limits on purpose" in page.content.decode()
+    assert "exceed the limits on purpose" in page.content.decode()
     operator.post(f"/admin/run/{plan.pk}/apply/", follow=True)
     assert newest().status == "quarantined"
     assert not any(room["archived"] for room in chosen.rooms())

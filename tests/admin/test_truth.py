@@ -160,7 +160,7 @@ def test_a_server_that_is_down_is_said_with_its_time(
     assert "Rocket.Chat cannot be reached since" in page
     assert set(states().values()) == {CourseState.UNREACHABLE}
     page = html(administrator, "/admin/failures/")
-    assert "Nothing fails" not in page
+    assert "No failures" not in page
     assert f"/syncrun/{run.pk}/change/" in page
     assert "no connection to http://127.0.0.1:9" in page
 

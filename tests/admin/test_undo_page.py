@@ -67,7 +67,7 @@ def test_a_look_shows_what_would_be_turned_back_and_writes_nothing(
     assert plan.planned["archive"] == done.applied["create_channel"]
     assert chosen.rooms() == rooms
     assert "Undo exactly this" in html
-    assert f"turns back run {done.pk}" in html
+    assert f"undoes run {done.pk}" in html
     assert "archive channel" in html
 
 
@@ -93,7 +93,7 @@ def test_undo_exactly_this_turns_the_run_back_and_both_pages_say_so(
     assert run.applied == plan.planned
     assert all(room["archived"] for room in chosen.rooms())
     assert f"undone by run {run.pk}" in page(administrator, done)
-    assert f"turns back run {done.pk}" in page(administrator, run)
+    assert f"undoes run {done.pk}" in page(administrator, run)
     assert "the wrong course" in page(administrator, run)
     assert f"carried out by run {run.pk}" in page(administrator, plan)
     entry = AuditEntry.objects.get(action="undo")
@@ -243,7 +243,7 @@ def test_what_wrote_nothing_or_is_not_over_has_no_undo(administrator: Client, ch
     assert "wrote nothing" in html
     running = SyncRun.objects.create(kind="apply", trigger="admin", status="running")
     assert "Undo this run" not in page(administrator, running)
-    assert "not over yet" in look(administrator, running).content.decode()
+    assert "not finished yet" in look(administrator, running).content.decode()
 
 
 def test_operators_of_the_migration_may_not_undo() -> None:

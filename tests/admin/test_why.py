@@ -35,12 +35,12 @@ def test_a_member_is_explained_from_enrolment_to_channel(viewer: Client, chosen:
     text = msg(viewer.get(f"/admin/why/person/{user}/"))
     for part in (
         "Is in CS101-Seminar-group-1, CS101-Seminar-group-5, as it should be.",
-        "The account works",
-        "by the method manual",
+        "The account is usable",
+        "enrolment method manual",
         "student, given in the course. Included, as member",
         "matches the include pattern .*",
         f"Linked to {username}",
-        "put there by rcsync",
+        "added by rcsync",
         "nothing to change here",
     ):
         assert part in text, part
@@ -61,7 +61,7 @@ def test_a_channel_is_explained_with_everybody_in_the_group(viewer: Client, chos
     group = somebody()[3]
     page = viewer.get(f"/admin/why/channel/{group}/")
     text = msg(page)
-    assert "The next sync makes the channel CS101-Seminar-group-1" in text
+    assert "The next sync creates the channel CS101-Seminar-group-1" in text
     assert "create channel CS101-Seminar-group-1" in text
     assert len(page.context["reason"].members) > 5
 

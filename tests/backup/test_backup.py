@@ -92,24 +92,24 @@ def test_where_the_keys_are_is_said_and_not_what_they_are(school: School, settin
 def test_a_file_that_was_cut_off_is_refused(school: School) -> None:
     path = a_backup()
     path.write_bytes(path.read_bytes()[:-20_000])
-    assert "is no whole backup of rcsync" in refused("restore", path)
+    assert "is not a complete backup of rcsync" in refused("restore", path)
 
 
 def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("SELECT 1")
-    assert "is no whole backup of rcsync" in refused("restore", tmp_path / "x")
-    assert "is no whole backup of rcsync" in refused("restore", tmp_path / "missing")
+    assert "is not a complete backup of rcsync" in refused("restore", tmp_path / "x")
+    assert "is not a complete backup of rcsync" in refused("restore", tmp_path / "missing")
 
 
 def test_a_backup_of_a_newer_rcsync_is_refused(school: School) -> None:
-    assert "rcsync 9.0.0, newer than this one" in refused(
+    assert "rcsync 9.0.0, which is newer than this one" in refused(
         "restore", changed(a_backup(), version="9.0.0"), "--apply"
     )
 
 
 def test_a_backup_of_another_kind_of_database_is_refused(school: School) -> None:
     said = refused("restore", changed(a_backup(), vendor="mysql"), "--apply")
-    assert "The backup is of mysql, DATABASE_URL names sqlite." in said
+    assert "The backup is of mysql, but DATABASE_URL names sqlite." in said
 
 
 def test_looking_changes_nothing_and_tells_the_first_sync(school: School) -> None:

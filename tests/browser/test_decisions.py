@@ -39,9 +39,9 @@ def test_a_run_is_looked_at_and_turned_back(desk: Browser, chosen: Site) -> None
     desk.press("Undo exactly this")
     desk.sees("No failures")
     assert [room["archived"] for room in chosen.rooms()].count(True) == 1
-    desk.sees(f"turns back run {done.pk}")
+    desk.sees(f"undoes run {done.pk}")
     assert "one channel too many" in desk.words()
-    desk.press(f"turns back run {done.pk}")
+    desk.press(f"undoes run {done.pk}")
     desk.sees(f"undone in part by run {newest().pk}")
 
 

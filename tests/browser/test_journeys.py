@@ -209,7 +209,7 @@ def test_a_pattern_is_judged_while_it_is_typed(desk: Browser, chosen: Site) -> N
     desk.type("pattern", "(")
     desk.sees("is not valid")
     desk.type("pattern", "^(a|aa)+$")
-    desk.sees("practically for ever")
+    desk.sees("practically forever")
     desk.click(desk.find("button[name=_save]"))
     desk.sees("Please correct the error")
     assert GroupRegexFilter.objects.count() == 1
@@ -223,7 +223,7 @@ def test_names_are_shown_while_the_template_is_typed(desk: Browser, chosen: Site
     assert "moodle_CS101_Seminar-group-1" in names
     assert len(names) == len(set(names)) == 5
     desk.type("name_template", "all-the-same")
-    desk.sees("groups would get a name that another one has too")
+    desk.sees("groups would get the same name as another one")
     collisions = [cell.text for cell in desk.all("[data-preview=names] tbody .rc-warn")]
     assert collisions[0] == "all-the-same"
     assert len(collisions) == len(set(collisions)) > 1, "each gets the id of its group behind it"

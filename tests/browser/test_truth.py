@@ -134,7 +134,7 @@ def test_a_run_that_waits_is_found_from_the_start_page_and_decided(
     run = chosen.run().run
     desk.go("/admin/")
     desk.sees(f"Run {run.pk} waits for your approval: {run.held_count} channels")
-    desk.press("Look at it and decide")
+    desk.press("Review and decide")
     desk.type("reason", "the term is over")
     desk.press("Approve and carry out")
     desk.sees("No failures")
@@ -147,7 +147,7 @@ def test_an_undo_over_the_limits_asks_before_it_passes_them(desk: Browser, chose
     IntegrationSettings.objects.update(limit_percent=30)
     desk.go(f"/admin/integration/syncrun/{done.pk}/change/")
     desk.press("Undo this run")
-    desk.sees("This plan passes a limit")
+    desk.sees("This plan exceeds a limit")
     desk.type("reason", "a try")
     desk.press("Undo exactly this")
     desk.sees("wait for a decision")

@@ -187,7 +187,7 @@ def test_whose_group_has_no_channel_reads_which(school: School, lms: FakeMoodle)
 def test_who_has_no_account_yet_reads_so_and_that_it_comes(school: School, lms: FakeMoodle) -> None:
     text = why(lms, newcomer(school, 101))
     assert "You have no account in Rocket.Chat yet" in text
-    assert "is made with the next sync" in text
+    assert "The next sync creates your" in text
     assert "Your channel" not in text
     assert "“Group 101” is waiting for you" in text
 
@@ -210,7 +210,7 @@ def test_whose_account_is_unclear_is_sent_to_people(school: School, lms: FakeMoo
         last_seen="2026-01-01T00:00Z",
     )
     text = why(lms, person)
-    assert "cleared up by a person" in text
+    assert "which Rocket.Chat account is yours" in text
     assert "Ms Chen, chen@example.org" in text
     assert not SyncRun.objects.filter(status="queued").exists()
 
@@ -219,7 +219,7 @@ def test_whose_account_is_switched_off_is_not_sent_to_a_channel(
     school: School, lms: FakeMoodle
 ) -> None:
     AccountLink.objects.filter(moodle_user_id=SOMEBODY).update(deactivated=True)
-    assert "is switched off" in why(lms)
+    assert "is deactivated" in why(lms)
 
 
 def test_an_archived_channel_is_not_entered(school: School, lms: FakeMoodle) -> None:
@@ -269,7 +269,7 @@ def queued() -> list[Any]:
 
 
 def test_by_default_a_launch_starts_no_sync(school: School, lms: FakeMoodle) -> None:
-    assert "The next sync does that by itself" in why(lms, newcomer(school, 101))
+    assert "The next sync does this automatically" in why(lms, newcomer(school, 101))
     assert not queued()
 
 

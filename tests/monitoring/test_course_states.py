@@ -183,7 +183,7 @@ def test_what_a_preview_found_is_a_difference_until_it_is_done(school: School) -
     plan = school.run(kind=SyncRun.Kind.PREVIEW)
     found = status_of_course(10)
     assert found.state is CourseState.DIFFERS
-    assert found.reasons == (f"1 change was found and not made (run {plan.pk})",)
+    assert found.reasons == (f"1 change was found, but not made (run {plan.pk})",)
     assert states()[11] is CourseState.IN_STEP
     school.run()
     assert states() == IN_STEP

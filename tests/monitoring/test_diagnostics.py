@@ -77,20 +77,20 @@ def test_nothing_chosen_is_a_warning_that_says_what_to_choose(site: Site) -> Non
     IncludedRole.objects.all().delete()
     status, checks = doctor()
     assert status == 0
-    assert checks["Choices"]["status"] == "warning"
-    assert "Included roles" in checks["Choices"]["fix"]
+    assert checks["Selection"]["status"] == "warning"
+    assert "Included roles" in checks["Selection"]["fix"]
 
 
 def test_a_role_that_moodle_does_not_have_fails(site: Site) -> None:
     IncludedRole.objects.create(role_id=4711)
     status, checks = doctor()
     assert status == 1
-    assert "4711" in checks["Choices"]["found"]
+    assert "4711" in checks["Selection"]["found"]
 
 
 def test_for_people_each_check_is_a_line_and_its_fix_another(site: Site) -> None:
     IncludedRole.objects.all().delete()
     out = io.StringIO()
     call_command("doctor", stdout=out)
-    assert "warning Choices: No role is included" in out.getvalue()
+    assert "warning Selection: No role is included" in out.getvalue()
     assert "        -> " in out.getvalue()

@@ -89,7 +89,7 @@ def test_a_digest_on_change_comes_once_and_again_when_all_is_well(school: School
     school.run()
     assert send()
     subjects = [message.subject for message in mail.outbox]
-    assert subjects == ["rcsync: 1 operations fail", "rcsync: nothing fails any more"]
+    assert subjects == ["rcsync: 1 operations failed", "rcsync: no more failures"]
     assert "add person1000 to C10-Group-102" in mail.outbox[0].body
 
 

@@ -89,7 +89,7 @@ def test_nothing_succeeding_for_too_long_is_told_once_and_its_end_too() -> None:
     assert notifications.check() == ["success"]
     assert subjects() == [
         "rcsync: nothing has succeeded for 24 hours",
-        "rcsync succeeds again",
+        "rcsync works again after a long time",
     ]
 
 

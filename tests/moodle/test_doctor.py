@@ -70,7 +70,7 @@ def test_an_account_that_could_write_is_warned_about(site: Site) -> None:
         assert check.status is CheckStatus.OK
         return
     assert check.status is CheckStatus.WARNING
-    assert check.found.startswith("the account could write")
+    assert check.found.startswith("the account has rights to write")
     assert "GRANT SELECT ON " in check.fix
     assert "rcsync" in check.fix
 
@@ -117,7 +117,7 @@ def test_a_session_that_could_write_fails_and_has_written_nothing(site: Site) ->
 def test_clocks_that_differ_are_warned_about(site: Site) -> None:
     check = examine(site.url, ahead=200)["Moodle's clock"]
     assert check.status is CheckStatus.WARNING
-    assert check.found == "the database's clock is 200 s ahead of ours"
+    assert check.found == "the database's clock is 200 s ahead of this machine's"
     assert "NTP" in check.fix
     assert examine(site.url, ahead=-100)["Moodle's clock"].status is CheckStatus.OK
 
@@ -131,7 +131,7 @@ def test_a_log_that_is_off_is_warned_about(site: Site) -> None:
 
 def test_an_empty_log_is_said(site: Site) -> None:
     site.sql("DELETE FROM mdl_logstore_standard_log")
-    assert examine(site.url)["Moodle's log"].found == "on, and empty"
+    assert examine(site.url)["Moodle's log"].found == "on, but empty"
 
 
 def of_version(site: Site, number: str, release: str) -> None:
@@ -164,7 +164,7 @@ def test_a_newer_moodle_than_any_that_was_tried_is_said_and_not_refused(site: Si
     checks = examine(site.url)
     check = checks["Moodle's version"]
     assert check.status is CheckStatus.WARNING
-    assert check.found == "5.2 is newer than what rcsync was tried with (5.1)"
+    assert check.found == "5.2 is newer than the versions rcsync was tested with (up to 5.1)"
     assert len(checks) == 9, "the other questions are asked as well"
 
 
@@ -209,6 +209,6 @@ def test_a_character_set_without_emoji_is_warned_about(
     site = new_site("mariadb", request, tmp_path)
     site.build()
     site.sql("ALTER TABLE mdl_user CONVERT TO CHARACTER SET utf8mb3")
-    check = examine(site.url)["Moodle's characters"]
+    check = examine(site.url)["Moodle's character set"]
     assert check.status is CheckStatus.WARNING
     assert check.found.startswith("utf8mb3")

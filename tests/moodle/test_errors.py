@@ -118,7 +118,7 @@ def test_a_server_that_answers_and_refuses_is_not_called_unreachable(mariadb: Ma
     with moodle_at(site.url):
         open_connection()
     error = refused(site, SourceError)
-    assert "answers and refuses the connection (" in error.message
+    assert "answers, but refuses the connection (" in error.message
     assert "firewall" not in error.hint
 
 
@@ -220,7 +220,7 @@ def test_a_wrong_prefix_names_the_right_one(site: Site) -> None:
 def test_a_database_that_is_no_moodle(empty: Site) -> None:
     empty.sql("CREATE TABLE wp_posts (id INTEGER)")
     error = refused(empty, ConfigurationError)
-    assert "shows no table mdl_user and nothing else of a Moodle" in error.message
+    assert "has no table mdl_user and no other table of a Moodle" in error.message
     assert "MOODLE_DATABASE_URL" in error.hint
 
 
@@ -277,7 +277,10 @@ def test_one_missing_table_gets_one_message_that_does_not_contradict_itself(
 ) -> None:
     site.sql(f"DROP TABLE {name}")
     error = refused(site, SourceError)
-    assert error.message == f"Moodle's database has no table {name}, though it has others."
+    assert (
+        error.message
+        == f"Moodle's database lacks the table {name}, although other tables of Moodle exist."
+    )
     assert "MOODLE_DB_PREFIX" not in error.hint
 
 
@@ -306,7 +309,7 @@ def test_tables_in_another_schema_are_named_with_their_schema(in_a_schema: Site)
     site = replace(in_a_schema, url=in_a_schema.url.partition("?")[0])
     error = refused(site, ConfigurationError)
     assert error.message == (
-        "Moodle's tables are in the schema 'campus', where rcsync does not look."
+        "Moodle's tables are in the schema 'campus', which rcsync does not read."
     )
     assert error.hint.startswith("Add ?search_path=campus to MOODLE_DATABASE_URL")
     assert "GRANT" not in error.hint
@@ -370,8 +373,8 @@ def test_an_option_that_a_pooler_refuses_is_named(postgres: Postgres) -> None:
 def test_a_missing_table(site: Site) -> None:
     site.sql("DROP TABLE mdl_groups_members")
     error = refused(site, SourceError)
-    assert "no table mdl_groups_members, though it has others" in error.message
-    assert "restore it whole" in error.hint
+    assert "lacks the table mdl_groups_members, although other" in error.message
+    assert "restore it completely" in error.hint
 
 
 def test_a_missing_column(site: Site) -> None:
@@ -379,7 +382,7 @@ def test_a_missing_column(site: Site) -> None:
     error = refused(site, SourceError)
     assert "A column that rcsync reads is missing" in error.message
     assert "visibility" in error.message
-    assert "rcsync reads Moodle 3.9 and newer" in error.hint
+    assert "rcsync supports Moodle 3.9 and newer" in error.hint
 
 
 @pytest.mark.parametrize(
@@ -392,13 +395,13 @@ def test_a_missing_column(site: Site) -> None:
             "DELETE FROM mdl_course WHERE category = 0",
             "mdl_course lacks the course that is the site",
         ),
-        ("DELETE FROM mdl_config", "mdl_config does not say Moodle's version"),
+        ("DELETE FROM mdl_config", "mdl_config does not contain Moodle's version"),
     ],
 )
 def test_a_half_restored_database(site: Site, statement: str, finding: str) -> None:
     site.sql(statement)
     error = refused(site, SourceError)
-    assert error.message.startswith(f"This is not a whole Moodle: {finding}")
+    assert error.message.startswith(f"This is not a complete Moodle: {finding}")
     assert "restored completely" in error.hint
 
 

@@ -441,8 +441,8 @@ def test_a_text_that_means_two_courses_is_said_and_the_first_does_not_win(site: 
     ):
         with pytest.raises(ConfigurationError) as caught:
             site.ask(partial(MoodleReader.resolve_course, text=text))
-        assert caught.value.message == f"'{text}' means more than one: {several}."
-        assert caught.value.hint.startswith("Say which one, for example id:")
+        assert caught.value.message == f"'{text}' is ambiguous: {several}."
+        assert caught.value.hint.startswith("Name one, for example id:")
     assert site.ask(lambda reader: reader.resolve_course("id:6")) == 6
 
 

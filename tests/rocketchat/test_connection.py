@@ -68,8 +68,8 @@ def test_an_address_with_a_password_is_refused_without_repeating_it(given: str) 
         ({"user_id": "bot-id"}, "access token of the Rocket.Chat bot is missing"),
         ({"token": TOKEN}, "user id of the Rocket.Chat bot is missing"),
         ({"username": "bot"}, "no credentials"),
-        ({"user_id": "bot-id", "token": f"{TOKEN}\n"}, "holds a space"),
-        ({"user_id": "bot id", "token": TOKEN}, "holds a space"),
+        ({"user_id": "bot-id", "token": f"{TOKEN}\n"}, "contains a space"),
+        ({"user_id": "bot id", "token": TOKEN}, "contains a space"),
         ({"user_id": "bot-id", "token": "töken"}, "special character"),
     ],
 )

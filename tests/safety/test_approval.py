@@ -187,12 +187,12 @@ def test_one_message_goes_out_and_none_about_what_was_rejected(school: School) -
     notifications.check()
     school.run()
     notifications.check()
-    assert [m.subject for m in mail.outbox] == ["rcsync: removals wait for approval"]
+    assert [m.subject for m in mail.outbox] == ["rcsync: removals are waiting for approval"]
     approval.reject(SyncRun.objects.first(), Operator(), "no")  # type: ignore[arg-type]
     notifications.check()
     school.run()
     notifications.check()
-    assert len([m for m in mail.outbox if "wait for approval" in m.subject]) == 1
+    assert len([m for m in mail.outbox if "waiting for approval" in m.subject]) == 1
     assert run.pk
 
 

@@ -126,7 +126,7 @@ def test_a_room_whose_group_may_be_another_now_is_not_claimed(restored: School) 
 
 def test_who_may_be_there_by_hand_is_not_claimed(restored: School) -> None:
     restored.moodle.leave(102, [1000])
-    assert "may be there by hand, and stays" in claim("--apply", "--reason", "restored")
+    assert "may have been added by hand, and stays" in claim("--apply", "--reason", "restored")
     restored.run(full_check=True)
     assert "person1000" in restored.members(102)
 
@@ -135,7 +135,7 @@ def test_claiming_needs_a_reason_and_no_run_under_way(restored: School) -> None:
     with pytest.raises(CommandError, match="reason"):
         claim("--apply")
     SyncRun.objects.update(status=SyncRun.Status.RUNNING)
-    with pytest.raises(CommandError, match="under way"):
+    with pytest.raises(CommandError, match="in progress"):
         claim("--apply", "--reason", "restored")
     assert not ChannelLink.objects.filter(moodle_group_id=112).exists()
 

@@ -63,7 +63,7 @@ def test_a_moodle_that_shrank_is_said_to_have_shrunk(school: School) -> None:
     vanish(UserEnrolment, keep=lambda number: number % 3 == 0)
     run = school.run()
     assert run.status == Status.QUARANTINED
-    assert "enrolments that Moodle had at the last good run are not there" in run.message
+    assert "enrolments that Moodle had at the last good run are missing" in run.message
     assert run.applied == {}
 
 

@@ -190,7 +190,7 @@ def test_where_accounts_come_from_elsewhere_none_is_made() -> None:
     plan = plan_for(anna(), policy=policy(missing_accounts=MissingAccounts.LINK_ONLY))
     assert operations(plan, CreateAccount) == []
     assert plan.conflicts == ()
-    assert "the settings say not to create any" in plan.skips[0].reason
+    assert "by the settings none is created" in plan.skips[0].reason
 
 
 def test_where_accounts_come_from_elsewhere_they_are_still_found() -> None:

@@ -181,7 +181,7 @@ def test_who_has_no_account_because_it_failed_is_left_out_and_named() -> None:
     outcomes = {one.operation.kind: one for one in applied.outcomes[1:]}
     assert outcomes["create_channel"].dropped == (ANNA,)
     assert outcomes["set_room_role"].result is Result.SKIPPED
-    assert outcomes["set_room_role"].error == "The account could not be made."
+    assert outcomes["set_room_role"].error == "The account could not be created."
 
 
 def test_adding_only_people_without_an_account_is_skipped() -> None:
@@ -198,7 +198,7 @@ def test_a_role_in_a_channel_that_could_not_be_made_is_skipped() -> None:
     applied = run(create(ANNA), channel(10, ANNA), give(ANNA))
     assert results(applied)["create_channel"] == [Result.FAILED]
     assert results(applied)["set_room_role"] == [Result.SKIPPED]
-    assert applied.outcomes[-1].error == "The channel could not be made."
+    assert applied.outcomes[-1].error == "The channel could not be created."
 
 
 def test_links_to_what_vanished_are_not_used() -> None:

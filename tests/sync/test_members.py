@@ -123,7 +123,7 @@ def test_a_new_channel_has_its_members_from_the_beginning() -> None:
     (made,) = operations(plan, CreateChannel)
     assert [one.user_id for one in made.joiners] == [ANNA, BEN]
     assert made.joiners[0].reason == "member of group 'A'; active by manual enrolment; role student"
-    assert made.reason == "group 'A' of course C2 is to have a channel"
+    assert made.reason == "group 'A' of course C2 should have a channel"
     assert operations(plan, AddMembers) == []
 
 

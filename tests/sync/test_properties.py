@@ -215,7 +215,7 @@ def with_own(site: Policy, own: tuple[OwnSettings, ...]) -> Policy:
 
 @st.composite
 def chats(draw: Callable[..., Any]) -> FakeRemote:
-    """A Rocket.Chat with a life of its own: accounts, rooms, members not made by rcsync."""
+    "A Rocket.Chat with a life of its own: accounts, rooms, members not created by rcsync."
     chat = FakeRemote(NameRules(free_channel_names=draw(st.sampled_from([False, False, True]))))
     chat.roles_are_free = draw(st.booleans())
     accounts = []

@@ -126,10 +126,10 @@ class UpdateAccount(KnownAccountOperation):
         changes: list[str] = []
         if self.name is not None:
             old, new = repr(self.old_name), repr(self.name)
-            changes.append(msg("name {old} -> {new}", old=old, new=new))
+            changes.append(msg("name: {old} → {new}", old=old, new=new))
         if self.email is not None:
             old, new = repr(self.old_email), repr(self.email)
-            changes.append(msg("e-mail {old} -> {new}", old=old, new=new))
+            changes.append(msg("e-mail: {old} → {new}", old=old, new=new))
         return msg(
             "update account {who}: {changes}", who=self.username, changes=joined(", ", changes)
         )

@@ -120,11 +120,13 @@ class FreeName(RenameChannel):
     """Gives up a name that another channel gets in the same plan. The last name follows later."""
 
     kind: ClassVar[str] = "free_name"
-    label: ClassVar[str] = msg("give up a name")
+    label: ClassVar[str] = msg("free a name")
     wave: ClassVar[Wave] = Wave.FREE_NAMES
 
     def describe(self) -> str:
-        return msg("rename {old} for now, so that another channel gets its name", old=self.old_name)
+        return msg(
+            "rename {old} temporarily, so that another channel can take its name", old=self.old_name
+        )
 
     def inverse(self, now: Now, reason: str) -> Iterable[Operation]:
         return ()

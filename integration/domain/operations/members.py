@@ -200,7 +200,7 @@ class RoleOperation(MemberOperation):
 @dataclass(frozen=True, slots=True)
 class SetRoomRole(RoleOperation):
     kind: ClassVar[str] = "set_room_role"
-    label: ClassVar[str] = msg("give room role")
+    label: ClassVar[str] = msg("set room role")
     wave: ClassVar[Wave] = Wave.GIVE_ROLES
     gives: ClassVar[bool] = True
 
@@ -224,14 +224,14 @@ class UnsetRoomRole(RoleOperation):
     """Waits with the removals, but no limit counts it: the person stays in the channel."""
 
     kind: ClassVar[str] = "unset_room_role"
-    label: ClassVar[str] = msg("take room role")
+    label: ClassVar[str] = msg("remove room role")
     wave: ClassVar[Wave] = Wave.TAKE_ROLES
     seen_later: ClassVar[bool] = True
     takes_away: ClassVar[bool] = True
 
     def describe(self) -> str:
         return msg(
-            "make {who} no longer {role} of {channel}",
+            "remove the role {role} of {who} in {channel}",
             who=self.username,
             role=ROLES[self.role],
             channel=self.name,

@@ -41,7 +41,7 @@ class Command(BaseCommand):
         except SyncError as error:
             raise CommandError(str(error), returncode=2) from None
         if options["moved"]:
-            self.stdout.write("The same workspace: the next sync goes on with it.")
+            self.stdout.write("The same workspace: the next sync continues with it.")
         elif options["new"]:
             self.stdout.write("A new workspace: all links are let go. Look at ./rcsync sync first.")
         elif found.changed:

@@ -82,7 +82,7 @@ def _check(reason: str, installation: str) -> None:
         )
     if SyncRun.objects.filter(status=SyncRun.Status.RUNNING).exists():
         raise ConfigurationError(
-            msg("A run is under way."), hint=msg("Wait until it has ended, then claim again.")
+            msg("A run is in progress."), hint=msg("Wait until it has finished, then claim again.")
         )
     if installation and ChannelLink.objects.exists():
         raise ConfigurationError(

@@ -46,7 +46,7 @@ def judge(
     one. `policy` is that of its course, `now` is in unix seconds.
     """
     if identities.holds_group(group):
-        text = msg("waits until a person has decided what it is now")
+        text = msg("waits until somebody has decided what it is now")
         return GroupVerdict(GroupState.UNDECIDED, text)
     if ended := course_ending(course, now, policy):
         return GroupVerdict(GroupState.COURSE, ended.reason)

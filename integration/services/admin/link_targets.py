@@ -146,7 +146,7 @@ def _rooms(rooms: list[RemoteChannel], group_id: int) -> list[Candidate]:
                 *((gettext(BOT_OUTSIDE),) if room.bot_outside else ()),
             ),
             gettext("archived") if room.archived else "",
-            gettext("made by another installation of rcsync")
+            gettext("created by another installation of rcsync")
             if is_foreign(room, ours)
             else _problem_of_room(room, group_id, owners),
         )
@@ -163,7 +163,7 @@ def _people_in(room: RemoteChannel) -> tuple[str, ...]:
 
 def _problem_of_room(room: RemoteChannel, group_id: int, owners: Mapping[str, int]) -> str:
     if room.room_id == MAIN_ROOM:
-        return gettext("the room that everybody is in")
+        return gettext("the default room that everybody is in")
     owner = owners.get(room.room_id)
     if owner is None and room.moodle_group not in (None, group_id):
         owner = room.moodle_group  # the mark that rcsync left when it made the room

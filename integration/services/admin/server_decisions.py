@@ -93,7 +93,7 @@ def replaced(now: str, reason: str) -> None:
     _check(now, reason)
     if SyncRun.objects.filter(status=SyncRun.Status.RUNNING).exists():
         raise ConfigurationError(
-            msg("A run is under way."), hint=msg("Wait until it has ended, then decide again.")
+            msg("A run is in progress."), hint=msg("Wait until it has finished, then decide again.")
         )
     with transaction.atomic():
         found = _take(now)

@@ -62,10 +62,10 @@ def account_sentence(person: Person) -> Sentence:
     reason = local(unusable_because(person))
     values = {"username": person.username, "email": person.email or "—", "reason": reason}
     if reason:
-        text = gettext("Username %(username)s, e-mail %(email)s. Does not count: %(reason)s.")
+        text = gettext("Username %(username)s, e-mail %(email)s. Not usable: %(reason)s.")
         return Sentence(text % values, "bad")
     return Sentence(
-        gettext("Username %(username)s, e-mail %(email)s. The account works.") % values, "good"
+        gettext("Username %(username)s, e-mail %(email)s. The account is usable.") % values, "good"
     )
 
 
@@ -83,11 +83,12 @@ def _enrolment(findings: Findings, row: Enrolment) -> Sentence:
     values = {
         "course": course.shortname if course else row.course_id,
         "method": row.method,
-        "since": _day(row.timestart) or gettext("the beginning"),
-        "until": _day(row.timeend) or gettext("for ever"),
+        "since": _day(row.timestart) or gettext("none"),
+        "until": _day(row.timeend) or gettext("none"),
     }
     text = (
-        gettext("%(course)s: by the method %(method)s, from %(since)s, until %(until)s.") % values
+        gettext("%(course)s: enrolment method %(method)s, start: %(since)s, end: %(until)s.")
+        % values
     )
     if is_active(row, findings.moodle.read_at):
         return Sentence(" ".join((text, gettext("Active."))), "good")
@@ -146,7 +147,7 @@ def groups(findings: Findings, user_id: int) -> list[Sentence]:
             and user_id not in findings.desired.channels[group_id].members
         ):
             reason = local(findings.eligibility.why_not_member(group_id, user_id))
-            text = gettext("Yet not a member of this channel: %(reason)s.") % {"reason": reason}
+            text = gettext("Not a member of this channel: %(reason)s.") % {"reason": reason}
             sentences.append(Sentence(text, "bad"))
     return sentences or [Sentence(gettext("Member of no group in an integrated course."), "bad")]
 
@@ -170,7 +171,7 @@ def remote_account(findings: Findings, user_id: int) -> list[Sentence]:
     link = AccountLink.objects.filter(moodle_user_id=user_id).first()
     if link is None:
         return [Sentence(gettext("Not linked to a Rocket.Chat account yet."))]
-    made = gettext("made by rcsync") if link.created else gettext("existed before, adopted")
+    made = gettext("created by rcsync") if link.created else gettext("existed before, adopted")
     values = {"username": link.username, "made": made}
     sentences = [Sentence(gettext("Linked to %(username)s (%(made)s).") % values, "good")]
     if findings.remote is not None:
@@ -184,9 +185,9 @@ def remote_account(findings: Findings, user_id: int) -> list[Sentence]:
     wanted = findings.desired.accounts.get(user_id)
     if wanted and wanted.active is not None:
         text = (
-            gettext("Is to be active: %(reason)s.")
+            gettext("Should be active: %(reason)s.")
             if wanted.active
-            else gettext("Is not to be active: %(reason)s.")
+            else gettext("Should not be active: %(reason)s.")
         )
         sentences.append(
             Sentence(text % {"reason": local(wanted.reason)}, "good" if wanted.active else "bad")
@@ -202,9 +203,9 @@ def channels_now(user_id: int) -> list[Sentence]:
     found = [
         Sentence(
             (
-                gettext("%(channel)s, put there by rcsync.")
+                gettext("%(channel)s, added by rcsync.")
                 if row.ours
-                else gettext("%(channel)s, added by hand: rcsync never removes them there.")
+                else gettext("%(channel)s, added by hand: never removed by rcsync.")
             )
             % {"channel": row.channel.name}
         )
@@ -266,9 +267,7 @@ def next_steps(
     findings: Findings, *, user_id: int | None = None, group_id: int | None = None
 ) -> list[Sentence]:
     if findings.plan is None:
-        return [
-            Sentence(gettext("Cannot be said: %(problem)s") % {"problem": findings.problem}, "bad")
-        ]
+        return [Sentence(gettext("Unknown: %(problem)s") % {"problem": findings.problem}, "bad")]
     found = [
         Sentence(f"{local(o.describe())} ({local(o.reason)})")
         for o in findings.plan.operations

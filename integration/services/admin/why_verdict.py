@@ -68,8 +68,8 @@ def _places(findings: Findings, user_id: int) -> _Places:
 def _unknown(places: _Places) -> Sentence:
     wanted = sorted((*places.right, *places.missing))
     if not wanted:
-        return Sentence(gettext("By what Moodle says, belongs in no channel."), "warn")
-    text = gettext("By what Moodle says, belongs in %(channels)s.")
+        return Sentence(gettext("According to Moodle, belongs in no channel."), "warn")
+    text = gettext("According to Moodle, belongs in %(channels)s.")
     return Sentence(text % {"channels": ", ".join(wanted)}, "warn")
 
 
@@ -96,7 +96,7 @@ def _missing(plan: Plan, user_id: int, channels: tuple[str, ...]) -> str:
         return gettext("Belongs in %(channels)s, but a conflict has to be decided first.") % values
     if any(is_about(one, user_id, None) for one in plan.operations):
         return gettext("Belongs in %(channels)s: the next sync adds them.") % values
-    return gettext("Belongs in %(channels)s, and is not added: see the last step.") % values
+    return gettext("Belongs in %(channels)s, but is not added: see the last step.") % values
 
 
 def _extra(findings: Findings, plan: Plan, user_id: int, channels: tuple[str, ...]) -> str:
@@ -107,11 +107,11 @@ def _extra(findings: Findings, plan: Plan, user_id: int, channels: tuple[str, ..
         if isinstance(one, RemoveMember) and is_about(one, user_id, None)
     }
     if len(taken) == len(channels):
-        text = gettext("Is in %(channels)s without a reason: the next sync takes them out.")
+        text = gettext("Is in %(channels)s without a reason: the next sync removes them.")
     elif any(is_about(one.operation, user_id, None) for one in findings.waiting):
         text = gettext("Is in %(channels)s until the days of grace are over.")
     elif taken:
-        text = gettext("Is in %(channels)s without a reason; the last step says more.")
+        text = gettext("Is in %(channels)s without a reason; see the last step.")
     else:
         text = gettext("Is in %(channels)s without a reason in Moodle, and stays there.")
     return text % values
@@ -121,8 +121,8 @@ def of_channel(findings: Findings, group_id: int, link: ChannelLink | None) -> S
     wanted = findings.desired.channels.get(group_id)
     if findings.plan is None:
         if wanted is None:
-            return Sentence(gettext("By what Moodle says, gets no channel."), "warn")
-        text = gettext("By what Moodle says, gets the channel %(name)s with %(count)s people.")
+            return Sentence(gettext("According to Moodle, gets no channel."), "warn")
+        text = gettext("According to Moodle, gets the channel %(name)s with %(count)s people.")
         return Sentence(text % {"name": wanted.name, "count": len(wanted.members)}, "warn")
     moves = any(is_about(one, None, group_id) for one in findings.plan.operations)
     if wanted is not None:
@@ -136,7 +136,7 @@ def of_channel(findings: Findings, group_id: int, link: ChannelLink | None) -> S
     if moves:
         text = gettext("Its channel %(name)s is closed by the next sync: %(reason)s.")
     else:
-        text = gettext("Gets no channel any more (%(reason)s), but %(name)s is kept.")
+        text = gettext("No longer gets a channel (%(reason)s), but %(name)s is kept.")
     return Sentence(text % values, "warn")
 
 
@@ -146,10 +146,10 @@ def _wanted_channel(
     group_id = wanted.group_id
     values = {"name": wanted.name, "count": len(wanted.members)}
     if any(conflict.group_id == group_id for conflict in plan.conflicts):
-        text = gettext("Is to have the channel %(name)s, but a conflict has to be decided first.")
+        text = gettext("Should have the channel %(name)s, but a conflict has to be decided first.")
         return Sentence(text % values, "warn")
     if moves and group_id not in findings.managed.channels:
-        text = gettext("The next sync makes the channel %(name)s with %(count)s people.")
+        text = gettext("The next sync creates the channel %(name)s with %(count)s people.")
         return Sentence(text % values, "warn")
     if moves:
         text = gettext("Has the channel %(name)s; the next sync changes something about it.")

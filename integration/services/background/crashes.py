@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 RUN_ATTEMPTS = 3
 CUT_FROM = 2  # with this attempt, a run over several courses is cut up
 PIECES = 8
-DIED = msg("Its process ended without a word.")
+DIED = msg("Its process ended without an error message.")
 
 
 def go_on_after(run: SyncRun, why: str) -> None:
@@ -68,7 +68,7 @@ def _close(run: SyncRun, why: str) -> bool:
             status=SyncRun.Status.INTERRUPTED,
             cause=RunCause.CRASH,
             message=why,
-            hint=msg("Sync again: it goes on from there."),
+            hint=msg("Sync again to continue from there."),
             finished_at=timezone.now(),
         )
     )
@@ -107,7 +107,7 @@ def _again(run: SyncRun, attempts: int) -> None:
         return
     with transaction.atomic():
         new = queue.enqueue(order_of(run), parent=run.parent, attempts=attempts, scope=run.scope)
-        hint = msg("Run {run} goes on with it (attempt {n}).", run=new.pk, n=attempts)
+        hint = msg("Run {run} continues it (attempt {n}).", run=new.pk, n=attempts)
         _supersede(run, hint)
 
 
@@ -122,7 +122,7 @@ def _cut_up(run: SyncRun, courses: list[int]) -> None:
             new = queue.enqueue(order.with_scope(piece), parent=run.parent, attempts=attempts)
             numbers.append(str(new.pk))
         pieces = ", ".join(numbers)
-        _supersede(run, msg("Cut up to find the course that does it: runs {runs}.", runs=pieces))
+        _supersede(run, msg("Split to find the course that causes it: runs {runs}.", runs=pieces))
 
 
 def _supersede(run: SyncRun, hint: str) -> None:
@@ -132,8 +132,8 @@ def _supersede(run: SyncRun, hint: str) -> None:
 
 def _give_up(run: SyncRun) -> None:
     hint = msg(
-        "Given up after {n} attempts. The log of the worker says what happened; "
-        "the next full pass tries again.",
+        "Given up after {n} attempts. The worker's log says what happened; the next "
+        "full pass tries again.",
         n=run.attempts,
     )
     SyncRun.objects.filter(pk=run.pk).update(hint=hint)

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 10.0
 SHARE_OF_TASK = 0.8  # of the time of a task; what is under way then still has to end
-UNEXPECTED = msg("It ended by an unexpected error; the log holds the details.")
+UNEXPECTED = msg("It ended with an unexpected error; see the log for details.")
 
 
 def work(run_id: int) -> str:

@@ -63,7 +63,7 @@ def read(path: Path) -> Manifest:
             about = json.loads(_member(tar, MANIFEST).read())
             found = _digest(_member(tar, DATA))
         if about["format"] > FORMAT:
-            raise _refused(path, msg("it is of a newer rcsync"))
+            raise _refused(path, msg("it was made by a newer rcsync"))
         manifest = Manifest(
             **{
                 **about,
@@ -74,7 +74,7 @@ def read(path: Path) -> Manifest:
     except (OSError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
         raise _refused(path, str(error)) from None
     if found != manifest.sha256:
-        raise _refused(path, msg("its data was changed or cut off"))
+        raise _refused(path, msg("its data was changed or truncated"))
     return manifest
 
 
@@ -115,6 +115,6 @@ def _digest(file: IO[bytes]) -> str:
 
 def _refused(path: Path, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        msg("{path} is no whole backup of rcsync: {reason}.", path=str(path), reason=reason),
+        msg("{path} is not a complete backup of rcsync: {reason}.", path=str(path), reason=reason),
         hint=msg("Take another file made by ./rcsync backup."),
     )

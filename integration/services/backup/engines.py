@@ -127,7 +127,7 @@ def _dump_by_program(connection: BaseDatabaseWrapper, method: str, target: Path)
         file.seek(max(target.stat().st_size - TAIL, 0))
         if COMPLETE[method] not in file.read():
             raise ConfigurationError(
-                msg("The dump ended early."), hint=msg("Look for room on the disk; try again.")
+                msg("The dump ended early."), hint=msg("Free some disk space, then try again.")
             )
 
 
@@ -175,7 +175,7 @@ def _run(
         text = without(words, [str(connection.settings_dict.get("PASSWORD") or "")])
         raise ConfigurationError(
             msg("{program} failed: {text}", program=name, text=text or str(status)),
-            hint=msg("Remove the cause and call it again."),
+            hint=msg("Remove the cause, then run it again."),
         )
 
 

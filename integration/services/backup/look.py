@@ -52,7 +52,7 @@ def _scratch() -> Iterator[BaseDatabaseWrapper]:
     except Error:
         raise ConfigurationError(
             msg("The account of DATABASE_URL may not make a database to try the backup in."),
-            hint=msg("Give it that right for a while, or look at ./rcsync sync after restoring."),
+            hint=msg("Grant that right temporarily, or check ./rcsync sync after restoring."),
         ) from None
     try:
         with _our_own(name) as connection:

@@ -21,7 +21,7 @@ def make(folder: Path, *, prefix: str = "rcsync", method: str = "") -> Path:
     migrations = applied_migrations(connection)
     if not migrations:
         raise ConfigurationError(
-            msg("There is nothing to keep: rcsync's own tables are not there."),
+            msg("There is nothing to back up: rcsync's own tables do not exist."),
             hint=msg("Run: ./rcsync migrate"),
         )
     method = method or engines.method_of(connection)

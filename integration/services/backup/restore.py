@@ -33,16 +33,16 @@ def find(path: Path) -> Inspection:
     if unknown or _numbers(manifest.version) > _numbers(__version__):
         raise ConfigurationError(
             msg(
-                "The backup is of rcsync {theirs}, newer than this one ({ours}).",
+                "The backup was made by rcsync {theirs}, which is newer than this one ({ours}).",
                 theirs=manifest.version,
                 ours=f"{__version__}" + (f", without {', '.join(unknown)}" if unknown else ""),
             ),
-            hint=msg("Install that version first, or take a backup of this one."),
+            hint=msg("Install that version first, or use a backup made by this version."),
         )
     if manifest.vendor != vendor:
         raise ConfigurationError(
             msg(
-                "The backup is of {theirs}, DATABASE_URL names {ours}.",
+                "The backup is of {theirs}, but DATABASE_URL names {ours}.",
                 theirs=manifest.vendor,
                 ours=vendor,
             ),
@@ -72,10 +72,10 @@ def apply(found: Inspection, folder: Path) -> Path | None:
 def _refuse_at_work() -> None:
     if heartbeat.worker_alive() or SyncRun.objects.filter(status=SyncRun.Status.RUNNING).exists():
         raise Busy(
-            msg("A worker is alive, or a run is under way."),
+            msg("A worker is alive, or a run is in progress."),
             hint=msg(
-                "Stop web pages and workers on every machine; a worker that was killed counts as "
-                "alive for 90 seconds. Then call it again."
+                "Stop the web pages and workers on every machine (a killed worker counts as "
+                "alive for 90 seconds), then run it again."
             ),
         )
 

@@ -35,8 +35,9 @@ WATERMARK_SECONDS = 60  # these columns have no index
 LONG_AWAY = 3600  # seconds: rows of the log may have been deleted unread
 IDLE_SECONDS = 10.0
 LOG_IS_OFF = msg(
-    "Moodle's standard log is switched off (Site administration > Plugins > Logging). Additions "
-    "and changes are found by their times, once a minute; removals only by the next full pass."
+    "Moodle's standard log is switched off (Site administration > Plugins > "
+    "Logging). Additions and changes are found by their timestamps, once a "
+    "minute; removals only by the next full pass."
 )
 
 
@@ -117,10 +118,10 @@ def _by_log(at: EventCursor, courses: frozenset[int], now: int) -> set[Hint]:
         if not window.knows(high) and now - window.restarted > log_window.WAIT_SECONDS:
             return _look_at_everything(at, high, restarted=now)
         at.problem = msg(
-            "Moodle's log ends at row {high}, though row {last} was read before: the server that "
-            "answered lags behind. Nothing is done for that; where it stays so, let "
-            "MOODLE_DATABASE_URL name Moodle's own server or one replica, and no address behind "
-            "which several take turns.",
+            "Moodle's log ends at row {high}, but row {last} was read before: the "
+            "server that answered lags behind. rcsync waits for it. If this stays so, "
+            "let MOODLE_DATABASE_URL name Moodle's primary server or one replica, not "
+            "an address that balances between several.",
             high=high,
             last=at.last_id,
         )

@@ -75,10 +75,10 @@ def _outside(eligibility: Eligibility, user_id: int, course_id: int) -> str:
     if person is None or course is None:
         return msg("Moodle does not know you in this course.")
     if reason := unusable_because(person):
-        return msg("Your Moodle account does not count: {reason}.", reason=reason)
+        return msg("Your Moodle account cannot be used: {reason}.", reason=reason)
     if user_id not in eligibility.active_in(course_id):
         reason = eligibility.why_not_active(course_id, user_id)
-        return msg("Your enrolment in this course does not count now: {reason}.", reason=reason)
+        return msg("Your enrolment in this course is not active: {reason}.", reason=reason)
     if eligibility.channel_role(course, user_id) is None:
         return msg("Your role in this course is not one of those that have channels.")
     return ""
@@ -108,22 +108,24 @@ def _waiting(groups: list[Group]) -> Iterator[str]:
         if group.group_id in there:
             yield msg("The channel of your group “{group}” is waiting for you.", group=group.name)
         else:
-            yield msg("The channel of your group “{group}” is not made yet.", group=group.name)
+            yield msg(
+                "The channel of your group “{group}” has not been created yet.", group=group.name
+            )
 
 
 def _with_account(user_id: int, policy: Policy, reasons: list[str]) -> Explanation:
     """The person belongs into a channel: what is with the account?"""
     link = AccountLink.objects.filter(moodle_user_id=user_id).first()
     if Conflict.objects.filter(moodle_user_id=user_id, status=Conflict.Status.OPEN).exists():
-        held = msg("Which account in Rocket.Chat is yours has to be cleared up by a person first.")
+        held = msg("An administrator first has to decide which Rocket.Chat account is yours.")
         return Explanation((held, *reasons), no_account=link is None, teacher=False)
     if link is not None and link.deactivated:
-        off = msg("Your account in Rocket.Chat is switched off; the next sync switches it on.")
+        off = msg("Your Rocket.Chat account is deactivated; the next sync activates it.")
         return Explanation((off, *reasons), teacher=False, may_sync=True)
     if link is not None:
         return Explanation(tuple(reasons), teacher=False, may_sync=True)
     if policy.missing_accounts is MissingAccounts.LINK_ONLY:
-        first = msg("Sign in to Rocket.Chat once, so that there is an account that can be found.")
+        first = msg("Sign in to Rocket.Chat once, so that your account exists there.")
     else:
-        first = msg("Your account in Rocket.Chat is made with the next sync.")
+        first = msg("The next sync creates your Rocket.Chat account.")
     return Explanation((first, *reasons), no_account=True, teacher=False, may_sync=True)

@@ -40,7 +40,7 @@ def place_of(link: ChannelLink) -> Place:
     address = rocketchat_address()
     if not address:
         raise ConfigurationError(
-            msg("The address of Rocket.Chat is missing."), hint=msg("Set it, https:// included.")
+            msg("The address of Rocket.Chat is missing."), hint=msg("Enter it, including https://.")
         )
     room = _room(link)
     if room is None:

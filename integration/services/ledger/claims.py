@@ -111,8 +111,8 @@ class Claims:
             if threading.current_thread() is not threading.main_thread():
                 connection.close()
         raise Busy(
-            msg("Another run is making this account and does not come to an end."),
-            hint=msg("The next run looks again."),
+            msg("Another run is creating this account and does not finish."),
+            hint=msg("The next run checks again."),
         )
 
 

@@ -160,7 +160,7 @@ class RunLedger:
             rows.filter(in_doubt=True).update(in_doubt=False)
             rows.filter(status=SyncOperation.Status.STARTED).update(
                 status=SyncOperation.Status.NOT_TRIED,
-                error=msg("The run was cut off here; a later run looked and settled it."),
+                error=msg("The run was interrupted here; a later run checked and resolved it."),
             )
 
     def _compared(self, key: str, group_id: int, course_id: int | None) -> bool:

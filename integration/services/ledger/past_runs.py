@@ -60,7 +60,8 @@ def check_undoable(run: SyncRun) -> None:
         )
     if run.status in (SyncRun.Status.RUNNING, SyncRun.Status.QUEUED):
         raise ConfigurationError(
-            msg("Run {run} is not over yet.", run=run.pk), hint=msg("Wait, or cancel it first.")
+            msg("Run {run} has not finished yet.", run=run.pk),
+            hint=msg("Wait, or cancel it first."),
         )
 
 

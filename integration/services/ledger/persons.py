@@ -85,8 +85,8 @@ def forget(user_id: int, replaced: Callable[[Any], Any], reason: str) -> Traces:
     with transaction.atomic():
         if SyncRun.objects.filter(status=SyncRun.Status.RUNNING).exists():
             raise ConfigurationError(
-                msg("A run is under way and may write the names again."),
-                hint=msg("Wait until it is done, or cancel it."),
+                msg("A run is in progress and may store the names again."),
+                hint=msg("Wait until it has finished, or cancel it."),
             )
         found = find_traces(user_id, replaced)
         for model in TEXTS:

@@ -125,7 +125,7 @@ def missing_choices(policy: Policy) -> list[tuple[str, str]]:
     if not any(one.roles for one in possible):
         found.append(
             (
-                msg("No role is included, so nobody is put into a channel."),
+                msg("No role is included, so nobody is added to a channel."),
                 msg("Add one under Included roles, for example student."),
             )
         )

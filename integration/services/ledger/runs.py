@@ -176,18 +176,18 @@ def _hint(run: SyncRun, report: RunReport) -> str:
             what = msg("Only additions were made.")
         if run.undoes_id is not None:
             return msg(
-                "{what} Look at the plan; if it is right, approve it with a reason (admin: Runs; "
-                "./rcsync approve RUN --reason ...).",
+                "{what} Review the plan; if it is right, approve it with a reason (admin: "
+                "Runs; ./rcsync approve RUN --reason ...).",
                 what=what,
             )
         return msg(
-            "{what} Look at the plan; if it is right, approve it with a reason (admin: Runs; "
-            "./rcsync approve RUN --reason ...), or run it once more with --force.",
+            "{what} Review the plan; if it is right, approve it with a reason (admin: "
+            "Runs; ./rcsync approve RUN --reason ...), or run it again with --force.",
             what=what,
         )
     if report.stopped_because:
         return msg(
-            "What was done stays done. Run again when the cause is repaired: it goes on from there."
+            "What was done stays done. Fix the cause, then run again to continue from there."
         )
     if report.failed:
         return msg("Every failure has its own row with its cause. The next run tries again.")

@@ -82,7 +82,7 @@ def state_of(facts: CourseFacts) -> CourseStatus:
         return CourseStatus(CourseState.WAITS, (_waiting(facts), *reasons), facts.waits_in)
     if facts.last_status in COULD_NOT:
         bad = CourseState.UNREACHABLE if facts.last_cause in AWAY else CourseState.FAILING
-        why = facts.last_message or msg("run {run} was cut off", run=run)
+        why = facts.last_message or msg("run {run} was interrupted", run=run)
         return CourseStatus(bad, (why, *reasons), run)
     if failed := _failed(facts):
         text = counted("{n} change failed", "{n} changes failed", failed)
@@ -234,7 +234,7 @@ def missing_choices() -> Iterator[str]:
     own = LevelSettings.objects
     roles = IncludedRole.objects.filter(enabled=True)
     if not roles.exists() and not own.filter(roles__isnull=False).exists():
-        yield msg("no role is chosen, so nobody is put into a channel")
+        yield msg("no role is chosen, so nobody is added to a channel")
     include = GroupRegexFilter.objects.filter(enabled=True, kind=GroupRegexFilter.Kind.INCLUDE)
     if not include.exists() and not own.filter(include_patterns__isnull=False).exists():
         yield msg("no group pattern is chosen, so no group gets a channel")

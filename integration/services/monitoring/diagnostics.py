@@ -100,17 +100,18 @@ def _worker_log_in() -> list[Check]:
         return []
     found = msg("a worker runs on a username and a password, so it has to log in")
     if not settings.RCSYNC_SECRET_KEYS:
-        found = msg("{found}, each of its processes by itself", found=found)
+        found = msg("{found}, separately for each of its processes", found=found)
     fix = msg(
-        "Give it a personal access token of the bot (in Rocket.Chat: the bot's account, Personal "
-        "Access Tokens, without two-factor authentication): it needs no log-in and does not end."
+        "Give it a personal access token of the bot (in Rocket.Chat: the bot's "
+        "account, Personal Access Tokens, ignoring two-factor authentication): it "
+        "needs no log-in and does not expire."
     )
     return [Check(msg("Log-in of the worker"), CheckStatus.WARNING, found, fix)]
 
 
 def check_choices() -> list[Check]:
     """What the administrator has to choose before anything can be synced."""
-    name = msg("Choices")
+    name = msg("Selection")
     try:
         missing = missing_choices(load_policy(MoodleReader().roles()))
     except SyncError as error:

@@ -89,7 +89,7 @@ def compose(found: Findings) -> str:
 
 
 def _broken(broken: Sequence[BrokenRuns]) -> list[str]:
-    text = _("Runs that could not do their work, since %(since)s: %(message)s %(hint)s")
+    text = _("Runs that failed as a whole, since %(since)s: %(message)s %(hint)s")
     return [
         (
             text
@@ -110,7 +110,7 @@ def _courses(courses: Sequence[tuple[str, CourseStatus]]) -> list[str]:
     lines = [f"  {name}: {local(status.reasons[0])}" for name, status in shown]
     if len(courses) > len(shown):
         lines.append("  " + _("… and %d more.") % (len(courses) - len(shown)))
-    return ["\n".join([_("Courses that need somebody:"), *lines])]
+    return ["\n".join([_("Courses that need attention:"), *lines])]
 
 
 def _drift(drift: Sequence[Conflict]) -> list[str]:
@@ -183,14 +183,14 @@ def _send(found: Findings, addresses: Sequence[str]) -> None:
         subject = _subject(found)
         text = compose(found)
     else:
-        subject = _("rcsync: nothing fails any more")
-        text = _("All operations that failed are repaired.")
+        subject = _("rcsync: no more failures")
+        text = _("All failed operations have been repaired.")
     send_mail(subject, text, None, list(addresses))
 
 
 def _subject(found: Findings) -> str:
     if found.failures:
-        return _("rcsync: %d operations fail") % len(found.failures)
+        return _("rcsync: %d operations failed") % len(found.failures)
     if found.broken:
-        return _("rcsync: runs cannot do their work")
-    return _("rcsync: %d courses need somebody") % len(found.courses)
+        return _("rcsync: runs fail as a whole")
+    return _("rcsync: %d courses need attention") % len(found.courses)

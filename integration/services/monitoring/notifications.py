@@ -79,7 +79,7 @@ def _runs(settings: IntegrationSettings) -> State:
     last = list(ended.order_by("-finished_at", "-pk")[: settings.notify_after_failures])
     failed = [run for run in last if run.status in BAD]
     if not failed or len(failed) < len(last):
-        return State(False, _("rcsync works again"), _("The last run went well."))
+        return State(False, _("rcsync works again"), _("The last run succeeded."))
     bad = len(failed) >= settings.notify_after_failures
     run = failed[0]
     text = _("The last %(n)d runs failed. Run %(id)d: %(status)s. %(message)s %(hint)s") % {
@@ -109,22 +109,24 @@ def _quarantine(_settings: IntegrationSettings) -> State:
         if not was_rejected(run)
     ]
     if not waiting:
-        text = _("No removals wait for approval any more.")
-        return State(False, _("rcsync: nothing waits"), text)
+        text = _("No removals are waiting for approval any more.")
+        return State(False, _("rcsync: nothing is waiting"), text)
     run = waiting[0]
-    text = _("Run %(id)d: %(count)d operations wait for approval. %(message)s %(hint)s") % {
+    text = _("Run %(id)d: %(count)d operations are waiting for approval. %(message)s %(hint)s") % {
         "id": run.pk,
         "count": run.held_count,
         "message": local(run.message),
         "hint": local(run.hint),
     }
-    return State(True, _("rcsync: removals wait for approval"), text.strip())
+    return State(True, _("rcsync: removals are waiting for approval"), text.strip())
 
 
 def _success(settings: IntegrationSettings) -> State:
     """Bad when nothing went well for so long, although there is something to keep in step."""
     fine = State(
-        False, _("rcsync succeeds again"), _("A run went well after a long time without success.")
+        False,
+        _("rcsync works again after a long time"),
+        _("A run succeeded after a long time without success."),
     )
     hours = settings.notify_after_hours
     if hours is None or not IntegratedCourse.objects.filter(background_sync=True).exists():
@@ -134,7 +136,7 @@ def _success(settings: IntegrationSettings) -> State:
         since = SyncRun.objects.order_by("pk").values_list("started_at", flat=True).first()
     if since is None or timezone.now() - since < timedelta(hours=hours):
         return fine
-    text = _("No run has gone well since %(since)s. Is the worker running? See: manage.py status")
+    text = _("No run has succeeded since %(since)s. Is the worker running? See ./rcsync status")
     return State(
         True,
         _("rcsync: nothing has succeeded for %(hours)d hours") % {"hours": hours},

@@ -93,15 +93,17 @@ def _version(connection: BaseDatabaseWrapper) -> Finding:
     if number is None:
         return Finding(
             CheckStatus.FAILED,
-            msg("{table} holds no version", table=Config._meta.db_table),
+            msg("{table} contains no version", table=Config._meta.db_table),
             msg("Restore Moodle's database completely, or correct MOODLE_DATABASE_URL."),
         )
     found = settings.get("release") or str(number)
     if number < versions.OLDEST:
-        fix = msg("rcsync is made for Moodle 3.9 and newer: upgrade Moodle.")
+        fix = msg("rcsync supports Moodle 3.9 and newer: upgrade Moodle.")
         return Finding(CheckStatus.WARNING, found, fix)
     if number // 100 > versions.NEWEST_TRIED:
-        found = msg("{version} is newer than what rcsync was tried with (5.1)", version=found)
+        found = msg(
+            "{version} is newer than the versions rcsync was tested with (up to 5.1)", version=found
+        )
         fix = msg("Try with a few courses first, and look for a newer rcsync.")
         return Finding(CheckStatus.WARNING, found, fix)
     return Finding(CheckStatus.OK, found)
@@ -116,7 +118,7 @@ def _content(connection: BaseDatabaseWrapper) -> Finding:
         return Finding(
             CheckStatus.FAILED,
             msg(
-                "{people} accounts and {courses} courses, which no Moodle in use has",
+                "{people} accounts and {courses} courses: no Moodle in use has so few",
                 people=people,
                 courses=courses,
             ),
@@ -153,18 +155,18 @@ def _session(connection: BaseDatabaseWrapper) -> Finding:
 
 def _account(connection: BaseDatabaseWrapper) -> Finding:
     if connection.vendor == "sqlite":
-        return Finding(CheckStatus.OK, msg("a file, which has no accounts"))
+        return Finding(CheckStatus.OK, msg("a file, which has no database accounts"))
     rights = write_rights(connection)
     if not rights:
-        return Finding(CheckStatus.OK, msg("may only read"))
+        return Finding(CheckStatus.OK, msg("read-only"))
     return Finding(
         CheckStatus.WARNING,
         msg(
-            "the account could write, if the session let it: {rights}",
+            "the account has rights to write: {rights}",
             rights="; ".join(rights[:3]),
         ),
         msg(
-            "Make an account for rcsync alone and give it this right only: {statement}",
+            "Create an account for rcsync alone with this right only: {statement}",
             statement=grant(connection, "rcsync"),
         ),
     )
@@ -176,7 +178,7 @@ def _characters(connection: BaseDatabaseWrapper) -> Finding:
         return Finding(CheckStatus.OK, found)
     return Finding(
         CheckStatus.WARNING,
-        msg("{encoding}, which has no room for emoji and some scripts", encoding=found),
+        msg("{encoding}, which cannot store emoji and some scripts", encoding=found),
         msg("Convert the database with Moodle's admin/cli/mysql_collation.php."),
     )
 
@@ -193,7 +195,7 @@ def _log(connection: BaseDatabaseWrapper) -> Finding:
     entries = LogEntry.objects.using(connection.alias).order_by("-id")
     newest = entries.values_list("timecreated", flat=True).first()
     if newest is None:
-        return Finding(CheckStatus.OK, msg("on, and empty"))
+        return Finding(CheckStatus.OK, msg("on, but empty"))
     when = datetime.fromtimestamp(newest, UTC)
     found = msg("on, its newest entry is of {time} UTC", time=f"{when:%Y-%m-%d %H:%M}")
     return Finding(CheckStatus.OK, found)
@@ -202,12 +204,14 @@ def _log(connection: BaseDatabaseWrapper) -> Finding:
 def _clocks(connection: BaseDatabaseWrapper, clock: Callable[[], float]) -> Finding:
     ahead = server.seconds(connection) - clock()
     distance = f"{abs(ahead):.0f}"
-    found = msg("the database's clock is {seconds} s behind ours", seconds=distance)
+    found = msg("the database's clock is {seconds} s behind this machine's", seconds=distance)
     if ahead > 0:
-        found = msg("the database's clock is {seconds} s ahead of ours", seconds=distance)
+        found = msg("the database's clock is {seconds} s ahead of this machine's", seconds=distance)
     if abs(ahead) <= CLOCK_SECONDS:
         return Finding(CheckStatus.OK, found)
-    fix = msg("Set both clocks by NTP: enrolments begin and end by rcsync's clock.")
+    fix = msg(
+        "Synchronise both clocks by NTP: rcsync's clock decides when enrolments begin and end."
+    )
     return Finding(CheckStatus.WARNING, found, fix)
 
 
@@ -218,6 +222,6 @@ QUESTIONS: dict[str, Question] = {
     msg("Moodle's content"): _content,
     msg("Moodle's session"): _session,
     msg("Moodle's account"): _account,
-    msg("Moodle's characters"): _characters,
+    msg("Moodle's character set"): _characters,
     msg("Moodle's log"): _log,
 }

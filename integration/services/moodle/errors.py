@@ -50,9 +50,7 @@ def explain(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
     if is_lost(error, connection):
         return SourceError(
             msg("The connection to Moodle's database was lost while reading ({text}).", text=text),
-            hint=msg(
-                "It was opened again once, in vain. Look into the log of the database server."
-            ),
+            hint=msg("Reconnecting once did not help. Check the log of the database server."),
         )
     return _other(text)
 
@@ -64,21 +62,19 @@ def explain_connect(error: Error, connection: BaseDatabaseWrapper) -> SyncError:
         return SourceError(
             msg("Moodle's database {place} cannot be reached ({text}).", place=place, text=text),
             hint=msg(
-                "Check that the server runs, that host and port in MOODLE_DATABASE_URL are right, "
-                "and that no firewall stands between."
+                "Check that the server runs, that host and port in MOODLE_DATABASE_URL are "
+                "right, and that no firewall blocks the connection."
             ),
         )
     if refusal is Refusal.BY_SERVER:
         return SourceError(
             msg(
-                "The server of Moodle's database {place} answers and refuses the connection "
-                "({text}).",
+                "The server of Moodle's database {place} answers, but refuses the "
+                "connection ({text}).",
                 place=place,
                 text=text,
             ),
-            hint=msg(
-                "Its log says more. It may have too many connections, or no entry for this machine."
-            ),
+            hint=msg("See its log. It may have too many connections, or not allow this machine."),
         )
     if refusal is Refusal.NOT_ALLOWED:
         return not_allowed(connection, text)
@@ -109,8 +105,8 @@ def _wrong_address(refusal: Refusal, text: str, place: str, user: str) -> tuple[
                 text=text,
             ),
             msg(
-                "Take options=… out of MOODLE_DATABASE_URL. A schema is named by "
-                "search_path=NAME, which needs no option of the connection."
+                "Remove options=… from MOODLE_DATABASE_URL. Name a schema by "
+                "search_path=NAME, which needs no connection option."
             ),
         )
     return (
@@ -126,8 +122,8 @@ def missing_columns(text: str) -> SyncError:
     return SourceError(
         msg("A column that rcsync reads is missing in Moodle's database ({text}).", text=text),
         hint=msg(
-            "rcsync reads Moodle 3.9 and newer: let Moodle's upgrade finish, or upgrade rcsync "
-            "where Moodle is the newer one."
+            "rcsync supports Moodle 3.9 and newer: let Moodle's upgrade finish, or "
+            "upgrade rcsync if Moodle is newer."
         ),
     )
 
@@ -146,7 +142,7 @@ def not_allowed(connection: BaseDatabaseWrapper, text: str) -> SyncError:
 def _other(text: str) -> SyncError:
     return SourceError(
         msg("Moodle's database refused a query ({text}).", text=text),
-        hint=msg("./rcsync doctor looks at each table by itself and says what is wrong with it."),
+        hint=msg("Run ./rcsync doctor: it checks each table and says what is wrong."),
     )
 
 

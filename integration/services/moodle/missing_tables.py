@@ -49,13 +49,13 @@ def missing_tables(connection: BaseDatabaseWrapper) -> SyncError | None:
         return _another_schema(connection, places)
     return ConfigurationError(
         msg(
-            "The database {place} shows no table {name} and nothing else of a Moodle.",
+            "The database {place} has no table {name} and no other table of a Moodle.",
             place=place_of(connection),
             name=User._meta.db_table,
         ),
         hint=msg(
-            "Correct the name at the end of MOODLE_DATABASE_URL, or give the account the right: "
-            "{statement}",
+            "Correct the name at the end of MOODLE_DATABASE_URL, or grant the account "
+            "the right: {statement}",
             statement=grant(connection),
         ),
     )
@@ -64,12 +64,12 @@ def missing_tables(connection: BaseDatabaseWrapper) -> SyncError | None:
 def _incomplete(missing: Collection[str]) -> SyncError:
     return SourceError(
         counted(
-            "Moodle's database has no table {names}, though it has others.",
-            "Moodle's database has no tables {names}, though it has others.",
+            "Moodle's database lacks the table {names}, although other tables of Moodle exist.",
+            "Moodle's database lacks the tables {names}, although other tables of Moodle exist.",
             len(missing),
             names=", ".join(missing),
         ),
-        hint=msg("It is incomplete: restore it whole, or let Moodle's upgrade finish."),
+        hint=msg("It is incomplete: restore it completely, or let Moodle's upgrade finish."),
     )
 
 
@@ -101,7 +101,7 @@ def _another_schema(connection: BaseDatabaseWrapper, places: Collection[Place]) 
     first = fitting[0]
     steps: list[str] = [
         msg(
-            "Add ?search_path={schema} to MOODLE_DATABASE_URL (behind other options: "
+            "Add ?search_path={schema} to MOODLE_DATABASE_URL (after other options: "
             "&search_path={schema}).",
             schema=first.schema,
         )
@@ -114,8 +114,8 @@ def _another_schema(connection: BaseDatabaseWrapper, places: Collection[Place]) 
     schemas = sorted({place.schema for place in fitting})
     return ConfigurationError(
         counted(
-            "Moodle's tables are in the schema {schemas}, where rcsync does not look.",
-            "Moodle's tables are in the schemas {schemas}, where rcsync does not look.",
+            "Moodle's tables are in the schema {schemas}, which rcsync does not read.",
+            "Moodle's tables are in the schemas {schemas}, which rcsync does not read.",
             len(schemas),
             schemas=", ".join(f"'{schema}'" for schema in schemas),
         ),

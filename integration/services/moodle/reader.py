@@ -227,8 +227,8 @@ def _the_only_one(text: str, found: Mapping[int, str], column: str) -> int | Non
         return next(iter(found), None)
     several = ", ".join(f"id {number} ({column} '{name}')" for number, name in found.items())
     raise ConfigurationError(
-        msg("'{text}' means more than one: {several}.", text=text, several=several),
-        hint=msg("Say which one, for example id:{number}.", number=min(found)),
+        msg("'{text}' is ambiguous: {several}.", text=text, several=several),
+        hint=msg("Name one, for example id:{number}.", number=min(found)),
     )
 
 

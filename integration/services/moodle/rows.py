@@ -85,7 +85,7 @@ class MoodleRows:
         settings = dict(rows.values_list("name", "value"))
         if "version" not in settings:
             raise not_whole(
-                msg("{table} does not say Moodle's version", table=Config._meta.db_table)
+                msg("{table} does not contain Moodle's version", table=Config._meta.db_table)
             )
         self._require(User, msg("rows"))
         self._require(CourseRow, msg("the course that is the site itself"), category=SITE)
@@ -228,7 +228,7 @@ def ids_in(path: str | None) -> tuple[int, ...]:
 
 def not_whole(finding: str) -> SourceError:
     return SourceError(
-        msg("This is not a whole Moodle: {finding}.", finding=finding),
+        msg("This is not a complete Moodle: {finding}.", finding=finding),
         hint=msg(
             "Check that MOODLE_DATABASE_URL and MOODLE_DB_PREFIX name the right database, and "
             "that it was restored completely."

@@ -26,7 +26,7 @@ _UNSEEN = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206
 def wrong(where: str, what: str) -> UnexpectedAnswer:
     return UnexpectedAnswer(
         msg(
-            "Rocket.Chat's answer to {call} is not what its API promises: {what}.",
+            "Rocket.Chat's answer to {call} does not match its API: {what}.",
             call=where,
             what=what,
         ),

@@ -48,18 +48,21 @@ class Credentials:
             (
                 self.user_id,
                 msg("The user id of the Rocket.Chat bot is missing."),
-                msg("The user id of the Rocket.Chat bot holds a space or a special character."),
+                msg("The user id of the Rocket.Chat bot contains a space or a special character."),
             ),
             (
                 self.token,
                 msg("The access token of the Rocket.Chat bot is missing."),
                 msg(
-                    "The access token of the Rocket.Chat bot holds a space or a special character."
+                    "The access token of the Rocket.Chat bot contains a space or a special "
+                    "character."
                 ),
             ),
         ):
             if not value:
-                hint = msg("Set both; Rocket.Chat shows user id and token when the token is made.")
+                hint = msg(
+                    "Set both; Rocket.Chat shows user id and token when the token is created."
+                )
                 raise ConfigurationError(missing, hint=hint)
             if not HEADER_VALUE.fullmatch(value):
                 hint = msg("Copy it again, without anything before or after it.")
@@ -155,16 +158,19 @@ def normal_url(url: str) -> str:
     if not text:
         raise ConfigurationError(
             msg("The address of Rocket.Chat is missing."),
-            hint=msg("Set it, https:// included."),
+            hint=msg("Enter it, including https://."),
         )
     if "@" in text:
         raise ConfigurationError(
-            msg("The address of Rocket.Chat must not hold a user name or a password."),
-            hint=msg("Put them into their own settings."),
+            msg("The address of Rocket.Chat must not contain a user name or a password."),
+            hint=msg("Enter them in their own settings."),
         )
     if "://" not in text:
         raise ConfigurationError(
-            msg("The address of Rocket.Chat {url} does not say http or https.", url=repr(text)),
+            msg(
+                "The address of Rocket.Chat {url} does not begin with http:// or https://.",
+                url=repr(text),
+            ),
             hint=msg("Write {url}", url=f"https://{text}"),
         )
     parts = _split(text)

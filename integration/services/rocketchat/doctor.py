@@ -69,8 +69,8 @@ def _rate_limit_check(client: RocketChat, bypass: bool) -> Check:
     window = _positive(setting(client, "API_Enable_Rate_Limiter_Limit_Time_Default"), 60_000)
     minutes = -(-EXAMPLE_ACCOUNTS * window // (calls * 60_000))
     found = msg(
-        "the bot has to keep to {calls} calls in {seconds} s per kind of call:"
-        " {accounts} new accounts take about {minutes} minutes",
+        "the bot is limited to {calls} calls in {seconds} s per endpoint: "
+        "{accounts} new accounts take about {minutes} minutes",
         calls=calls,
         seconds=f"{window / 1000:g}",
         accounts=EXAMPLE_ACCOUNTS,
@@ -248,10 +248,11 @@ def _outside(client: RocketChat) -> Check | None:
     if seconds < SLOW_INFO_SECONDS:
         return None
     found = msg(
-        "the server takes {seconds} s to tell its version: it seems to have no way to the internet",
+        "the server takes {seconds} s to answer with its version: it seems to have "
+        "no internet access",
         seconds=f"{seconds:.0f}",
     )
-    fix = msg("Let it out, or let its attempts fail at once instead of silently.")
+    fix = msg("Allow it, or reject its connections at once instead of dropping them.")
     return Check(msg("Internet"), WARNING, found, fix)
 
 
@@ -261,8 +262,8 @@ def _avatars(client: RocketChat, value: object) -> Check:
     if value is False:
         return Check(name, OK, msg("the server fetches no avatar for a new account"))
     found = msg(
-        "the server looks for an avatar outside for every new account ({name}); without internet "
-        "each account takes it 5 to 41 s",
+        "the server looks for an avatar on the internet for every new account "
+        "({name}); without internet access each account takes 5 to 41 s",
         name=AVATARS,
     )
     if _outside(client):
@@ -273,8 +274,8 @@ def _avatars(client: RocketChat, value: object) -> Check:
 def _version(version: Version | None) -> Check:
     name = msg("Version")
     if version is None:
-        found = msg("the server does not tell; what it can do is found out by trying")
-        fix = msg("Let /api/info through, if a proxy holds it back.")
+        found = msg("the server does not tell its version; rcsync tries which calls it knows")
+        fix = msg("Allow /api/info, if a proxy blocks it.")
         return Check(name, WARNING, found, fix)
     shown = ".".join(map(str, version))
     if version < OLDEST:
@@ -283,7 +284,7 @@ def _version(version: Version | None) -> Check:
     if version > NEWEST:
         newest = ".".join(map(str, NEWEST))
         found = msg(
-            "{version} is newer than what rcsync was made for ({newest})",
+            "{version} is newer than the versions rcsync was made for (up to {newest})",
             version=shown,
             newest=newest,
         )
@@ -291,7 +292,8 @@ def _version(version: Version | None) -> Check:
         return Check(name, WARNING, found, fix)
     if version > OBSERVED_UP_TO:
         found = msg(
-            "{version}; rcsync was made for it from its documents, no server was observed",
+            "{version}; rcsync supports it by its documentation, but was not tested "
+            "with a real server",
             version=shown,
         )
         return Check(name, OK, found)
@@ -315,15 +317,15 @@ def _settings(client: RocketChat, features: Features, values: dict[str, object])
     rules = public.name_rules()
     yield _pattern(public, msg("Usernames"), USERNAMES, rules.username_pattern)
     yield _pattern(public, msg("Channel names"), CHANNEL_NAMES, rules.channel_pattern)
-    found = msg("names of channels keep to the pattern")
+    found = msg("channel names must match the pattern")
     if rules.free_channel_names:
-        found = msg("names of channels may hold any character")
+        found = msg("channel names may contain any character")
     yield Check(msg("Special characters"), OK, found)
     yield _lists(limited or setting(client, INFINITE) is False)
     yield _approval(public.values.get(APPROVAL, setting(client, APPROVAL)))
     yield _avatars(client, public.values.get(AVATARS, setting(client, AVATARS)))
     yield _mails({name: setting(client, name) for name in MAILS})
-    found = msg("accounts made by rcsync do not join the default channels")
+    found = msg("accounts created by rcsync do not join the default channels")
     yield Check(msg("Default channels"), OK, found)
 
 
@@ -339,8 +341,8 @@ def _pattern(public: PublicSettings, what: str, name: str, used: str) -> Check:
 def _lists(limited: bool) -> Check:
     name = msg("Long lists")
     if not limited:
-        return Check(name, OK, msg("come in one request"))
-    found = msg("come in pages ({name} is off): more requests at every run", name=INFINITE)
+        return Check(name, OK, msg("read in one request"))
+    found = msg("read in pages ({name} is off): more requests in every run", name=INFINITE)
     return Check(name, WARNING, found, msg("Switch {name} on.", name=INFINITE))
 
 
@@ -348,24 +350,24 @@ def _approval(value: object) -> Check:
     name = msg("Manual approval")
     if value is True:
         found = msg(
-            "new accounts wait for approval, and every one sends a mail to the administrators"
+            "new accounts wait for approval, and each one sends an e-mail to the administrators"
         )
         return Check(name, WARNING, found, msg("Switch {name} off.", name=APPROVAL))
     return Check(name, OK, msg("new accounts are active at once"))
 
 
 def _mails(values: dict[str, object]) -> Check:
-    name = msg("Mails on activation")
+    name = msg("E-mails on activation")
     if all(value is None for value in values.values()):
         found = msg("could not be read, needs view-privileged-setting")
         return Check(name, WARNING, found, grant("view-privileged-setting"))
     if on := [setting_name for setting_name, value in values.items() if value is True]:
         found = msg(
-            "people get a mail when rcsync changes their account ({names})", names=", ".join(on)
+            "people get an e-mail when rcsync changes their account ({names})", names=", ".join(on)
         )
-        fix = msg("Switch these settings off unless the mails are wanted.")
+        fix = msg("Switch these settings off unless these e-mails are wanted.")
         return Check(name, WARNING, found, fix)
-    found = msg("people get no mail when their account is switched on or off")
+    found = msg("people get no e-mail when their account is activated or deactivated")
     return Check(name, OK, found)
 
 
@@ -378,7 +380,7 @@ def _seats(client: RocketChat) -> Iterator[Check]:
     limits = _path(answer, "license", "limits", "activeUsers")
     used, most = _path(limits, "value"), _path(limits, "max")
     if isinstance(used, int) and isinstance(most, int) and most > 0:
-        found = msg("{used} of {most} seats are taken", used=used, most=most)
+        found = msg("{used} of {most} seats are in use", used=used, most=most)
         if most > used:
             yield Check(msg("Licence"), OK, found)
         else:

@@ -48,10 +48,10 @@ def _check(permission: Permission, granted: frozenset[str] | None, roles: frozen
         return Check(name, CheckStatus.WARNING, found, OLD_SERVER)
     if holders := sorted(roles & granted):
         who = ", ".join(holders)
-        found = msg("granted to {roles}; lets rcsync {purpose}", roles=who, purpose=purpose)
+        found = msg("granted to {roles}; allows rcsync to {purpose}", roles=who, purpose=purpose)
         return Check(name, CheckStatus.OK, found)
     if permission.in_room and "owner" in granted:
-        found = msg("as owner of its channels; lets rcsync {purpose}", purpose=purpose)
+        found = msg("as owner of its channels; allows rcsync to {purpose}", purpose=purpose)
         return Check(name, CheckStatus.OK, found)
     if permission.needed:
         found = msg("missing; rcsync cannot {purpose}", purpose=purpose)

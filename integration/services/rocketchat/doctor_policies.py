@@ -22,20 +22,27 @@ def policy_checks(
     """Only what is switched on has a line."""
     private = any(one.private_channels for one in variants(policy))
     if private and _setting(client, public, ENCRYPTION) is True:
-        found = msg("new private channels are encrypted by force ({name})", name=ENCRYPTION)
-        fix = msg("People read nothing that was written before they joined. Switch it off?")
+        found = msg("new private channels are always encrypted ({name})", name=ENCRYPTION)
+        fix = msg(
+            "People cannot read what was written before they joined. Consider switching it off."
+        )
         yield Check(msg("Encryption"), CheckStatus.WARNING, found, fix)
     if _setting(client, public, ATTRIBUTES) is True:
         found = msg("attributes decide who may be in a channel ({name})", name=ATTRIBUTES)
-        fix = msg("Whoever lacks the attributes stays out, and rcsync says so; give them in time.")
+        fix = msg(
+            "People without the attributes cannot join, and rcsync reports it; assign "
+            "the attributes in time."
+        )
         yield Check(msg("Attributes"), CheckStatus.WARNING, found, fix)
     link_only = policy.missing_accounts is MissingAccounts.LINK_ONLY
     if link_only and version and version >= LICENSED_LOGINS and not _is_licensed(client):
         found = msg(
-            "accounts are to come from elsewhere, and from 9.0 on custom OAuth, LDAP and SAML need "
-            "a licence"
+            "accounts are created by another system, and from 9.0 on custom OAuth, LDAP "
+            "and SAML need a licence"
         )
-        fix = msg("Look whether people can still log in; else let rcsync make the accounts.")
+        fix = msg(
+            "Check whether people can still log in; otherwise let rcsync create the accounts."
+        )
         yield Check(msg("Log-ins"), CheckStatus.WARNING, found, fix)
 
 

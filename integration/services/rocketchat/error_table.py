@@ -55,18 +55,18 @@ _NO_ROOM = Rule(
 _NO_USER = Rule(
     NotFound,
     msg("The account does not exist in Rocket.Chat any more"),
-    msg("Run the sync again to see it anew."),
+    msg("Run the sync again to read it anew."),
 )
 _DONE = Rule(AlreadyDone, msg("It is already so"))
 _NOT_A_MEMBER = Rule(
     NotFound,
     msg("The person is not in the channel"),
-    msg("Run the sync again to see its members anew."),
+    msg("Run the sync again to read its members anew."),
 )
 _ARCHIVED = Rule(
     RocketChatError,
     msg("The channel is archived"),
-    msg("Unarchive it in Rocket.Chat, or let it be."),
+    msg("Unarchive it in Rocket.Chat, or leave it."),
 )
 _LAST_OWNER = Rule(
     RocketChatError,
@@ -98,7 +98,7 @@ _VALUE_MISSING = Rule(
 )
 _PASSWORD_POLICY = Rule(
     RocketChatError,
-    msg("The random password does not keep to Rocket.Chat's password policy"),
+    msg("The random password does not meet Rocket.Chat's password policy"),
     msg("Set Accounts_Password_Policy_MaxLength in Rocket.Chat to 47 or more, or to -1."),
 )
 _TEXT_TOO_LONG = Rule(
@@ -157,7 +157,7 @@ _DOMAIN = Rule(
 _PERSON_NAME = Rule(
     RocketChatError,
     msg("Rocket.Chat does not accept this person's name"),
-    msg("Take out the characters < > \\ / in Moodle."),
+    msg("Remove the characters < > \\ / in Moodle."),
 )
 _BANNED = Rule(
     Banned,
@@ -183,7 +183,7 @@ _ENDPOINT = Rule(
 _OTHER = Rule(
     RocketChatError,
     msg("Rocket.Chat refuses the call"),
-    msg("Its answer says why; repair that, and the next sync tries again."),
+    msg("Its answer says why; fix that, and the next sync tries again."),
 )
 
 RULES: Mapping[str, Rule] = {

@@ -32,8 +32,8 @@ Kind = TypeVar("Kind", bound=RocketChatError)
 LAST_BRACKETS = re.compile(r"\[([^\[\]]{1,80})\]\s*$")
 CODE = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 UNKNOWN_CALL = (404, 405)  # statuses of pages that say that nothing here answers such a call
-NO_JSON_HINT = msg("Check the address of Rocket.Chat (path prefix?) and any proxy before it.")
-OVERLOADED_HINT = msg("Wait until the server is well again; a new run finishes what is left.")
+NO_JSON_HINT = msg("Check the address of Rocket.Chat (path prefix?) and any proxy in front of it.")
+OVERLOADED_HINT = msg("Wait until the server has recovered; a new run finishes what is left.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,17 @@ def refused(
     if is_about_one_person(endpoint, status, answer):
         return _too_soon(refusal)
     if status == 429:
-        return refusal.error(RateLimited, msg("Rocket.Chat asks us to slow down"), RATE_LIMIT_HINT)
+        return refusal.error(
+            RateLimited, msg("Rocket.Chat limits the rate of requests"), RATE_LIMIT_HINT
+        )
     if refusal.code in ("totp-required", "totp-invalid", "totp-max-attempts"):
         return _second_factor(refusal, body)
     if status == 401:
         return _unauthenticated(Refusal(endpoint, status, refusal.code, message or answer))
     if status >= 500:
-        return refusal.error(TransientError, msg("Rocket.Chat failed by itself"), OVERLOADED_HINT)
+        return refusal.error(
+            TransientError, msg("Rocket.Chat had an internal error"), OVERLOADED_HINT
+        )
     error = _by_rule(refusal, body, hidden)
     error.may_have_happened = endpoint.startswith("POST ") and not came_before_the_effect(
         endpoint, status, error.code, answer, several=several
@@ -99,7 +103,7 @@ def refused(
 
 
 def _too_soon(refusal: Refusal) -> RocketChatError:
-    lead = msg("Rocket.Chat takes another address for this account only after a minute")
+    lead = msg("Rocket.Chat accepts another address for this account only after a minute")
     return refusal.error(TooSoonForPerson, lead, msg("Nothing to do: the next run sends it."))
 
 
@@ -148,8 +152,8 @@ def _action(body: Json) -> str:
 
 def _unauthenticated(refusal: Refusal) -> RocketChatError:
     if refusal.code.startswith("error-login-blocked-for-"):  # even the right password gets this
-        lead = msg("Rocket.Chat lets the bot not log in, because too many log-ins failed")
-        hint = msg("Wait until the block ends (5 minutes by default); better, use a token.")
+        lead = msg("Rocket.Chat blocks the log-in of the bot, because too many log-ins failed")
+        hint = msg("Wait until the block ends (5 minutes by default); a token would be better.")
     elif refusal.endpoint == "POST login":
         lead = msg("Rocket.Chat refuses the bot's username and password")
         hint = msg(
@@ -182,7 +186,9 @@ def no_json(
     page = words(content[:4000].decode("utf-8", "replace"), secrets, longest=120)
     refusal = Refusal(endpoint, status, "", page)
     if status == 429:
-        return refusal.error(RateLimited, msg("The server asks us to slow down"), RATE_LIMIT_HINT)
+        return refusal.error(
+            RateLimited, msg("The server limits the rate of requests"), RATE_LIMIT_HINT
+        )
     if status >= 500:
         return refusal.error(
             TransientError, msg("The server, or a proxy in front of it, failed"), OVERLOADED_HINT

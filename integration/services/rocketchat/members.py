@@ -61,7 +61,7 @@ class MemberReader:
             outside = isinstance(refusal, NotFound | PermissionMissing) and not channel.archived
             return replace(channel, unreadable=refusal.message, bot_outside=outside)
         if not members and channel.users_count != 0:
-            nobody = msg("the server counts members and names nobody")
+            nobody = msg("the server counts members, but lists nobody")
             return replace(channel, unreadable=nobody)
         return replace(channel, members=members, roles=known)
 

@@ -117,7 +117,7 @@ class _Reading(Generic[Row]):
             if len(self.seen) >= self.total:
                 return True
             if self.total > 2 * first_total + SLACK:
-                raise wrong(self.listing.where, msg("its total grows without end"))
+                raise wrong(self.listing.where, msg("its total keeps growing"))
 
     def _page(self, offset: int) -> bool:
         """Take one page in; False when it does not continue the one before."""
@@ -133,7 +133,7 @@ class _Reading(Generic[Row]):
         if len(self.seen) < self.total:
             if len(self.seen) == before:
                 short = msg(
-                    "it counts {total} entries but gives only {given}",
+                    "it counts {total} entries, but lists only {given}",
                     total=self.total,
                     given=before,
                 )

@@ -61,7 +61,9 @@ def permission_hint(endpoint: str) -> str:
             where=WHERE,
             owner=OWN_ROOM,
         )
-    return msg("Look up what this call needs {where}, or run the doctor.", where=WHERE)
+    return msg(
+        "Look up which permission this call needs {where}, or run ./rcsync doctor.", where=WHERE
+    )
 
 
 def grant(*permissions: str) -> str:

@@ -57,7 +57,7 @@ def _explained(error: SyncError, connection: Connection) -> SyncError:
     except (OSError, UnicodeError):
         return ConfigurationError(
             msg("There is no host named {host}.", host=name),
-            hint=msg("Check the spelling, and the name server of this machine."),
+            hint=msg("Check the spelling, and the DNS server of this machine."),
         )
     addresses = [str(one[4][0]) for one in found]
     check_addresses(url, addresses, connection.allowed_networks)
@@ -72,7 +72,7 @@ def _unreached(name: str, place: Place) -> SyncError | None:
     except TimeoutError:
         return TransientError(
             msg("{host} does not answer on port {port}.", host=name, port=port),
-            hint=msg("Check the port, and whether a firewall is between."),
+            hint=msg("Check the port, and whether a firewall blocks it."),
         )
     except OSError:
         return TransientError(
@@ -131,7 +131,7 @@ def _ask(transport: Transport, url: str) -> None:
     if answer.status >= 500:
         raise TransientError(
             msg("{url} answers with HTTP {status}.", url=url, status=answer.status),
-            hint=msg("Look whether Rocket.Chat runs behind it."),
+            hint=msg("Check whether Rocket.Chat runs behind it."),
         )
     raise ConfigurationError(
         msg("{url} answers, but is not Rocket.Chat.", url=url),

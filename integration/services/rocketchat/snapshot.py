@@ -172,8 +172,8 @@ class RemoteReader:
         left_out = (found.keys() | unclear.keys()) & (set(missing) - listed.not_understood.keys())
         if len(left_out) > max(BELIEVABLE, len(needed) // 10):
             raise UnexpectedAnswer(
-                msg("Rocket.Chat's list leaves out {n} things that are there.", n=len(left_out)),
-                hint=msg("Look whether a proxy or an app changes answers; then run again."),
+                msg("Rocket.Chat's list leaves out {n} entries that exist.", n=len(left_out)),
+                hint=msg("Check whether a proxy or an app changes answers; then run again."),
                 status=200,
             )
         return found

@@ -246,7 +246,8 @@ def _redirected(request: Request, location: str, url: str) -> ConfigurationError
             better=better,
         ),
         hint=msg(
-            "If that is your Rocket.Chat, set it as the address; let rcsync pass a login page."
+            "If that is your Rocket.Chat, set it as the address. If it is a login page, "
+            "let rcsync bypass it."
         ),
     )
 
@@ -284,7 +285,7 @@ def _too_slow(request: Request, seconds: float) -> RocketChatError:
             call=request.endpoint,
             seconds=f"{seconds:g}",
         ),
-        hint=msg("Look how busy the server is; a new run finishes what is left."),
+        hint=msg("Check the load of the server; a new run finishes what is left."),
         endpoint=request.endpoint,
     )
 
@@ -310,7 +311,7 @@ def _no_answer(
         return _lost(
             NotSent,
             request,
-            msg("the proxy does not let us through to {url}", url=url),
+            msg("the proxy does not allow the connection to {url}", url=url),
             msg("Check the proxy of this machine."),
         )
     if isinstance(problem, requests.exceptions.ConnectTimeout) or isinstance(
@@ -323,7 +324,7 @@ def _no_answer(
             TransientError,
             request,
             msg("no answer in time"),
-            msg("Look how busy the server is, then run again."),
+            msg("Check the load of the server, then run again."),
         )
     if isinstance(problem, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
         return ConfigurationError(
@@ -333,7 +334,7 @@ def _no_answer(
         TransientError,
         request,
         msg("the connection broke"),
-        msg("Look whether the server was restarted."),
+        msg("Check whether the server was restarted."),
     )
 
 

@@ -78,7 +78,7 @@ class RocketChatWrites:
             with in_doubt():
                 raise NotFound(
                     msg("The account does not exist in Rocket.Chat any more."),
-                    hint=msg("Run the sync again to see it anew."),
+                    hint=msg("Run the sync again to read it anew."),
                     endpoint="POST users.setActiveStatus",
                     status=200,
                 )

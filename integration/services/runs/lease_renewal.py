@@ -22,10 +22,10 @@ from integration.services.ledger import leases
 
 logger = logging.getLogger(__name__)
 
-OUT_OF_TIME = msg("The time of one task is over; another one goes on with the rest.")
+OUT_OF_TIME = msg("The time of one task is used up; another task continues with the rest.")
 CANCELLED = msg("Cancelled.")
 PAUSED = msg("Stopped because everything was paused.")
-LOST = msg("The claim on the courses was lost to another run.")
+LOST = msg("Another run has taken over the courses.")
 CAUSES: Mapping[str, RunCause] = {
     CANCELLED: RunCause.CANCELLED,
     OUT_OF_TIME: RunCause.BUSY,  # another run goes on with it

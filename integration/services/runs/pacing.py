@@ -41,7 +41,7 @@ class QuietHours:
                     changes=f"{changes:,}",
                     hours=self.in_words(),
                 ),
-                hint=msg("It is tried again by itself. Start it by hand to have it now."),
+                hint=msg("It starts automatically. Start it by hand to run it now."),
             )
 
     def allow(self, now: time) -> bool:
@@ -92,7 +92,7 @@ def remarks(plan: Plan) -> list[str]:
     found = estimate(plan.operations, _pace(row))
     if row.bulk_import and found.by_import:
         cost = in_words(found.by_import)
-        return [msg("Carrying this out takes {cost}, accounts made in bulk.", cost=cost)]
+        return [msg("Carrying this out takes {cost}, with accounts created in bulk.", cost=cost)]
     if found.by_import:
         return [
             msg(

@@ -108,8 +108,8 @@ def _carried_out(
 
 
 UNEXPECTED = SyncError(
-    msg("The run ended by an unexpected error."),
-    hint=msg("The log holds the details; please report it."),
+    msg("The run ended with an unexpected error."),
+    hint=msg("See the log for details, and please report it."),
 )
 
 
@@ -224,8 +224,8 @@ def _lease(owner: str, scope: Scope) -> set[int]:
                 courses=", ".join(busy[:5]) + (" …" if len(busy) > 5 else ""),
             ),
             hint=msg(
-                "Wait until it is done, or cancel it. After a crash its claim ends by itself "
-                "within {seconds} seconds.",
+                "Wait until it has finished, or cancel it. After a crash its courses are "
+                "free again within {seconds} seconds.",
                 seconds=leases.LEASE_SECONDS,
             ),
         )

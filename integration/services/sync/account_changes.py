@@ -152,8 +152,8 @@ def _address_stays(account: DesiredAccount, known: RemoteAccount) -> Skip:
     return Skip(
         known.username,
         msg(
-            "the address in Moodle is {email} now, but this account was matched by its "
-            "address alone: its address is never changed",
+            "the address in Moodle is now {email}, but this account was matched by its "
+            "address alone, so its address is never changed",
             email=account.email,
         ),
     )

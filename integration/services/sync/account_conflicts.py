@@ -11,7 +11,7 @@ def no_email(account: DesiredAccount) -> Conflict:
     return _conflict(
         ConflictKind.EMAIL_MISSING,
         account,
-        msg("needs an e-mail address for every account"),
+        msg("requires an e-mail address for every account"),
         "",
         msg("Enter an address in Moodle, or link the person to an account by hand."),
     )
@@ -23,7 +23,7 @@ def email_shared(account: DesiredAccount, other: str) -> Conflict:
         account,
         other,
         "",
-        msg("Several people have this address in Moodle. Give each an own one, or link by hand."),
+        msg("Several people have this address in Moodle. Give each their own, or link by hand."),
     )
 
 
@@ -33,7 +33,7 @@ def email_taken(account: DesiredAccount, holder: RemoteAccount | None) -> Confli
         account,
         msg("account {who} has it", who=holder.username)
         if holder
-        else msg("several people are to have it"),
+        else msg("several people would get it"),
         holder.account_id if holder else "",
         msg(
             "Two people cannot share an account. Correct the address on one side, or link by hand."
@@ -122,7 +122,7 @@ def account_inactive(account: DesiredAccount, holder: RemoteAccount) -> Conflict
         account,
         msg("account {who} was deactivated there, not by rcsync", who=holder.username),
         holder.account_id,
-        msg("Activate it in Rocket.Chat if the person is to take part."),
+        msg("Activate it in Rocket.Chat if the person should take part."),
     )
 
 

@@ -81,7 +81,7 @@ class _Matcher:
         if holder is not None:
             yield from self._found_by_email(account, holder)
         elif (person := self.addresses.promised.get(email)) is not None:
-            other = msg("the account of person {id} is being given it", id=person)
+            other = msg("the account of person {id} gets it in this run", id=person)
             yield conflicts.email_shared(account, other)
         elif (stranger := self.addresses.by_username.get(account.username.lower())) is not None:
             yield conflicts.username_taken(account, stranger)
@@ -127,7 +127,7 @@ class _Matcher:
         address_only: bool,
     ) -> Iterator[AccountFinding]:
         reason = (
-            msg("made by an earlier run that was cut off")
+            msg("created by an earlier run that was interrupted")
             if made_by_us
             else msg("has the same e-mail address ({email})", email=account.email)
         )
@@ -142,7 +142,7 @@ class _Matcher:
 
     def _create(self, account: DesiredAccount) -> Iterator[AccountFinding]:
         if self.policy.missing_accounts is MissingAccounts.LINK_ONLY:
-            text = msg("has no Rocket.Chat account, and the settings say not to create any")
+            text = msg("has no Rocket.Chat account, and by the settings none is created")
             yield Skip(account.name, text)
             return
         self.addresses.promised[account.email.lower()] = account.user_id

@@ -83,7 +83,7 @@ def carry_out(proposal: Proposal, remote: Remote, ledger: Ledger, terms: Terms) 
     if terms.expect_digest and plan.digest != terms.expect_digest:
         raise StalePlan(
             msg("The plan has changed since it was shown."),
-            hint=msg("Look at the new plan and confirm that one."),
+            hint=msg("Review the new plan and confirm that one."),
         )
     moodle = proposal.moodle
     size = sizes(moodle, proposal.scope) if moodle else None

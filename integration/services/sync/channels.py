@@ -142,7 +142,7 @@ class _ChannelPlanner:
         ours = room.mark is not None
         self.linked_rooms.add(room.room_id)
         reason = (
-            msg("made by an earlier run that was cut off")
+            msg("created by an earlier run that was interrupted")
             if ours
             else msg("has the wanted name and was created by our account")
         )
@@ -219,7 +219,7 @@ class _ChannelPlanner:
         self, wanted: DesiredChannel, room: RemoteChannel
     ) -> Iterator[ChannelFinding]:
         if self.ours and is_half(room, wanted):
-            why = msg("was made before marks told of whose installation a channel is")
+            why = msg("was created before marks named the installation")
             yield MarkChannel(ref_of(wanted, room), reason=why)
 
     # --- endings ----------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ class _ChannelPlanner:
         course = self.moodle.courses[wanted.course_id]
         group = self.moodle.groups[wanted.group_id]
         return msg(
-            "group '{group}' of course {course} is to have a channel",
+            "group '{group}' of course {course} should have a channel",
             group=group.name,
             course=course.shortname,
         )

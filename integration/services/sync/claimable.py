@@ -124,7 +124,7 @@ class _Finder:
         if room.creator_id != self.remote.bot_id:
             return msg("another account created it")
         if wanted is None or mark is None:
-            return msg("group {id} is to have no channel now", id=group_id)
+            return msg("group {id} should have no channel now", id=group_id)
         if mark.course_id != wanted.course_id:
             return msg("group {id} is in another course now", id=group_id)
         if wanted.name.casefold() not in room.names:
@@ -163,7 +163,7 @@ class _Finder:
         if not account.verified:
             return msg("its address is not verified")
         if account.account_id not in inside:
-            return msg("it is in none of the rooms that are ours")
+            return msg("it is in none of the rooms of this installation")
         return ""
 
     # --- memberships ------------------------------------------------------------------------------
@@ -188,7 +188,9 @@ class _Finder:
                     yield (group_id, user_id), self._role(room, user_id, user_of, should[user_id])
                 else:
                     what = msg("person {id} in room {name}", id=user_id, name=room.name)
-                    self._leave(what, msg("is not in the group: may be there by hand, and stays"))
+                    self._leave(
+                        what, msg("is not in the group: may have been added by hand, and stays")
+                    )
 
     @staticmethod
     def _role(

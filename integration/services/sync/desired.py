@@ -190,7 +190,7 @@ def _choose(
         if not scope.has_course(group.course_id):
             continue
         if identities.holds_group(group):
-            undecided[group.group_id] = msg("waits until a person has decided what it is now")
+            undecided[group.group_id] = msg("waits until somebody has decided what it is now")
             continue
         course, policy = moodle.courses[group.course_id], policies.of(group.course_id)
         if ended := course_ending(course, moodle.read_at, policy):

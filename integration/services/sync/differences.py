@@ -53,8 +53,8 @@ class Difference:
                 )
             case DifferenceKind.PLANNED:
                 return counted(
-                    "{n} change was found and not made ({run})",
-                    "{n} changes were found and not made ({run})",
+                    "{n} change was found, but not made ({run})",
+                    "{n} changes were found, but not made ({run})",
                     n,
                     run=self.reason,
                 )

@@ -84,7 +84,7 @@ class FreedNames:
         return next(room.name for room in rooms if room.room_id == room_id)
 
 
-WHY = msg("another channel gets its name in the same run")
+WHY = msg("another channel takes its name in the same run")
 
 
 def _for_now(ref: ChannelRef) -> ChannelRef:

@@ -222,7 +222,7 @@ def _wrong_server(plan: Plan, managed: Managed, scope: Scope, limits: Limits) ->
         return
     total = managed_counts(managed, scope)
     words = msg(
-        "managed accounts do not exist any more on this server and would be made or found again"
+        "managed accounts do not exist on this server any more and would be created or found again"
     )
     yield from _over(
         limits,

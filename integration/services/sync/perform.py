@@ -86,13 +86,13 @@ class Ids:
     def account(self, user_id: int) -> str:
         account_id = self.accounts.get(user_id)
         if account_id is None:
-            raise SyncError(msg("The account could not be made."), hint=msg("See its own row."))
+            raise SyncError(msg("The account could not be created."), hint=msg("See its own row."))
         return account_id
 
     def room(self, channel: ChannelRef) -> str:
         room_id = channel.room_id or self.rooms.get(channel.group_id)
         if room_id is None:
-            raise SyncError(msg("The channel could not be made."), hint=msg("See its own row."))
+            raise SyncError(msg("The channel could not be created."), hint=msg("See its own row."))
         return room_id
 
     def split(self, joiners: Iterable[Joiner]) -> tuple[list[int], list[int]]:

@@ -69,11 +69,11 @@ def shrunk(
         was = sum(getattr(before[number], column) for number in known)
         is_ = sum(getattr(now[number], column) for number in known if number in now)
         if was >= limits.shrink_from and is_ * 100 < was * (100 - limits.shrink_percent):
-            what = msg("{rows} that Moodle had at the last good run are not there", rows=rows)
+            what = msg("{rows} that Moodle had at the last good run are missing", rows=rows)
             yield Breach(
                 what, was - is_, was, limits.shrink_percent, f"source/{column}", Blocks.EVERYTHING
             )
     other = sum(number not in now or now[number].name != before[number].name for number in known)
     if len(known) >= OTHER_NAMES_FROM and other * 2 > len(known):
-        what = msg("courses are gone or have another name (is it the right database?)")
+        what = msg("courses are missing or have another name (is it the right database?)")
         yield Breach(what, other, len(known), 50, "source/courses", Blocks.EVERYTHING)

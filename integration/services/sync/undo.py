@@ -71,7 +71,7 @@ def undo_plan(
         if done.operation is None:
             skips.append(Skip(done.what, msg("is unknown to this version of rcsync: it stays")))
         elif not back:
-            why = msg("is not as that run left it, or is not ours: it stays")
+            why = msg("has changed since that run, or is not managed by rcsync: it stays")
             skips.append(Skip(done.what, why))
     return Plan(operations=tuple(in_order(operations)), skips=tuple(skips))
 

@@ -83,12 +83,12 @@ def unexplained(
     """`logged`: of whom Moodle's log tells that they were taken out; None: there is no log."""
     total = managed_counts(managed, scope)[Removal.MEMBERSHIPS]
     if logged is None:
-        left, what = list(gone), msg("memberships vanish from many courses at once")
+        left, what = list(gone), msg("memberships disappear from many courses at once")
         if not _is_spread(left, managed, scope):
             return
     else:
         left = [one for one in gone if not _is_told(one, logged)]
-        what = msg("memberships vanish that Moodle's log tells nothing of")
+        what = msg("memberships disappear without an entry in Moodle's log")
     if len(left) >= limits.from_count and len(left) * 100 > total * limits.unexplained_percent:
         yield Breach(what, len(left), total, limits.unexplained_percent, code="source/unexplained")
 
