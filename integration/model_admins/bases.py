@@ -7,6 +7,7 @@ from unfold.admin import ModelAdmin
 
 from integration.forms import RowForm
 from integration.pages.odd_input import TakesOddInput
+from integration.services.admin.paging import BoundedPaginator
 
 
 class ReadOnly(TakesOddInput, ModelAdmin):
@@ -23,6 +24,13 @@ class ReadOnly(TakesOddInput, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class HugeTable(ReadOnly):
+    """Of millions of rows, and without actions on all of them, which would tell a cut number."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False  # it would count the whole table for every search
 
 
 class EditableList(TakesOddInput, ModelAdmin):

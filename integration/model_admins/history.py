@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from integration.model_admins.bases import ReadOnly
+from integration.model_admins.bases import HugeTable, ReadOnly
 from integration.models import AuditEntry, Conflict, PendingEnding, SyncRun
 from integration.pages import columns, conflicts, runs
 from integration.services.admin import lists
@@ -56,7 +56,7 @@ class ConflictAdmin(
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(columns.AuditColumns, ReadOnly):
+class AuditEntryAdmin(columns.AuditColumns, HugeTable):
     list_display = ("when", "who", "action", "what", "outcome", "why")
     list_filter = (("at", columns.Days), "actor_kind", "result", "action")
     list_filter_submit = True

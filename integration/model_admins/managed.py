@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from integration.model_admins.bases import ReadOnly
+from integration.model_admins.bases import HugeTable, ReadOnly
 from integration.models import AccountLink, ChannelLink, ManagedMembership
 from integration.pages import links
 from integration.services.admin import lists
@@ -51,7 +51,7 @@ class ChannelLinkAdmin(links.ChannelActions, ReadOnly):
 
 
 @admin.register(ManagedMembership)
-class ManagedMembershipAdmin(ReadOnly):
+class ManagedMembershipAdmin(HugeTable):
     list_display = ("account", "channel", "room_role", "ours")
     list_filter = ("room_role", "ours")
     search_fields = ("account__username", "channel__name")

@@ -46,6 +46,8 @@ class PlainLookups(ChangeList):
             super().get_results(request)
         except TOO_MUCH as error:
             raise IncorrectLookupParameters(error) from error
+        if getattr(self.paginator, "is_cut", False):
+            self.full_result_count = self.result_count  # so that the heading names no number
 
 
 def _possible(posted: QueryDict) -> QueryDict:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -15,6 +15,7 @@ from integration.domain.numbers import whole_number, whole_numbers
 from integration.domain.operations import kinds
 from integration.domain.outcomes import RunCause
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
+from integration.services.admin.paging import BoundedPaginator
 from integration.services.ledger import course_facts, moments
 from integration.services.ledger.past_runs import check_undoable
 from integration.services.ledger.runs import scope_of
@@ -198,7 +199,7 @@ def operations(
 
 
 def page_of(rows: QuerySet[SyncOperation], number: str | None) -> Page[SyncOperation]:
-    return Paginator(rows, PER_PAGE).get_page(number)
+    return BoundedPaginator(rows, PER_PAGE).get_page(number)
 
 
 def courses_in(run: SyncRun) -> list[tuple[int, str]]:
@@ -227,8 +228,9 @@ def course_names(course_ids: Iterable[int | None]) -> dict[int, str]:
 
 
 def statuses_in(run: SyncRun) -> Mapping[str, int]:
+    """Every status is named, so that the index over status and run is enough to count in."""
     return dict(
-        SyncOperation.objects.filter(run=run)
+        SyncOperation.objects.filter(run=run, status__in=SyncOperation.Status.values)
         .order_by()
         .values_list("status")
         .annotate(number=Count("pk"))

@@ -1,5 +1,6 @@
 """What the schedules start: the full pass, the full check, and the pruning of old rows."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from importlib import import_module
 
@@ -8,9 +9,15 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from integration.models import Conflict, IntegratedCourse, IntegrationSettings, SyncRun
+from integration.models import (
+    Conflict,
+    IntegratedCourse,
+    IntegrationSettings,
+    SyncOperation,
+    SyncRun,
+)
 from integration.services.background import parts
-from integration.services.ledger import audit_trail
+from integration.services.ledger import audit_trail, pruning
 from integration.services.runs.order import Order
 
 BATCH = 50
@@ -63,8 +70,15 @@ def prune() -> int:
     kept |= set(last.values_list("last_run__parent", flat=True))
     keys = [key for key in old.order_by("pk").values_list("pk", flat=True) if key not in kept]
     for start in range(0, len(keys), BATCH):
-        SyncRun.objects.filter(pk__in=keys[start : start + BATCH]).delete()
+        _delete_runs(keys[start : start + BATCH])
     return len(keys)
+
+
+def _delete_runs(keys: Sequence[int]) -> None:
+    """Their operations first: a run may have millions. Cut off, the next pruning goes on."""
+    parts = SyncRun.objects.filter(parent__in=keys).values_list("pk", flat=True)
+    pruning.delete_in_steps(SyncOperation.objects.filter(run__in=[*keys, *parts]).order_by())
+    SyncRun.objects.filter(pk__in=keys).delete()
 
 
 def prune_failed_logins() -> None:

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from integration.domain import actor as actors
 from integration.domain.actor import Actor
 from integration.domain.outcomes import Result
 from integration.models import AuditEntry, IntegrationSettings, SyncRun
-from integration.services.ledger import bulk
+from integration.services.ledger import bulk, pruning
 from integration.services.sync.report import Outcome
 
 KIND_OF_TRIGGER = {
@@ -106,7 +105,7 @@ def prune() -> int:
     if days is None:
         return 0
     old = AuditEntry.objects.filter(at__lt=timezone.now() - timedelta(days=days))
-    count = QuerySet.delete(old)[0]
+    count = pruning.delete_in_steps(old.order_by("at"))
     if count:
         record("prune_audit", f"{count} entries older than {days} days", by=actors.NOBODY)
     return count

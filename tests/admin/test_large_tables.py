@@ -1,0 +1,163 @@
+"""Lists, pages of runs and the pruning over large tables: nothing is counted or deleted whole."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import QuerySet
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from integration.models import (
+    AccountLink,
+    AuditEntry,
+    ChannelLink,
+    IntegrationSettings,
+    ManagedMembership,
+    SyncOperation,
+    SyncRun,
+)
+from integration.services.admin import paging, runs
+from integration.services.background import jobs
+from integration.services.ledger import audit_trail, pruning
+
+pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
+LISTS = ("auditentry", "managedmembership")
+
+
+@pytest.fixture
+def admin(admin_user: Any, settings: Any) -> Client:
+    settings.SECURE_SSL_REDIRECT = False
+    client = Client()
+    client.force_login(admin_user)
+    return client
+
+
+def fill(number: int) -> None:
+    channel = ChannelLink.objects.create(moodle_group_id=1, moodle_course_id=1, room_id="r")
+    for index in range(number):
+        name = f"person{index}"
+        account = AccountLink.objects.create(
+            moodle_user_id=index, rocketchat_user_id=name, username=name
+        )
+        ManagedMembership.objects.create(channel=channel, account=account)
+        audit_trail.record("tried", f"entry {index}")
+
+
+def statements(client: Client, page: str) -> tuple[str, list[str]]:
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        answer = client.get(page)
+    assert answer.status_code == 200
+    return answer.content.decode(), [one["sql"] for one in seen.captured_queries]
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("query", ["", "?q=person"])
+def test_a_huge_table_is_never_counted_whole(admin: Client, name: str, query: str) -> None:
+    _page, asked = statements(admin, f"/admin/integration/{name}/{query}")
+    counting = [sql for sql in asked if "COUNT(*)" in sql and f"integration_{name}" in sql]
+    assert counting
+    assert all("LIMIT" in sql for sql in counting), counting
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_that_is_cut_says_so_and_names_no_false_number(
+    admin: Client, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(4)
+    there = (AuditEntry if name == "auditentry" else ManagedMembership).objects.count()
+    monkeypatch.setattr(paging, "MOST_COUNTED", there)
+    page, _asked = statements(admin, f"/admin/integration/{name}/")
+    assert "more than" not in page
+    monkeypatch.setattr(paging, "MOST_COUNTED", there - 1)
+    page, _asked = statements(admin, f"/admin/integration/{name}/")
+    assert f"more than {there - 1}" in page
+    assert f"{there - 1} results" not in page
+
+
+def test_the_number_of_statements_does_not_grow_with_the_table(admin: Client) -> None:
+    admin.get("/admin/integration/auditentry/")
+    fill(3)
+    before = [len(statements(admin, f"/admin/integration/{name}/")[1]) for name in LISTS]
+    AuditEntry.objects.bulk_create(
+        AuditEntry(actor_kind="system", action="tried", subject=f"entry {n}") for n in range(60)
+    )
+    channel = ChannelLink.objects.get()
+    for number in range(100, 160):
+        account = AccountLink.objects.create(
+            moodle_user_id=number, rocketchat_user_id=f"u{number}", username=f"u{number}"
+        )
+        ManagedMembership.objects.create(channel=channel, account=account)
+    after = [len(statements(admin, f"/admin/integration/{name}/")[1]) for name in LISTS]
+    assert after == before
+
+
+def a_run(number: int, **columns: Any) -> SyncRun:
+    run = SyncRun.objects.create(
+        kind=SyncRun.Kind.APPLY,
+        trigger=SyncRun.Trigger.SCHEDULE,
+        status=SyncRun.Status.DONE,
+        finished_at=timezone.now() - timedelta(days=400),
+        **columns,
+    )
+    SyncOperation.objects.bulk_create(
+        SyncOperation(run=run, position=n, kind="add_members", status="done", reason="r")
+        for n in range(number)
+    )
+    return run
+
+
+def test_the_pages_of_a_run_end_at_the_bound_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_COUNTED", 200)
+    run = a_run(201)
+    page = runs.page_of(runs.operations(run), "99")
+    assert (page.number, page.paginator.num_pages) == (2, 2)
+    assert page.paginator.is_cut  # type: ignore[attr-defined]
+
+
+def test_statuses_of_a_run_are_all_counted() -> None:
+    run = a_run(3)
+    SyncOperation.objects.filter(run=run, position=0).update(status="failed")
+    assert runs.statuses_in(run) == {"failed": 1, "done": 2}
+
+
+def deleted_at_once(seen: CaptureQueriesContext, model: Any) -> int:
+    """The most rows of the table that one DELETE names, where rows are left to delete."""
+    begins = f'DELETE FROM "{model._meta.db_table}"'
+    deletes = [q["sql"] for q in seen.captured_queries if q["sql"].startswith(begins)]
+    named = [sql for sql in deletes if '"."id" IN (' in sql]
+    assert len(named) > 1
+    return max(sql.count(", ") + 1 for sql in named)
+
+
+def test_runs_are_pruned_in_bounded_steps_with_all_that_belongs_to_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pruning, "STEP", 10)
+    parent = a_run(25)
+    a_run(25, parent=parent)
+    kept = a_run(0)
+    SyncRun.objects.filter(pk=kept.pk).update(finished_at=timezone.now())
+    with CaptureQueriesContext(connection) as seen:
+        assert jobs.prune() == 1
+    assert deleted_at_once(seen, SyncOperation) == 10
+    assert list(SyncRun.objects.values_list("pk", flat=True)) == [kept.pk]
+    assert not SyncOperation.objects.exists()
+
+
+def test_the_audit_trail_is_pruned_in_bounded_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruning, "STEP", 10)
+    IntegrationSettings.load()
+    for number in range(25):
+        audit_trail.record("tried", f"entry {number}")
+    QuerySet.update(AuditEntry.objects.all(), at=timezone.now() - timedelta(days=400))
+    young = audit_trail.record("tried", "young")
+    with CaptureQueriesContext(connection) as seen:
+        assert audit_trail.prune() >= 25
+    assert deleted_at_once(seen, AuditEntry) == 10
+    assert set(AuditEntry.objects.values_list("action", flat=True)) == {"tried", "prune_audit"}
+    assert AuditEntry.objects.filter(pk=young.pk).exists()
