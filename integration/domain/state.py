@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from integration.domain.conflicts import Conflict
+
 
 class RoomRole(StrEnum):
     """What a person is in a channel. Rocket.Chat knows owner, moderator and leader; a member has
@@ -379,6 +381,8 @@ class Managed:
     removed_lately: Mapping[str, int] = field(default_factory=dict)  # What -> number in 24 hours
     ours_in: Mapping[int, int] | None = None
     """Course id -> memberships of ours there, whatever the scope; None: as `members`."""
+    left_rooms: Mapping[int, Conflict] = field(default_factory=dict)
+    """Group id -> a room of the Moodle plugin that is a person's to decide about."""
     unfinished_accounts: Mapping[int, frozenset[AskedAccount]] = field(default_factory=dict)
     """User id -> accounts being made, as they were asked for."""
     unfinished_removals: frozenset[tuple[int, int]] = frozenset()  # (group id, user id)

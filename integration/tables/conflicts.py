@@ -42,6 +42,7 @@ class Conflict(models.Model):
             bot_outside=_("Bot not in the channel"),
             members_unreadable=_("Members cannot be read"),
             not_kept=_("Change not kept"),
+            plugin_room=_("Room of the old plugin"),
             not_understood=_("Answer not understood"),
         ),
     )

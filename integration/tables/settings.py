@@ -264,6 +264,7 @@ class IntegrationSettings(
         "id",
         "server_facts",
         "connection_test",
+        "plugin_look",
         "server_id",
         "installation",
         "rocketchat_auth_token_server",
@@ -277,6 +278,8 @@ class IntegrationSettings(
     connection_test = MessageJSONField(
         default=dict, editable=False
     )  # services/runs/connection_test.py
+    # What local_rocketchat kept switched on: services/admin/plugin_import.py
+    plugin_look = models.JSONField(default=dict, editable=False)
     # The workspace that all links are about (its uniqueID); "" before the first sync.
     server_id = models.CharField(max_length=255, blank=True, default="", editable=False)
     # Of this database, in the marks of the rooms that it made.

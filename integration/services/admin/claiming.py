@@ -10,7 +10,7 @@ from django.db import transaction
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.domain.operations import RemoveMember
-from integration.domain.state import EVERYTHING, RemoteState
+from integration.domain.state import EVERYTHING, Managed, RemoteState
 from integration.models import (
     AccountLink,
     ChannelLink,
@@ -44,12 +44,8 @@ def find(installation: str = "", since: datetime | None = None) -> Claimable:
     )
     with connect(rocketchat_connection()) as remote:
         wanted = desire(moodle, policy, remote.name_rules(), managed, EVERYTHING)
-        state = _rooms_of_ours(remote)
-    if managed.server_id and state.server_id not in ("", managed.server_id):
-        raise ConfigurationError(
-            msg("This is another Rocket.Chat workspace than the one that the links are about."),
-            hint=msg("Decide that first: ./rcsync server"),
-        )
+        state = rooms_of_ours(remote)
+    check_workspace(managed, state)
     return find_claimable(wanted, state, managed, policy, _removed(since))
 
 
@@ -102,7 +98,16 @@ def _removed(since: datetime | None) -> frozenset[tuple[int, int]]:
     return frozenset((group, user) for group, user in pairs if group and user)
 
 
-def _rooms_of_ours(remote: RocketChatRemote) -> RemoteState:
+def check_workspace(managed: Managed, state: RemoteState) -> None:
+    """ConfigurationError where another workspace answers than the one that all links are about."""
+    if managed.server_id and state.server_id not in ("", managed.server_id):
+        raise ConfigurationError(
+            msg("This is another Rocket.Chat workspace than the one that the links are about."),
+            hint=msg("Decide that first: ./rcsync server"),
+        )
+
+
+def rooms_of_ours(remote: RocketChatRemote) -> RemoteState:
     """Everything, with marks and members of the rooms that our own account created."""
     listed = remote.read(known_counts={}, wanted_names=())
     ours = [one for one in listed.channels.values() if one.creator_id == listed.bot_id]

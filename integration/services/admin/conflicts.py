@@ -20,6 +20,7 @@ LINKABLE = (
     ConflictKind.USERNAME_TAKEN,
     ConflictKind.EMAIL_SHARED,
     ConflictKind.CHANNEL_NAME_TAKEN,
+    ConflictKind.PLUGIN_ROOM,
 )
 IDENTIFYING = ("kind", "moodle_user_id", "moodle_group_id", "moodle_course_id")
 NAMES = (ConflictKind.USERNAME_TAKEN, ConflictKind.CHANNEL_NAME_TAKEN)

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count, Q, QuerySet
 
+from integration.domain import conflicts
+from integration.domain.conflicts import ConflictKind
 from integration.domain.operations import (
     CreateAccount,
     RemoveMember,
@@ -29,6 +31,7 @@ from integration.domain.state import (
 from integration.models import (
     AccountLink,
     ChannelLink,
+    Conflict,
     IntegratedCourse,
     IntegrationSettings,
     ManagedMembership,
@@ -58,6 +61,7 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
         sizes=safety.known_sizes(),
         pending=safety.pending_since(),
         removed_lately=safety.removed_lately(),
+        left_rooms=_left_rooms(),
         unfinished_accounts=_asked_accounts(unfinished),
         unfinished_removals=frozenset(
             (row.group_id, row.user_id)
@@ -86,6 +90,23 @@ def _asked_accounts(unfinished: list["_Unfinished"]) -> dict[int, frozenset[Aske
                 AskedAccount(str(details.get("username", "")), str(details.get("email", "")))
             )
     return {user_id: frozenset(accounts) for user_id, accounts in asked.items()}
+
+
+def _left_rooms() -> dict[int, conflicts.Conflict]:
+    """Also those that a person ignores: no channel is made for them either."""
+    rows = Conflict.objects.filter(kind=ConflictKind.PLUGIN_ROOM, moodle_group_id__isnull=False)
+    return {
+        row.moodle_group_id or 0: conflicts.Conflict(
+            ConflictKind.PLUGIN_ROOM,
+            None,
+            row.moodle_group_id,
+            row.moodle_side,
+            row.rocketchat_side,
+            row.remote_id,
+            row.advice,
+        )
+        for row in rows.exclude(status=Conflict.Status.SOLVED)
+    }
 
 
 def _unconfirmed(current_run: int) -> tuple[Unconfirmed, ...]:

@@ -109,6 +109,9 @@ class _ChannelPlanner:
     # --- a channel has to be found or made --------------------------------------------------------
 
     def _missing(self, wanted: DesiredChannel) -> Iterator[ChannelFinding]:
+        if left := self._left_room(wanted.group_id):
+            yield left
+            return
         same_name = self.by_name.get(wanted.name.casefold(), [])
         for room in same_name:
             if self._may_adopt(room, wanted):
@@ -118,6 +121,14 @@ class _ChannelPlanner:
             yield self._taken(wanted, keepers[0])
         else:
             yield from self._create(wanted)
+
+    def _left_room(self, group_id: int) -> Conflict | None:
+        """A room of the old plugin about which nobody has decided: no second one is made."""
+        left = self.managed.left_rooms.get(group_id)
+        room = self.remote.channels.get(left.remote_id) if left else None
+        if left is None or room is None or room.archived or room.room_id in self.linked_rooms:
+            return None
+        return left
 
     def _create(self, wanted: DesiredChannel) -> Iterator[ChannelFinding]:
         members = self.members.joinable(wanted)

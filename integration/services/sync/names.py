@@ -19,7 +19,10 @@ MAX_CHANNEL_NAME = 80
 MAX_USERNAME = 80
 MAX_DISPLAY_NAME = 150
 _ROOM_FOR_COUNTER = 8
-_PLACEHOLDER = re.compile(r"\{(course|course_fullname|course_id|group|group_id)\}")
+_PLACEHOLDER = re.compile(
+    r"\{(course|course_fullname|course_id|group|group_id|course_underscored|group_underscored)\}"
+)
+_SHORTNAME = re.compile(r"\{course(_underscored)?\}")
 _REFUSED_IN_NAMES = re.compile(
     r"[<>\\/]"
 )  # users.create answers "Name contains invalid characters"
@@ -34,13 +37,19 @@ def cleaner(plain_names: bool, language: str) -> Cleaner:
 
 
 def render(template: str, course: Course, group: Group, clean: Cleaner = str) -> str:
-    """The template with {course}, {course_fullname}, {course_id}, {group}, {group_id} filled in."""
+    """The template with {course}, {course_fullname}, {course_id}, {group}, {group_id} filled in.
+
+    {course_underscored} and {group_underscored} have underscores in place of spaces, as the names
+    that the Moodle plugin local_rocketchat gave.
+    """
     values = {
         "course": clean(course.shortname),
         "course_fullname": clean(course.fullname),
         "course_id": str(course.course_id),
         "group": clean(group.name),
         "group_id": str(group.group_id),
+        "course_underscored": clean(course.shortname).replace(" ", "_"),
+        "group_underscored": clean(group.name).replace(" ", "_"),
     }
     return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
 
@@ -105,7 +114,7 @@ def _stripped(name: str, rules: NameRules) -> str:
 def _shortened(course: Course, template: str, over: int) -> Course:
     """The longer one of the course's names that are in the template, cut by at most `over`."""
     full = course.fullname if "{course_fullname}" in template else ""
-    short = course.shortname if "{course}" in template else ""
+    short = course.shortname if _SHORTNAME.search(template) else ""
     if len(full) >= len(short):
         return replace(course, fullname=_cut(full, over) if full else course.fullname)
     return replace(course, shortname=_cut(short, over))

@@ -1,0 +1,68 @@
+"""People inside of rooms that were taken over who should not be there.
+
+rcsync removes only whom it put into a channel. A person may say of others that the old plugin put
+them there: then their membership is rcsync's, and the next plan removes them, through the guard.
+"""
+
+from collections.abc import Collection
+
+from django.db import transaction
+from django.db.models import Q
+
+from integration.domain.errors import ConfigurationError
+from integration.domain.messages import msg
+from integration.domain.state import EVERYTHING
+from integration.models import ChannelLink, ManagedMembership
+from integration.services.ledger import audit_trail
+from integration.services.ledger.managed import LookOnly
+from integration.services.ledger.policy import load_policy
+from integration.services.moodle.reader import MoodleReader
+from integration.services.rocketchat import connect
+from integration.services.runs.configured_connection import rocketchat_connection
+from integration.services.sync.desired import desire
+from integration.services.sync.plugin_rooms import WrongPerson, wrong_people
+
+
+def find() -> tuple[WrongPerson, ...]:
+    """By group and person. SourceError, RocketChatError or ConfigurationError."""
+    taken = set(ChannelLink.objects.filter(created=False).values_list("moodle_group_id", flat=True))
+    if not taken:
+        return ()
+    source, records = MoodleReader(), LookOnly()
+    managed = records.managed(EVERYTHING)
+    moodle = source.read(
+        EVERYTHING, integrated=records.integrated(), linked_users=set(managed.accounts)
+    )
+    policy = load_policy(moodle.role_names)
+    with connect(rocketchat_connection()) as remote:
+        wanted = desire(moodle, policy, remote.name_rules(), managed, EVERYTHING)
+        state = remote.read(known_counts={}, wanted_names=())
+    owners = {link.account_id: user_id for user_id, link in managed.accounts.items()}
+    members = {group: rows for group, rows in managed.members.items() if group in taken}
+    return wrong_people(wanted, state, owners, members, policy)
+
+
+def release(people: Collection[tuple[int, int]], reason: str) -> int:
+    """The plugin put these (group id, user id) there; the answer is how many they are.
+
+    Who is not among those found now, or is protected, stays. ConfigurationError where refused.
+    """
+    if not reason.strip():
+        raise ConfigurationError(
+            msg("This needs a reason."), hint=msg("Say in a sentence how you know.")
+        )
+    found = [one for one in find() if (one.group_id, one.user_id) in people and not one.protected]
+    if not found:
+        return 0
+    which = Q()
+    for one in found:
+        which |= Q(channel__moodle_group_id=one.group_id, account__moodle_user_id=one.user_id)
+    with transaction.atomic():
+        ManagedMembership.objects.filter(which, ours=False).update(ours=True)
+        audit_trail.record(
+            "put_there_by_the_plugin",
+            f"{len(found)} memberships",
+            after={"people": [[one.group_id, one.user_id] for one in found]},
+            reason=reason.strip(),
+        )
+    return len(found)
