@@ -12,6 +12,7 @@ from integration.pages import (
     groups,
     lti,
     lti_setup,
+    own_settings,
     pause,
     runs,
     server,
@@ -36,7 +37,20 @@ class Subject:
         return value
 
 
+class OwnLevel:
+    """What can have settings of its own."""
+
+    regex = "category|course"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
 register_converter(Subject, "subject")
+register_converter(OwnLevel, "own_level")
 register_converter(Number, "number")
 
 app_name = "rcsync"
@@ -67,6 +81,17 @@ urlpatterns = [
     path("admin/forget-secrets/", setup.forget_secrets, name="forget_secrets"),
     path("admin/choose-roles/", setup.roles, name="roles"),
     path("admin/add-courses/", setup.add_courses, name="courses"),
+    path("admin/own-settings/", own_settings.overview, name="own_settings"),
+    path(
+        "admin/own-settings/<own_level:kind>/<number:number>/",
+        own_settings.level,
+        name="own_settings_of",
+    ),
+    path(
+        "admin/own-settings/<own_level:kind>/<number:number>/names/",
+        own_settings.names,
+        name="own_names",
+    ),
     path("admin/preview/pattern/", setup.pattern_preview, name="pattern_preview"),
     path("admin/preview/names/", setup.name_preview, name="name_preview"),
     path("admin/sync-everything/", courses.sync_everything, name="sync_everything"),

@@ -57,6 +57,12 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
                     access.SEE_PATTERNS,
                 ),
                 _item(
+                    _("Categories and courses"),
+                    "account_tree",
+                    "rcsync:own_settings",
+                    access.SEE_SETTINGS,
+                ),
+                _item(
                     _("Limits"),
                     "front_hand",
                     "admin:integration_removallimit_changelist",

@@ -20,6 +20,7 @@ ODD = (HUGE, "abc", "-1", "²", "%00", "")
 NAMES = (  # of what our own pages read
     *("search", "kind", "status", "course", "category", "page", "choose", "user", "state"),
     *("role", "whole_category", "operation", "row", "pattern", "template", "remote_id", "trigger"),
+    *("own", "on_course_hidden", "private_channels", "include_patterns", "name_template"),
     *("q", "p", "o", "all", "at_from", "at_to", "_to_field", "id", "pk", "id__in", "id__exact"),
 )
 ANSWER = 500

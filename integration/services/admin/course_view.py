@@ -21,7 +21,7 @@ from integration.models import (
     ManagedMembership,
     SyncRunCourse,
 )
-from integration.services.admin import moodle_search
+from integration.services.admin import moodle_search, why_levels
 from integration.services.admin.group_states import (
     GroupState,
     GroupVerdict,
@@ -74,6 +74,7 @@ class CourseView:
     groups: tuple[GroupLine, ...] = ()
     no_account: tuple[NoAccount, ...] = ()
     problem: str = ""
+    own: tuple[str, ...] = ()  # what is not as the site says, in words
 
     @property
     def people_without_account(self) -> int:
@@ -100,6 +101,7 @@ def course_view(course_id: int) -> CourseView:
         category,
         _by_name(_lines(moodle, desired, links, counts)),
         tuple(_no_account(course_id, moodle, policy, desired)),
+        own=tuple(why_levels.sentences(desired.policies.resolved(course_id))),
     )
 
 
@@ -137,8 +139,8 @@ def _lines(
 ) -> Iterator[GroupLine]:
     for group in moodle.groups.values():
         course = moodle.courses[group.course_id]
-        own = desired.policies.of(group.course_id)
-        verdict = judge(group, course, own, moodle.read_at, desired.identities)
+        policy = desired.policies.of(group.course_id)
+        verdict = judge(group, course, policy, moodle.read_at, desired.identities)
         if verdict.state is GroupState.COMING and group.group_id not in desired.channels:
             verdict = GroupVerdict(GroupState.EMPTY, msg("nobody in it belongs in a channel"))
         link = links.get(group.group_id)

@@ -139,6 +139,15 @@ def preview_names(template: str) -> NamePreview:
         Pattern(row.pattern, row.kind == GroupRegexFilter.Kind.EXCLUDE)
         for row in GroupRegexFilter.objects.filter(enabled=True)
     ]
+    return names_of(template, groups, chosen_by)
+
+
+def names_of(
+    template: str, groups: Sequence[tuple[Group, Course]], chosen_by: Sequence[Pattern]
+) -> NamePreview:
+    """What those of `groups` that the patterns choose would be called; all, where they choose
+    none.
+    """
     chosen = [pair for pair in groups if _verdict(pair[0], chosen_by)[0] == "yes"] or groups
     rules, guessed = _rules()
     clean = names.cleaner(IntegrationSettings.load().plain_names, MoodleReader().language())

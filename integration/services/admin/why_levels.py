@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext, gettext_lazy
 
 from integration.domain.course_policies import CoursePolicies, CoursePolicy
-from integration.domain.levels import SITE, Level, LevelKind
+from integration.domain.levels import SITE, Level, LevelKind, OwnSettings
 from integration.domain.operations import ROLES
 from integration.domain.state import Ending
 from integration.models import IntegrationSettings
@@ -50,6 +50,13 @@ def sentences(found: CoursePolicy) -> list[str]:
         }
         for field, level in found.origins.items()
         if level is not SITE
+    ]
+
+
+def own_in_words(own: OwnSettings) -> list[str]:
+    """What a level has of its own: "channel name: {group}"."""
+    return [
+        f"{label_of(name)}: {value_in_words(name, value)}" for name, value in own.values.items()
     ]
 
 

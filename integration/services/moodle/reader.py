@@ -145,6 +145,15 @@ class MoodleReader:
             lambda: (self._rows.courses(course_ids), self._rows.groups(course_ids)), self._alias
         )
 
+    def category_paths(self) -> Mapping[int, tuple[int, ...]]:
+        """Every category: id -> the ids from the top down to it."""
+        rows = read_whole(self._rows.categories, self._alias)
+        return {category: path or (category,) for category, _, path in rows}
+
+    def courses(self, course_ids: Collection[int]) -> Mapping[int, Course]:
+        """Those of these courses that Moodle has."""
+        return read_whole(lambda: self._rows.courses(course_ids), self._alias)
+
     def find_courses(
         self, search: str = "", *, category: int | None = None, limit: int = 50
     ) -> tuple[Course, ...]:
