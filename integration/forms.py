@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
@@ -15,13 +16,17 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from integration.domain import patterns
 from integration.domain.addresses import origin
-from integration.domain.errors import SyncError
+from integration.domain.errors import ConfigurationError, SyncError
+from integration.domain.messages import msg
 from integration.fields import SecretField
 from integration.models import GroupRegexFilter, IntegratedCourse, IntegrationSettings
 from integration.services.admin import moodle_search
+from integration.translation import in_words
 
 SHOWN_END = 3  # characters of a token that tell it from another one
+MOST_PASTED = 10_000  # characters
 LONG_ENOUGH = 20  # a shorter secret shows none of its characters
 VARIABLES = {
     "rocketchat_url": "url",
@@ -147,17 +152,70 @@ def described(secret: str) -> Any:
     return _("Set, ends in …%(end)s. Leave empty to keep it.") % {"end": secret[-SHOWN_END:]}
 
 
+TYPED_AS_IT_IS = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+
+
 class PatternForm(forms.ModelForm):
-    """One pattern; the page shows below it what it would choose."""
+    """One pattern, or several pasted at once into a new one; the page shows what they choose."""
 
     class Meta:
         model = GroupRegexFilter
-        fields = ("pattern", "kind", "enabled", "position")
-        widgets = {
-            "pattern": UnfoldAdminTextInputWidget(
-                attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+        fields = ("pattern", "kind", "enabled")
+
+    others: tuple[str, ...] = ()  # the patterns of the further lines
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "pattern" not in self.fields:
+            return
+        old, is_new = self.fields["pattern"], self.instance.pk is None
+        widget = UnfoldAdminTextareaWidget if is_new else UnfoldAdminTextInputWidget
+        attrs: dict[str, Any] = {**TYPED_AS_IT_IS, **({"rows": 3} if is_new else {})}
+        hint = _("Several lines make several patterns.") if is_new else ""
+        self.fields["pattern"] = forms.CharField(
+            label=old.label,
+            help_text=format_lazy("{} {}", old.help_text, hint),
+            max_length=MOST_PASTED,
+            strip=False,
+            widget=widget(attrs=attrs),
+        )
+
+    def clean_pattern(self) -> str:
+        """The first line; the others are in `others`. Each error names its line."""
+        text = self.cleaned_data["pattern"]
+        lines = (patterns.lines_of(text) or [text]) if self.instance.pk is None else [text]
+        taken: list[str] = []
+        wrong: list[str] = []
+        for number, line in enumerate(lines, 1):
+            try:
+                pattern = patterns.understood(line)
+                self._check_new(pattern, taken)
+            except SyncError as error:
+                words = in_words(error)
+                where = _("Line %(n)d: %(error)s") % {"n": number, "error": words}
+                wrong.append(where if len(lines) > 1 else words)
+            else:
+                taken.append(pattern)
+        if wrong:
+            raise forms.ValidationError(wrong)
+        self.others = tuple(taken[1:])
+        return taken[0]
+
+    def _check_new(self, pattern: str, taken: list[str]) -> None:
+        same = GroupRegexFilter.objects.filter(pattern=pattern).exclude(pk=self.instance.pk)
+        there = next((row for row in same if row.pattern == pattern), None)
+        if there is not None:
+            raise ConfigurationError(
+                msg(
+                    "The pattern {pattern} is there already, as: {kind}.",
+                    pattern=repr(pattern),
+                    kind=str(there.get_kind_display()),
+                )
             )
-        }
+        if pattern in taken:
+            raise ConfigurationError(
+                msg("The pattern {pattern} stands here twice.", pattern=repr(pattern))
+            )
 
 
 class CourseForm(forms.ModelForm):

@@ -15,6 +15,9 @@ from integration.domain.messages import msg
 
 MAX_LENGTH = 255
 MATCH_SECONDS = 0.1
+CHECK_SECONDS = 1.0  # ten times and more what a busy machine needs for a harmless pattern
+DELIMITERS = "/~#%@!;&={"  # what begins a line of PHP, and hardly an expression of ours
+MARKED_BLANK = "\N{OPEN BOX}"
 _FLAGS = {"i": regex.I, "m": regex.M, "s": regex.S, "x": regex.X, "u": regex.U}
 _PROBE_LENGTH = 254  # the longest name Moodle's mdl_groups holds
 
@@ -68,7 +71,7 @@ def check(text: str) -> None:
     compiled = _compile(text)
     for probe in _probes(text):
         try:
-            compiled.search(probe, timeout=MATCH_SECONDS)
+            compiled.search(probe, timeout=CHECK_SECONDS)
         except TimeoutError:
             raise ConfigurationError(
                 msg(
@@ -82,6 +85,40 @@ def check(text: str) -> None:
                     "write them once."
                 ),
             ) from None
+
+
+def understood(line: str) -> str:
+    """The pattern that an administrator's line means: as it is, or of PHP's `~...~i` the same here.
+
+    ConfigurationError with the reason where it is neither: nothing is taken that never matches.
+    """
+    if _is_pcre(line):
+        return from_pcre(line)
+    check(line)
+    return line
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines that were pasted, without the empty ones. Blanks at the ends belong to them."""
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def shown(text: str) -> str:
+    """The pattern with blanks at its ends made visible."""
+    body = text.strip(" ")
+    before = len(text) - len(text.lstrip(" "))
+    after = len(text) - len(body) - before
+    return MARKED_BLANK * before + body + MARKED_BLANK * after
+
+
+def _is_pcre(line: str) -> bool:
+    """It begins with a delimiter of PHP and has a second one, after which only letters stand."""
+    opening = line[:1]
+    if not opening or opening not in DELIMITERS:
+        return False
+    end = _end_of_body(line, opening, _PAIRS.get(opening, opening))
+    rest = line[end + 1 :].strip()
+    return end > 0 and (not rest or (rest.isascii() and rest.isalpha()))
 
 
 def from_pcre(line: str) -> str:

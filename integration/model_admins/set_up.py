@@ -1,6 +1,5 @@
 """What administrators set: settings, patterns, limits, roles, courses, LTI platforms."""
 
-from copy import copy
 from typing import Any
 
 from django.contrib import admin
@@ -9,10 +8,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from integration.domain import patterns
 from integration.forms import CourseForm, PatternForm, SettingsForm, useless_ticks
 from integration.model_admins.bases import EditableList
 from integration.models import (
@@ -88,22 +90,22 @@ class IntegrationSettingsAdmin(ModelAdmin):
 @admin.register(GroupRegexFilter)
 class GroupRegexFilterAdmin(EditableList):
     form = PatternForm
-    list_display = ("pattern", "kind_badge", "enabled", "position")
-    list_editable = ("enabled", "position")
+    list_display = ("as_shown", "kind_badge", "enabled")
+    list_editable = ("enabled",)
     list_filter = ("kind", "enabled")
     search_fields = ("pattern",)
-    ordering_field = "position"
     list_before_template = "integration/patterns_intro.html"
     change_form_outer_after_template = "integration/pattern_preview.html"
 
-    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Rows are dragged by who may change them, and where all are shown in their order."""
-        rows = super().get_changelist_instance(request)
-        in_order = not rows.params and rows.result_count <= self.list_per_page
-        if not (in_order and self.has_change_permission(request)):
-            rows.model_admin = copy(self)
-            rows.model_admin.ordering_field = None
-        return rows
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Further lines that were pasted become further patterns."""
+        super().save_model(request, obj, form, change)
+        for text in getattr(form, "others", ()):
+            GroupRegexFilter.objects.create(pattern=text, kind=obj.kind, enabled=obj.enabled)
+
+    @display(description=_("pattern"), ordering="pattern")
+    def as_shown(self, row: GroupRegexFilter) -> SafeString:
+        return format_html('<code class="rc-code">{}</code>', patterns.shown(row.pattern))
 
     @display(
         description=_("kind"), ordering="kind", label={"include": "success", "exclude": "danger"}

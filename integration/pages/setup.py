@@ -12,13 +12,14 @@ from integration.domain.checks import CheckStatus
 from integration.domain.errors import SyncError
 from integration.domain.numbers import whole_number, whole_numbers
 from integration.domain.state import RoomRole
+from integration.forms import MOST_PASTED
 from integration.pages import access
 from integration.services.admin import moodle_search, previews, secrets
 from integration.services.monitoring import diagnostics
 from integration.tables.choices import ROOM_ROLES
 from integration.translation import in_words, local
 
-LONGEST = 300  # characters of a pattern or a template that are looked at
+LONGEST = 300  # characters of a template that are looked at
 
 
 @access.page(access.SEE_SETTINGS)
@@ -162,7 +163,7 @@ def pattern_preview(request: HttpRequest) -> JsonResponse:
     row = request.POST.get("row", "")
     try:
         preview = previews.preview_patterns(
-            request.POST.get("pattern", "")[:LONGEST],
+            request.POST.get("pattern", "")[:MOST_PASTED],
             request.POST.get("kind", "include"),
             request.POST.get("enabled") == "on",
             whole_number(row),

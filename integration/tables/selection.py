@@ -28,8 +28,8 @@ class GroupRegexFilter(AuditedModel):
         max_length=patterns.MAX_LENGTH,
         help_text=_(
             "A regular expression, searched anywhere in the group name; ^ and $ match "
-            "its beginning and end. /…/i as in the Moodle plugin local_rocketchat works "
-            "too. Exclude takes precedence over include."
+            "its beginning and end. Lines of the Moodle plugin local_rocketchat such as ~…~i or "
+            "#…# are understood. Exclude takes precedence over include."
         ),
     )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.INCLUDE)
@@ -46,7 +46,7 @@ class GroupRegexFilter(AuditedModel):
 
     def clean(self) -> None:
         try:
-            patterns.check(self.pattern)
+            self.pattern = patterns.understood(self.pattern)
         except ConfigurationError as error:
             raise ValidationError({"pattern": in_words(error)}) from None
 

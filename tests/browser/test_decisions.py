@@ -2,9 +2,8 @@
 
 import pytest
 from django.contrib.auth.models import User
-from selenium.webdriver.common.action_chains import ActionChains
 
-from integration.models import AccountLink, Conflict, GroupRegexFilter, SyncRun
+from integration.models import AccountLink, Conflict, SyncRun
 from tests.support.browser import Browser
 from tests.support.site import Site, moodle_rows
 
@@ -71,24 +70,3 @@ def test_a_conflict_is_linked_to_an_account_that_was_searched_for(
     desk.sees("Linked.")
     linked = AccountLink.objects.get(rocketchat_user_id=wanted)
     assert linked.moodle_user_id == conflict.moodle_user_id
-
-
-def test_patterns_are_ordered_by_dragging(desk: Browser, site: Site) -> None:
-    for position, pattern in enumerate("abc"):
-        GroupRegexFilter.objects.create(pattern=pattern, position=position)
-    desk.go("/admin/integration/groupregexfilter/")
-    handles = desk.all("#result_list tbody [x-sort\\:handle]")
-    assert len(handles) == 3
-    drag = ActionChains(desk.driver, duration=50).click_and_hold(handles[2]).pause(0.2)
-    for _step in range(6):
-        drag = drag.move_by_offset(0, -20).pause(0.05)
-    drag.release().perform()
-    numbers = "#result_list input[name$='-position']"
-    desk.wait(
-        lambda: desk.all(numbers)[0].get_attribute("name") == "form-2-position",
-        "the row did not move",
-    )
-    assert [box.get_attribute("value") for box in desk.all(numbers)] == ["0", "1", "2"]
-    desk.click(desk.find("[name=_save]"))
-    desk.sees("changed successfully")
-    assert "".join(GroupRegexFilter.objects.values_list("pattern", flat=True)) == "cab"

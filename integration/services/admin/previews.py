@@ -47,10 +47,16 @@ class GroupPreview:
 class PatternPreview:
     """`problem` says what is wrong with the pattern at hand; the rest is what the others say
     then.
+
+    `own` groups have a name that it matches; for `changed` of them it changes the outcome: they get
+    a channel by it, or lose it. `blanks`: it begins or ends with a blank.
     """
 
     problem: str
     hint: str
+    own: int
+    changed: int
+    blanks: bool
     matched: int
     total: int
     rows: tuple[GroupPreview, ...]
@@ -74,23 +80,30 @@ class NamePreview:
 
 
 def preview_patterns(text: str, kind: str, enabled: bool, replaces: int | None) -> PatternPreview:
-    """The saved patterns with this one in place of the row `replaces` (None: as a new one)."""
+    """The saved patterns with this one in place of the row `replaces` (None: as a new one).
+
+    Each line of a new one is a pattern.
+    """
     problem = hint = ""
+    mine: list[Pattern] = []
     try:
-        patterns.check(text)
+        for line in (patterns.lines_of(text) or [text]) if replaces is None else [text]:
+            found = patterns.understood(line)
+            mine.append(Pattern(found, kind == GroupRegexFilter.Kind.EXCLUDE))
     except ConfigurationError as error:
-        problem, hint = local(error.message), local(error.hint)
-    rows = [
+        problem, hint, mine = local(error.message), local(error.hint), []
+    others = [
         Pattern(row.pattern, row.kind == GroupRegexFilter.Kind.EXCLUDE)
         for row in GroupRegexFilter.objects.filter(enabled=True).exclude(pk=replaces or 0)
     ]
-    if enabled and not problem:
-        rows.append(Pattern(text, kind == GroupRegexFilter.Kind.EXCLUDE))
-    judged, more = _judge(rows)
+    judged, more, effect = _judge(others, mine, enabled=enabled)
     yes = sum(row.verdict == "yes" for row in judged)
     return PatternPreview(
         problem,
         hint,
+        effect.own,
+        effect.changed,
+        any(pattern.text != pattern.text.strip() for pattern in mine),
         yes,
         len(judged),
         tuple(_both_kinds(judged)),
@@ -98,15 +111,33 @@ def preview_patterns(text: str, kind: str, enabled: bool, replaces: int | None) 
     )
 
 
-def _judge(rows: Sequence[Pattern]) -> tuple[list[GroupPreview], bool]:
+@dataclass(slots=True)
+class _Effect:
+    """Groups whose name the patterns at hand match, and those whose outcome they change."""
+
+    own: int = 0
+    changed: int = 0
+
+
+def _judge(
+    others: Sequence[Pattern], mine: Sequence[Pattern], *, enabled: bool
+) -> tuple[list[GroupPreview], bool, _Effect]:
+    """What `others` and, where it is `enabled`, `mine` decide; and whether groups were left out."""
     groups, more = moodle_search.groups_of_integrated(GROUPS)
+    rows = [*others, *mine] if enabled else others
+    alone = [Pattern(pattern.text) for pattern in mine]
     until = time.monotonic() + PREVIEW_SECONDS
     judged: list[GroupPreview] = []
+    effect = _Effect()
     for group, course in groups:
         if time.monotonic() > until:
-            return judged, True
-        judged.append(GroupPreview(course.shortname, group.name, *_verdict(group, rows)))
-    return judged, more
+            return judged, True, effect
+        verdict = _verdict(group, rows)
+        judged.append(GroupPreview(course.shortname, group.name, *verdict))
+        if alone and _verdict(group, alone)[0] != "no":
+            effect.own += 1
+            effect.changed += verdict[0] != _verdict(group, others)[0]
+    return judged, more, effect
 
 
 def _verdict(group: Group, rows: Sequence[Pattern]) -> tuple[str, str]:

@@ -42,8 +42,12 @@
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   function showPatterns(box, found) {
     const words = box.dataset;
-    const empty = !document.getElementById(box.dataset.form).elements.pattern.value;
-    note(box, found.error || [found.problem, found.hint].filter(Boolean).join(" "), empty ? "info" : "bad");
+    const fields = document.getElementById(box.dataset.form).elements;
+    const empty = !fields.pattern.value, usable = !found.error && !found.problem;
+    const wrong = found.error || [found.problem, found.hint].filter(Boolean).join(" ");
+    note(box, wrong || (found.blanks ? words.blanks : ""), empty ? "info" : wrong ? "bad" : "warn");
+    const own = !fields.enabled.checked ? words.ownOff : fields.kind.value === "exclude" ? words.ownExclude : words.ownInclude;
+    box.querySelector("[data-own]").textContent = usable ? fill(own, found) : "";
     const rows = found.rows || [];
     box.querySelector("[data-summary]").textContent = found.error ? "" : fill(words.summary, found) + (found.more ? " " + words.more : "");
     const tones = { yes: ["good", words.yes], no: ["plain", words.no], undecided: ["warn", words.undecided], hidden: ["warn", words.hidden] };
