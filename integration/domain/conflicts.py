@@ -23,6 +23,7 @@ class ConflictKind(StrEnum):
     MEMBERS_UNREADABLE = "members_unreadable"  # the list of members cannot be read
     NOT_KEPT = "not_kept"  # yes is said to a change, and it is undone each time
     PLUGIN_ROOM = "plugin_room"  # a room of local_rocketchat that was not taken over
+    NEEDS_ATTRIBUTES = "needs_attributes"  # the server makes no room without attributes (ABAC)
     NOT_UNDERSTOOD = "not_understood"  # the server's answer about it makes no sense
 
 

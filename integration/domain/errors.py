@@ -99,6 +99,9 @@ class NotFound(RocketChatError):
     """The account or room is gone, or the bot can no longer see it."""
 
 
+BANNED_CODE = "error-user-is-banned"
+
+
 class Banned(RocketChatError):
     """The person was banned from the room by somebody there: left alone, and said."""
 

@@ -1,6 +1,9 @@
 """How operations and runs end."""
 
 from enum import StrEnum
+from typing import NamedTuple
+
+from integration.domain.state import RemoteChannel
 
 
 class Result(StrEnum):
@@ -9,6 +12,13 @@ class Result(StrEnum):
     SKIPPED = "skipped"  # could not be tried because something it needs failed
     NOT_TRIED = "not_tried"  # the run was stopped before it
     LEFT_ALONE = "left_alone"  # somebody in Rocket.Chat decided otherwise (a ban): no failure
+
+
+class MadeChannel(NamedTuple):
+    """A new room, and the usernames that a policy of the server left out of it (ABAC)."""
+
+    channel: RemoteChannel
+    left_out: frozenset[str] = frozenset()
 
 
 class RunStatus(StrEnum):

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from integration.domain.conflicts import Conflict
+from integration.domain.left_out import LeftOut
 
 
 class RoomRole(StrEnum):
@@ -288,6 +289,8 @@ class RemoteState:
     channels: Mapping[str, RemoteChannel]  # by room id
     not_understood: Mapping[str, str] = field(default_factory=dict)
     server_id: str = ""  # the workspace's own id, "" where it does not tell
+    banned: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Room id -> banned accounts, of the rooms that were asked for and told."""
 
 
 # --- What rcsync manages --------------------------------------------------------------------------
@@ -385,6 +388,8 @@ class Managed:
     """Group id -> a room of the Moodle plugin that is a person's to decide about."""
     unfinished_accounts: Mapping[int, frozenset[AskedAccount]] = field(default_factory=dict)
     """User id -> accounts being made, as they were asked for."""
+    left_out: Mapping[tuple[int, int], LeftOut] = field(default_factory=dict)  # (group id, user id)
+    not_made: Mapping[int, LeftOut] = field(default_factory=dict)  # group id: its channel
     unfinished_removals: frozenset[tuple[int, int]] = frozenset()  # (group id, user id)
     unconfirmed: tuple[Any, ...] = ()  # operations.Unconfirmed, oldest first
     unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added

@@ -43,6 +43,7 @@ class Conflict(models.Model):
             members_unreadable=_("Members cannot be read"),
             not_kept=_("Change not kept"),
             plugin_room=_("Room of the old plugin"),
+            needs_attributes=_("Channel needs attributes"),
             not_understood=_("Answer not understood"),
         ),
     )

@@ -577,7 +577,7 @@ def fill(remote: RocketChatRemote, people: int, rooms: int) -> list[str]:
             topic="",
             group_id=number,
             course_id=1,
-        ).room_id
+        ).channel.room_id
         for number in range(rooms)
     ]
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from integration.domain.errors import NameTaken, NotFound, RocketChatError
+from integration.domain.outcomes import MadeChannel
 from integration.domain.state import (
     ROLE_STRENGTH,
     Mark,
@@ -49,6 +50,7 @@ class Room:
     read_only: bool = False
     topic: str = ""
     mark: Mark | None = None
+    banned: set[str] = field(default_factory=set)
     invited: set[str] = field(default_factory=set)  # whom rcsync put in, or invited although in
     once_invited: set[str] = field(default_factory=set)  # also those who left since
 
@@ -165,6 +167,9 @@ class FakeRemote:
             },
         )
 
+    def banned(self, rooms: Collection[str]) -> Mapping[str, frozenset[str]]:
+        return {room_id: frozenset(self.rooms[room_id].banned) for room_id in rooms}
+
     def look_again(
         self,
         *,
@@ -278,7 +283,7 @@ class FakeRemote:
         topic: str,
         group_id: int,
         course_id: int,
-    ) -> RemoteChannel:
+    ) -> MadeChannel:
         with self._lock:
             self._begin("create_channel", name)
             self._check_name(name)
@@ -291,7 +296,7 @@ class FakeRemote:
             made.roles[BOT] = {RoomRole.OWNER}
             self.rooms[made.room_id] = made
             self._end("create_channel")
-            return self._channel(made, {}, (), ())
+            return MadeChannel(self._channel(made, {}, (), ()))
 
     def rename_channel(self, room_id: str, name: str) -> None:
         with self._lock:

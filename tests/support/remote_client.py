@@ -35,7 +35,7 @@ def channel(remote: RocketChatRemote, name: str = "group", **fields: Any) -> Any
         "group_id": 42,
         "course_id": 7,
     }
-    return remote.writes.create_channel(**{"name": name} | wishes | fields)
+    return remote.writes.create_channel(**{"name": name} | wishes | fields).channel
 
 
 def room(standin: StandIn, name: str = "group") -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from django.db.models import F, Model, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 
 from integration.domain.operations import (
     Activate,
@@ -70,10 +70,10 @@ class Effects:
         self._managed = managed
         self._counts = {group: channel.users_count for group, channel in managed.channels.items()}
         self._members = MembershipRows()
-        self._by_hand = {
+        self._not_all_in = {  # or there by hand
             group
             for group, members in managed.members.items()
-            if any(not member.ours for member in members.values())
+            if any(member.missing or not member.ours for member in members.values())
         }
         self._touched: set[int] = set()  # groups whose membership this run changed
         self.identities = Identities()  # of this run's reading, once there is a plan
@@ -107,15 +107,17 @@ class Effects:
             ChannelLink.objects.filter(moodle_group_id__in=groups).update(users_count=None)
 
     def leave_alone(self, outcomes: Sequence[Outcome]) -> None:
-        """Who is banned is not in the channel: kicking them one day would lift the ban."""
-        banned = [
+        """Who was not let in by a decision there is known to be out: a kick would lift a ban."""
+        people = [
             (outcome.operation.group_id, joiner.user_id)
             for outcome in outcomes
             if isinstance(outcome.operation, AddMembers) and not outcome.refused
             for joiner in outcome.operation.joiners
         ]
-        if banned:
-            self._members.of(banned).delete()
+        if people:
+            self._members.insert([(*person, False) for person in people])
+            self._members.of(people).update(missing=True)
+            self._not_all_in |= {group for group, _ in people}
 
     def store_observed(self, observed: Iterable[Observed]) -> None:
         """Store what reading the server showed. A count that this run changed afterwards is not
@@ -206,9 +208,10 @@ class Effects:
             self._touched.add(operation.group_id)
         for count, groups in counts.items():
             _channels(groups).update(users_count=count)
-        came_back = [(group, user) for group, user, _ in members if group in self._by_hand]
-        if came_back:  # were in by hand once, left, and were put in by us now
-            self._members.of(came_back).filter(ours=False).update(ours=True, missing=False)
+        came_back = [(group, user) for group, user, _ in members if group in self._not_all_in]
+        if came_back:  # were in, or kept out, and were put in by us now
+            rows = self._members.of(came_back)
+            rows.filter(Q(missing=True) | Q(ours=False)).update(ours=True, missing=False)
         self._members.insert(members)
 
     def _store_removed(self, outcomes: Sequence[Outcome]) -> None:

@@ -37,7 +37,7 @@ from integration.models import (
     ManagedMembership,
     SyncOperation,
 )
-from integration.services.ledger import safety
+from integration.services.ledger import left_out, safety
 from integration.services.ledger.bulk import rows_of
 
 NO_RUN = 0  # no row has this key: every unfinished operation counts
@@ -68,6 +68,8 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
             for row in unfinished
             if row.kind == RemoveMember.kind and row.group_id and row.user_id
         ),
+        left_out=left_out.people(),
+        not_made=left_out.channels(),
         unconfirmed=_unconfirmed(current_run),
         unfinished_members=frozenset(
             (row.group_id, joiner["user"])

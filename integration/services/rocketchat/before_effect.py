@@ -9,6 +9,8 @@ of a list (the others are let in), `E11000` of a create (the room is there, its 
 import re
 from collections.abc import Mapping
 
+from integration.domain.errors import BANNED_CODE
+
 _REFUSED = frozenset({400, 403})  # 9.0 answers 403 where older servers answer 400
 
 _EVERYWHERE = frozenset(
@@ -117,9 +119,7 @@ codes hold for one setting a call, which is what we send: of several, some are s
 """
 
 ONE_PERSON: Mapping[str, frozenset[str]] = {
-    "invite": frozenset(
-        {"error-user-is-banned", "error-only-compliant-users-can-be-added-to-abac-rooms"}
-    )
+    "invite": frozenset({BANNED_CODE, "error-only-compliant-users-can-be-added-to-abac-rooms"})
 }
 """Codes that prove something only where the call was about one person."""
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from integration.domain.errors import NameTaken, NotFound, RocketChatError, TransientError
 from integration.domain.messages import msg
 from integration.domain.operations import CREATE_CHUNK
+from integration.domain.outcomes import MadeChannel
 from integration.domain.secret import Secret
 from integration.domain.state import Mark, RemoteAccount, RemoteChannel
 from integration.services.rocketchat.answers import (
@@ -22,6 +23,7 @@ from integration.services.rocketchat.answers import (
     mark,
     mark_fields,
     objects,
+    texts,
     wrong,
 )
 from integration.services.rocketchat.client import RocketChat
@@ -164,7 +166,7 @@ class Creations:
         topic: str,
         group_id: int,
         course_id: int,
-    ) -> RemoteChannel:
+    ) -> MadeChannel:
         """Members go in at creation; whoever is over 1000 follows at once.
 
         `topic` of the result is the room's: 3.x makes it without.
@@ -180,36 +182,37 @@ class Creations:
             body["extraData"] = {"topic": topic}
         kind = kind_of(private)
         try:
-            made, rest = self._made_channel(kind, body, wanted), members[CREATE_CHUNK:]
+            made, left_out = self._made_channel(kind, body, wanted)
+            rest = members[CREATE_CHUNK:]
         except RocketChatError as problem:
             if not problem.may_have_happened:
                 raise
             with in_doubt():
-                made = self._channel_after_all(kind, body, wanted, problem)
+                made, left_out = self._channel_after_all(kind, body, wanted, problem)
             complete = made.users_count is not None and made.users_count > len(members)
-            rest = [] if complete else members
-        return self._with_rest(made, rest)
+            rest = [] if complete else [name for name in members if name not in left_out]
+        return MadeChannel(self._with_rest(made, rest), left_out)
 
     def _channel_after_all(
         self, kind: str, body: dict[str, object], wanted: Mark, problem: RocketChatError
-    ) -> RemoteChannel:
+    ) -> MadeChannel:
         """The room that an earlier attempt made; else a new one, unless that was refused."""
         _log_unknown(problem)
         self._client.pause(LOOK_AGAIN_SECONDS)
         name = str(body["name"])
         if found := find_created_channel(self._client, name, wanted):
             self._client.limiter.forgive()
-            return found
+            return MadeChannel(found)
         if not isinstance(problem, TransientError):
             raise problem
         try:
             return self._made_channel(kind, body, wanted)
         except NameTaken:  # the first attempt may have come through in the meantime
             if found := find_created_channel(self._client, name, wanted):
-                return found
+                return MadeChannel(found)
             raise
 
-    def _made_channel(self, kind: str, body: dict[str, object], wanted: Mark) -> RemoteChannel:
+    def _made_channel(self, kind: str, body: dict[str, object], wanted: Mark) -> MadeChannel:
         where = f"POST {kind}.create"
         members = body["members"]
         many = isinstance(members, list) and len(members) > SLOW_INVITE_FROM
@@ -223,7 +226,8 @@ class Creations:
             or found.mark != wanted
         ):
             raise wrong(where, msg("it is about another channel"))
-        return found
+        skipped = texts(answer, "skippedMembers", where)
+        return MadeChannel(found, frozenset(skipped))
 
     def _with_rest(self, made: RemoteChannel, rest: Sequence[str]) -> RemoteChannel:
         """The room exists, its id must not be lost: what fails from here on waits for the next run.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from integration.domain.errors import (
+    BANNED_CODE,
     AccessByAttributes,
     AlreadyDone,
     Banned,
@@ -227,7 +228,7 @@ RULES: Mapping[str, Rule] = {
     "error-invalid-email": _EMAIL,
     "error-invalid-domain": _DOMAIN,
     "error-email-domain-blacklisted": _DOMAIN,
-    "error-user-is-banned": _BANNED,
+    BANNED_CODE: _BANNED,
     "error-the-field-is-required": _VALUE_MISSING,
     "error-password-policy-not-met": _PASSWORD_POLICY,
     "error-bio-size-exceeded": _TEXT_TOO_LONG,

@@ -6,6 +6,7 @@ from typing import Self
 
 from integration.domain.server_facts import ServerFacts
 from integration.domain.state import NameRules, RemoteState
+from integration.services.rocketchat.bans import banned_in
 from integration.services.rocketchat.bulk_import import BulkImport
 from integration.services.rocketchat.client import RocketChat, Stats
 from integration.services.rocketchat.connection import Connection
@@ -92,6 +93,9 @@ class RocketChatRemote:
             needed_accounts=needed_accounts,
             needed_rooms=needed_rooms,
         )
+
+    def banned(self, rooms: Collection[str]) -> Mapping[str, frozenset[str]]:
+        return banned_in(self.client, self.features, rooms)
 
     def look_again(
         self,

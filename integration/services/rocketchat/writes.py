@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from integration.domain.errors import AlreadyDone, NotFound, PermissionMissing, RocketChatError
 from integration.domain.messages import msg
-from integration.domain.state import Mark, RemoteAccount, RemoteChannel, RoomRole
+from integration.domain.outcomes import MadeChannel
+from integration.domain.state import Mark, RemoteAccount, RoomRole
 from integration.services.rocketchat.answers import Json, account, inner, mark_fields, wrong
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.creation import Creations
@@ -97,8 +98,8 @@ class RocketChatWrites:
         topic: str,
         group_id: int,
         course_id: int,
-    ) -> RemoteChannel:
-        made = self._creations.channel(
+    ) -> MadeChannel:
+        made, left_out = self._creations.channel(
             name=name,
             private=private,
             usernames=usernames,
@@ -107,13 +108,13 @@ class RocketChatWrites:
             course_id=course_id,
         )
         if made.topic == topic:
-            return made
+            return MadeChannel(made, left_out)
         try:
             self.set_topic(made.room_id, topic)
         except RocketChatError as problem:  # the room is there: the next run sets its topic
             logger.warning("room=%s has no topic yet: %s", made.room_id, problem.message)
-            return made
-        return replace(made, topic=topic)
+            return MadeChannel(made, left_out)
+        return MadeChannel(replace(made, topic=topic), left_out)
 
     def rename_channel(self, room_id: str, name: str) -> None:
         self._save(room_id, {"roomName": name})

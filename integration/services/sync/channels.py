@@ -131,6 +131,11 @@ class _ChannelPlanner:
         return left
 
     def _create(self, wanted: DesiredChannel) -> Iterator[ChannelFinding]:
+        """What a policy of the server refused stays said, and is tried again now and then."""
+        if refused := self.managed.not_made.get(wanted.group_id):
+            yield drift.needs_attributes(wanted.group_id, self._why(wanted), refused.why)
+            if refused.lately:
+                return
         members = self.members.joinable(wanted)
         yield Compared(wanted.group_id)
         ids = (wanted.group_id, wanted.course_id)

@@ -62,6 +62,22 @@ def not_kept(group_id: int, why: str, room: RemoteChannel, value: str) -> Confli
     )
 
 
+def needs_attributes(group_id: int, why: str, refusal: str) -> Conflict:
+    """The room was not made."""
+    return Conflict(
+        ConflictKind.NEEDS_ATTRIBUTES,
+        None,
+        group_id,
+        why,
+        refusal,
+        "",
+        msg(
+            "Make the channel with its attributes in Rocket.Chat and link it to the group, or end "
+            "the policy for new rooms (ABAC). It is tried again once a day."
+        ),
+    )
+
+
 def not_understood(group_id: int, why: str, room_id: str, problem: str) -> Conflict:
     return Conflict(
         ConflictKind.NOT_UNDERSTOOD,

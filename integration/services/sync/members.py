@@ -91,11 +91,33 @@ class MemberPlanner:
             left = look.rows.keys() - look.never_in
             new = {user: role for user, role in new.items() if user not in left}
         channel = ref_of(wanted, room)
+        for user_id, why_out in self._left_out(channel.group_id, room, look, new):
+            del new[user_id]
+            yield _skip(wanted, why_out)
         if new:
             yield AddMembers(channel, self.joiners(wanted.group_id, new), reason=why)
         yield from self._change_roles(channel, room, look, new)
         yield from self.presence.observed(link, room, look, all_ours=all_ours)
         yield from self._remove_leavers(wanted, channel, look, room.members is not None)
+
+    def _left_out(
+        self, group_id: int, room: RemoteChannel, look: Look, new: Iterable[int]
+    ) -> list[tuple[int, str]]:
+        """Who is banned, or was refused lately, and the words for it."""
+        known, bans_read = self.inputs.managed.left_out, room.room_id in self.remote.banned
+        found: list[tuple[int, str]] = []
+        for user in new:
+            refused = known.get((group_id, user))
+            if user in look.banned:
+                why = msg(
+                    "{who} is banned from it in Rocket.Chat and stays out", who=self._username(user)
+                )
+            elif refused and not (refused.banned and bans_read):
+                why = msg("{who} is left out: {why}", who=self._username(user), why=refused.why)
+            else:
+                continue
+            found.append((user, why))
+        return found
 
     def kept(self, link: ManagedChannel, room: RemoteChannel) -> Iterator[ChannelFinding]:
         """Members of a channel whose ending is "keep": nobody joins, and who lost the right leaves.

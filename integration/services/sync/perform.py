@@ -10,6 +10,7 @@ from functools import singledispatchmethod
 from typing import TypeVar
 
 from integration.domain.errors import (
+    AccessByAttributes,
     Banned,
     PartlyRefused,
     RocketChatError,
@@ -47,6 +48,8 @@ from integration.services.sync.ports import Accounts, Writes
 from integration.services.sync.report import Outcome
 
 logger = logging.getLogger(__name__)
+DECIDED_THERE = (Banned, AccessByAttributes)
+"""Refusals that are a decision of somebody, or a policy, in Rocket.Chat: no failure of ours."""
 T = TypeVar("T")
 
 
@@ -130,7 +133,7 @@ class Performer:
         self.writes = writes
         self.ids = ids
         self.accounts = accounts or DirectAccounts(writes)
-        self.banned: set[tuple[int, int]] = set()  # (group id, user id): found out in this run
+        self.kept_out: set[tuple[int, int]] = set()  # (group id, user id): found out in this run
 
     @singledispatchmethod
     def perform(self, operation: Operation) -> Outcome:
@@ -219,7 +222,7 @@ class Performer:
     @perform.register
     def _create_channel(self, operation: CreateChannel) -> Outcome:
         present, missing = self.ids.split(operation.joiners)
-        channel = self.writes.create_channel(
+        channel, left_out = self.writes.create_channel(
             name=operation.name,
             private=operation.private,
             usernames=[self.ids.usernames[user_id] for user_id in present],
@@ -227,28 +230,42 @@ class Performer:
             group_id=operation.group_id,
             course_id=operation.course_id,
         )
+        refused: dict[int, RocketChatError] = {
+            user: _kept_out() for user in present if self.ids.usernames[user] in left_out
+        }
+        rest = [user for user in present if user not in refused]
         count: int | None = channel.users_count
-        if count != len(present) + 1 and present:  # the bot makes one more
-            count = self._add_by_id(channel.room_id, operation.private, present)
+        if count != len(rest) + 1 and rest:  # the bot makes one more
+            count, more = self._add_by_id(channel.room_id, operation.private, rest)
+            refused |= more
+        ref = replace(operation.channel, room_id=channel.room_id)
+        joining = AddMembers(ref, operation.joiners, reason=operation.reason)
         return Outcome(
             operation,
             Result.DONE,
             room_id=channel.room_id,
-            users_count=count if count == len(present) + 1 else None,
+            users_count=count if count == len(present) - len(refused) + 1 else None,
             topic=channel.topic,
-            dropped=tuple(missing),
+            dropped=(*missing, *refused),
+            refused=self._refused(joining, refused),
         )
 
-    def _add_by_id(self, room_id: str, private: bool, users: Sequence[int]) -> int | None:
+    def _add_by_id(
+        self, room_id: str, private: bool, users: Sequence[int]
+    ) -> tuple[int | None, Mapping[int, RocketChatError]]:
         """Once more by id: whose username was changed in Rocket.Chat is left out of a new channel.
 
-        The channel is there already, so a failure only means that the next run has to look.
+        Returns the server's count, and who is refused. The channel is there already, so any other
+        failure only means that the next run has to look.
         """
+        accounts = {self.ids.accounts[user]: user for user in users}
         try:
-            return self.writes.add_members(room_id, private, [self.ids.accounts[u] for u in users])
+            return self.writes.add_members(room_id, private, list(accounts)), {}
+        except PartlyRefused as partly:
+            return partly.users_count, {accounts[one]: why for one, why in partly.refused.items()}
         except RocketChatError as error:
             logger.warning("room=%s made but not complete: %s", room_id, error)
-            return None
+            return None, {}
 
     @perform.register
     def _add_members(self, operation: AddMembers) -> Outcome:
@@ -274,17 +291,7 @@ class Performer:
         refused: Mapping[int, RocketChatError],
         users_count: int | None,
     ) -> Outcome:
-        """A ban is somebody's decision, and no failure; nobody is blocked by anybody else."""
-        self.banned |= {
-            (operation.group_id, user)
-            for user, error in refused.items()
-            if isinstance(error, Banned)
-        }
-        people = tuple(
-            refusal(replace(operation, joiners=(joiner,)), refused[joiner.user_id])
-            for joiner in operation.joiners
-            if joiner.user_id in refused
-        )
+        people = self._refused(operation, refused)
         if len(operation.joiners) == len(people) == 1:
             return replace(people[0], operation=operation)
         dropped = (*missing, *refused)
@@ -295,6 +302,23 @@ class Performer:
         nobody = msg("Nobody was let in: see the people's own rows.")
         return Outcome(operation, Result.LEFT_ALONE, dropped=dropped, refused=people, error=nobody)
 
+    def _refused(
+        self, operation: AddMembers, refused: Mapping[int, RocketChatError]
+    ) -> tuple[Outcome, ...]:
+        """A row for each. A ban is somebody's decision, and no failure; nobody is blocked by
+        anybody else.
+        """
+        self.kept_out |= {
+            (operation.group_id, user)
+            for user, error in refused.items()
+            if isinstance(error, DECIDED_THERE)
+        }
+        return tuple(
+            refusal(replace(operation, joiners=(joiner,)), refused[joiner.user_id])
+            for joiner in operation.joiners
+            if joiner.user_id in refused
+        )
+
     @perform.register
     def _remove_member(self, operation: RemoveMember) -> Outcome:
         room_id = self.ids.room(operation.channel)
@@ -303,9 +327,9 @@ class Performer:
 
     @perform.register
     def _set_role(self, operation: SetRoomRole) -> Outcome:
-        if (operation.group_id, operation.user_id) in self.banned:
-            banned = msg("The person is banned from the channel.")
-            return Outcome(operation, Result.LEFT_ALONE, error=banned)
+        if (operation.group_id, operation.user_id) in self.kept_out:
+            kept_out = msg("The person is not let into the channel: see their own row.")
+            return Outcome(operation, Result.LEFT_ALONE, error=kept_out)
         room_id, account_id = self._role_ids(operation.channel, operation.user_id)
         self.writes.set_role(room_id, operation.private, account_id, operation.role)
         return Outcome(operation, Result.DONE)
@@ -320,11 +344,20 @@ class Performer:
         return self.ids.room(channel), self.ids.account(user_id)
 
 
+def _kept_out() -> AccessByAttributes:
+    return AccessByAttributes(
+        msg("Rocket.Chat lets attributes decide who may be in this channel"),
+        hint=msg(
+            "Give the person the attributes of the channel, or take it out of attribute control."
+        ),
+    )
+
+
 def refusal(operation: Operation, error: RocketChatError) -> Outcome:
     """What became of an operation that the server refused, in the server's words."""
     return Outcome(
         operation,
-        Result.LEFT_ALONE if isinstance(error, Banned) else Result.FAILED,
+        Result.LEFT_ALONE if isinstance(error, DECIDED_THERE) else Result.FAILED,
         error=error.message,
         hint=error.hint,
         endpoint=error.endpoint,

@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from integration.domain.operations import CreateAccount, Operation
+from integration.domain.outcomes import MadeChannel
 from integration.domain.state import (
     Managed,
     MoodleState,
     NameRules,
     RemoteAccount,
-    RemoteChannel,
     RemoteState,
     RoomRole,
     Scope,
@@ -71,7 +71,7 @@ class Writes(Protocol):
         topic: str,
         group_id: int,
         course_id: int,
-    ) -> RemoteChannel:
+    ) -> MadeChannel:
         """The new room, with the mark of its Moodle group. `users_count` tells dropped members (bot
         included).
         """
@@ -146,6 +146,10 @@ class Remote(Protocol):
         something would be made anew: each that the list does not have is asked for by its id. So
         are `linked_accounts` and known rooms where a row of the list cannot be understood.
         """
+        ...
+
+    def banned(self, rooms: Collection[str]) -> Mapping[str, frozenset[str]]:
+        """Room id -> banned account ids. Without the rooms of which the server does not tell."""
         ...
 
     def look_again(

@@ -15,7 +15,8 @@ class Look:
 
     `listed` are the people whom Rocket.Chat named, None when it was not asked. `interrupted` are
     people whom an earlier run may have added without living to store it, or was told to be removed
-    and who are there. `never_in` have rows, but no look has seen them yet.
+    and who are there. `never_in` have rows, but no look has seen them yet. `banned` are people of
+    whom the server says so.
     """
 
     rows: dict[int, ManagedMember]
@@ -24,11 +25,13 @@ class Look:
     should: Mapping[int, RoomRole]
     interrupted: frozenset[int]
     never_in: frozenset[int]
+    banned: frozenset[int]
 
     @property
     def is_as_wanted(self) -> bool:
         """Whether the ledger has just those who should be in it, with just these roles."""
-        return {user: row.role for user, row in self.rows.items()} == self.should
+        roles = {user: row.role for user, row in self.rows.items()}
+        return roles == self.should and self.present >= self.should.keys()
 
 
 class Presence:
@@ -52,7 +55,9 @@ class Presence:
             if user not in rows and self._concerns(user)
         )
         listed = None
-        present = frozenset(rows)
+        present = frozenset(
+            user for user, row in rows.items() if not row.missing or self.is_hidden(user)
+        )
         if room.members is not None:
             listed = frozenset(
                 self.user_of[account] for account in room.members if account in self.user_of
@@ -61,7 +66,10 @@ class Presence:
             present = listed | {user for user in rows if self.is_hidden(user)}
             interrupted |= self._still_in(group_id, room, rows, listed)
         never_in = self.claims.joined(group_id) - present
-        return Look(rows, listed, present, should, interrupted, never_in)
+        accounts = self.inputs.remote.banned.get(room.room_id, ())
+        banned = {self.user_of[account] for account in accounts if account in self.user_of}
+        banned -= listed or frozenset()
+        return Look(rows, listed, present, should, interrupted, never_in, frozenset(banned))
 
     def observed(
         self, link: ManagedChannel, room: RemoteChannel, look: Look, *, all_ours: bool
@@ -80,16 +88,21 @@ class Presence:
         }
         gone = {user for user in absent if self._is_gone(link.group_id, user, room, look)}
         missing = {user for user in absent - gone if not look.rows[user].missing}
+        kept_out = {
+            user
+            for user, row in look.rows.items()
+            if user in look.banned and user in look.should and not row.missing
+        }
         back = {user for user, row in look.rows.items() if row.missing and user in look.present}
         count = None if missing else room.users_count
-        if unknown or absent or back or count != link.users_count:
+        if unknown or absent or kept_out or back or count != link.users_count:
             yield Observed(
                 link.group_id,
                 count,
                 tuple(sorted(unknown - ours)),
                 tuple(sorted(ours & look.should.keys())),
                 tuple(sorted(gone)),
-                tuple(sorted(missing)),
+                tuple(sorted(missing | kept_out)),
                 tuple(sorted(back)),
             )
 
@@ -97,6 +110,8 @@ class Presence:
         """Absent once is not gone: a list may be short. A second look has to agree, or a removal
         that we asked for explains it; and the server's own count must have no place left for them.
         """
+        if user_id in look.banned:
+            return True
         asked = (group_id, user_id) in self.inputs.managed.unfinished_removals
         if not (asked or look.rows[user_id].missing):
             return False

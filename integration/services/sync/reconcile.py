@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from integration.domain.policy import Limits, Policy
 from integration.domain.state import Managed, MoodleState, RemoteState, Scope
+from integration.services.sync.bans import rooms_in_doubt
 from integration.services.sync.carry_out import Proposal, Terms, carry_out
 from integration.services.sync.desired import Desired, desire
 from integration.services.sync.differences import remaining
@@ -88,6 +89,8 @@ def compare(
     )
     desired = desire(moodle, policy, remote.name_rules(), managed, scope)
     found = _read_remote(remote, desired, managed, scope, full_check)
+    if rooms := list(rooms_in_doubt(desired, managed, found)):
+        found = replace(found, banned=remote.banned(rooms))
     plan = make_plan(desired, found, managed, policy, scope)
     plan, waiting = hold_back(plan, policy, managed.pending, moodle.read_at)
     return Comparison(managed, moodle, desired, found, plan, waiting)
