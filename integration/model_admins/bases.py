@@ -1,13 +1,25 @@
 """What the lists of rcsync have in common."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-from django.http import HttpRequest
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBadRequest
+from django.http.response import HttpResponseBase
+from django.urls import path
+from django.utils.translation import gettext
 from unfold.admin import ModelAdmin
 
 from integration.forms import RowForm
+from integration.pages import link_cells
 from integration.pages.odd_input import TakesOddInput
+from integration.services.admin import exports
 from integration.services.admin.paging import BoundedPaginator
+
+CSV_CHUNK = 500  # rows
 
 
 class ReadOnly(TakesOddInput, ModelAdmin):
@@ -31,6 +43,42 @@ class HugeTable(ReadOnly):
 
     paginator = BoundedPaginator
     show_full_result_count = False  # it would count the whole table for every search
+
+
+class CsvList:
+    """Mixed into a ModelAdmin whose list is a download too, as it is searched and filtered. It says
+    `csv_heading()` and `csv_row(row)`, and may fill rows, CSV_CHUNK at a time, by `fill(rows)`.
+    """
+
+    csv_heading: Any
+    csv_row: Any
+
+    def get_urls(self) -> list[Any]:
+        opts = self.opts  # type: ignore[attr-defined]
+        name = f"{opts.app_label}_{opts.model_name}_csv"
+        own = [path("csv/", self.admin_site.admin_view(self.csv_view), name=name)]  # type: ignore[attr-defined]
+        return own + super().get_urls()  # type: ignore[misc]
+
+    def csv_view(self, request: HttpRequest) -> HttpResponseBase:
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        try:
+            rows = self.get_changelist_instance(request).queryset  # type: ignore[attr-defined]
+        except IncorrectLookupParameters:
+            return HttpResponseBadRequest(gettext("There is no such filter."))
+        name = f"{self.opts.model_name}.csv"  # type: ignore[attr-defined]
+        lines = exports.csv_lines(self.csv_heading(), self._csv_rows(rows))
+        return link_cells.csv_answer(name, lines)
+
+    def fill(self, rows: Sequence[Any]) -> None:
+        """What a row shows besides its own columns."""
+
+    def _csv_rows(self, rows: QuerySet[Any]) -> Iterator[Iterable[Any]]:
+        source = rows.iterator(CSV_CHUNK)
+        while chunk := list(islice(source, CSV_CHUNK)):
+            self.fill(chunk)
+            for row in chunk:
+                yield self.csv_row(row)
 
 
 class EditableList(TakesOddInput, ModelAdmin):

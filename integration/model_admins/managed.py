@@ -1,53 +1,95 @@
 """What rcsync manages: accounts, channels and memberships. Written by runs alone."""
 
-from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from collections.abc import Iterator
+from typing import Any
 
-from integration.model_admins.bases import HugeTable, ReadOnly
+from django.contrib import admin
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from integration.model_admins.bases import CsvList, HugeTable, ReadOnly
 from integration.models import AccountLink, ChannelLink, ManagedMembership
-from integration.pages import links
-from integration.services.admin import lists
+from integration.pages import link_cells, link_pages, links
 
 
 @admin.register(AccountLink)
-class AccountLinkAdmin(links.AccountActions, ReadOnly):
-    list_display = (
-        "username",
-        "in_moodle",
-        "in_rocketchat",
-        "origin",
-        "deactivated",
-        "member_count",
-        "why",
-    )
-    list_filter = ("created", "deactivated")
-    search_fields = ("username", "moodle_user_id", "rocketchat_user_id")
+class AccountLinkAdmin(links.AccountActions, CsvList, ReadOnly):
+    list_display = ("person", "email", "state", "origin", "channel_count", "changed", "open", "why")
+    list_filter = (links.ActiveFilter, links.OriginFilter)
+    search_fields = ("username",)
+    search_help_text = _("Name, username, e-mail, course or group")
+    list_before_template = "integration/list_csv.html"
     list_per_page = 50
+    show_full_result_count = False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[AccountLink]:
-        return lists.accounts(super().get_queryset(request))
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        return link_pages.account(request, object_id)
+
+    def csv_heading(self) -> tuple[str, ...]:
+        return (
+            gettext("Name"),
+            gettext("Username"),
+            gettext("E-mail"),
+            gettext("Status"),
+            gettext("Origin"),
+            gettext("Channels"),
+            gettext("Moodle user id"),
+            gettext("Rocket.Chat user id"),
+        )
+
+    def csv_row(self, row: Any) -> Iterator[Any]:
+        yield row.facts.person.name if row.facts.person else ""
+        yield row.username
+        yield row.facts.person.email if row.facts.person else row.moodle_email
+        yield gettext("Deactivated") if row.deactivated else gettext("Active")
+        yield link_cells.origin(row)
+        yield row.facts.channels
+        yield row.moodle_user_id
+        yield row.rocketchat_user_id
 
 
 @admin.register(ChannelLink)
-class ChannelLinkAdmin(links.ChannelActions, ReadOnly):
-    list_display = (
-        "name",
-        "in_moodle",
-        "in_rocketchat",
-        "member_count",
-        "drift",
-        "ended",
-        "permalink",
-        "why",
-    )
-    readonly_fields = ("permalink",)
-    list_filter = ("created", "ended")
-    search_fields = ("name", "moodle_group_id", "room_id", "moodle_course_id")
+class ChannelLinkAdmin(links.ChannelActions, CsvList, ReadOnly):
+    list_display = ("channel", "course", "member_count", "state", "open", "permalink", "why")
+    list_filter = ("ended", links.OriginFilter)
+    search_fields = ("name",)
+    search_help_text = _("Channel, group or course")
+    list_before_template = "integration/list_csv.html"
     list_per_page = 50
+    show_full_result_count = False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ChannelLink]:
-        return lists.channels(super().get_queryset(request))
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        return link_pages.channel(request, object_id)
+
+    def csv_heading(self) -> tuple[str, ...]:
+        return (
+            gettext("Channel"),
+            gettext("Group"),
+            gettext("Course"),
+            gettext("Members"),
+            gettext("Status"),
+            gettext("Origin"),
+            gettext("Moodle course id"),
+            gettext("Moodle group id"),
+            gettext("Rocket.Chat room id"),
+        )
+
+    def csv_row(self, row: Any) -> Iterator[Any]:
+        yield row.name
+        yield row.group_name
+        yield str(row.facts.course or "")
+        yield row.facts.members
+        yield str(link_cells.ENDED_LABELS.get(row.ended) or gettext("Open"))
+        yield link_cells.origin(row)
+        yield row.moodle_course_id
+        yield row.moodle_group_id
+        yield row.room_id
 
 
 @admin.register(ManagedMembership)

@@ -1,14 +1,15 @@
 """Columns and actions of the lists of accounts and channels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -16,31 +17,25 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from integration.models import AccountLink, ChannelLink
-from integration.pages import access, cells
-from integration.services.admin import links
+from integration.pages import access, cells, link_cells
+from integration.services.admin import link_lists, links
 from integration.services.in_course.permalinks import Permalinks
 
 
 class _Linked:
-    """Shared by both lists; the addresses are looked up once for each list."""
+    """Shared by both lists. What the rows of a page show is read when its rows are known, so no
+    page is kept in the ModelAdmin, which many threads use.
+    """
 
-    request: Any
+    fill: Any
 
     def has_stop_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("integration.delete_channellink"))
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        self.__dict__.pop("places", None)
-        self.__dict__.pop("permalinks", None)
-        return super().changelist_view(request, extra_context)  # type: ignore[misc]
-
-    @cached_property
-    def places(self) -> links.ExternalLinks:
-        return links.places()
-
-    @cached_property
-    def permalinks(self) -> Permalinks:
-        return Permalinks()
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        rows = super().get_changelist_instance(request)  # type: ignore[misc]
+        self.fill(rows.result_list)
+        return rows
 
 
 class AccountActions(_Linked):
@@ -52,21 +47,52 @@ class AccountActions(_Linked):
     ) -> HttpResponse | None:
         return _stop(request, queryset, links.stop_managing_accounts)
 
-    @display(description=_("Moodle"))
-    def in_moodle(self, row: AccountLink) -> SafeString | str:
-        return _link(self.places.moodle_user(row.moodle_user_id), str(row.moodle_user_id))
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[AccountLink], search_term: str
+    ) -> tuple[QuerySet[AccountLink], bool]:
+        rows, asked = link_lists.search_accounts(queryset, search_term)
+        if not asked:
+            text = gettext("Moodle cannot be read now, so real names were not searched.")
+            messages.warning(request, text)
+        return rows, False
 
-    @display(description=_("Rocket.Chat"))
-    def in_rocketchat(self, row: AccountLink) -> SafeString | str:
-        return _link(self.places.account(row.rocketchat_user_id), row.rocketchat_user_id)
+    @staticmethod
+    def fill(rows: Sequence[Any]) -> None:
+        """With `facts` and `places`."""
+        facts, places = link_lists.account_facts(rows), links.places()
+        for row in rows:
+            vars(row).update(facts=facts[row.pk], places=places)
+
+    @display(description=_("person"), ordering="username", header=True)
+    def person(self, row: Any) -> list[str]:
+        return [row.facts.person.name if row.facts.person else row.username, row.username]
+
+    @display(description=_("e-mail"), ordering="moodle_email")
+    def email(self, row: Any) -> str:
+        return (row.facts.person.email if row.facts.person else row.moodle_email) or "–"
+
+    @display(description=_("status"), ordering="deactivated")
+    def state(self, row: Any) -> SafeString:
+        return link_cells.account_badge(row)
 
     @display(description=_("origin"), ordering="created")
     def origin(self, row: AccountLink) -> str:
-        return gettext("created by rcsync") if row.created else gettext("adopted")
+        return link_cells.origin(row)
 
-    @display(description=_("channels"), ordering="member_number")
-    def member_count(self, row: Any) -> int:
-        return row.member_number or 0
+    @display(description=_("channels"))
+    def channel_count(self, row: Any) -> int:
+        return int(row.facts.channels)
+
+    @display(description=_("last change"))
+    def changed(self, row: Any) -> SafeString | str:
+        return cells.when(row.facts.changed) if row.facts.changed else "–"
+
+    @display(description=_("open"))
+    def open(self, row: Any) -> SafeString:
+        return link_cells.icons(
+            row.places.moodle_user(row.moodle_user_id),
+            row.places.account(row.rocketchat_user_id),
+        )
 
     @display(description=_("why?"))
     def why(self, row: AccountLink) -> SafeString:
@@ -82,35 +108,79 @@ class ChannelActions(_Linked):
     ) -> HttpResponse | None:
         return _stop(request, queryset, links.stop_managing_channels)
 
-    @display(description=_("Moodle"))
-    def in_moodle(self, row: ChannelLink) -> SafeString | str:
-        url = self.places.moodle_group(row.moodle_course_id, row.moodle_group_id)
-        return _link(url, gettext("group %(n)d") % {"n": row.moodle_group_id})
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ChannelLink], search_term: str
+    ) -> tuple[QuerySet[ChannelLink], bool]:
+        return link_lists.search_channels(queryset, search_term), False
 
-    @display(description=_("Rocket.Chat"))
-    def in_rocketchat(self, row: ChannelLink) -> SafeString | str:
-        return _link(self.places.room(row.room_id), row.room_id)
+    @staticmethod
+    def fill(rows: Sequence[Any]) -> None:
+        """With `facts`, `places` and `permalinks`."""
+        facts, places, permalinks = link_lists.channel_facts(rows), links.places(), Permalinks()
+        for row in rows:
+            vars(row).update(facts=facts[row.pk], places=places, permalinks=permalinks)
 
-    @display(description=_("members"), ordering="member_number")
+    @display(description=_("channel"), ordering="name", header=True)
+    def channel(self, row: ChannelLink) -> list[str]:
+        return [row.name, row.group_name]
+
+    @display(description=_("course"), ordering="moodle_course_id")
+    def course(self, row: Any) -> SafeString | str:
+        return link_cells.course_link(row.facts.course, row.moodle_course_id)
+
+    @display(description=_("members"))
     def member_count(self, row: Any) -> int:
-        return row.member_number or 0
+        return int(row.facts.members)
 
-    @display(description=_("differences at the last full check"), ordering="drift")
-    def drift(self, row: Any) -> SafeString | str:
-        if row.drift is None:
-            return "–"
-        return cells.badge(row.drift, "warn" if row.drift else "good")
+    @display(description=_("status"), ordering="ended")
+    def state(self, row: Any) -> SafeString:
+        return link_cells.channel_badges(row, row.facts)
+
+    @display(description=_("open"))
+    def open(self, row: Any) -> SafeString:
+        return link_cells.icons(
+            row.places.moodle_group(row.moodle_course_id, row.moodle_group_id),
+            row.places.room(row.room_id),
+        )
 
     @display(description=_("link for the course"))
-    def permalink(self, row: ChannelLink) -> SafeString | str:
+    def permalink(self, row: Any) -> SafeString | str:
         try:
-            return cells.copy_link(self.permalinks.of_channel(row))
+            return cells.copy_link(row.permalinks.of_channel(row))
         except ImproperlyConfigured:  # the doctor says what is wrong with the key
             return "–"
 
     @display(description=_("why?"))
     def why(self, row: ChannelLink) -> SafeString:
         return _why("channel", row.moodle_group_id)
+
+
+class OriginFilter(admin.SimpleListFilter):
+    """Whether rcsync made it."""
+
+    title = _("origin")
+    parameter_name = "origin"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("made", _("created by rcsync")), ("adopted", _("adopted"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        made = {"made": True, "adopted": False}.get(self.value() or "")
+        return queryset if made is None else queryset.filter(created=made)
+
+
+class ActiveFilter(admin.SimpleListFilter):
+    """Whether rcsync has deactivated the account."""
+
+    title = _("status")
+    parameter_name = "active"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Active")), ("no", _("Deactivated"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        active = {"yes": True, "no": False}.get(self.value() or "")
+        return queryset if active is None else queryset.filter(deactivated=not active)
 
 
 def _stop(request: HttpRequest, rows: QuerySet[Any], stop: Any) -> HttpResponse | None:
@@ -129,14 +199,6 @@ def _stop(request: HttpRequest, rows: QuerySet[Any], stop: Any) -> HttpResponse 
     text = ngettext("%(n)d is no longer managed.", "%(n)d are no longer managed.", number)
     messages.success(request, text % {"n": number})
     return None
-
-
-def _link(url: str, text: str) -> SafeString | str:
-    if not url:
-        return text
-    return format_html(
-        '<a class="rc-link" href="{}" rel="noopener" target="_blank">{}</a>', url, text
-    )
 
 
 def _why(kind: str, number: int) -> SafeString:

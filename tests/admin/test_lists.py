@@ -28,7 +28,7 @@ from integration.models import (
 from integration.pages import cells
 from tests.support.admin_client import person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
 MODELS = (
     "groupregexfilter",

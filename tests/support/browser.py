@@ -15,13 +15,13 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from demo.screenshots import SWITCHES
-from integration.models import IntegratedCourse, SyncRun
+from integration.models import AccountLink, ChannelLink, IntegratedCourse, SyncRun
 from tests.support.servers import require_chromium
 
 DESKTOP = (1400, 1000)
 PHONE = (390, 844)
 PATIENCE = 20
-# The main pages; `{run}` and `{course}` stand for primary keys.
+# The main pages; names in braces stand for primary keys.
 PAGES = (
     "/admin/",
     "/admin/integration/integratedcourse/",
@@ -48,14 +48,21 @@ PAGES = (
     "/admin/why/?search=seminar",
     "/admin/why/person/30/",
     "/admin/integration/channellink/",
+    "/admin/integration/channellink/{channel}/change/",
     "/admin/integration/accountlink/",
+    "/admin/integration/accountlink/{account}/change/",
 )
 
 
 def main_pages() -> list[str]:
-    """PAGES with the newest run and the first course in their places."""
-    course, run = IntegratedCourse.objects.earliest("pk"), SyncRun.objects.latest("pk")
-    return [page.format(run=run.pk, course=course.pk) for page in PAGES]
+    """PAGES with the newest run, and of everything else the first."""
+    keys = {
+        "run": SyncRun.objects.latest("pk").pk,
+        "course": IntegratedCourse.objects.earliest("pk").pk,
+        "channel": ChannelLink.objects.earliest("pk").pk,
+        "account": AccountLink.objects.earliest("pk").pk,
+    }
+    return [page.format(**keys) for page in PAGES]
 
 
 class Browser:

@@ -5,17 +5,15 @@ queries.
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django_q.models import Schedule
 
 from integration.models import (
-    AccountLink,
     AuditEntry,
     ChannelLink,
     IntegratedCourse,
     ManagedMembership,
-    SyncOperation,
     SyncRun,
 )
 from integration.services.background import schedules
@@ -43,29 +41,6 @@ def with_states(rows: Iterable[IntegratedCourse], states: States) -> None:
     """Puts `state_now` on each row, which is not stored."""
     for row in rows:
         vars(row)["state_now"] = states.courses.get(row.pk, CourseStatus(CourseState.NEVER))
-
-
-def accounts(rows: QuerySet[AccountLink]) -> QuerySet[AccountLink]:
-    """With `member_number`, the channels of the account."""
-    members = ManagedMembership.objects.filter(account=OuterRef("pk")).order_by()
-    return rows.annotate(member_number=_number(members.values("account")))
-
-
-def channels(rows: QuerySet[ChannelLink]) -> QuerySet[ChannelLink]:
-    """With `member_number`, the people whom rcsync knows, and `drift`, what the last audit would
-    have changed.
-
-    `drift` is None where there was no audit yet.
-    """
-    members = ManagedMembership.objects.filter(channel=OuterRef("pk")).order_by()
-    rows = rows.annotate(member_number=_number(members.values("channel")))
-    audit = SyncRun.objects.filter(
-        kind=SyncRun.Kind.FULL_CHECK, status=SyncRun.Status.PLANNED
-    ).first()
-    if audit is None:
-        return rows.annotate(drift=Value(None, output_field=IntegerField()))
-    found = SyncOperation.objects.filter(run=audit, moodle_group_id=OuterRef("moodle_group_id"))
-    return rows.annotate(drift=_number(found.order_by().values("moodle_group_id")))
 
 
 def runs(rows: QuerySet[SyncRun]) -> QuerySet[SyncRun]:

@@ -287,7 +287,13 @@ def _groups_of(courses: Collection[int], limit: int) -> tuple[list[tuple[Group, 
     return found[:limit], len(found) > limit
 
 
-def _people(words: list[str], limit: int) -> Iterator[SearchHit]:
+def people_ids(words: Collection[str], limit: int) -> list[int]:
+    """Moodle ids of the first people who have every word in a name, username or address."""
+    rows = User._default_manager.using(MOODLE).filter(_is_called(words)).order_by("id")
+    return read_whole(lambda: list(rows.values_list("id", flat=True)[:limit]))
+
+
+def _is_called(words: Collection[str]) -> Q:
     condition = Q()
     for word in words:
         condition &= (
@@ -297,7 +303,12 @@ def _people(words: list[str], limit: int) -> Iterator[SearchHit]:
             | Q(email__icontains=word)
             | Q(id=whole_number(word) or 0)
         )
-    rows = User._default_manager.using(MOODLE).filter(condition).order_by("lastname", "firstname")
+    return condition
+
+
+def _people(words: list[str], limit: int) -> Iterator[SearchHit]:
+    found = User._default_manager.using(MOODLE).filter(_is_called(words))
+    rows = found.order_by("lastname", "firstname")
     for number, username, first, last, email in rows.values_list(
         "id", "username", "firstname", "lastname", "email"
     )[:limit]:

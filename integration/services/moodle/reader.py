@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from integration.domain.errors import ConfigurationError, SourceError
 from integration.domain.messages import msg
-from integration.domain.state import Course, Enrolment, Group, MoodleState, Scope
+from integration.domain.state import Course, Enrolment, Group, MoodleState, Person, Scope
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.log_evidence import taken_out
 from integration.services.moodle.paging import PAGE_SIZE
@@ -134,6 +134,12 @@ class MoodleReader:
             category: " / ".join(names[parent] for parent in path if parent in names)
             for category, _, path in rows
         }
+
+    def people(self, user_ids: Collection[int]) -> Mapping[int, Person]:
+        """The people by id, called what the site calls them; ids without a row are left out."""
+        if not user_ids:
+            return {}
+        return read_whole(lambda: self._rows.people(user_ids, self._rows.site()), self._alias)
 
     def groups_of(
         self, course_ids: Collection[int]
