@@ -2,7 +2,7 @@
 about it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +23,7 @@ from integration.models import AuditEntry, SyncOperation, SyncRun
 from integration.pages import access, cells, pause, run_verdict
 from integration.services.admin import exports, runs, secrets, start_run
 from integration.services.admin.audit_exports import export_audit as export_audit_trail
+from integration.services.admin.run_failures import failures_by_cause
 from integration.services.runs import approval, undo_orders
 from integration.services.runs.order import Order
 from integration.translation import in_words, local
@@ -97,6 +98,7 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
     page = runs.page_of(runs.operations(run, **chosen), request.GET.get("page"))
     names = runs.course_names(row.moodle_course_id for row in page.object_list)
     rows = [(row, names.get(row.moodle_course_id or 0, "")) for row in page.object_list]
+    counts = runs.statuses_in(run)
     context = access.context(
         request,
         f"{run.get_kind_display()} {run.pk}",
@@ -111,7 +113,10 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         filtered=any(chosen.values()),
         query=_query(chosen),
         courses=runs.courses_in(run),
-        statuses=_statuses(run),
+        statuses=_statuses(counts),
+        causes=failures_by_cause(run),
+        not_tried=counts.get(SyncOperation.Status.NOT_TRIED, 0),
+        endpoints=sorted(run.requests.get("by_endpoint", {}).items(), key=lambda pair: -pair[1]),
         open_ends=runs.open_ends(run) if run.kind == SyncRun.Kind.APPLY else 0,
         can_apply=_can_apply(run),
         labels=labels(),
@@ -261,10 +266,19 @@ def _can_apply(run: SyncRun) -> bool:
     return plan and run.status == SyncRun.Status.PLANNED and bool(sum(run.planned.values()))
 
 
-def _statuses(run: SyncRun) -> list[tuple[str, Any, int]]:
-    counts = runs.statuses_in(run)
+TONES = {
+    SyncOperation.Status.PLANNED: "info",
+    SyncOperation.Status.DONE: "good",
+    SyncOperation.Status.FAILED: "bad",
+}
+
+
+def _statuses(counts: Mapping[str, int]) -> list[tuple[str, Any, int, str]]:
+    """(value, label, number of operations, tone) of each result that occurs."""
     return [
-        (s.value, s.label, counts[s.value]) for s in SyncOperation.Status if counts.get(s.value)
+        (s.value, s.label, counts[s.value], TONES.get(s, "warn"))
+        for s in SyncOperation.Status
+        if counts.get(s.value)
     ]
 
 
