@@ -21,7 +21,12 @@ from integration.tables.metrics import MetricCounter
 from integration.tables.pause import Pause
 from integration.tables.runs import SyncOperation, SyncRun, SyncRunCourse
 from integration.tables.safety import PendingEnding, RemovalLimit
-from integration.tables.selection import GroupRegexFilter, IncludedRole, IntegratedCourse
+from integration.tables.selection import (
+    GroupRegexFilter,
+    IncludedRole,
+    IntegratedCategory,
+    IntegratedCourse,
+)
 from integration.tables.settings import IntegrationSettings
 from integration.tables.sign_in import SignInIdentity
 
@@ -34,6 +39,7 @@ __all__ = [
     "EventCursor",
     "GroupRegexFilter",
     "IncludedRole",
+    "IntegratedCategory",
     "IntegratedCourse",
     "IntegrationSettings",
     "KeptLogin",

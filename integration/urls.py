@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 
 from integration.pages import (
+    category_joins,
     conflicts,
     course_links,
     course_page,
@@ -87,6 +88,7 @@ urlpatterns = [
         own_settings.level,
         name="own_settings_of",
     ),
+    path("admin/category/<number:number>/joins/", category_joins.save, name="category_joins"),
     path(
         "admin/own-settings/<own_level:kind>/<number:number>/names/",
         own_settings.names,

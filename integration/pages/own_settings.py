@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from integration.domain.errors import SyncError
 from integration.domain.levels import LevelKind
-from integration.pages import access
+from integration.pages import access, category_joins
 from integration.pages.level_form import LevelForm
 from integration.services.admin import moodle_search, own_settings
 from integration.services.admin.own_settings import Place, Seen
@@ -64,6 +64,8 @@ def level(request: HttpRequest, kind: str, number: int) -> HttpResponse:
         place=place,
         is_course=place.level.kind is LevelKind.COURSE,
         form=form,
+        joins=category_joins.form_of(place),
+        may_add=request.user.has_perm(access.ADD_COURSES),
         roles=[(role, form.roles.get(role.role_id, "")) for role in roles],
         room_roles=ROOM_ROLES,
         may_change=request.user.has_perm(access.CHANGE_SETTINGS),

@@ -149,3 +149,48 @@ class IntegratedCourse(AuditedModel):
 
     def __str__(self) -> str:
         return self.shortname or " ".join((str(_("Course")), str(self.course_id)))
+
+
+class IntegratedCategory(AuditedModel):
+    """A Moodle category whose new courses, and those of the categories below it, join by
+    themselves.
+    """
+
+    system_fields = ("id", "name")
+
+    category_id = models.BigIntegerField(_("Moodle category id"), unique=True)
+    name = models.CharField(_("name"), max_length=255, blank=True, editable=False)
+    enabled = models.BooleanField(_("new courses join by themselves"), default=True)
+    skip_hidden = models.BooleanField(
+        _("leave out hidden courses"),
+        default=True,
+        help_text=_("They join when Moodle shows them."),
+    )
+    skip_matching = models.CharField(
+        _("leave out courses whose short name matches"),
+        max_length=patterns.MAX_LENGTH,
+        blank=True,
+        help_text=_("A regular expression, for example /template/i."),
+    )
+    event_sync = models.BooleanField(
+        _("event sync"),
+        default=False,
+        help_text=_("Courses that join are synced when something changes in Moodle."),
+    )
+    left_out = models.JSONField(default=list, blank=True)  # course ids that a person took out
+
+    class Meta:
+        ordering = ["name", "category_id"]
+        verbose_name = _("integrated category")
+        verbose_name_plural = _("integrated categories")
+
+    def __str__(self) -> str:
+        return self.name or str(self.category_id)
+
+    def clean(self) -> None:
+        if not self.skip_matching:
+            return
+        try:
+            patterns.check(self.skip_matching)
+        except ConfigurationError as error:
+            raise ValidationError({"skip_matching": in_words(error)}) from None

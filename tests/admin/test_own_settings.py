@@ -11,6 +11,7 @@ from integration.domain.errors import SourceError
 from integration.models import (
     AuditEntry,
     GroupRegexFilter,
+    IntegratedCategory,
     IntegratedCourse,
     LevelSettings,
 )
@@ -231,3 +232,45 @@ def test_without_moodle_the_page_says_so(
     monkeypatch.setattr(MoodleReader, "categories", away)
     for one in (address, "/admin/own-settings/"):
         assert "Moodle is away." in administrator.get(one).content.decode()
+
+
+# ── A category with what comes later ─────────────────────────────────────────────────────────────
+
+
+def joins_address() -> str:
+    return f"/admin/category/{number_of('Computing')}/joins/"
+
+
+def test_a_category_is_integrated_with_what_is_there_and_what_comes_later(
+    administrator: Client, site: Site
+) -> None:
+    answer = administrator.post(
+        joins_address(),
+        {"joins-enabled": "on", "joins-skip_hidden": "on", "joins-skip_matching": "^MA"},
+        follow=True,
+    )
+    inside = moodle_rows(
+        f"SELECT shortname FROM mdl_course WHERE category = {number_of('Computing')} "
+        "AND visible = 1 AND shortname NOT LIKE 'MA%'"
+    )
+    names = set(IntegratedCourse.objects.values_list("shortname", flat=True))
+    assert names == {name for (name,) in inside} != set()
+    assert f"{len(names)} course" in answer.content.decode()
+    assert "join by themselves" in answer.content.decode()
+    assert "new courses join" in administrator.get("/admin/own-settings/").content.decode()
+
+
+def test_a_pattern_that_cannot_be_used_is_said_and_nothing_joins(
+    administrator: Client, site: Site
+) -> None:
+    answer = administrator.post(
+        joins_address(), {"joins-enabled": "on", "joins-skip_matching": "("}, follow=True
+    )
+    assert "not valid" in answer.content.decode()
+    assert not IntegratedCategory.objects.exists()
+    assert not IntegratedCourse.objects.exists()
+
+
+def test_only_who_may_add_courses_integrates_a_category(viewer: Client, site: Site) -> None:
+    assert viewer.post(joins_address(), {"joins-enabled": "on"}).status_code == 403
+    assert not IntegratedCategory.objects.exists()

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from django.db import transaction
 
 from integration.models import AccountLink, ChannelLink, IntegratedCourse, IntegrationSettings
+from integration.services.ledger import category_joins
 from integration.services.runs.configured_connection import rocketchat_address
 
 
@@ -78,8 +79,12 @@ def impact_of(course_ids: list[int]) -> StopManagingImpact:
 
 
 def stop_managing_courses(course_ids: list[int], *, forget_channels: bool) -> None:
-    """Nothing is sent to Rocket.Chat: channels and the people in them stay as they are."""
+    """Nothing is sent to Rocket.Chat: channels and the people in them stay as they are.
+
+    No integrated category takes these courses in again.
+    """
     with transaction.atomic():
+        category_joins.leave_out(course_ids)
         if forget_channels:
             ChannelLink.objects.filter(moodle_course_id__in=course_ids).delete()
         IntegratedCourse.objects.filter(course_id__in=course_ids).delete()

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from integration.domain.course_policies import CoursePolicy, resolve
 from integration.domain.errors import ConfigurationError
 from integration.domain.levels import Level, LevelKind, OwnSettings, fields_of
-from integration.models import LevelSettings
+from integration.models import IntegratedCategory, LevelSettings
 from integration.services.admin import moodle_search, previews, why_levels
 from integration.services.admin.previews import NamePreview
 from integration.services.ledger.level_settings import as_value, own_settings
@@ -54,11 +54,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class CategoryLine:
-    """A category in the list. `own` is what it has of its own, in words."""
+    """A category in the list. `own` is what it has of its own, in words; `joins`: its new courses
+    join by themselves.
+    """
 
     number: int
     name: str
     own: tuple[str, ...]
+    joins: bool = False
 
 
 def place_of(kind: LevelKind, number: int) -> Place | None:
@@ -131,20 +134,22 @@ def store(place: Place, columns: Mapping[str, Any]) -> bool:
 def categories(search: str = "") -> tuple[list[CategoryLine], bool]:
     """The first categories with every word of `search` in their names, and whether there are more.
 
-    Without a search those with settings of their own come first.
+    Those with settings of their own, and those whose new courses join, come first.
     """
     own = {
         one.level.number: tuple(why_levels.own_in_words(one))
         for one in own_settings()
         if one.level.kind is LevelKind.CATEGORY
     }
+    rows = IntegratedCategory.objects.filter(enabled=True)
+    joining = set(rows.values_list("category_id", flat=True))
     words = search.casefold().split()
     lines = [
-        CategoryLine(number, name, own.get(number, ()))
+        CategoryLine(number, name, own.get(number, ()), number in joining)
         for number, name in moodle_search.categories()
         if all(word in name.casefold() for word in words)
     ]
-    lines.sort(key=lambda line: not line.own)  # by name within
+    lines.sort(key=lambda line: not (line.own or line.joins))  # by name within
     return lines[:FOUND], len(lines) > FOUND
 
 

@@ -1,5 +1,6 @@
 """What the schedules start: the full pass, the full check, and the pruning of old rows."""
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from importlib import import_module
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from integration.domain.errors import SyncError
 from integration.models import (
     Conflict,
     IntegratedCourse,
@@ -17,9 +19,11 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.background import parts
-from integration.services.ledger import audit_trail, pruning
+from integration.services.ledger import audit_trail, category_joins, pruning
+from integration.services.moodle.reader import MoodleReader
 from integration.services.runs.order import Order
 
+logger = logging.getLogger(__name__)
 BATCH = 50
 OPEN = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
 KEPT = (*OPEN, SyncRun.Status.QUARANTINED)  # something still waits there
@@ -28,9 +32,10 @@ KEPT = (*OPEN, SyncRun.Status.QUARANTINED)  # something still waits there
 def full_pass(*, full_check: bool = False) -> SyncRun | None:
     """Queue a run over every course with background sync and every pending one.
 
-    None when there is no such course, or when an earlier pass is not done yet: it does what is
-    left.
+    New courses of integrated categories join first. None when there is no such course, or when an
+    earlier pass is not done yet: it does what is left.
     """
+    join_new_courses()
     wanted = Q(background_sync=True) | Q(pending_sync=True)
     courses = set(IntegratedCourse.objects.filter(wanted).values_list("course_id", flat=True))
     if not courses or _unfinished():
@@ -38,6 +43,21 @@ def full_pass(*, full_check: bool = False) -> SyncRun | None:
     whole = len(courses) == IntegratedCourse.objects.count()
     order = Order(SyncRun.Kind.APPLY, SyncRun.Trigger.SCHEDULE, full_check=full_check)
     return parts.start(order, courses, whole=whole)
+
+
+def join_new_courses() -> int:
+    """Integrate what is new in the integrated categories; says how many courses that are.
+
+    Where Moodle cannot be read nothing joins: the pass itself tells of that.
+    """
+    try:
+        joined = category_joins.join(MoodleReader().courses_below)
+    except SyncError as error:
+        logger.warning("new courses of categories could not be looked for: %s", error)
+        return 0
+    if joined:
+        logger.info("joined=%d courses of integrated categories", len(joined))
+    return len(joined)
 
 
 def _unfinished() -> bool:

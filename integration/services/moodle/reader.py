@@ -160,6 +160,12 @@ class MoodleReader:
         """Those of these courses that Moodle has."""
         return read_whole(lambda: self._rows.courses(course_ids), self._alias)
 
+    def courses_below(
+        self, categories: Collection[int], without: Collection[int]
+    ) -> Mapping[int, Course]:
+        """Every course in these categories or below them, but for those in `without`."""
+        return read_whole(lambda: self._courses_below(set(categories), without), self._alias)
+
     def find_courses(
         self, search: str = "", *, category: int | None = None, limit: int = 50
     ) -> tuple[Course, ...]:
@@ -199,6 +205,17 @@ class MoodleReader:
             if len(found) < limit and here and all(word in text for word in words):
                 found.append(course_id)
         return tuple(self._rows.courses(found).values())
+
+    def _courses_below(
+        self, categories: set[int], without: Collection[int]
+    ) -> Mapping[int, Course]:
+        inside = {
+            number
+            for number, _, path in self._rows.categories()
+            if not categories.isdisjoint((*path, number))
+        }
+        rows = self._rows.pager.by_key(CourseRow, "category", inside - {SITE}, "id")
+        return self._rows.courses({course for _, course in rows} - set(without))
 
     def _resolve_course(self, kind: str, name: str) -> dict[int, str]:
         """Course id -> short name."""
