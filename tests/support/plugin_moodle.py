@@ -1,13 +1,16 @@
 """The Moodle plugin local_rocketchat: its tables, and what it would have made in Rocket.Chat."""
 
 import re
+import sqlite3
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any
 
 from django.db import connections
 
 from demo.standin import ADMIN_USERNAME, StandIn
 from demo.standin.state.records import Room, User
+from tests.support.site import Site
 
 LAYOUTS = {
     # adpe and semteacher; the second is what getsmarter's branches had, and sites that never
@@ -158,3 +161,22 @@ def _rows(sql: str) -> list[Any]:
     with connections["moodle"].cursor() as cursor:
         cursor.execute(sql)
         return list(cursor.fetchall())
+
+
+class PluginSite:
+    """The sample Moodle (a file) with the plugin in two courses."""
+
+    def __init__(self, path: Path, site: Site) -> None:
+        self.path = path
+        wanted = "SELECT id FROM mdl_course WHERE shortname IN ('CS101', 'MA110') ORDER BY id"
+        courses = [row[0] for row in _rows(wanted)]
+        student = _rows("SELECT id FROM mdl_role WHERE shortname = 'student'")[0][0]
+        self.sql(statements("adpe", courses, [student], "/./\r\ncoach"))
+        PluginSync(site.chat).make(courses)
+
+    def sql(self, text: str) -> None:
+        with sqlite3.connect(self.path) as connection:
+            connection.executescript(text)
+
+    def switch_off(self) -> None:
+        self.sql(SWITCHED_OFF + EVENTS_OFF)

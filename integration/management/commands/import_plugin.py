@@ -56,7 +56,7 @@ class Command(BaseCommand):
             ],
         )
         self._list("Patterns", choices.patterns)
-        self._list("Roles (Moodle ids)", [str(role) for role in choices.roles])
+        self._list("Roles", found.roles)
         self._list(
             "Rooms taken over",
             [f"{room.name} (group {group})" for group, room in takeover.rooms.items()],
@@ -72,7 +72,7 @@ class Command(BaseCommand):
             [f"{one.account.username} (person {user})" for user, one in takeover.accounts.items()],
         )
         self._list(
-            "People inside who should not be: they stay",
+            "People inside who should not be: they stay until they are ticked in the admin",
             [f"{one.username} in {one.channel}: {one.why}" for one in takeover.wrong],
         )
         self._list(

@@ -61,6 +61,7 @@ class PluginImport:
     courses: Mapping[int, Course]
     looked_at: str
     alone: bool
+    roles: tuple[str, ...]  # short names of choices.roles
     warnings: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
 
@@ -92,6 +93,7 @@ def find() -> PluginImport:
         {course: moodle.courses[course] for course in sorted(choices.course_ids)},
         str(IntegrationSettings.load().plugin_look.get("at", "")),
         alone,
+        tuple(moodle.role_names[role] for role in choices.roles),
         (*choices.warnings, *_other_side(choices, bot.username if bot else "")),
         tuple(_blocks(now, choices, has_roles=bool(policy.roles) or not alone)),
     )
