@@ -34,7 +34,7 @@ PAGES = (
     "/admin/integration/integratedcourse/",
     "/admin/integration/channellink/",
     "/admin/integration/channellink/?q=group+77",
-    "/admin/integration/channellink/?p=9",
+    "/admin/integration/channellink/?p=2",
     "/admin/integration/accountlink/",
     "/admin/integration/accountlink/?q=person77",
     "/admin/integration/managedmembership/",

@@ -73,6 +73,9 @@ class SyncRun(models.Model):
 
     # What waits for a person, and what was decided.
     breaches = MessageJSONField(_("limits passed"), default=list)
+    taking = models.JSONField(
+        default=dict, editable=False
+    )  # of a part of a pass: what its plan takes away, by `Removal`
     held_count = models.PositiveIntegerField(_("waiting operations"), default=0)
     decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)

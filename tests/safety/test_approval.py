@@ -15,7 +15,8 @@ from integration.models import AuditEntry, IntegratedCourse, RemovalLimit, SyncO
 from integration.services.background import parts
 from integration.services.ledger.past_runs import was_rejected
 from integration.services.monitoring import notifications
-from integration.services.runs import approval
+from integration.services.runs import approval, runner
+from integration.services.runs.order import order_of
 from integration.services.sync.guard import _over
 from tests.support.school import School
 
@@ -253,3 +254,47 @@ def test_a_pass_in_parts_is_approved_as_one(school: School) -> None:
     run = school.carry_out(approval.approve(parent, Operator(), "the group is empty now"))
     assert run.status == SyncRun.Status.DONE
     assert run.applied == {"remove_member": 5}
+
+
+def a_pass() -> SyncRun:
+    scope = {"courses": None, "users": None}
+    return SyncRun.objects.create(kind="apply", trigger="schedule", worker="parts", scope=scope)
+
+
+def part_of(school: School, parent: SyncRun, course: int) -> SyncRun:
+    """Runs as the worker runs it: the row says of which pass it is a part."""
+    scope = {"courses": [course], "users": None}
+    columns: dict[str, Any] = {"kind": "apply", "trigger": "schedule", "scope": scope}
+    run = SyncRun.objects.create(parent=parent, **columns)
+    runner.execute(order_of(run), run=run)
+    run.refresh_from_db()
+    return run
+
+
+def test_limits_hold_for_all_parts_of_a_pass_together(school: School) -> None:
+    """Of 20 memberships 3 and 4 would go: too few for each part, too many for the pass."""
+    school.moodle.leave(101, [1000, 1001, 1002])
+    school.moodle.leave(111, [1100, 1101, 1102, 1103])
+    parent = a_pass()
+    first, second = part_of(school, parent, 10), part_of(school, parent, 11)
+    assert (first.status, first.applied) == (Status.DONE, {"remove_member": 3})
+    assert second.status == Status.QUARANTINED
+    assert "7 of 20 managed memberships would be removed (35 %)" in second.message
+    assert second.applied == {}
+    assert first.taking == {"memberships": 3}
+    assert second.taking == {"memberships": 4}
+
+
+def test_a_part_that_goes_on_after_a_crash_is_not_counted_twice(school: School) -> None:
+    school.moodle.leave(101, [1000, 1001, 1002])
+    school.moodle.leave(111, [1100, 1101, 1102])
+    parent = a_pass()
+    columns: dict[str, Any] = {"kind": "apply", "trigger": "schedule", "parent": parent}
+    SyncRun.objects.create(superseded=True, taking={"memberships": 3}, **columns)
+    assert part_of(school, parent, 10).status == Status.DONE
+    assert part_of(school, parent, 11).status == Status.DONE, "6 of 20 are within the limit"
+
+
+def test_a_run_that_is_no_part_tells_nobody(school: School) -> None:
+    school.moodle.leave(101, [1000])
+    assert school.run().taking == {}

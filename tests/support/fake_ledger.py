@@ -1,6 +1,6 @@
 """Our tables in memory: `ports.Ledger` with the effects of services/ledger; the whole line."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -123,6 +123,9 @@ class FakeLedger:
                 (one.kind, one.about.group_id or one.about.user_id or 0) for one in unfinished
             ),
         )
+
+    def share_limits(self, taking: Mapping[str, int]) -> None:
+        """No run here is a part of a pass."""
 
     def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
         self.plan, self.looked = plan, True

@@ -15,9 +15,9 @@ from integration.domain.operations import (
     UnsetReadOnly,
     UnsetRoomRole,
 )
-from integration.domain.policy import Limits
+from integration.domain.policy import Limit, Limits, Removal, Window
 from integration.domain.state import EVERYTHING, Managed, RoomRole, Scope
-from integration.services.sync.guard import breaches
+from integration.services.sync.guard import WholePass, breaches, taking
 from integration.services.sync.plan import Plan
 from tests.support.builders import BY_HAND, OURS, channel_link, link, managed
 
@@ -154,3 +154,76 @@ def test_a_limit_says_how_much_of_what_and_how_much_is_allowed() -> None:
     assert str(found[0]) == (
         "40 of 100 managed accounts would be deactivated (40 %); the limit is 30 %"
     )
+
+
+# ── A pass in parts ──────────────────────────────────────────────────────────────────────────────
+
+
+def in_parts(
+    operations: list[Operation], known: Managed, part: Scope, whole: WholePass, **limits: Any
+) -> list[str]:
+    plan = Plan(tuple(operations))
+    found = breaches(plan, known, part, Limits(**limits), whole=whole)
+    return [one.code for one in found if "course" not in one.code]
+
+
+PART = Scope(courses=frozenset({2}))
+
+
+def test_parts_of_a_pass_have_one_limit_for_accounts_together() -> None:
+    """Each part sees all accounts, so that each would have the whole limit for itself."""
+    known, four = site(people=100), deactivations(12)
+    others = WholePass(EVERYTHING, {"accounts": 24})
+    assert in_parts(four, known, PART, WholePass(EVERYTHING, {"accounts": 18})) == []
+    assert in_parts(four, known, PART, others) == ["accounts/run"]
+
+
+def test_parts_that_each_take_too_few_to_be_asked_about_are_asked_about_together() -> None:
+    known = site(members=20)
+    assert in_parts(removals(4), known, PART, WholePass(EVERYTHING)) == []
+    together = WholePass(EVERYTHING, {"memberships": 4})
+    assert in_parts(removals(4), known, PART, together) == ["memberships/run"]
+
+
+def test_a_part_is_measured_by_what_the_whole_pass_is_about() -> None:
+    here = {1000: dict.fromkeys(range(10), OURS)}
+    there = {2000: dict.fromkeys(range(90), OURS)}
+    channels = (channel_link(1000), channel_link(2000, course_id=3))
+    known = managed(*channels, members=here | there)
+    assert passed(removals(8), known, PART) == ["memberships/run", "memberships/course"]
+    assert in_parts(removals(8), known, PART, WholePass(EVERYTHING)) == []
+
+
+def test_a_part_that_takes_nothing_is_not_held_for_what_others_take() -> None:
+    everything_goes = {"memberships": 20, "vanished/channels": 9, "accounts": 9}
+    known = site(members=20, people=10)
+    assert in_parts([], known, PART, WholePass(EVERYTHING, everything_goes)) == []
+
+
+def test_what_other_parts_have_yet_to_take_counts_in_the_day() -> None:
+    known = site(members=100)
+    special = {(Removal.MEMBERSHIPS, Window.DAY): Limit(20, None)}
+    others = WholePass(EVERYTHING, {"memberships": 15}, {"memberships": 5})
+    assert in_parts(removals(10), known, PART, others, special=special) == []
+    assert in_parts(removals(11), known, PART, others, special=special) == ["memberships/day"]
+
+
+def test_what_other_parts_took_already_was_there_before_the_pass() -> None:
+    """Of 20 memberships 3 are gone, so that 17 are left: 6 are 30 % of 20."""
+    known = site(members=17)
+    others = WholePass(EVERYTHING, {"memberships": 3}, {"memberships": 3})
+    assert in_parts(removals(3), known, PART, others) == []
+    assert in_parts(removals(4), known, PART, others) == ["memberships/run"]
+
+
+def test_vanished_channels_are_counted_over_all_parts() -> None:
+    plan = Plan(missing_channels=tuple(range(1000, 1003)))
+    elsewhere = WholePass(EVERYTHING, {"vanished/channels": 3})
+    found = breaches(plan, site(channels=10), PART, Limits(), whole=elsewhere)
+    assert [(one.code, one.count, one.managed) for one in found] == [("vanished/channels", 6, 10)]
+
+
+def test_a_part_tells_what_it_takes_without_what_was_approved() -> None:
+    plan = Plan((*removals(3), *deactivations(2)), missing_channels=(1, 2))
+    told = taking(plan, [removals(3)[0].key])
+    assert told == {"memberships": 2, "accounts": 2, "vanished/channels": 2}

@@ -12,10 +12,11 @@ from integration.domain.operations import JoinOperation, Operation
 from integration.domain.outcomes import Result
 from integration.domain.state import Managed, Scope
 from integration.models import AccountLink, SyncOperation, SyncRun
-from integration.services.ledger import audit_trail
+from integration.services.ledger import audit_trail, pass_parts
 from integration.services.ledger.bulk import insert
 from integration.services.ledger.effects import Effects
 from integration.services.ledger.managed import integrated_courses, load_managed
+from integration.services.sync.guard import WholePass
 from integration.services.sync.plan import Plan
 from integration.services.sync.report import Outcome
 
@@ -47,15 +48,20 @@ class RunLedger:
         self._people: list[Operation] = []
         self._plan = Plan()
         self._to_do = 0
+        self._read_at = timezone.now()  # what is managed, and what went lately
         self._looked = False  # a plan was made and is being carried out
 
     def managed(self, scope: Scope) -> Managed:
+        self._read_at = timezone.now()
         managed = load_managed(scope, self.run.pk)
         self._effects = Effects(managed)
         return managed
 
     def integrated(self) -> set[int]:
         return integrated_courses()
+
+    def share_limits(self, taking: Mapping[str, int]) -> WholePass | None:
+        return pass_parts.share_limits(self.run, taking, self._read_at)
 
     def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
         """Store every operation of the plan as a row, in the plan's order. `held` ones wait for a

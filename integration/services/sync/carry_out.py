@@ -18,9 +18,11 @@ from integration.services.sync.guard import (
     Approval,
     Blocks,
     Breach,
+    WholePass,
     another_server,
     breaches,
     split,
+    taking,
 )
 from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Accounts, Ledger, Remote
@@ -87,7 +89,10 @@ def carry_out(proposal: Proposal, remote: Remote, ledger: Ledger, terms: Terms) 
         )
     moodle = proposal.moodle
     size = sizes(moodle, proposal.scope) if moodle else None
-    passed = _breaches(proposal, size, terms.approval)
+    whole = None
+    if not terms.dry_run:
+        whole = ledger.share_limits(taking(plan, terms.approval.operations))
+    passed = _breaches(proposal, size, terms.approval, whole)
     report = RunReport(
         plan,
         RunStatus.PLANNED,
@@ -129,13 +134,22 @@ def carry_out(proposal: Proposal, remote: Remote, ledger: Ledger, terms: Terms) 
 
 
 def _breaches(
-    proposal: Proposal, size: Mapping[int, Size] | None, approval: Approval
+    proposal: Proposal,
+    size: Mapping[int, Size] | None,
+    approval: Approval,
+    whole: WholePass | None,
 ) -> tuple[Breach, ...]:
     """What was approved does not count."""
     managed, scope, limits = proposal.managed, proposal.scope, proposal.limits
     found = [
         *breaches(
-            proposal.plan, managed, scope, limits, approval.operations, proposal.evidence.explained
+            proposal.plan,
+            managed,
+            scope,
+            limits,
+            approval.operations,
+            proposal.evidence.explained,
+            whole,
         ),
         *proposal.evidence.breaches,
     ]

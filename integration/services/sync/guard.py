@@ -1,12 +1,12 @@
 """The safety guard: how much may be taken away without asking. Pure.
 
-Memberships, accounts and channels are counted apart, in the run, in each course, and together with
-what went in the last 24 hours. Over a limit the removals wait for a person; where the server or
-Moodle does not seem to be the one we know, everything waits.
+Memberships, accounts and channels are counted apart, in the run (in all parts of a pass together),
+in each course, and together with what went in the last 24 hours. Over a limit the removals wait for
+a person; where the server or Moodle does not seem to be the one we know, everything waits.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -73,6 +73,19 @@ class Approval:
         return breach.count <= self.limits.get(breach.code, -1)
 
 
+GONE_ACCOUNTS, GONE_CHANNELS = "vanished/accounts", "vanished/channels"
+GONE = {
+    GONE_ACCOUNTS: (
+        Removal.ACCOUNTS,
+        msg(
+            "managed accounts do not exist any more on this server and would be made or found again"
+        ),
+    ),
+    GONE_CHANNELS: (
+        Removal.CHANNELS,
+        msg("managed channels do not exist any more on this server"),
+    ),
+}
 SERVER_CHANGED = "server/changed"
 SAY_WHICH_SERVER = msg(
     "Nothing was changed. Say on the start page, or with ./rcsync server, whether the workspace "
@@ -111,6 +124,35 @@ WORDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class WholePass:
+    """The pass that a run is a part of: its limits count what all parts take, of what all of them
+    are about.
+
+    `taken` is what the other parts take away by their plans, `gone` what of that had happened when
+    the ledger was read (`Removal`, or the code of a breach -> number).
+    """
+
+    scope: Scope
+    taken: Mapping[str, int] = field(default_factory=dict)
+    gone: Mapping[str, int] = field(default_factory=dict)
+
+    def yet_to_go(self, what: str) -> int:
+        return max(self.taken.get(what, 0) - self.gone.get(what, 0), 0)
+
+
+def taking(plan: Plan, approved: Collection[str] = ()) -> Counter[str]:
+    """What the plan takes away, as `WholePass` counts it; approved operations do not count."""
+    counts: Counter[str] = Counter(str(one.takes) for one in _counted(plan, approved))
+    counts[GONE_ACCOUNTS] = _again(plan)
+    counts[GONE_CHANNELS] = len(plan.missing_channels)
+    return +counts
+
+
+def _counted(plan: Plan, approved: Collection[str]) -> list[Operation]:
+    return [one for one in plan.operations if one.takes and one.key not in approved]
+
+
 def breaches(
     plan: Plan,
     managed: Managed,
@@ -118,6 +160,7 @@ def breaches(
     limits: Limits,
     approved: Collection[str] = (),
     explained: Collection[str] = (),
+    whole: WholePass | None = None,
 ) -> list[Breach]:
     """Every limit that the plan passes; an empty list means that it is safe to apply.
 
@@ -125,28 +168,28 @@ def breaches(
     those of which Moodle itself tells why: they do not count in their course, which may end or be
     emptied on one day, unless the administrator has set a limit for courses.
     """
-    removals = [
-        operation
-        for operation in plan.operations
-        if operation.takes and operation.key not in approved
-    ]
+    removals = _counted(plan, approved)
+    whole = whole or WholePass(scope)
     return [
-        *_in_run(removals, managed, scope, limits),
+        *_in_run(removals, managed, whole, limits),
         *_in_courses(removals, managed, limits, explained),
-        *_in_a_day(removals, managed, limits),
-        *_wrong_server(plan, managed, scope, limits),
+        *_in_a_day(removals, managed, whole, limits),
+        *_wrong_server(plan, managed, whole, limits),
     ]
 
 
 def _in_run(
-    removals: Iterable[Operation], managed: Managed, scope: Scope, limits: Limits
+    removals: Iterable[Operation], managed: Managed, whole: WholePass, limits: Limits
 ) -> Iterator[Breach]:
     count = Counter(operation.takes for operation in removals)
     if not count:
         return
-    total = managed_counts(managed, scope)
+    total = managed_counts(managed, whole.scope)
     for what in Removal:
-        yield from _over(limits, what, Window.RUN, count[what], total[what], WORDS[what])
+        if count[what]:
+            number = count[what] + whole.taken.get(what, 0)
+            before = _before(total, what, whole.gone)
+            yield from _over(limits, what, Window.RUN, number, before, WORDS[what])
 
 
 def _in_courses(
@@ -165,17 +208,24 @@ def _in_courses(
         yield from _over(limits, what, Window.COURSE, number, total[what], words)
 
 
-def _in_a_day(removals: Iterable[Operation], managed: Managed, limits: Limits) -> Iterator[Breach]:
+def _in_a_day(
+    removals: Iterable[Operation], managed: Managed, whole: WholePass, limits: Limits
+) -> Iterator[Breach]:
     count = Counter(operation.takes for operation in removals)
     if not count:
         return
     total = managed_counts(managed, Scope())
     for what in Removal:
-        lately = managed.removed_lately.get(what, 0)
+        lately = managed.removed_lately.get(what, 0) + whole.yet_to_go(what)
         if count[what] and lately:
             words = msg("{what} within 24 hours", what=WORDS[what])
-            before = total[what] + (lately if what is Removal.MEMBERSHIPS else 0)
+            before = _before(total, what, managed.removed_lately)
             yield from _over(limits, what, Window.DAY, count[what] + lately, before, words)
+
+
+def _before(total: Mapping[Removal, int], what: Removal, gone: Mapping[str, int]) -> int:
+    """How much there was before that went: only memberships leave the ledger with it."""
+    return total[what] + (gone.get(what, 0) if what is Removal.MEMBERSHIPS else 0)
 
 
 def managed_counts(managed: Managed, scope: Scope) -> dict[Removal, int]:
@@ -217,33 +267,17 @@ def another_server(managed: Managed, server_id: str) -> Iterator[Breach]:
         yield Breach(what, links, links, None, code, blocks, final=True)
 
 
-def _wrong_server(plan: Plan, managed: Managed, scope: Scope, limits: Limits) -> Iterator[Breach]:
-    if not (plan.missing_accounts or plan.missing_channels or _again(plan)):
+def _wrong_server(
+    plan: Plan, managed: Managed, whole: WholePass, limits: Limits
+) -> Iterator[Breach]:
+    gone = {GONE_ACCOUNTS: _again(plan), GONE_CHANNELS: len(plan.missing_channels)}
+    if not any(gone.values()):
         return
-    total = managed_counts(managed, scope)
-    words = msg(
-        "managed accounts do not exist on this server any more and would be created or found again"
-    )
-    yield from _over(
-        limits,
-        Removal.ACCOUNTS,
-        Window.RUN,
-        _again(plan),
-        total[Removal.ACCOUNTS],
-        words,
-        "vanished/accounts",
-    )
-    words = msg("managed channels do not exist any more on this server")
-    count = len(plan.missing_channels)
-    yield from _over(
-        limits,
-        Removal.CHANNELS,
-        Window.RUN,
-        count,
-        total[Removal.CHANNELS],
-        words,
-        "vanished/channels",
-    )
+    total = managed_counts(managed, whole.scope)
+    for code, (what, words) in GONE.items():
+        if gone[code]:
+            count = gone[code] + whole.taken.get(code, 0)
+            yield from _over(limits, what, Window.RUN, count, total[what], words, code)
 
 
 def _over(

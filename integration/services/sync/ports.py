@@ -17,6 +17,7 @@ from integration.domain.state import (
     RoomRole,
     Scope,
 )
+from integration.services.sync.guard import WholePass
 from integration.services.sync.plan import Plan
 from integration.services.sync.report import Outcome
 
@@ -190,6 +191,12 @@ class Journal(Protocol):
 
 class Ledger(Records, Journal, Protocol):
     """Our own tables: what is managed, and the record of what happens."""
+
+    def share_limits(self, taking: Mapping[str, int]) -> WholePass | None:
+        """Tell the other parts of the pass what this one takes away, then hear what they do. None:
+        the run is no part.
+        """
+        ...
 
     def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
         """Store the plan before anything is written. `held` will not be: it waits for a person."""
