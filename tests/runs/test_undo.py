@@ -68,6 +68,40 @@ def test_an_undo_can_be_undone(school: School) -> None:
     assert chat_content(school.chat) == after
 
 
+def swap_names(school: School) -> SyncRun:
+    """Two groups get each other's names."""
+    names = {group: school.site.room_of(group)["name"].removeprefix("C10-") for group in (101, 102)}
+    school.moodle.change_group(101, name=names[102])
+    school.moodle.change_group(102, name=names[101])
+    run = school.run()
+    assert (run.applied["free_name"], run.applied["rename_channel"]) == (2, 2)
+    return run
+
+
+def test_a_swap_of_names_is_turned_back_in_steps(school: School) -> None:
+    before = chat_content(school.chat)
+    run = swap_names(school)
+    assert chat_content(school.chat) != before
+    done = school.carry_out(undo_orders.undo(run, ANNA, "a mistake"))
+    assert (done.status, done.skips) == (SyncRun.Status.DONE, [])
+    assert chat_content(school.chat) == before
+
+
+def test_a_name_that_somebody_else_has_got_since_is_not_given_back(school: School) -> None:
+    name = school.site.room_of(111)["name"]
+    school.moodle.change_group(111, name="Renamed")
+    run = school.run()
+    world = school.chat.application.world
+    with world.lock:
+        world.add_room(name, world.add_user("somebody", name="S", email="s@x.invalid"), "p")
+    done = school.carry_out(undo_orders.undo(run, ANNA, "a mistake"))
+    assert done.status == SyncRun.Status.DONE
+    assert [skip["reason"] for skip in done.skips] == [
+        f"its old name is that of room {name} now: it stays"
+    ]
+    assert school.site.room_of(111)["name"] == "C11-Renamed"
+
+
 def test_a_look_shows_the_plan_and_writes_nothing(school: School) -> None:
     run = change_much(school)
     before = chat_content(school.chat)

@@ -112,7 +112,8 @@ class RenameChannel(ChannelOperation):
         found = self.channel_now(now)
         if found is not None and found.room.name == self.name:
             back = replace(found.ref, name=self.old_name)
-            yield RenameChannel(back, found.room.name, reason=reason)
+            via = f"moving-{self.group_id}" if self.old_name == found.room.slug else ""
+            yield RenameChannel(back, found.room.name, via, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,17 @@ channel that it made is archived.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from integration.domain.conflicts import Skip
 from integration.domain.messages import msg
 from integration.domain.operations import (
     ChannelRef,
+    FreeName,
     LinkedAccount,
     LinkedChannel,
     Operation,
+    RenameChannel,
 )
 from integration.domain.policy import Policy
 from integration.domain.state import Managed, ManagedMember, RemoteState, Scope
@@ -66,6 +68,8 @@ def undo_plan(
     operations: list[Operation] = []
     skips: list[Skip] = []
     for done in past:
+        if isinstance(done.operation, FreeName):
+            continue  # a step on the way of another row
         back = list(done.operation.inverse(now, reason)) if done.operation else []
         operations += back
         if done.operation is None:
@@ -73,7 +77,42 @@ def undo_plan(
         elif not back:
             why = msg("has changed since that run, or is not managed by rcsync: it stays")
             skips.append(Skip(done.what, why))
-    return Plan(operations=tuple(in_order(operations)), skips=tuple(skips))
+    operations, in_the_way = give_back_names(operations, remote, reason)
+    return Plan(operations=tuple(in_order(operations)), skips=(*skips, *in_the_way))
+
+
+def give_back_names(
+    operations: Iterable[Operation], remote: RemoteState, reason: str
+) -> tuple[list[Operation], list[Skip]]:
+    """The operations, with a step before each name that another channel of the undo still has, and
+    without those whose name somebody else has got since.
+    """
+    plan, skips = list(operations), list[Skip]()
+    while True:
+        renamed = {one.room_id: one for one in plan if isinstance(one, RenameChannel)}
+        taken = {room_id: _holders(one, remote) for room_id, one in renamed.items()}
+        stay = [room_id for room_id, rooms in taken.items() if rooms - renamed.keys()]
+        if not stay:
+            break
+        for room_id in stay:
+            other = remote.channels[min(taken[room_id] - renamed.keys())].name
+            why = msg("its old name is that of room {name} now: it stays", name=other)
+            skips.append(Skip(renamed[room_id].describe(), why))
+            plan.remove(renamed[room_id])
+    for room_id in sorted(set().union(*taken.values())):
+        one = renamed[room_id]
+        step = replace(one.channel, name=f"moving-{one.group_id}")
+        plan.append(FreeName(step, one.old_name, reason=reason))
+    return plan, skips
+
+
+def _holders(operation: RenameChannel, remote: RemoteState) -> set[str]:
+    """Ids of other rooms that have the name that is to be given back."""
+    name = operation.name.casefold()
+    rooms = remote.channels.items()
+    return {
+        room_id for room_id, room in rooms if name in room.names and room_id != operation.room_id
+    }
 
 
 @dataclass(frozen=True, slots=True)
