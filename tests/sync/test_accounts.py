@@ -112,6 +112,18 @@ def test_a_username_that_differs_in_case_is_taken_too() -> None:
     assert conflicts(plan) == [(ConflictKind.USERNAME_TAKEN, ANNA)]
 
 
+def test_a_username_that_is_a_teams_name_is_a_conflict() -> None:
+    plan = plan_for(anna(), remote=remote(room("r1", "User7", team=True)))
+    assert conflicts(plan) == [(ConflictKind.USERNAME_TAKEN, ANNA)]
+    assert "a team is called User7" in plan.conflicts[0].rocketchat_side
+    assert operations(plan, CreateAccount) == []
+
+
+def test_a_username_that_is_a_channels_name_is_given() -> None:
+    plan = plan_for(anna(), remote=remote(room("r1", "user7")))
+    assert len(operations(plan, CreateAccount)) == 1
+
+
 def test_an_account_without_an_address_is_not_taken_for_the_persons() -> None:
     plan = plan_for(anna(), remote=remote(account("a1", "user7", emails=())))
     assert conflicts(plan) == [(ConflictKind.USERNAME_TAKEN, ANNA)]

@@ -3,7 +3,7 @@
 from integration.domain.conflicts import Conflict, ConflictKind
 from integration.domain.messages import msg
 from integration.domain.operations import UpdateAccount
-from integration.domain.state import RemoteAccount
+from integration.domain.state import RemoteAccount, RemoteChannel
 from integration.services.sync.desired import DesiredAccount
 
 
@@ -53,6 +53,17 @@ def username_taken(account: DesiredAccount, holder: RemoteAccount) -> Conflict:
         ),
         holder.account_id,
         msg("If it is the same person, link them or make the addresses agree; if not, rename one."),
+    )
+
+
+def username_of_a_team(account: DesiredAccount, team: RemoteChannel) -> Conflict:
+    """The server makes no account with the name of a team, in any case (reference, 2.1)."""
+    return _conflict(
+        ConflictKind.USERNAME_TAKEN,
+        account,
+        msg("a team is called {name}, and no account may be called so", name=team.name),
+        "",
+        msg("Rename the team, change the username in Moodle, or link the person to an account."),
     )
 
 

@@ -43,6 +43,9 @@ class _Matcher:
         self.policy = policy
         self.owner_of = {link.account_id: user_id for user_id, link in managed.accounts.items()}
         self.addresses = Addresses.of(desired, remote)
+        self.teams = {
+            name: room for room in remote.channels.values() if room.team for name in room.names
+        }
         self.known = KnownAccounts(remote, policy, self.addresses, Claims(managed))
 
     def run(self, held: frozenset[int]) -> Iterator[AccountFinding]:
@@ -144,6 +147,9 @@ class _Matcher:
         if self.policy.missing_accounts is MissingAccounts.LINK_ONLY:
             text = msg("has no Rocket.Chat account, and by the settings none is created")
             yield Skip(account.name, text)
+            return
+        if (team := self.teams.get(account.username.casefold())) is not None:
+            yield conflicts.username_of_a_team(account, team)
             return
         self.addresses.promised[account.email.lower()] = account.user_id
         yield GetsAccount(account.user_id)
