@@ -59,7 +59,9 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "state": state,
         "state_counts": _state_counts(state),
         "waiting_runs": [
-            (run.pk, cells.waiting_in_words(run.by_kind)) for run in state.waiting_runs
+            (run.pk, cells.waiting_in_words(run.by_kind))
+            for run in state.waiting_runs
+            if not run.about_server
         ],
         "outage": _outage(state),
         "server_change": server_decisions.change(),

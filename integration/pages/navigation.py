@@ -128,7 +128,7 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
 
 def _waiting() -> list[dict[str, Any]]:
     """Only where a run waits for a decision: with one of them the link goes straight to it."""
-    runs = waiting_runs()
+    runs = [run for run in waiting_runs() if not run.about_server]
     if not runs:
         return []
     item = _item(

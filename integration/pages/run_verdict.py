@@ -12,7 +12,7 @@ from integration.domain.outcomes import RunCause
 from integration.models import SyncRun
 from integration.services.admin import start_run
 from integration.services.monitoring.course_states import differences_of
-from integration.services.sync.guard import SERVER_CHANGED
+from integration.services.sync.guard import SAY_WHICH_SERVER, is_about_server
 from integration.translation import local
 
 Status = SyncRun.Status
@@ -56,8 +56,8 @@ def _waits(run: SyncRun) -> Verdict:
     )
     if not run.held_count:
         title = _("This run waits for a decision")
-    if any(breach["code"] == SERVER_CHANGED for breach in run.breaches):
-        done = local(run.hint)  # no approval helps
+    if is_about_server(run.breaches):
+        return _plain(run, "bad", _("Another Rocket.Chat workspace answered"))
     return Verdict("warn", title % {"n": run.held_count}, (local(run.message), done))
 
 
@@ -96,6 +96,9 @@ def _error(run: SyncRun) -> Verdict:
 
 
 def _planned(run: SyncRun) -> Verdict | None:
+    if is_about_server(run.breaches):
+        texts = (local(run.message), local(SAY_WHICH_SERVER))
+        return Verdict("bad", _("Another Rocket.Chat workspace answered"), texts)
     if run.breaches:
         title = _("This plan exceeds a limit")
         text = _("A sync would hold back the changes beyond the limit until somebody decides.")

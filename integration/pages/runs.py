@@ -21,11 +21,12 @@ from integration.domain.operations import labels
 from integration.domain.outcomes import RunCause
 from integration.models import AuditEntry, SyncOperation, SyncRun
 from integration.pages import access, cells, pause, run_verdict
-from integration.services.admin import exports, runs, secrets, start_run
+from integration.services.admin import exports, runs, secrets, server_decisions, start_run
 from integration.services.admin.audit_exports import export_audit as export_audit_trail
 from integration.services.admin.run_failures import failures_by_cause
 from integration.services.runs import approval, undo_orders
 from integration.services.runs.order import Order
+from integration.services.sync.guard import is_about_server
 from integration.translation import in_words, local
 
 FILTERS = ("kind", "status", "course", "search")
@@ -99,6 +100,7 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
     names = runs.course_names(row.moodle_course_id for row in page.object_list)
     rows = [(row, names.get(row.moodle_course_id or 0, "")) for row in page.object_list]
     counts = runs.statuses_in(run)
+    about_server = is_about_server(run.breaches)
     context = access.context(
         request,
         f"{run.get_kind_display()} {run.pk}",
@@ -127,6 +129,9 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         plan_again_first=run_verdict.plans_again(run) and not _can_apply(run),
         parts=runs.parts(run),
         may_approve=request.user.has_perm(access.APPROVE),
+        about_server=about_server,
+        server_change=server_decisions.change() if about_server else None,
+        may_change=request.user.has_perm(access.CHANGE_SETTINGS),
         duration=cells.duration(run),
         writes=run.kind in (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO),
         undo_links=runs.undo_links(run),
@@ -263,6 +268,8 @@ def export(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
 
 def _can_apply(run: SyncRun) -> bool:
     plan = run.kind in (SyncRun.Kind.PREVIEW, SyncRun.Kind.FULL_CHECK) and run.undoes_id is None
+    if is_about_server(run.breaches):
+        return False
     return plan and run.status == SyncRun.Status.PLANNED and bool(sum(run.planned.values()))
 
 

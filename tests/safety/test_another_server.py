@@ -23,6 +23,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.admin import server_decisions
+from integration.services.monitoring import notifications
 from integration.services.runs import approval
 from tests.support.school import GROUPS, School
 from tests.support.site import Site, chat_content
@@ -197,3 +198,38 @@ def test_the_start_page_asks_and_only_an_administrator_decides(
         client.post("/admin/server/decide/", form)
         assert server_decisions.change() is None
         assert school.run().status == SyncRun.Status.DONE
+
+
+def test_a_run_that_reached_another_workspace_asks_which_it_is_and_offers_no_approval(
+    school: School, settings: Any, django_user_model: Any, client: Client
+) -> None:
+    settings.SECURE_SSL_REDIRECT, settings.ALLOWED_HOSTS = False, ["*"]
+    client.force_login(django_user_model.objects.create_superuser("boss"))
+    with another_server(school, settings, copied=True) as other:
+        held = school.run()
+        preview = school.site.run(kind=SyncRun.Kind.PREVIEW).run
+        for run in (held, preview):
+            page = page_of(client, run)
+            assert "It is the same workspace" in page
+            assert "Approve and carry out" not in page
+            assert "Apply exactly this" not in page
+        assert "waits for your approval" not in client.get("/admin/").content.decode()
+        form = {"now": other.world.settings["uniqueID"], "reason": "moved", "decision": "moved"}
+        client.post("/admin/server/decide/", form)
+        assert "It is the same workspace" not in page_of(client, held)
+        assert "the next sync goes on" in page_of(client, held)
+
+
+def page_of(client: Client, run: SyncRun) -> str:
+    address = reverse("admin:integration_syncrun_change", args=[run.pk])
+    return client.get(address).content.decode()
+
+
+def test_the_message_about_another_workspace_speaks_of_no_approval(
+    school: School, settings: Any
+) -> None:
+    with another_server(school, settings, copied=True):
+        school.run()
+        state = notifications._quarantine(IntegrationSettings.load())
+    assert "another Rocket.Chat workspace" in state.subject
+    assert "approv" not in state.text

@@ -21,6 +21,7 @@ from integration.services.monitoring import digest
 from integration.services.monitoring.status import last_good
 from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
+from integration.services.sync.guard import is_about_server
 from integration.translation import local
 
 logger = logging.getLogger(__name__)
@@ -112,6 +113,9 @@ def _quarantine(_settings: IntegrationSettings) -> State:
         text = _("No removals are waiting for approval any more.")
         return State(False, _("rcsync: nothing is waiting"), text)
     run = waiting[0]
+    if is_about_server(run.breaches):
+        text = f"{local(run.message)} {local(run.hint)}"
+        return State(True, _("rcsync: another Rocket.Chat workspace answers"), text)
     text = _("Run %(id)d: %(count)d operations are waiting for approval. %(message)s %(hint)s") % {
         "id": run.pk,
         "count": run.held_count,

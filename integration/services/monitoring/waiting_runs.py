@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from django.db.models import Count
 
 from integration.models import SyncOperation, SyncRun
-from integration.services.sync.guard import Blocks
+from integration.services.sync.guard import Blocks, is_about_server
 
 Status = SyncRun.Status
 DECIDED = (Status.APPROVED, Status.REFUSED, Status.OVERTAKEN)
@@ -19,12 +19,14 @@ class WaitingRun:
 
     `by_kind` and `by_course` count the operations that wait (course None: accounts). `whole`:
     everything of its scope waits, because Moodle or the server may not be the right one.
-    `courses` is the scope, None = all.
+    `courses` is the scope, None = all. `about_server`: no approval lets it pass, a person has to
+    say which workspace it is.
     """
 
     pk: int
     whole: bool
     courses: frozenset[int] | None
+    about_server: bool = False
     by_kind: Counter[str] = field(default_factory=Counter)
     by_course: Counter[int | None] = field(default_factory=Counter)
 
@@ -57,6 +59,7 @@ def _waiting(row: SyncRun) -> WaitingRun:
         row.pk,
         Blocks.EVERYTHING in holds and users is None,
         None if courses is None else frozenset(courses),
+        is_about_server(row.breaches),
     )
 
 

@@ -13,7 +13,7 @@ from integration.domain.messages import msg
 from integration.models import SyncRun
 from integration.services.ledger import audit_trail, pauses
 from integration.services.runs.order import Order, order_of
-from integration.services.sync.guard import SAY_WHICH_SERVER, SERVER_CHANGED
+from integration.services.sync.guard import SAY_WHICH_SERVER, is_about_server
 
 PERMISSION = "integration.approve_removals"
 
@@ -34,7 +34,7 @@ def approve(
     The new run reads everything again: what is not due any more is left alone, and a removal that
     nobody approved counts against the limits.
     """
-    if any(breach["code"] == SERVER_CHANGED for breach in run.breaches):
+    if is_about_server(run.breaches):
         raise ConfigurationError(
             msg(
                 "Run {run} reached another Rocket.Chat workspace; no approval changes that.",

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from integration.domain.messages import listed, msg
 from integration.domain.operations import AdoptAccount, CreateAccount, Operation
@@ -92,6 +93,11 @@ SAY_WHICH_SERVER = msg(
     "moved or is a new one."
 )
 NOTHING_APPROVED = Approval()
+
+
+def is_about_server(breaches: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether stored breaches ask which workspace it is, which no approval answers."""
+    return any(breach["code"] == SERVER_CHANGED for breach in breaches)
 
 
 @dataclass(frozen=True, slots=True)
