@@ -147,8 +147,8 @@ def from_pcre(line: str) -> str:
 
 def _refused(line: str, why: str) -> ConfigurationError:
     return ConfigurationError(
-        msg("The line {line} is not taken: {why}.", line=repr(line), why=why),
-        hint=msg("Write it anew under Group patterns, for example as /Group [A-Z]/i."),
+        msg("The line {line} is ignored: {why}.", line=repr(line), why=why),
+        hint=msg("Rewrite it under Group patterns, for example as /Group [A-Z]/i."),
     )
 
 

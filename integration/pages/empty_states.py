@@ -46,67 +46,67 @@ START = "admin:index"
 STATES: dict[type[Any], EmptyState] = {
     IntegratedCourse: EmptyState(
         _("No course is integrated yet"),
-        _("Courses whose groups get channels will stand here. Choose them from Moodle."),
+        _("Courses whose groups get channels appear here. Choose them from Moodle."),
         "rcsync:courses",
         _("Add courses from Moodle"),
     ),
     SyncRun: EmptyState(
-        _("No run yet"),
-        _("Every preview and every sync will stand here, with what it changed and why."),
+        _("No runs yet"),
+        _("Every preview and every sync appears here, with what it changed and why."),
         START,
         _("Preview everything on the start page"),
     ),
     Conflict: EmptyState(
-        _("No conflict"),
+        _("No conflicts"),
         _(
-            "What rcsync does not decide by itself will stand here: a name that is taken, an "
+            "What rcsync cannot decide alone appears here: a name that is taken, an "
             "address that belongs to another account. Nothing needs a decision now."
         ),
     ),
     ChannelLink: EmptyState(
-        _("No channel yet"),
-        _("Channels that rcsync made or took over will stand here after the first sync."),
+        _("No channels yet"),
+        _("Channels that rcsync created or adopted appear here after the first sync."),
         START,
         _("To the start page"),
     ),
     AccountLink: EmptyState(
-        _("No account yet"),
-        _("Accounts that rcsync made or linked will stand here after the first sync."),
+        _("No accounts yet"),
+        _("Accounts that rcsync created or linked appear here after the first sync."),
         START,
         _("To the start page"),
     ),
     ManagedMembership: EmptyState(
-        _("No membership yet"),
-        _("Who is in which channel because of rcsync will stand here after the first sync."),
+        _("No memberships yet"),
+        _("Memberships that rcsync manages appear here after the first sync."),
         START,
         _("To the start page"),
     ),
     PendingEnding: EmptyState(
-        _("Nothing waits for its day"),
+        _("No pending endings"),
         _(
-            "Removals with days of grace will stand here until their day comes. Without days of "
-            "grace in the settings the list stays empty."
+            "Endings with days of grace appear here until they take effect. Without "
+            "days of grace in the settings, the list stays empty."
         ),
     ),
     AuditEntry: EmptyState(
-        _("Nothing was changed yet"),
-        _("Every change in Rocket.Chat, every decision and every setting will stand here."),
+        _("No changes yet"),
+        _("Every change in Rocket.Chat, every decision and every changed setting appears here."),
     ),
     GroupRegexFilter: EmptyState(
-        _("No pattern yet"),
-        _("Patterns say which groups get a channel. Without one, no group does."),
+        _("No patterns yet"),
+        _("Patterns decide which groups get a channel. Without one, no group does."),
         "admin:integration_groupregexfilter_add",
         _("Add a pattern"),
     ),
     IncludedRole: EmptyState(
         _("No role is chosen yet"),
-        _("Only people with a chosen role are put into channels. Without one, nobody is."),
+        _("Only people with a chosen role are added to channels. Without one, nobody is."),
         "rcsync:roles",
         _("Choose roles"),
     ),
     RemovalLimit: EmptyState(
-        _("No limit of your own"),
-        _("The limits of the settings hold. Limits that you add here hold as well."),
+        _("No limits of your own"),
+        _("The limits in the settings apply. Limits that you add here apply as well."),
         "admin:integration_removallimit_add",
         _("Add a limit"),
     ),

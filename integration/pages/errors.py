@@ -27,8 +27,8 @@ def denied(request: HttpRequest, exception: Exception | None = None) -> HttpResp
     return _page(
         request,
         403,
-        _("You may not do this"),
-        local(why) or _("Your account does not have the permission that this page needs."),
+        _("Permission denied"),
+        local(why) or _("Your user does not have the permission that this page needs."),
         _("An administrator of rcsync gives permissions under Users. Nothing was changed."),
     )
 
@@ -40,7 +40,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
         request,
         404,
         _("This page does not exist"),
-        _("The address is wrong, or what it showed was deleted: old runs are, after some time."),
+        _(
+            "The address is wrong, or its content was deleted: old runs are deleted "
+            "after some time."
+        ),
     )
 
 
@@ -48,8 +51,8 @@ def broken(request: HttpRequest) -> HttpResponseBase:
     """handler500. Never raises: what is broken may be what the menu needs."""
     texts = (
         _("Something went wrong"),
-        _("rcsync could not answer because of an error that nobody foresaw."),
-        _("Try again. If it stays so, give the code below to whoever looks after rcsync."),
+        _("rcsync could not answer because of an unexpected error."),
+        _("Try again. If it happens again, give the code below to whoever looks after rcsync."),
     )
     try:
         return _page(request, 500, *texts, reference=request_id.current())
@@ -68,7 +71,7 @@ def expired_form(request: HttpRequest, reason: str = "") -> HttpResponseBase:
         request,
         403,
         _("Nothing was done"),
-        _("The form does not belong to your session any more, or your browser sends no cookies."),
+        _("The form no longer belongs to your session, or your browser does not send cookies."),
         _("Open the page again and press the button once more."),
     )
 

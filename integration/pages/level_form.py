@@ -25,7 +25,10 @@ from integration.tables.levels import GO_ON, lines
 from integration.translation import in_words
 
 NO_END = ("on_course_hidden", "on_course_ended", "on_category_hidden")  # may go on as before
-PRIVATE = (("yes", _("Private: only members see them")), ("no", _("Public: everybody may read")))
+PRIVATE = (
+    ("yes", _("Private: only members see them")),
+    ("no", _("Public: everybody can read them")),
+)
 COLUMNS = {PATTERNS: ("include_patterns", "exclude_patterns")}
 """The columns of a setting, where they are not one of the same name."""
 
@@ -40,14 +43,14 @@ class LevelForm(forms.Form):
         required=False,
         strip=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text=_("One per line. They stand in place of all that are inherited."),
+        help_text=_("One per line. They replace all inherited ones."),
     )
     exclude_patterns = forms.CharField(
         label=_("exclude patterns"),
         required=False,
         strip=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text=_("One per line. Exclude wins over include."),
+        help_text=_("One per line. Exclude takes precedence over include."),
     )
 
     def __init__(self, seen: Seen, data: QueryDict | None = None) -> None:
@@ -95,10 +98,10 @@ class LevelForm(forms.Form):
             for name in COLUMNS[PATTERNS]:
                 self._check_patterns(name, cleaned.get(name, ""))
             if not lines(cleaned.get("include_patterns", "")):
-                text = _("Write at least one, for example .* for every group.")
+                text = _("Enter at least one, for example .* for every group.")
                 self.add_error("include_patterns", text)
         if ROLES_FIELD in self.own and not self.roles:
-            text = _("Tick at least one role, or take them as they are inherited.")
+            text = _("Tick at least one role, or inherit the roles.")
             self.add_error(None, forms.ValidationError(text, code=ROLES_FIELD))
         return cleaned
 

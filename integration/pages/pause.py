@@ -37,14 +37,14 @@ def pause(request: HttpRequest) -> HttpResponse:
     except SyncError as error:
         messages.error(request, in_words(error))
     else:
-        messages.success(request, _("Everything is paused. Runs under way stop within seconds."))
+        messages.success(request, _("Everything is paused. Runs in progress stop within seconds."))
     return redirect("rcsync:pause")
 
 
 @access.change(access.SYNC, with_secrets=False)
 def resume(request: HttpRequest) -> HttpResponse:
     if queue.resume(access.who(request)):
-        messages.success(request, _("Resumed. Runs that waited begin now."))
+        messages.success(request, _("Resumed. Waiting runs start now."))
     else:
         messages.info(request, _("Nothing was paused."))
     return redirect("rcsync:pause")

@@ -113,8 +113,10 @@ def refusal(request: HttpRequest, refused: Refused) -> TemplateResponse:
 def _words(advice: Advice) -> tuple[str, str]:
     if advice is Advice.GROUP:
         return (
-            gettext("You may not use rcsync"),
-            gettext("The sign-in service knows you, but you are in no group that may use rcsync."),
+            gettext("You have no access to rcsync"),
+            gettext(
+                "The sign-in service knows you, but you are in no group with access to rcsync."
+            ),
         )
     if advice is Advice.NAME:
         return (
@@ -126,14 +128,14 @@ def _words(advice: Advice) -> tuple[str, str]:
         )
     if advice is Advice.OFF:
         return (
-            gettext("You may not use rcsync"),
+            gettext("You have no access to rcsync"),
             gettext("An administrator of rcsync has deactivated your user."),
         )
     if advice is Advice.AGAIN:
         return gettext("You are not signed in"), gettext("Please sign in once more.")
     return (
         gettext("You are not signed in"),
-        gettext("Signing in this way is not set up correctly. You can do nothing about it."),
+        gettext("This way of signing in is not set up correctly. You cannot fix this yourself."),
     )
 
 

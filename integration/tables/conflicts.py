@@ -38,7 +38,7 @@ class Conflict(models.Model):
             email_unverified=_("E-mail not verified"),
             foreign_mark=_("Room of another installation"),
             channel_public=_("Channel made public"),
-            channel_is_team=_("Channel turned into a team"),
+            channel_is_team=_("Channel converted to a team"),
             bot_outside=_("Bot not in the channel"),
             members_unreadable=_("Members cannot be read"),
             not_kept=_("Change not kept"),

@@ -96,7 +96,7 @@ class LevelSettings(AuditedModel):
                     raise ValidationError({name: in_words(error)}) from None
         if self.include_patterns is not None and not lines(self.include_patterns):
             raise ValidationError(
-                {"include_patterns": _("Write at least one, for example .* for every group.")}
+                {"include_patterns": _("Enter at least one, for example .* for every group.")}
             )
         if self.roles is not None and not _is_roles(self.roles):
             raise ValidationError({"roles": _("Choose at least one role.")})

@@ -111,7 +111,9 @@ class ManagedMembership(models.Model):
     missing = models.BooleanField(
         _("missing"),
         default=False,
-        help_text=_("The last list of members did not name them; a second look has to agree."),
+        help_text=_(
+            "The last list of members did not contain them; a second read has to confirm it."
+        ),
     )
 
     class Meta:

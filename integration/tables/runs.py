@@ -199,10 +199,10 @@ class SyncOperation(models.Model):
         help_text=_("It failed, but may have taken effect. The next run checks."),
     )
     unconfirmed = models.BooleanField(
-        _("not seen yet"),
+        _("not confirmed yet"),
         default=False,
         db_index=True,
-        help_text=_("Rocket.Chat said that it was done, and no later look has seen it yet."),
+        help_text=_("Rocket.Chat confirmed it, but no later read has shown it yet."),
     )
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 

@@ -179,7 +179,7 @@ def test_a_conflict_is_the_reason_and_comes_first(
 
 def test_rcsync_that_only_links_accounts_says_so(unsynced_school: School) -> None:
     unsynced_school.set(missing_accounts="link_only")
-    assert [reason for reason in why_no_account() if "makes none" in reason]
+    assert [reason for reason in why_no_account() if "creates none" in reason]
 
 
 def test_names_of_people_are_for_those_who_may_see_people(

@@ -40,14 +40,14 @@ def test_a_page_that_does_not_exist_keeps_the_menu(administrator: Client, path: 
     assert MENU in page
     assert "This page does not exist" in page
     assert f'href="{RUNS}"' in page
-    assert "Back to the page before" in page
+    assert "Back to the previous page" in page
 
 
 def test_without_a_page_before_there_is_still_the_start_page(administrator: Client) -> None:
     for referer in ("", "https://elsewhere.example/", "http://testserver/admin/no-such-page/"):
         answer = administrator.get("/admin/no-such-page/", headers={"Referer": referer})
         page = answer.content.decode()
-        assert "Back to the page before" not in page
+        assert "Back to the previous page" not in page
         assert "To the start page" in page
         assert "elsewhere.example" not in page
 
@@ -57,7 +57,7 @@ def test_what_is_not_allowed_says_so_inside_the_admin(viewer: Client, site: Site
         page = answer.content.decode()
         assert answer.status_code == 403
         assert MENU in page
-        assert "You may not do this" in page
+        assert "Permission denied" in page
         assert "Nothing was changed" in page
 
 
@@ -109,13 +109,13 @@ LISTS = {
     "integratedcourse": "No course is integrated yet",
     "syncrun": "No run yet",
     "conflict": "No conflict",
-    "channellink": "No channel yet",
-    "accountlink": "No account yet",
-    "managedmembership": "No membership yet",
-    "pendingending": "Nothing waits for its day",
-    "groupregexfilter": "No pattern yet",
+    "channellink": "No channels yet",
+    "accountlink": "No accounts yet",
+    "managedmembership": "No memberships yet",
+    "pendingending": "No pending endings",
+    "groupregexfilter": "No patterns yet",
     "includedrole": "No role is chosen yet",
-    "removallimit": "No limit of your own",
+    "removallimit": "No limits of your own",
 }
 
 

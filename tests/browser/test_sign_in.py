@@ -51,7 +51,7 @@ def test_without_a_group_the_browser_shows_whom_to_ask_and_the_way_back(
     provider.person["groups"] = []
     browser.go("/admin/")
     browser.press("Sign in with single sign-on")
-    browser.sees("You may not use rcsync")
+    browser.sees("You have no access to rcsync")
     browser.sees("ask the people who look after rcsync")
     keep_picture(browser, "refused")
     assert serious_findings(browser.driver) == []

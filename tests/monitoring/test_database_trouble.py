@@ -152,7 +152,7 @@ def test_a_mariadb_that_may_only_be_read_or_is_away_is_said(
         told = says(site, mariadb.url(name, "replica"), "migrate")
     finally:
         mariadb.sql("SET GLOBAL read_only = 0; DROP USER replica@localhost")
-    assert "It may only be read" in told
+    assert "It is read-only" in told
     away = mariadb.url(name).replace(str(mariadb.socket), str(tmp_path / "no-socket"))
     words = says(site, away, "sync", "--apply")
     assert words.startswith(f"{PREFIX}there is no socket at that path. Check that the server runs")

@@ -1,4 +1,4 @@
-"""A database that cannot hold every name is refused before a name is lost. Real servers."""
+"""A database that cannot store every name is refused before a name is lost. Real servers."""
 
 import re
 from collections.abc import Iterator
@@ -37,7 +37,9 @@ def test_tables_that_cannot_hold_every_name_are_refused_with_the_statement_that_
         mariadb.sql(f"ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb3", name)
     mariadb.sql("CREATE TABLE somebody_elses (name varchar(9)) CHARACTER SET utf8mb3", name)
     refused = manage(site, url, "migrate", status=NOT_READY)
-    named = f"These tables of rcsync cannot hold every name, an emoji for one: {', '.join(TABLES)}"
+    named = (
+        f"These tables of rcsync cannot store every name, for example an emoji: {', '.join(TABLES)}"
+    )
     assert named in refused
     assert named in site.run("manage.py", "doctor", DATABASE_URL=url).stdout
     (statements,) = re.findall(r"then run: (.*;)$", refused, re.MULTILINE)
@@ -52,7 +54,7 @@ def test_a_new_database_of_a_narrow_character_set_gets_no_tables(
     name = mariadb.create_database()
     mariadb.sql(f"ALTER DATABASE {name} CHARACTER SET latin1")
     told = manage(site, mariadb.url(name), "migrate", status=NOT_READY)
-    assert "has the character set latin1, which cannot hold every name" in told
+    assert "has the character set latin1, which cannot store every name" in told
     assert f"ALTER DATABASE `{name}` CHARACTER SET utf8mb4;" in told
     assert mariadb.sql("SHOW TABLES", name) == ""
 
@@ -60,5 +62,5 @@ def test_a_new_database_of_a_narrow_character_set_gets_no_tables(
 def test_a_postgresql_that_is_not_utf8_is_refused(site: Installation, postgres: Postgres) -> None:
     postgres.sql("CREATE DATABASE narrow ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     told = manage(site, postgres.url("narrow"), "migrate", status=NOT_READY)
-    assert "has the encoding LATIN1, which cannot hold every name" in told
+    assert "has the encoding LATIN1, which cannot store every name" in told
     assert "ENCODING 'UTF8' TEMPLATE template0" in told

@@ -121,7 +121,7 @@ def test_a_look_shows_everything_and_changes_nothing(plugin: Plugin) -> None:
     assert "Courses: 7" in said
     assert "/all/" in said
     assert "/./i" in said
-    assert "pattern coach: The line 'coach' is not taken: it has no delimiters" in said
+    assert "pattern coach: The line 'coach' is ignored: it has no delimiters" in said
     assert "Cannot be stored yet: The plugin's scheduled task is on" in said
     assert "never read" not in said
     assert not IntegratedCourse.objects.exists()
@@ -172,7 +172,7 @@ def test_a_moodle_without_the_plugin_says_so(plugin: Plugin) -> None:
         "DROP TABLE mdl_local_rocketchat_courses; DROP TABLE mdl_local_rocketchat_roles; "
         "DELETE FROM mdl_config_plugins WHERE plugin = 'local_rocketchat'"
     )
-    with pytest.raises(CommandError, match="holds nothing of the plugin"):
+    with pytest.raises(CommandError, match="contains nothing of the plugin"):
         import_plugin()
 
 

@@ -188,7 +188,7 @@ def test_a_room_of_others_is_linked_only_when_the_bot_is_in_it(school: School) -
     school.moodle.group(109, 10, "Group 109", [1000])
     school.run()
     conflict = Conflict.objects.get(kind=ConflictKind.CHANNEL_NAME_TAKEN)
-    assert "let the bot into that room" in str(conflict.advice)
+    assert "add the bot to that room" in str(conflict.advice)
 
 
 def test_both_names_of_a_room_count_when_a_name_is_looked_for(school: School) -> None:

@@ -30,7 +30,7 @@ def test_the_address_is_put_together_of_three_settings(rows: PluginRows, address
 def test_http_and_a_scheme_in_the_host_are_warned_of() -> None:
     said = read_choices(PluginRows("http", "http://chat.example"), COURSES, ROLE_NAMES).warnings
     assert any("without encryption" in one for one in said)
-    assert any("holds a scheme" in one for one in said)
+    assert any("contains a scheme" in one for one in said)
 
 
 def test_what_moodle_has_no_more_is_refused() -> None:

@@ -151,7 +151,7 @@ def test_somebody_without_a_mapped_group_gets_a_page_that_says_whom_to_ask(
     settings.SIGN_IN = replace(settings.SIGN_IN, contact="the IT desk, it@example.org")
     provider.person["groups"] = ["choir"]
     page = refused(sign_in_with(provider), "no-group")
-    assert "in no group that may use rcsync" in page
+    assert "in no group with access to rcsync" in page
     assert "ask: the IT desk, it@example.org" in page
     assert not User.objects.exists()
 

@@ -214,7 +214,7 @@ def _why_no_account(user_id: int, course: Course, policy: Policy, desired: Desir
     if account is None or not account.wanted:
         return msg("is in no group that has a channel")
     if policy.missing_accounts is MissingAccounts.LINK_ONLY:
-        return msg("has no account in Rocket.Chat yet, and rcsync makes none by the settings")
+        return msg("has no account in Rocket.Chat yet, and by the settings rcsync creates none")
     return msg("gets an account at the next sync")
 
 

@@ -20,8 +20,8 @@ from integration.services.sync.protection import is_protected
 
 MAX_CANDIDATES = 25
 BOT_OUTSIDE = gettext_noop(
-    "the bot is not in it: somebody in the room has to let it in, as an owner, or nobody can be "
-    "added or removed"
+    "the bot is not in it: somebody in the room has to add it as an owner, "
+    "otherwise nobody can be added or removed"
 )
 MAIN_ROOM = "GENERAL"  # the id of the channel that everybody is in; Rocket.Chat gives it itself
 

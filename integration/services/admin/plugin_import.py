@@ -107,7 +107,7 @@ def apply(reason: str) -> PluginImport:
         )
     if SyncRun.objects.filter(status=SyncRun.Status.RUNNING).exists():
         raise ConfigurationError(
-            msg("A run is under way."), hint=msg("Wait until it has ended, then import again.")
+            msg("A run is in progress."), hint=msg("Wait until it has ended, then import again.")
         )
     found = find()
     if found.blocked:
@@ -179,12 +179,14 @@ def _blocks(rows: PluginRows, choices: PluginChoices, *, has_roles: bool) -> lis
             )
         )
     if not choices.courses:
-        found.append(msg("The plugin has no course that is in Moodle: there is nothing to import."))
+        found.append(
+            msg("The plugin has no course that exists in Moodle: there is nothing to import.")
+        )
     if not has_roles:
         found.append(
             msg(
-                "The plugin has no role ticked, and none is included here: nobody would be put "
-                "into a channel. Choose them first under Included roles."
+                "The plugin has no role ticked, and none is included here: nobody would be "
+                "added to a channel. Choose roles first under Included roles."
             )
         )
     return found
@@ -223,8 +225,8 @@ def _other_side(choices: PluginChoices, bot: str) -> list[str]:
     if choices.username and bot and choices.username.casefold() != bot.casefold():
         found.append(
             msg(
-                "The plugin was logged in as {theirs}, rcsync is {ours}: rooms that another "
-                "account created are not taken over.",
+                "The plugin was logged in as {theirs}, rcsync as {ours}: rooms created by "
+                "another account are not adopted.",
                 theirs=choices.username,
                 ours=bot,
             )

@@ -117,7 +117,7 @@ def _own_settings(findings: Findings, course_id: int) -> list[Step]:
     if not found:
         return []
     sentences = tuple(Sentence(text) for text in found)
-    return [Step(gettext("Settings that are not the site's"), sentences)]
+    return [Step(gettext("Settings that differ from the site"), sentences)]
 
 
 # --- looking --------------------------------------------------------------------------------------

@@ -85,21 +85,21 @@ HINTS = {
 
 REPAIRS = {
     Trouble.LOCKED: msg(
-        "Another process holds it for long. Try again; where that happens often, use MariaDB, "
-        "MySQL or PostgreSQL instead of SQLite."
+        "Another process has locked it for too long. Try again; if that happens "
+        "often, use MariaDB, MySQL or PostgreSQL instead of SQLite."
     ),
     Trouble.FULL: msg(
-        "Its disk is full: make room there and start again. What was stored before is kept."
+        "Its disk is full: free some space and start again. What was stored before is kept."
     ),
     Trouble.DISK: msg(
-        "The system could not read or write its files: look at the disk and at the system's log."
+        "The system could not read or write its files: check the disk and the system's log."
     ),
     Trouble.CORRUPT: msg(
-        "It is damaged, or is no database. Stop rcsync and restore the latest backup "
-        "(docs/backup.md)."
+        "It is damaged, or not a database. Stop rcsync and restore the latest "
+        "backup (docs/backup.md)."
     ),
     Trouble.READ_ONLY: msg(
-        "It may only be read: check the owner of the file and of its folder, or whether "
+        "It is read-only: check the owner of the file and of its folder, or whether "
         "DATABASE_URL names a replica."
     ),
     Trouble.OLD_TABLES: msg("Its tables are missing or out of date. Run: ./rcsync migrate"),

@@ -61,14 +61,15 @@ def _cannot_hold(
     )
     if not tables:
         found = msg(
-            "rcsync's own database has the character set {charset}, which cannot hold every name.",
+            "rcsync's own database has the character set {charset}, which cannot store every name.",
             charset=charset,
         )
         return ConfigurationError(found, hint=hint)
     names = ", ".join(tables)
     return ConfigurationError(
         msg(
-            "These tables of rcsync cannot hold every name, an emoji for one: {names}", names=names
+            "These tables of rcsync cannot store every name, for example an emoji: {names}",
+            names=names,
         ),
         hint=hint,
     )
@@ -82,11 +83,12 @@ def _of_postgresql(connection: BaseDatabaseWrapper) -> ConfigurationError | None
         return None
     return ConfigurationError(
         msg(
-            "rcsync's own database has the encoding {encoding}, which cannot hold every name.",
+            "rcsync's own database has the encoding {encoding}, which cannot store every name.",
             encoding=encoding,
         ),
         hint=msg(
-            "Create another one and name it in DATABASE_URL: CREATE DATABASE rcsync ENCODING "
-            "'UTF8' TEMPLATE template0; bring the rows over with ./rcsync backup and restore."
+            "Create another one and name it in DATABASE_URL: CREATE DATABASE rcsync "
+            "ENCODING 'UTF8' TEMPLATE template0; move the rows with ./rcsync backup and "
+            "restore."
         ),
     )

@@ -37,7 +37,7 @@ def _read(alias: str) -> PluginRows:
     tables = _Tables(connections[alias])
     if not settings and not tables.has(COURSES):
         raise ConfigurationError(
-            msg("Moodle's database holds nothing of the plugin local_rocketchat."),
+            msg("Moodle's database contains nothing of the plugin local_rocketchat."),
             hint=msg(
                 "There is nothing to import. If the plugin is installed, let the database account "
                 "read the tables {names}.",

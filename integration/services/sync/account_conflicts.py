@@ -72,14 +72,14 @@ def not_kept(account: DesiredAccount, update: UpdateAccount, values: str) -> Con
         ConflictKind.NOT_KEPT,
         account,
         msg(
-            "account {who} was changed to {values} twice, and is as before",
+            "account {who} was changed to {values} twice, but was changed back",
             who=update.username,
             values=values,
         ),
         update.account_id,
         msg(
-            "Something in Rocket.Chat (LDAP, SAML, an app) owns it: change it there, or let it be. "
-            "It is sent again when it changes in Moodle."
+            "Something in Rocket.Chat (LDAP, SAML, an app) owns it: change it there, or "
+            "leave it. It is sent again when it changes in Moodle."
         ),
     )
 
@@ -90,7 +90,7 @@ def not_understood(account: DesiredAccount, account_id: str, why: str) -> Confli
         account,
         msg("the account cannot be read, so it stays as it is: {why}", why=why),
         account_id,
-        msg("Correct the account in Rocket.Chat; the next look tries again."),
+        msg("Correct the account in Rocket.Chat; the next run checks again."),
     )
 
 

@@ -310,8 +310,8 @@ class _ChannelPlanner:
             msg("Link the group to that room, rename the room, or change the naming template.")
             if not room.unreadable
             else msg(
-                "To link it, let the bot into that room first, as an owner: it is private, and the "
-                "bot is not in it. Or rename the room."
+                "To link it, first add the bot to that room as an owner: it is private, and "
+                "the bot is not in it. Or rename the room."
             ),
         )
 

@@ -166,7 +166,7 @@ def _check_roles(moodle: MoodleState, policy: Policy) -> None:
                     id=", ".join(map(str, unknown)),
                     level=level_in_words(own.level),
                 ),
-                hint=msg("Take it out of the settings of that category or course."),
+                hint=msg("Remove it from the settings of that category or course."),
             )
 
 

@@ -24,28 +24,28 @@ def found(
         yield conflict(
             ConflictKind.CHANNEL_PUBLIC,
             msg("{name} is public: everybody can read it and join", name=room.name),
-            msg("Make it private in Rocket.Chat, or let the settings make public channels."),
+            msg("Make it private in Rocket.Chat, or choose public channels in the settings."),
         )
     if room.team:
         yield conflict(
             ConflictKind.CHANNEL_IS_TEAM,
-            msg("{name} was turned into a team", name=room.name),
+            msg("{name} was converted to a team", name=room.name),
             msg(
-                "The members of the team's main room follow Moodle; those of its other rooms are "
-                "not kept. Turn it back into a channel if that is not wanted."
+                "The members of the team's main room follow Moodle; those of its other "
+                "rooms do not. Convert it back into a channel if that is not wanted."
             ),
         )
     if room.bot_outside or (room.members is not None and remote.bot_id not in room.members):
         yield conflict(
             ConflictKind.BOT_OUTSIDE,
             msg("the bot is not in {name} any more", name=room.name),
-            msg("Let the bot in again, as an owner. Until then nobody may come in or go."),
+            msg("Add the bot again, as an owner. Until then, nobody can be added or removed."),
         )
     elif room.unreadable and not room.archived:
         yield conflict(
             ConflictKind.MEMBERS_UNREADABLE,
             msg("the members of {name} cannot be read: {why}", name=room.name, why=room.unreadable),
-            msg("Until they can, nobody is added or removed who is not known to be in or out."),
+            msg("Until they can be read, only people whose state is known are added or removed."),
         )
 
 
@@ -56,7 +56,9 @@ def not_kept(group_id: int, why: str, room: RemoteChannel, value: str) -> Confli
         None,
         group_id,
         why,
-        msg("{name} was changed to {value} twice, and is as before", name=room.name, value=value),
+        msg(
+            "{name} was changed to {value} twice, but was changed back", name=room.name, value=value
+        ),
         room.room_id,
         msg("Something in Rocket.Chat changes it back. It is sent again when Moodle changes it."),
     )
@@ -86,5 +88,5 @@ def not_understood(group_id: int, why: str, room_id: str, problem: str) -> Confl
         why,
         msg("the channel cannot be read, so it stays as it is: {why}", why=problem),
         room_id,
-        msg("Correct the room in Rocket.Chat; the next look tries again."),
+        msg("Correct the room in Rocket.Chat; the next run checks again."),
     )

@@ -299,7 +299,7 @@ class Performer:
             return Outcome(
                 operation, Result.DONE, users_count=users_count, dropped=dropped, refused=people
             )
-        nobody = msg("Nobody was let in: see the people's own rows.")
+        nobody = msg("Nobody was added: see the people's own rows.")
         return Outcome(operation, Result.LEFT_ALONE, dropped=dropped, refused=people, error=nobody)
 
     def _refused(

@@ -88,17 +88,19 @@ def _warnings(rows: PluginRows) -> Iterator[str]:
         yield msg("The plugin talked to Rocket.Chat without encryption (http): use https.")
     if "://" in rows.host:
         yield msg(
-            "The plugin's host {host} holds a scheme, which it does not take.", host=rows.host
+            "The plugin's host {host} contains a scheme, which the plugin does not accept.",
+            host=rows.host,
         )
     if "\n" in rows.pattern_text.replace("\r\n", ""):
         yield msg(
-            "The plugin's list of patterns was stored with other line ends than it reads, so it "
-            "took it for one broken pattern. Here each line counts: there may be more channels."
+            "The plugin's list of patterns was stored with other line ends than it "
+            "reads, so it treated the list as one broken pattern. Here each line "
+            "counts: there may be more channels."
         )
     if rows.roles:
         yield msg(
-            "The plugin's choice of roles never had an effect: everybody who is enrolled was let "
-            "in. Here it has."
+            "The plugin's choice of roles never had an effect: everybody enrolled was "
+            "added. Here it has."
         )
     yield msg(
         "The plugin's password and people's tokens are not read. Delete them in Moodle when the "

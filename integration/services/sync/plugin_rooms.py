@@ -334,14 +334,14 @@ class _Accounts:
                 self._leave(account, msg("several people logged in to it from Moodle"))
                 self.owned.add(account_id)
             elif is_nobodys(account, self.remote.bot_id) or account_id in self.owned:
-                self._leave(account, msg("it is no person's, or another person's already"))
+                self._leave(account, msg("it belongs to no person, or already to another one"))
             elif self._is_free(people[0]):
                 self._take(people[0], account, address_only=False)
 
     def _by_address(self, account: RemoteAccount) -> None:
         people = self.by_address.get(account.emails[0], []) if account.emails else []
         if is_nobodys(account, self.remote.bot_id):
-            self._leave(account, msg("it is no person's, or another person's already"))
+            self._leave(account, msg("it belongs to no person, or already to another one"))
         elif not people:
             self._leave(account, msg("nobody in these courses has its address: it stays"))
         elif len(people) > 1:
