@@ -5,16 +5,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connections
 
-from integration.models import AccountClaim, AccountLink, IntegratedCourse, SyncRun
+from integration.domain.operations import CreateAccount, Operation
+from integration.models import (
+    AccountClaim,
+    AccountLink,
+    IntegratedCourse,
+    SyncOperation,
+    SyncRun,
+)
 from integration.services.ledger import claims, heartbeat, leases
 from integration.services.runs import runner
+from integration.services.worker import supervisor
 from tests.support.background import order
 from tests.support.paths import ROOT
 from tests.support.servers import MariaDB
@@ -260,3 +268,87 @@ def test_a_run_whose_process_was_killed_on_this_machine_is_in_nobodys_way(small_
     assert finished.run.applied["create_account"] == 12
     assert finished.seconds < claims.WAIT_SECONDS / 2
     assert AccountClaim.objects.count() == 0
+
+
+def appears_while_we_claim(site: Site, monkeypatch: Any, user_id: int, email: str = "") -> None:
+    """The person's account is made by somebody else after our plan, before our own request."""
+    take = claims.Claims.take
+
+    def taken(self: claims.Claims, operations: Sequence[Operation]) -> None:
+        take(self, operations)
+        for one in operations:
+            if isinstance(one, CreateAccount) and one.user_id == user_id:
+                with site.chat.world.lock:
+                    site.chat.world.add_user(one.username, name=one.name, email=email or one.email)
+
+    monkeypatch.setattr(claims.Claims, "take", taken)
+
+
+def a_run_that_died_making(user_id: int) -> SyncRun:
+    """It was given up: its claim is free, its operation never told how it ended."""
+    run = a_run_of(a_process_that_ended())
+    SyncRun.objects.filter(pk=run.pk).update(status=SyncRun.Status.INTERRUPTED)
+    who = f"person{user_id}"
+    SyncOperation.objects.create(
+        run=run,
+        position=0,
+        kind=CreateAccount.kind,
+        moodle_user_id=user_id,
+        status=SyncOperation.Status.STARTED,
+        details={"username": who, "email": f"{who}@example.invalid"},
+    )
+    return run
+
+
+def test_who_waits_for_a_run_that_died_elsewhere_outlasts_its_lease() -> None:
+    assert claims.WAIT_SECONDS > leases.LEASE_SECONDS + 4 * supervisor.LOOK_SECONDS
+
+
+@transactional
+def test_an_account_that_a_dead_run_made_after_our_plan_is_ours(
+    small_site: Site, monkeypatch: Any
+) -> None:
+    a_run_that_died_making(1000)
+    appears_while_we_claim(small_site, monkeypatch, 1000)
+    finished = small_site.apply()
+    assert finished.run.applied["create_account"] == 12
+    link = AccountLink.objects.get(moodle_user_id=1000)
+    assert (link.username, link.created) == ("person1000", True)
+    assert 1000 in small_site.channel_members()[100]
+
+
+@transactional
+@pytest.mark.parametrize("dead_run", [False, True])
+def test_an_account_that_somebody_else_makes_after_our_plan_is_not_taken(
+    small_site: Site, monkeypatch: Any, dead_run: bool
+) -> None:
+    """No run of ours had begun it; or it has the name, and not the address that was asked for."""
+    if dead_run:
+        a_run_that_died_making(1000)
+    appears_while_we_claim(
+        small_site, monkeypatch, 1000, email="else@elsewhere.invalid" if dead_run else ""
+    )
+    finished = small_site.run()
+    assert finished.run.status == SyncRun.Status.FAILED
+    assert finished.run.applied["create_account"] == 11
+    assert not AccountLink.objects.filter(moodle_user_id=1000).exists()
+
+
+@transactional
+def test_an_account_that_another_run_linked_after_our_claim_is_used(
+    small_site: Site, monkeypatch: Any
+) -> None:
+    """It adopted what the dead run had made, and needs no claim for that."""
+    appears_while_we_claim(small_site, monkeypatch, 1000)
+    look_again = claims.Claims.look_again
+
+    def linked(self: claims.Claims, user_id: int) -> Any:
+        found = small_site.account("person1000@example.invalid")
+        AccountLink.objects.create(
+            moodle_user_id=user_id, rocketchat_user_id=found["id"], username=found["username"]
+        )
+        return look_again(self, user_id)
+
+    monkeypatch.setattr(claims.Claims, "look_again", linked)
+    small_site.apply()
+    assert 1000 in small_site.channel_members()[100]

@@ -428,3 +428,28 @@ def test_no_call_deletes_anything_or_gives_up_ownership() -> None:
     assert '"confirmRelinquish"' not in sent
     for endpoint in ("users.delete", "channels.delete", "groups.delete", "rooms.delete"):
         assert endpoint not in sent
+
+
+def test_a_room_of_our_own_mark_that_appeared_after_our_look_is_ours(
+    standin: StandIn, remote: RocketChatRemote
+) -> None:
+    """A run that died had asked for it; its members are put in, too. Another group's is not."""
+    people = [person(remote, name) for name in ("anna", "bert")]
+
+    def make(group_id: int, *usernames: str) -> str:
+        made = remote.writes.create_channel(
+            name="group",
+            private=True,
+            topic="",
+            group_id=group_id,
+            course_id=1,
+            usernames=usernames,
+        )
+        return made.channel.room_id
+
+    room_id = make(7, "anna")
+    assert make(7, "anna", "bert") == room_id
+    (found,) = [one for one in standin.state()["rooms"] if one["id"] == room_id]
+    assert {one.username for one in people} <= set(found["members"])
+    with pytest.raises(NameTaken):
+        make(8, "anna")

@@ -243,6 +243,15 @@ class FakeRemote:
             self._end("create_account")
             return _account(made)
 
+    def find_account(self, username: str, email: str) -> RemoteAccount | None:
+        with self._lock:
+            for account in self.accounts.values():
+                if account.username.lower() == username.lower():
+                    if account.email.lower() != email.lower():
+                        raise NameTaken(f"username {username} is taken")
+                    return _account(account)
+            return None
+
     def pause(self, seconds: float) -> None:
         self.paused += seconds
 

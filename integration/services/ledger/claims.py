@@ -8,25 +8,27 @@ never wait for each other.
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
 from django.db import connection
 from django.utils import timezone
 
-from integration.domain.errors import Busy
+from integration.domain.errors import Busy, NameTaken
 from integration.domain.messages import msg
 from integration.domain.operations import CreateAccount, Operation
-from integration.domain.state import Managed, RemoteAccount
+from integration.domain.state import AskedAccount, Managed, RemoteAccount
 from integration.models import AccountClaim, AccountLink
 from integration.services.ledger import heartbeat, moments, retry
 from integration.services.ledger.bulk import insert_missing
+from integration.services.ledger.leases import LEASE_SECONDS
+from integration.services.ledger.managed import accounts_asked_elsewhere
 from integration.services.sync.ports import Accounts
 
 CLAIM_SECONDS = (
     3600  # longer than a batch under a slow rate limit; a dead run's are taken away sooner
 )
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = LEASE_SECONDS + 30.0  # a run that died elsewhere is given up before
 LOOK_SECONDS = 0.1
 
 Account = tuple[str, str]  # Rocket.Chat id, username
@@ -76,6 +78,16 @@ class Claims:
             self._wait_for(user_id)
         return self._made.get(user_id)
 
+    def look_again(self, user_id: int) -> tuple[Account | None, frozenset[AskedAccount]]:
+        """For a name that is taken: what was linked since our plan, and what other runs asked for
+        without having told how it ended.
+        """
+        try:
+            self._look({user_id})
+            return self._made.get(user_id), accounts_asked_elsewhere(user_id, self._owner)
+        finally:
+            _close_in_thread()
+
     def _claim(self, user_ids: Collection[int]) -> None:
         now = timezone.now()
         expires = now + _length()
@@ -108,12 +120,16 @@ class Claims:
                     return
                 time.sleep(LOOK_SECONDS)
         finally:
-            if threading.current_thread() is not threading.main_thread():
-                connection.close()
+            _close_in_thread()
         raise Busy(
             msg("Another run is creating this account and does not finish."),
             hint=msg("The next run checks again."),
         )
+
+
+def _close_in_thread() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        connection.close()
 
 
 def clear_expired() -> None:
@@ -145,13 +161,37 @@ def _drop_of_the_dead(user_id: int) -> None:
 class ClaimedAccounts:
     """`ports.Accounts` that respects the claims: made now by us, or a moment ago by another run."""
 
-    def __init__(self, claims: Claims, accounts: Accounts) -> None:
-        self._claims = claims
-        self._accounts = accounts
+    def __init__(
+        self, claims: Claims, accounts: Accounts, find: Callable[[str, str], RemoteAccount | None]
+    ) -> None:
+        """`find` is `ports.Writes.find_account`."""
+        self._claims, self._accounts, self._find = claims, accounts, find
 
     def make(self, operation: CreateAccount) -> RemoteAccount:
         made = self._claims.made_elsewhere(operation.user_id)
-        if made is None:
+        if made is not None:
+            return _linked(made, operation)
+        try:
             return self._accounts.make(operation)
-        address = operation.email.lower()
-        return RemoteAccount(*made, operation.name, (address,), True, (), "user")
+        except NameTaken:
+            if found := self._made_by_another_run(operation):
+                return found
+            raise
+
+    def _made_by_another_run(self, operation: CreateAccount) -> RemoteAccount | None:
+        """The account that appeared after our plan was made, where it is provably ours.
+
+        The run that had claimed the person died, or was given up, between the server's work and its
+        own note of it; the claim came to us, whose picture of the server is older.
+        """
+        made, asked = self._claims.look_again(operation.user_id)
+        if made is not None:
+            return _linked(made, operation)
+        if not asked:
+            return None
+        found = self._find(operation.username, operation.email)
+        return found if found and any(one.is_(found) for one in asked) else None
+
+
+def _linked(made: Account, operation: CreateAccount) -> RemoteAccount:
+    return RemoteAccount(*made, operation.name, (operation.email.lower(),), True, (), "user")

@@ -41,6 +41,8 @@ from integration.services.ledger import left_out, safety
 from integration.services.ledger.bulk import rows_of
 
 NO_RUN = 0  # no row has this key: every unfinished operation counts
+_UNKNOWN = Q(status=SyncOperation.Status.STARTED) | Q(in_doubt=True)
+_UNFINISHED = ("kind", "moodle_group_id", "moodle_user_id", "details")  # as in `_Unfinished`
 _ROLES = {role.value: role for role in RoomRole}
 
 
@@ -81,6 +83,17 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
             (row.kind, row.group_id or row.user_id or 0) for row in unfinished
         ),
     )
+
+
+def accounts_asked_elsewhere(user_id: int, worker: str) -> frozenset[AskedAccount]:
+    """What processes other than `worker` asked for to be this person's account without having told
+    how it ended: they died, or got no answer. If it is there, it is ours.
+    """
+    rows = SyncOperation.objects.filter(
+        _UNKNOWN, kind=CreateAccount.kind, moodle_user_id=user_id
+    ).exclude(run__worker=worker)
+    found = [_Unfinished(*row) for row in rows.order_by().values_list(*_UNFINISHED)]
+    return _asked_accounts(found).get(user_id, frozenset())
 
 
 def _asked_accounts(unfinished: list["_Unfinished"]) -> dict[int, frozenset[AskedAccount]]:
@@ -243,7 +256,5 @@ class _Unfinished(NamedTuple):
 
 def _unfinished(current_run: int) -> list[_Unfinished]:
     """Operations whose outcome is unknown: their process died, or the answer was lost."""
-    unknown = Q(status=SyncOperation.Status.STARTED) | Q(in_doubt=True)
-    rows = SyncOperation.objects.filter(unknown).exclude(run_id=current_run).order_by()
-    columns = ("kind", "moodle_group_id", "moodle_user_id", "details")
-    return [_Unfinished(*row) for row in rows.values_list(*columns)]
+    rows = SyncOperation.objects.filter(_UNKNOWN).exclude(run_id=current_run).order_by()
+    return [_Unfinished(*row) for row in rows.values_list(*_UNFINISHED)]

@@ -7,6 +7,7 @@ nothing happened) is followed by a look: what is there as we asked for it was ma
 import logging
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from integration.domain.errors import NameTaken, NotFound, RocketChatError, TransientError
@@ -184,14 +185,25 @@ class Creations:
         try:
             made, left_out = self._made_channel(kind, body, wanted)
             rest = members[CREATE_CHUNK:]
+        except NameTaken:
+            found = self._made_by_another_run(name, wanted)
+            if found is None:
+                raise
+            made, left_out = found, frozenset()
+            rest = _rest_of(made, members, left_out)
         except RocketChatError as problem:
             if not problem.may_have_happened:
                 raise
             with in_doubt():
                 made, left_out = self._channel_after_all(kind, body, wanted, problem)
-            complete = made.users_count is not None and made.users_count > len(members)
-            rest = [] if complete else [name for name in members if name not in left_out]
+            rest = _rest_of(made, members, left_out)
         return MadeChannel(self._with_rest(made, rest), left_out)
+
+    def _made_by_another_run(self, name: str, wanted: Mark) -> RemoteChannel | None:
+        """The room that bears our own mark: a run that died made it after we had read the rooms."""
+        with suppress(NameTaken):
+            return find_created_channel(self._client, name, wanted)
+        return None
 
     def _channel_after_all(
         self, kind: str, body: dict[str, object], wanted: Mark, problem: RocketChatError
@@ -242,6 +254,12 @@ class Creations:
             logger.warning("room=%s made but not complete: %s", made.room_id, problem.message)
             return made
         return replace(made, users_count=made.users_count if count is None else count)
+
+
+def _rest_of(made: RemoteChannel, members: list[str], left_out: frozenset[str]) -> list[str]:
+    """Who may be missing in a room that was made by an earlier attempt."""
+    complete = made.users_count is not None and made.users_count > len(members)
+    return [] if complete else [name for name in members if name not in left_out]
 
 
 def _password() -> str:

@@ -14,7 +14,7 @@ from integration.domain.outcomes import MadeChannel
 from integration.domain.state import Mark, RemoteAccount, RoomRole
 from integration.services.rocketchat.answers import Json, account, inner, mark_fields, wrong
 from integration.services.rocketchat.client import RocketChat
-from integration.services.rocketchat.creation import Creations
+from integration.services.rocketchat.creation import Creations, find_created_account
 from integration.services.rocketchat.errors import in_doubt
 from integration.services.rocketchat.features import Features
 from integration.services.rocketchat.invitations import NO_SUCH_PERSON, Invitations, about_room
@@ -53,6 +53,9 @@ class RocketChatWrites:
 
     def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount:
         return self._creations.account(username=username, name=name, email=email)
+
+    def find_account(self, username: str, email: str) -> RemoteAccount | None:
+        return find_created_account(self._client, username, email)
 
     def update_account(self, account_id: str, *, name: str | None, email: str | None) -> None:
         answer = self._client.get("users.info", {"userId": account_id})

@@ -176,7 +176,7 @@ def _accounts(
     imported = None
     if start_rules is not None and start_rules.bulk_import:
         accounts = imported = ImportedAccounts(remote.bulk_import, accounts)
-    return ClaimedAccounts(claims, accounts), imported
+    return ClaimedAccounts(claims, accounts, remote.writes.find_account), imported
 
 
 def _planned_and_carried_out(

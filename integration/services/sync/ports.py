@@ -55,6 +55,12 @@ class Writes(Protocol):
 
     def create_account(self, *, username: str, name: str, email: str) -> RemoteAccount: ...
 
+    def find_account(self, username: str, email: str) -> RemoteAccount | None:
+        """The account of exactly this name and address; None: there is no such name. NameTaken
+        where the name is another account's.
+        """
+        ...
+
     def update_account(self, account_id: str, *, name: str | None, email: str | None) -> None:
         """Set what is not None; everything else of the account stays (bio and nickname are sent
         again).
