@@ -13,13 +13,14 @@ from integration.models import SyncRun
 from integration.pages import access
 from integration.services.background import queue
 from integration.services.ledger import pauses
+from integration.services.ledger.safety import WRITING
 from integration.translation import in_words
 
 
 @access.page(access.SYNC)
 def show(request: HttpRequest) -> HttpResponse:
     """The switch, and what waits."""
-    runs = SyncRun.objects.filter(kind__in=queue.WRITING)
+    runs = SyncRun.objects.filter(kind__in=WRITING)
     context = access.context(
         request,
         _("Pause everything"),

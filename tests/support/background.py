@@ -11,6 +11,7 @@ from demo.standin import StandIn
 from integration.domain.state import EVERYTHING, Scope
 from integration.models import IntegratedCourse, SyncRun, WorkerBeat
 from integration.services.background import work
+from integration.services.ledger.waiting import due
 from integration.services.runs.order import Order
 from tests.support.site import Site
 from tests.support.small_moodle import STUDENT, SmallMoodle
@@ -54,8 +55,7 @@ def play_worker(limit: int = ENDLESS) -> list[int]:
     OrmQ.objects.all().delete()
     done: list[int] = []
     while len(done) < limit:
-        waiting = SyncRun.objects.filter(status=SyncRun.Status.QUEUED, not_before=None)
-        pk = waiting.order_by("pk").values_list("pk", flat=True).first()
+        pk = due(timezone.now()).order_by("pk").values_list("pk", flat=True).first()
         if pk is None:
             break
         work.work(pk)

@@ -1,26 +1,27 @@
 """SyncRun rows are the queue. Broker tasks only notify workers and may be lost or duplicated."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from integration.domain.messages import msg
 from integration.domain.outcomes import AWAY, RunCause
-from integration.models import Pause, SyncRun
+from integration.models import SyncRun
 from integration.services.ledger import heartbeat, pauses
 from integration.services.ledger.runs import scope_as_json
+from integration.services.ledger.waiting import due
 from integration.services.runs.order import Order
 
 logger = logging.getLogger(__name__)
 
 TASK = "integration.tasks.work"
 MERGED = (SyncRun.Trigger.EVENT, SyncRun.Trigger.SCHEDULE)
-WRITING = (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO)
+BUSY_SECONDS = 10.0  # until a run looks again whether its courses are free
 CANCELLED_EARLY = msg("Cancelled before it began.")
 
 
@@ -100,15 +101,6 @@ def claim(run_id: int) -> SyncRun | None:
     return SyncRun.objects.get(pk=run_id)
 
 
-def due(now: datetime) -> QuerySet[SyncRun]:
-    """Waiting runs that may begin; while everything is paused, only those that do not write."""
-    return SyncRun.objects.filter(
-        Q(not_before__isnull=True) | Q(not_before__lte=now),
-        ~Q(kind__in=WRITING) | ~Exists(Pause.objects.all()),
-        status=SyncRun.Status.QUEUED,
-    )
-
-
 def resume(actor: str) -> bool:
     """End the pause and notify every run that waited for that; False when there was none."""
     if not pauses.resume(actor):
@@ -119,7 +111,7 @@ def resume(actor: str) -> bool:
 
 
 def put_back(run: SyncRun, seconds: float) -> None:
-    """Return the run to the queue because its courses are busy. Not an attempt."""
+    """Return the run to the queue: its courses are busy, or it is not its hour. No attempt."""
     SyncRun.objects.filter(pk=run.pk, worker=run.worker, status=SyncRun.Status.RUNNING).update(
         status=SyncRun.Status.QUEUED,
         worker="",
@@ -130,10 +122,13 @@ def put_back(run: SyncRun, seconds: float) -> None:
 def wake_waiting(courses: frozenset[int] | None) -> None:
     """Notify runs that wait for one of these courses, whose leases were released.
 
-    Not those that wait for their next try (retries.py).
+    Not those that wait for their next try (retries.py) or, longer than for a course, for the quiet
+    hours.
     """
     waiting = SyncRun.objects.filter(
-        status=SyncRun.Status.QUEUED, not_before__isnull=False, failing_since=None
+        status=SyncRun.Status.QUEUED,
+        not_before__lte=timezone.now() + timedelta(seconds=BUSY_SECONDS),
+        failing_since=None,
     )
     for run in waiting.order_by("pk"):
         wanted = run.scope.get("courses")

@@ -9,6 +9,7 @@ from django_q.brokers import get_broker
 from integration.models import PushedEvent, SyncRun
 from integration.services.background import crashes, parts, queue, retries
 from integration.services.ledger import claims, heartbeat, leases, moments
+from integration.services.ledger.waiting import due
 
 logger = logging.getLogger(__name__)
 
@@ -56,13 +57,13 @@ def requeue_overdue() -> int:
     with it.
     """
     now = timezone.now()
-    overdue = queue.due(now).filter(moments.not_within("woken_at", REQUEUE_AFTER, now))
-    due = list(overdue.order_by("pk")[:FULL_BROKER])
-    if not due or broker_is_full():
+    overdue = due(now).filter(moments.not_within("woken_at", REQUEUE_AFTER, now))
+    found = list(overdue.order_by("pk")[:FULL_BROKER])
+    if not found or broker_is_full():
         return 0
-    for run in due:
+    for run in found:
         queue.wake(run)
-    return len(due)
+    return len(found)
 
 
 def broker_is_full(most: int = FULL_BROKER) -> bool:

@@ -15,12 +15,13 @@ from integration.services.monitoring.own_database import explain_own, is_of_oper
 from integration.services.runs import runner
 from integration.services.runs.lease_renewal import OUT_OF_TIME, PAUSED
 from integration.services.runs.order import Order, order_of
+from integration.services.runs.pacing import Postponed
 from integration.services.runs.runner import Finished
 from integration.services.sync.report import RunReport
 
 logger = logging.getLogger(__name__)
 
-BUSY_SECONDS = 10.0
+POSTPONED_SECONDS = 600.0  # of a big run: each look reads both servers whole
 SHARE_OF_TASK = 0.8  # of the time of a task; what is under way then still has to end
 UNEXPECTED = msg("It ended with an unexpected error; see the log for details.")
 
@@ -34,7 +35,8 @@ def work(run_id: int) -> str:
     try:
         finished = runner.execute(order, run=run, seconds=settings.TASK_SECONDS * SHARE_OF_TASK)
     except Busy as busy:
-        queue.put_back(run, BUSY_SECONDS)
+        postponed = isinstance(busy, Postponed)
+        queue.put_back(run, POSTPONED_SECONDS if postponed else queue.BUSY_SECONDS)
         return f"run {run_id}: waits: {busy.message}"
     except BaseException as error:
         if isinstance(error, DatabaseError) and is_of_operation(error):

@@ -24,7 +24,7 @@ GAUGES = {
     "heartbeat_age_seconds": "Seconds since a task went through a worker's queue.",
     "last_good_run_age_seconds": "Seconds since something last went entirely well.",
     "event_look_age_seconds": "Seconds since Moodle's events were last looked at.",
-    "oldest_queued_run_age_seconds": "Seconds that the oldest waiting run has waited.",
+    "oldest_queued_run_age_seconds": "Seconds that the oldest run which could begin has waited.",
     "oldest_held_run_age_seconds": "Seconds that the oldest plan has waited for a person.",
     "paused_seconds": "Seconds since everything was paused; 0: it is not paused.",
     "clusters": "Workers that show signs of life.",

@@ -20,6 +20,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.ledger import heartbeat, moments, pauses
+from integration.services.ledger.waiting import oldest_due
 from integration.services.monitoring.course_states import CourseState, course_states
 from integration.services.monitoring.own_database import explain_own
 from integration.services.moodle.reader import MoodleReader
@@ -52,7 +53,7 @@ class Numbers:
     last_good_age: float | None = None
     queued: int = 0
     running: int = 0
-    oldest_queued_age: float | None = None
+    oldest_queued_age: float | None = None  # of those that could begin
     held_runs: int = 0  # their removals wait for a person
     held_operations: int = 0
     oldest_held_age: float | None = None
@@ -102,7 +103,6 @@ def numbers() -> Numbers:
     """A handful of small queries."""
     now = timezone.now()
     runs = dict(SyncRun.objects.order_by().values_list("status").annotate(number=Count("pk")))
-    waiting = SyncRun.objects.filter(status=SyncRun.Status.QUEUED)
     held = SyncRun.objects.filter(status=SyncRun.Status.QUARANTINED).aggregate(
         runs=Count("pk"), operations=Sum("held_count"), oldest=Min("started_at")
     )
@@ -116,7 +116,7 @@ def numbers() -> Numbers:
         last_good_age=_age(now, last_good()),
         queued=runs.get(SyncRun.Status.QUEUED, 0),
         running=runs.get(SyncRun.Status.RUNNING, 0),
-        oldest_queued_age=_age(now, waiting.aggregate(oldest=Min("started_at"))["oldest"]),
+        oldest_queued_age=_age(now, oldest_due(now)),
         held_runs=held["runs"],
         held_operations=held["operations"] or 0,
         oldest_held_age=_age(now, held["oldest"]),

@@ -20,6 +20,7 @@ from integration.models import SyncRun, WorkerBeat
 from integration.services.background import outages, queue, schedules, sweep
 from integration.services.events import poller
 from integration.services.ledger import heartbeat
+from integration.services.ledger.waiting import due
 from integration.services.monitoring import notifications
 from integration.services.monitoring.own_database import log_failure
 from integration.services.runs import kept_login
@@ -134,9 +135,8 @@ class Supervisor:
         """Recover what died on this machine and notify overdue runs sooner than the sweep does."""
         sweep.recover_dead_runs()
         queue.cancel_waiting()
-        now = timezone.now()
-        for run in queue.due(now).filter(not_before__isnull=False):
-            SyncRun.objects.filter(pk=run.pk).update(not_before=None)
+        became_due = due(timezone.now()).filter(not_before__isnull=False)
+        for run in became_due.exclude(woken_at__gte=F("not_before")):
             queue.wake(run)
 
 
