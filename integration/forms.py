@@ -23,6 +23,7 @@ from integration.domain.messages import msg
 from integration.fields import SecretField
 from integration.models import GroupRegexFilter, IntegratedCourse, IntegrationSettings
 from integration.services.admin import moodle_search
+from integration.services.sync import names
 from integration.translation import in_words
 
 SHOWN_END = 3  # characters of a token that tell it from another one
@@ -36,6 +37,14 @@ VARIABLES = {
     "rocketchat_password": "password",
 }
 SECRETS = ("rocketchat_auth_token", "rocketchat_password")
+
+
+def check_template(template: str, *, is_name: bool) -> None:
+    """ValidationError with what is wrong with a naming or topic template."""
+    try:
+        names.check_template(template, is_name=is_name)
+    except ConfigurationError as error:
+        raise forms.ValidationError(in_words(error)) from None
 
 
 class SettingsForm(forms.ModelForm):
@@ -89,6 +98,14 @@ class SettingsForm(forms.ModelForm):
             self.fields[name].widget.attrs["placeholder"] = _("set by the environment")
         else:
             self.initial[name] = value  # shown, and not stored: see clean()
+
+    def clean_name_template(self) -> str:
+        check_template(self.cleaned_data["name_template"], is_name=True)
+        return str(self.cleaned_data["name_template"])
+
+    def clean_topic_template(self) -> str:
+        check_template(self.cleaned_data["topic_template"], is_name=False)
+        return str(self.cleaned_data["topic_template"])
 
     def clean(self) -> dict[str, Any]:
         """An empty secret keeps what is stored; only the tick removes it. A new one is for the

@@ -7,7 +7,6 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -29,16 +28,29 @@ from integration.models import (
 from integration.pages import access, cells, columns, course_page, course_states, courses
 from integration.pages.odd_input import TakesOddInput
 from integration.pages.setting_groups import SETTING_GROUPS
+from integration.pages.setting_sections import SettingsInSections
 from integration.services.admin import dashboard, lists, secrets
 
 
+class CompleteSettings(ModelAdmin):
+    """Every setting, as far as the person may see and change it."""
+
+    fieldsets = SETTING_GROUPS
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        groups = cells.complete(self.fieldsets)
+        if obj and self.has_change_permission(request, obj):
+            return cells.without(groups, dict.fromkeys(useless_ticks(obj), ""))
+        return cells.without(groups, cells.SECRET_FIELDS)
+
+
 @admin.register(IntegrationSettings)
-class IntegrationSettingsAdmin(ModelAdmin):
+class IntegrationSettingsAdmin(SettingsInSections, CompleteSettings):
     """One page: there is exactly one row."""
 
     form = SettingsForm
-    fieldsets = SETTING_GROUPS
     warn_unsaved_form = True
+    change_form_outer_before_template = "integration/settings_index.html"
     change_form_outer_after_template = "integration/settings_preview.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -62,21 +74,13 @@ class IntegrationSettingsAdmin(ModelAdmin):
         may_look = self.has_view_or_change_permission(request)
         if problem and may_look:
             return access.unusable(request, problem)
-        extra = {**(extra_context or {}), "chat_test": dashboard.last_test()}
+        extra = {**(extra_context or {}), **self.sections_context(request)}
+        extra["chat_test"] = dashboard.last_test()
         return super().changeform_view(request, object_id, form_url, extra)
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return redirect(reverse("admin:integration_integrationsettings_change", args=[1]))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Whoever may only look sees that a secret is set, and nothing of it."""
         return () if self.has_change_permission(request, obj) else cells.SECRETS_IN_WORDS
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        groups = cells.complete(self.fieldsets)
-        if obj and self.has_change_permission(request, obj):
-            return cells.without(groups, dict.fromkeys(useless_ticks(obj), ""))
-        return cells.without(groups, cells.SECRET_FIELDS)
 
     @display(description=_("personal access token"))
     def token_in_words(self, row: IntegrationSettings) -> str:

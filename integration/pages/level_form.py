@@ -1,6 +1,7 @@
 """The form of one category's or course's own settings: a tick says what is its own."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -17,6 +18,7 @@ from integration.domain.errors import ConfigurationError
 from integration.domain.numbers import whole_number
 from integration.domain.patterns import Pattern
 from integration.domain.state import RoomRole
+from integration.forms import check_template
 from integration.models import IntegrationSettings
 from integration.services.admin.own_settings import Seen
 from integration.services.admin.why_levels import PATTERNS, ROLES_FIELD, label_of
@@ -152,6 +154,7 @@ def _field(name: str) -> forms.Field:
         label=label,
         max_length=200,
         required=name == "name_template",
+        validators=[partial(check_template, is_name=name == "name_template")],
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 

@@ -1,8 +1,10 @@
 """The settings page, group by group, in the order in which they are needed."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
-SETTING_GROUPS = (
+SETTING_GROUPS: tuple[tuple[Any, dict[str, Any]], ...] = (
     (
         _("Rocket.Chat"),
         {

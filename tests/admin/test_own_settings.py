@@ -55,14 +55,19 @@ def test_a_setting_says_where_it_comes_from(administrator: Client, chosen: Site)
         "as the site",
         "{course}-{group}",
     )
-    post(administrator, category_page("Faculty of Science"), "name_template", name_template="a")
+    post(
+        administrator,
+        category_page("Faculty of Science"),
+        "name_template",
+        name_template="a-{group}",
+    )
     assert inherited(administrator.get(category_page()))["name_template"] == (
         "from the category “Faculty of Science”",
-        "a",
+        "a-{group}",
     )
     post(administrator, category_page(), "topic_template", topic_template="")
     found = inherited(administrator.get(course_page()))
-    assert found["name_template"] == ("from the category “Faculty of Science”", "a")
+    assert found["name_template"] == ("from the category “Faculty of Science”", "a-{group}")
     assert found["topic_template"] == ("from the category “Computing”", "—")
     assert found["patterns"] == ("as the site", "+ .*")
 
@@ -145,7 +150,7 @@ def test_who_may_only_look_sees_them_and_changes_nothing(
         page = client.get(category_page())
         assert page.status_code == 200
         assert "Save" not in page.content.decode()
-        answer = post(client, category_page(), "name_template", name_template="x")
+        answer = post(client, category_page(), "name_template", name_template="x-{group}")
         assert answer.status_code == 403
     assert own_settings() == ()
     assert Client().get(category_page()).status_code == 302
@@ -154,9 +159,9 @@ def test_who_may_only_look_sees_them_and_changes_nothing(
 def test_a_change_is_in_the_audit_trail_with_who_made_it(
     administrator: Client, chosen: Site
 ) -> None:
-    post(administrator, category_page(), "name_template", name_template="x")
+    post(administrator, category_page(), "name_template", name_template="x-{group}")
     entry = AuditEntry.objects.latest("pk")
-    assert (entry.action, entry.after["name_template"]) == ("create_levelsettings", "x")
+    assert (entry.action, entry.after["name_template"]) == ("create_levelsettings", "x-{group}")
     assert "admin" in str(entry.actor)
 
 
@@ -181,7 +186,7 @@ def test_the_list_names_the_categories_and_every_level_with_its_own(
     administrator: Client, chosen: Site
 ) -> None:
     post(administrator, category_page("Archive"), "private_channels", private_channels="no")
-    post(administrator, course_page(), "name_template", name_template="x")
+    post(administrator, course_page(), "name_template", name_template="x-{group}")
     page = administrator.get("/admin/own-settings/")
     lines = [(line.name, line.own) for line in page.context["found"]]
     assert lines[0] == ("Archive", ("private channels: No",))

@@ -12,6 +12,8 @@ from functools import lru_cache, partial
 
 from anyascii import anyascii
 
+from integration.domain.errors import ConfigurationError
+from integration.domain.messages import msg
 from integration.domain.state import Course, Group, NameRules, Person
 from integration.services.sync.plain_text import plain
 
@@ -22,6 +24,9 @@ _ROOM_FOR_COUNTER = 8
 _PLACEHOLDER = re.compile(
     r"\{(course|course_fullname|course_id|group|group_id|course_underscored|group_underscored)\}"
 )
+SHOWN_PLACEHOLDERS = ("{course}", "{course_fullname}", "{course_id}", "{group}", "{group_id}")
+_ANY_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_TELLS_GROUPS_APART = re.compile(r"\{(group|group_id|group_underscored)\}")
 _SHORTNAME = re.compile(r"\{course(_underscored)?\}")
 _REFUSED_IN_NAMES = re.compile(
     r"[<>\\/]"
@@ -52,6 +57,28 @@ def render(template: str, course: Course, group: Group, clean: Cleaner = str) ->
         "group_underscored": clean(group.name).replace(" ", "_"),
     }
     return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
+
+
+def check_template(template: str, *, is_name: bool) -> None:
+    """ConfigurationError where a placeholder is unknown, a brace has no partner, or, of a name, all
+    groups of a course would get the same one.
+    """
+    rest = _PLACEHOLDER.sub("", template)
+    if unknown := _ANY_PLACEHOLDER.search(rest):
+        raise ConfigurationError(
+            msg("The placeholder {name} is not known.", name=unknown[0]),
+            hint=msg("These are: {names}.", names=", ".join(SHOWN_PLACEHOLDERS)),
+        )
+    if "{" in rest or "}" in rest:
+        raise ConfigurationError(
+            msg("A brace has no partner."),
+            hint=msg("Placeholders are written like this: {example}.", example="{group}"),
+        )
+    if is_name and not _TELLS_GROUPS_APART.search(template):
+        raise ConfigurationError(
+            msg("All groups of a course would get the same name."),
+            hint=msg("Use {group} or {id}.", group="{group}", id="{group_id}"),
+        )
 
 
 def display_text(text: str, limit: int) -> str:

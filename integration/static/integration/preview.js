@@ -68,6 +68,10 @@
     ])));
   }
   document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-beside]").forEach((box) => {
+      const line = document.querySelector(box.dataset.beside);
+      if (line) line.after(box);
+    });
     document.querySelectorAll("[data-preview=patterns]").forEach((box) => watch(box, showPatterns));
     document.querySelectorAll("[data-preview=names]").forEach((box) => watch(box, showNames));
     document.querySelectorAll("[data-tick-all]").forEach((all) => all.addEventListener("change", () => {
