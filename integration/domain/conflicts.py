@@ -1,7 +1,10 @@
 """What a plan leaves to a person, and what it leaves alone. Values only."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from integration.domain.messages import joined
 
 
 class ConflictKind(StrEnum):
@@ -64,6 +67,19 @@ class Conflict:
     @property
     def key(self) -> ConflictKey:
         return self.kind.value, self.user_id, self.group_id, self.course_id
+
+
+def one_of_each(conflicts: Iterable[Conflict]) -> Iterator[Conflict]:
+    """One for each key, in the order of their keys. Several of one kind about the same thing (a
+    name and a topic that are not kept) become one that says all.
+    """
+    by_key: dict[ConflictKey, list[Conflict]] = {}
+    for conflict in conflicts:
+        by_key.setdefault(conflict.key, []).append(conflict)
+    for key in sorted(by_key, key=lambda key: (key[0], *(number or 0 for number in key[1:]))):
+        same = by_key[key]
+        sides = dict.fromkeys(one.rocketchat_side for one in same)
+        yield replace(same[0], rocketchat_side=joined("; ", sides)) if len(sides) > 1 else same[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ import pytest
 from integration.domain.conflicts import ConflictKind
 from integration.models import Conflict, ManagedMembership, SyncOperation, SyncRun
 from integration.services.monitoring import digest
+from integration.services.monitoring.course_states import CourseState
 from tests.support.school import School
 from tests.support.site import BOT
 from tests.support.standin_client import Client
+from tests.support.states import states
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "moodle"]),
@@ -116,6 +118,7 @@ def test_a_room_made_public_is_said_until_it_is_private_again(school: School) ->
     change_room(school, 101, t="c")
     school.run()
     assert said(ConflictKind.CHANNEL_PUBLIC) == [101]
+    assert states()[10] is CourseState.DIFFERS, "on the course too"
     school.run(full_check=True)
     assert Conflict.objects.filter(kind=ConflictKind.CHANNEL_PUBLIC).count() == 1, "said once"
     change_room(school, 101, t="p")
@@ -133,6 +136,19 @@ def test_a_bot_that_was_put_out_is_said_by_a_normal_run_and_by_a_full_check(
     school.run(full_check=True)
     assert said(ConflictKind.BOT_OUTSIDE) == [101]
     assert "person1001" in school.members(101)
+
+
+def test_members_that_cannot_be_read_are_said_and_nobody_goes(school: School) -> None:
+    for path in ("rooms.membersOrderedByRole", "groups.members"):
+        school.chat.fault("refuse", endpoint=path, times=99)
+    change_room(school, 101, count_error=1)  # so that a normal run has to look
+    school.moodle.leave(101, [1000])
+    school.run()
+    assert said(ConflictKind.MEMBERS_UNREADABLE) == [101]
+    assert school.members(101) >= {f"person{number}" for number in range(1001, 1005)}
+    school.chat.clear_faults()
+    school.run(full_check=True)
+    assert said(ConflictKind.MEMBERS_UNREADABLE) == []
 
 
 def test_drift_is_in_the_digest(school: School) -> None:
@@ -170,6 +186,24 @@ def test_a_name_that_snaps_back_is_sent_twice_and_then_said(school: School) -> N
     school.moodle.change_person(1000, lastname="1000")
     school.run()
     assert not conflicts.filter(status=Conflict.Status.OPEN).exists()
+
+
+def test_a_name_and_a_topic_that_a_room_does_not_take_are_sent_twice_and_then_said(
+    school: School,
+) -> None:
+    school.set(topic_template="{group}")
+    school.run()
+    school.chat.fault("not_done", endpoint="rooms.saveRoomSettings", times=99)
+    school.moodle.change_group(101, name="Renamed")
+    runs = [school.run() for _ in range(4)]
+    assert [run.planned.get("rename_channel", 0) for run in runs] == [1, 1, 0, 0]
+    assert [run.planned.get("set_topic", 0) for run in runs] == [1, 1, 0, 0]
+    assert said(ConflictKind.NOT_KEPT) == [101]
+    school.chat.clear_faults()
+    school.moodle.change_group(101, name="Renamed again")
+    school.run()
+    assert school.site.room_of(101)["name"] == "C10-Renamed-again"
+    assert said(ConflictKind.NOT_KEPT) == []
 
 
 def test_a_name_that_was_kept_is_not_said(school: School) -> None:

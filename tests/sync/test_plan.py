@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from integration.domain.conflicts import Conflict, ConflictKind, one_of_each
 from integration.domain.state import Ending
 from integration.services.sync.plan import Plan
 from tests.support.builders import (
@@ -107,3 +108,13 @@ def test_conflicts_are_in_a_stable_order() -> None:
     people = [person(number, email="") for number in (3, 1, 2)]
     state = moodle(group(10, "A", [3, 1, 2]), people=people)
     assert [one.user_id for one in Case(state).plan().conflicts] == [1, 2, 3]
+
+
+def test_several_conflicts_of_one_kind_about_the_same_thing_are_one() -> None:
+    """The inbox has one row for each kind and thing: a second one would end every run."""
+    sides = ("the name is not kept", "the topic is not kept", "the name is not kept")
+    found = [Conflict(ConflictKind.NOT_KEPT, None, 10, "m", side, "r", "a") for side in sides]
+    other = Conflict(ConflictKind.NOT_KEPT, None, 9, "m", "x", "r", "a")
+    one, both = one_of_each([*found, other])
+    assert one == other
+    assert str(both.rocketchat_side) == "the name is not kept; the topic is not kept"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from integration.domain.conflicts import Conflict, Skip
+from integration.domain.conflicts import Conflict, Skip, one_of_each
 from integration.domain.operations import Operation
 from integration.domain.policy import Policy
 from integration.domain.state import Managed, RemoteState, Scope
@@ -69,13 +69,8 @@ def make_plan(
     return Plan(
         operations=tuple(operations),
         conflicts=tuple(
-            sorted(
-                [
-                    *desired.identities.conflicts,
-                    *account_plan.conflicts,
-                    *channels.conflicts,
-                ],
-                key=lambda c: (c.kind, c.user_id or 0, c.group_id or 0, c.course_id or 0),
+            one_of_each(
+                [*desired.identities.conflicts, *account_plan.conflicts, *channels.conflicts]
             )
         ),
         skips=(*account_plan.skips, *channels.skips),
