@@ -1,6 +1,8 @@
 """The doctor: what is wrong is said with its fix; looking never fails nor changes anything."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from demo.standin import (
     Options,
     StandIn,
 )
+from demo.standin.web.call import Reply, Request
 from integration.domain.checks import Check, CheckStatus
 from integration.domain.policy import MissingAccounts, Policy
 from integration.services.rocketchat import (
@@ -24,7 +27,9 @@ from integration.services.rocketchat import (
     check_rocketchat,
     doctor,
 )
+from integration.services.rocketchat.doctor_lists import list_checks
 from integration.services.rocketchat.doctor_permissions import needed_permissions
+from integration.services.rocketchat.features import Features
 from integration.services.rocketchat.limiter import Limiter
 
 URL = "https://chat.example.org"
@@ -214,6 +219,26 @@ def test_versions_outside_of_the_known_ones_are_warned_of(
         check = checks_of(URL)["Version"]
     assert check.status is status
     assert msg in check.found
+
+
+def test_accounts_and_rooms_that_cannot_be_read_are_named(standin: StandIn) -> None:
+    good = standin.application.reply
+
+    def reply(request: Request) -> Reply:
+        answer = good(request)
+        if request.path not in ("/api/v1/users.list", "/api/v1/users.listByStatus"):
+            return answer
+        body = json.loads(answer.body)
+        body["users"][0]["active"] = "yes"
+        return replace(answer, body=json.dumps(body).encode())
+
+    standin.application.reply = reply  # type: ignore[method-assign]
+    client = RocketChat(Connection(standin.url, BOT), limiter=Limiter(8))
+    with client:
+        first, *rows = list_checks(client, Features(client))
+    assert (first.status, first.found[:2]) == (CheckStatus.WARNING, "1 ")
+    assert first.fix
+    assert ["active" in row.found for row in rows] == [True]
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", '{"success": true}', '{"success": true, "u": 1}'])

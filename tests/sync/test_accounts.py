@@ -401,6 +401,18 @@ def test_an_adopted_administrators_account_is_never_changed(linked_before: bool)
     assert operations(plan, UpdateAccount) == []
 
 
+@pytest.mark.parametrize("values", [{"roles": ("user", "admin")}, {"kind": "bot"}])
+def test_an_account_that_we_made_and_that_was_promoted_is_never_changed(
+    values: dict[str, Any],
+) -> None:
+    plan = plan_for(
+        anna(lastname="Miller", email="new@uni.invalid"),
+        remote=remote(account("a7", **values)),
+        managed=managed(link(ANNA, created=True)),
+    )
+    assert operations(plan, UpdateAccount) == []
+
+
 def test_an_address_that_another_account_has_is_a_conflict_and_the_name_still_follows() -> None:
     state = anna(email="taken@x.y", lastname="Miller")
     plan = plan_for(
