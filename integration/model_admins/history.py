@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 
 from integration.model_admins.bases import HugeTable, ReadOnly
 from integration.models import AuditEntry, Conflict, PendingEnding, SyncRun
-from integration.pages import columns, conflicts, runs
+from integration.pages import audit, columns, conflicts, runs
 from integration.services.admin import lists
 
 
@@ -57,17 +57,28 @@ class ConflictAdmin(
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(columns.AuditColumns, HugeTable):
-    list_display = ("when", "who", "action", "what", "outcome", "why")
-    list_filter = (("at", columns.Days), "actor_kind", "result", "action")
+    list_display = ("when", "what", "outcome", "why")
+    list_display_links = ("what",)
+    list_filter = (
+        ("at", columns.Days),
+        audit.PersonFilter,
+        audit.CourseFilter,
+        audit.KindFilter,
+        "actor_kind",
+        "result",
+    )
     list_filter_submit = True
     list_before_template = "integration/audit_intro.html"
     search_fields = ("subject", "actor", "reason")
     list_per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
-        rows = super().get_queryset(request)
-        match = request.resolver_match
-        return rows if match and "object_id" in match.kwargs else lists.audit(rows)
+        return lists.audit(super().get_queryset(request))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        return audit.show(request, object_id)
 
 
 @admin.register(PendingEnding)

@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from integration.models import AuditEntry, Conflict, IntegratedCourse, PendingEnding, SyncRun
 from integration.pages import cells
+from integration.services.admin import audit_sentences
 from integration.translation import local
 
 
@@ -108,15 +109,11 @@ class AuditColumns:
     def when(self, row: AuditEntry) -> SafeString:
         return cells.when(row.at)
 
-    @display(description=_("who"), ordering="actor")
-    def who(self, row: AuditEntry) -> str:
-        return row.actor or row.get_actor_kind_display()
-
     @display(description=_("what"))
     def what(self, row: AuditEntry) -> str:
-        return cells.shortened(row.subject, 110)
+        return cells.shortened(audit_sentences.sentence(row), 160)
 
-    @display(description=_("result"), ordering="result", label=cells.AUDIT_LABELS)
+    @display(description=_("result"), label=cells.AUDIT_LABELS)
     def outcome(self, row: AuditEntry) -> tuple[str, str]:
         return row.result, row.get_result_display()
 

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from integration.domain.numbers import whole_number
 from integration.models import AccountLink, AuditEntry, ChannelLink
 from integration.pages import access, cells, link_cells
-from integration.services.admin import link_lists, links
+from integration.services.admin import audit_sentences, link_lists, links
 from integration.services.in_course.permalinks import Permalinks
 
 HISTORY = 20  # entries shown
@@ -112,8 +112,9 @@ def _copy(row: ChannelLink) -> SafeString | str:
         return ""
 
 
-def _history(request: HttpRequest, **about: Any) -> list[AuditEntry]:
+def _history(request: HttpRequest, **about: Any) -> list[tuple[AuditEntry, str]]:
     """Nothing for who may not see the audit trail."""
     if not request.user.has_perm("integration.view_auditentry"):
         return []
-    return list(link_lists.history_of(**about)[:HISTORY])
+    entries = link_lists.history_of(**about)[:HISTORY]
+    return [(entry, audit_sentences.sentence(entry)) for entry in entries]

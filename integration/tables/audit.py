@@ -58,7 +58,7 @@ class AuditEntry(models.Model):
         verbose_name_plural = _("audit trail")
 
     def __str__(self) -> str:
-        return f"{self.action}: {self.subject}"
+        return self.subject
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:

@@ -219,7 +219,7 @@ def test_the_page_of_a_channel_lists_its_members_and_what_was_done(
     for user in range(1000, 1005):
         assert f"Person {user}" in html
         assert page_of(account(user)) in html
-    assert "create channel C10-Group-101" in html
+    assert "created the channel C10-Group-101" in html
     assert "/admin/why/channel/101/" in html
     assert "data-copy=" in html
 
@@ -235,7 +235,7 @@ def test_the_page_of_an_account_lists_its_channels_its_conflicts_and_what_was_do
         last_seen=timezone.now(),
     )
     html = html_of(viewer, page_of(account()))
-    for text in (page_of(channel()), "Group 101", "create account", "by rcsync"):
+    for text in (page_of(channel()), "Group 101", "created the account", "by rcsync"):
         assert text in html, text
     assert f"/admin/integration/conflict/{conflict.pk}/change/" in html
     assert "/admin/why/person/1000/" in html

@@ -15,7 +15,13 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from demo.screenshots import SWITCHES
-from integration.models import AccountLink, ChannelLink, IntegratedCourse, SyncRun
+from integration.models import (
+    AccountLink,
+    AuditEntry,
+    ChannelLink,
+    IntegratedCourse,
+    SyncRun,
+)
 from tests.support.servers import require_chromium
 
 DESKTOP = (1400, 1000)
@@ -38,6 +44,7 @@ PAGES = (
     "/admin/own-settings/course/2/",
     "/admin/integration/removallimit/",
     "/admin/integration/auditentry/",
+    "/admin/integration/auditentry/{entry}/change/",
     "/admin/failures/",
     "/admin/choose-roles/",
     "/admin/add-courses/",
@@ -61,6 +68,7 @@ def main_pages() -> list[str]:
         "course": IntegratedCourse.objects.earliest("pk").pk,
         "channel": ChannelLink.objects.earliest("pk").pk,
         "account": AccountLink.objects.earliest("pk").pk,
+        "entry": AuditEntry.objects.filter(action="create_channel").earliest("pk").pk,
     }
     return [page.format(**keys) for page in PAGES]
 

@@ -1,0 +1,169 @@
+"""How the audit trail is filtered, and what an entry says of before and after."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext, gettext_lazy
+
+from integration.domain.errors import SyncError
+from integration.domain.numbers import whole_number
+from integration.models import AuditEntry, IntegratedCourse
+from integration.services.admin import link_lists, moodle_search
+from integration.services.admin.audit_sentences import CHANGES
+from integration.tables.querysets import AuditedModel
+
+Entries = QuerySet[AuditEntry]
+MOST_PEOPLE = 200  # found in Moodle for one filter
+MOST_SHOWN = 50  # values of a list
+
+CONFLICTS = (
+    "link_conflict",
+    "ignore_conflict",
+    "reopen_conflict",
+    "confirm_identity",
+    "let_go_of_link",
+    "hand_over_account",
+)
+RUNS = ("undo", "approve", "reject", "pause", "resume")
+UPKEEP = (
+    "claim",
+    "server_moved",
+    "server_replaced",
+    "forget_secrets",
+    "forget_person",
+    "prune_audit",
+    "import_plugin",
+    "put_there_by_the_plugin",
+)
+LABELS = {
+    "name": gettext_lazy("name"),
+    "topic": gettext_lazy("topic"),
+    "private": gettext_lazy("private"),
+    "members": gettext_lazy("members"),
+    "username": gettext_lazy("username"),
+    "email": gettext_lazy("e-mail"),
+    "active": gettext_lazy("active"),
+    "linked": gettext_lazy("managed by rcsync"),
+    "role": gettext_lazy("role in the channel"),
+    "read_only": gettext_lazy("read-only"),
+    "archived": gettext_lazy("archived"),
+    "account_id": gettext_lazy("Rocket.Chat user id"),
+    "room_id": gettext_lazy("Rocket.Chat room id"),
+    "in_rocketchat": gettext_lazy("in Rocket.Chat"),
+    "linked_to": gettext_lazy("linked to"),
+    "limits": gettext_lazy("limits passed"),
+    "installation": gettext_lazy("installation"),
+    "workspace": gettext_lazy("workspace"),
+}
+
+
+class Change(NamedTuple):
+    """One line of before and after, in words; None where that side says nothing of it."""
+
+    label: str
+    before: str | None
+    after: str | None
+
+
+def of_kind(rows: Entries, kind: str) -> Entries:
+    """`kind` is a group of actions, or one action."""
+    groups = {"settings": settings_actions(), "conflicts": CONFLICTS, "runs": RUNS}
+    groups["upkeep"] = UPKEEP
+    return rows.filter(action__in=groups.get(kind, (kind,)))
+
+
+def settings_actions() -> tuple[str, ...]:
+    """What settings_audit calls changes of settings and of people with access."""
+    models = [model for model in apps.get_models() if issubclass(model, AuditedModel)]
+    names = [model._meta.model_name for model in (*models, get_user_model())]
+    return tuple(f"{verb}_{name}"[:40] for verb in CHANGES for name in names)
+
+
+def of_person(rows: Entries, text: str) -> Entries:
+    """By whom or about whom: a name as Moodle has it, a username, an address."""
+    words = text.split()
+    if not words:
+        return rows
+    try:
+        people = moodle_search.people_ids(words, MOST_PEOPLE)
+    except SyncError:
+        people = []
+    named = Q(subject__icontains=text.strip()) | Q(actor__icontains=text.strip())
+    return rows.filter(named | Q(moodle_user_id__in=people))
+
+
+def of_course(rows: Entries, text: str) -> Entries:
+    """The Moodle id, or words of the name of an integrated course."""
+    courses = IntegratedCourse.objects.order_by()
+    for word in text.split():
+        courses = courses.filter(Q(shortname__icontains=word) | Q(fullname__icontains=word))
+    found = list(courses.values_list("course_id", flat=True)[:MOST_PEOPLE])
+    if (number := whole_number(text.strip())) is not None:
+        found.append(number)
+    return rows.filter(moodle_course_id__in=found)
+
+
+# --- before and after -----------------------------------------------------------------------------
+
+
+def changes(entry: AuditEntry, *, with_names: bool) -> list[Change]:
+    """In the order in which they are stored. Secrets are stored as set or not set, so nothing has
+    to be hidden here; `with_names` shows members by name and not by Moodle id.
+    """
+    names = list(dict.fromkeys([*entry.before, *entry.after]))
+    people = _people(entry) if with_names else {}
+    return [
+        Change(
+            _label(entry, name),
+            _shown(entry.before[name], people) if name in entry.before else None,
+            _shown(entry.after[name], people) if name in entry.after else None,
+        )
+        for name in names
+    ]
+
+
+def _people(entry: AuditEntry) -> Mapping[Any, str]:
+    """Names of the members that are shown, by Moodle id."""
+    ids = {
+        number
+        for side in (entry.before, entry.after)
+        for number in list(side.get("members") or ())[:MOST_SHOWN]
+        if isinstance(number, int)
+    }
+    return {number: person.name for number, person in link_lists.people_named(ids).items()}
+
+
+def _label(entry: AuditEntry, name: str) -> str:
+    for model in _models(entry.action):
+        try:
+            return str(getattr(model._meta.get_field(name), "verbose_name", name))
+        except FieldDoesNotExist:
+            continue
+    return str(LABELS.get(name, name.replace("_", " ")))
+
+
+def _models(action: str) -> Iterator[type[Any]]:
+    verb, _, name = action.partition("_")
+    if verb in CHANGES:
+        yield from (model for model in apps.get_models() if model._meta.model_name == name)
+
+
+def _shown(value: object, people: Mapping[Any, str]) -> str:
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list):
+        return _listed(value, people)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_shown(one, people)}" for key, one in value.items()) or "–"
+    return "–" if value in (None, "") else str(value)
+
+
+def _listed(values: Collection[object], people: Mapping[Any, str]) -> str:
+    shown = [people.get(one) or _shown(one, people) for one in list(values)[:MOST_SHOWN]]
+    text = ", ".join(shown) or "–"
+    more = len(values) - MOST_SHOWN
+    return gettext("%(some)s and %(n)d more") % {"some": text, "n": more} if more > 0 else text
