@@ -23,6 +23,7 @@ from integration.models import (
     ManagedMembership,
     SyncRun,
 )
+from integration.services.admin import conflicts as decisions
 from integration.services.admin import plugin_review
 from tests.support.plugin_moodle import EVENTS_OFF, SWITCHED_OFF, PluginSync, statements
 from tests.support.real_moodle import COURSES, STUDENT, RealMoodle, expected
@@ -323,3 +324,29 @@ def test_the_local_part_of_an_address_alone_proves_nothing(plugin: Plugin) -> No
     assert "nobody in these courses has its address" in take_over()
     assert not AccountLink.objects.filter(moodle_user_id=4).exists()
     assert not ManagedMembership.objects.filter(account__moodle_user_id=4).exists()
+
+
+def test_a_decided_room_is_the_groups_and_the_other_group_gets_its_own(plugin: Plugin) -> None:
+    plugin.switch_off()
+    take_over()
+    plugin.site.run()
+    conflict = Conflict.objects.get(kind="plugin_room", moodle_group_id=TEAM_X)
+    decisions.link(conflict)
+    plugin.site.run()
+    rooms = dict(ChannelLink.objects.values_list("moodle_group_id", "room_id"))
+    assert rooms[TEAM_X] == conflict.remote_id
+    assert rooms[TEAM_X_TOO] != conflict.remote_id
+    assert not Conflict.objects.filter(kind="plugin_room", status=Conflict.Status.OPEN).exists()
+
+
+def test_a_room_that_is_archived_by_hand_makes_way_for_a_channel(plugin: Plugin) -> None:
+    plugin.sync.make_public(room_name(PUBLIC))
+    plugin.switch_off()
+    take_over()
+    plugin.site.run()
+    assert not ChannelLink.objects.filter(moodle_group_id=PUBLIC).exists()
+    plugin.sync.archive(room_name(PUBLIC))
+    plugin.site.run()
+    assert not Conflict.objects.filter(
+        kind="plugin_room", moodle_group_id=PUBLIC, status=Conflict.Status.OPEN
+    ).exists()

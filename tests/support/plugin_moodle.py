@@ -112,7 +112,11 @@ class PluginSync:
         other = self.world.user_named("other") or self.world.add_user("other", email="o@x.invalid")
         self._change(name, creator_id=other.id, creator_username=other.username)
 
-    def _change(self, name: str, **values: str) -> None:
+    def archive(self, name: str) -> None:
+        """An administrator of Rocket.Chat does."""
+        self._change(name, archived=True)
+
+    def _change(self, name: str, **values: str | bool) -> None:
         with self.world.lock:
             room = self.world.room_named(name)
             assert room, name
