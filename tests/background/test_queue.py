@@ -254,6 +254,27 @@ def test_a_course_that_kills_its_worker_does_not_hold_up_the_others(
     assert leases() == []
 
 
+def test_the_pieces_of_a_pass_are_judged_together_and_end_it_together(
+    small_site: Site, small_moodle: SmallMoodle
+) -> None:
+    for course in range(20, 38):
+        small_moodle.course(course)
+        IntegratedCourse.objects.create(course_id=course)
+    every = sorted(IntegratedCourse.objects.values_list("course_id", flat=True))
+    dead = queue.enqueue(order(trigger=SyncRun.Trigger.SCHEDULE), attempts=crashes.CUT_FROM)
+    make_dead(dead)
+    sweep.sweep()
+    parent = SyncRun.objects.get(worker=sweep.PARTS)
+    assert parent.scope == {"courses": None, "users": None}
+    pieces = [part.scope["courses"] for part in parent.parts.order_by("pk")]
+    assert sorted(course for piece in pieces for course in piece) == every
+    assert pieces[-1] == [], "people who may be in none of the courses"
+    play_worker_and_sweep()
+    parent.refresh_from_db()
+    assert parent.status == Status.DONE
+    assert not SyncRun.objects.filter(status__in=(Status.QUEUED, Status.RUNNING)).exists()
+
+
 def deadly(course: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Every run that looks at the course ends as if killed: nothing is tidied up."""
     counts = {"deaths": 0}
@@ -287,7 +308,9 @@ def play_worker_and_sweep() -> int:
         try:
             work.work(pk)
         except Killed:
-            for dead in SyncRun.objects.filter(status=Status.RUNNING):
+            # As the sweep: the run whose parts do the work has no process that could die.
+            running = SyncRun.objects.filter(status=Status.RUNNING)
+            for dead in running.exclude(worker=sweep.PARTS):
                 GO_ON_AFTER(dead, crashes.DIED)
     return worked
 

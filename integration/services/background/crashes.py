@@ -115,12 +115,16 @@ def _cut_up(run: SyncRun, courses: list[int]) -> None:
     size = -(-len(courses) // PIECES)
     order = order_of(run)
     with transaction.atomic():
-        numbers = []
+        numbers, parent = [], run.parent
+        if parent is None and run.trigger == SyncRun.Trigger.SCHEDULE:
+            parent = parts.begin(order)  # so that the limits hold for the pieces together
         for start in range(0, len(courses), size):
             piece = Scope(courses=frozenset(courses[start : start + size]))
             attempts = CUT_FROM if len(piece.courses or ()) > 1 else 1
-            new = queue.enqueue(order.with_scope(piece), parent=run.parent, attempts=attempts)
+            new = queue.enqueue(order.with_scope(piece), parent=parent, attempts=attempts)
             numbers.append(str(new.pk))
+        if parent is not None and run.parent is None:
+            parts.add_people(order, parent)
         pieces = ", ".join(numbers)
         _supersede(run, msg("Split to find the course that causes it: runs {runs}.", runs=pieces))
 

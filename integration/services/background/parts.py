@@ -40,15 +40,24 @@ def start(order: Order, courses: Collection[int], *, whole: bool) -> SyncRun:
         return queue.enqueue(order.with_scope(scope))
     with transaction.atomic():
         scope = Scope() if whole else Scope(courses=frozenset(courses))
-        columns = order.with_scope(scope).columns()
-        parent = SyncRun.objects.create(
-            **columns, status=SyncRun.Status.RUNNING, worker="parts", attempts=1
-        )
+        parent = begin(order.with_scope(scope))
         for piece in pieces:
             queue.enqueue(order.with_scope(Scope(courses=frozenset(piece))), parent=parent)
-        if whole:
-            queue.enqueue(order, parent=parent, scope={"courses": [], "users": LINKED})
+        add_people(order, parent)
     return parent
+
+
+def begin(order: Order) -> SyncRun:
+    """The run that stands for a pass whose parts do the work."""
+    return SyncRun.objects.create(
+        **order.columns(), status=SyncRun.Status.RUNNING, worker="parts", attempts=1
+    )
+
+
+def add_people(order: Order, parent: SyncRun) -> None:
+    """The last part of a pass over everything: the people who may be in none of the courses."""
+    if parent.scope.get("courses") is None:
+        queue.enqueue(order, parent=parent, scope={"courses": [], "users": LINKED})
 
 
 def cut(courses: list[int], clusters: int) -> list[list[int]]:
