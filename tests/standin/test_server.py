@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from demo.standin.application import ROUTES
 from demo.standin.dialects import dialect_like
 from demo.standin.routes.routing import Route
 from demo.standin.state.storage import UnreadableState, dump, load, load_file, save_file
+from demo.standin.web.call import Reply
+from demo.standin.web.wire import WebServer
 from tests.support.paths import ROOT
 from tests.support.standin_client import Client
 
@@ -158,6 +161,36 @@ def test_a_dead_server_answers_nobody() -> None:
                 second.get("permissions.listAll")
         with Client(server) as third, pytest.raises((OSError, http.client.HTTPException)):
             third.get("me")
+
+
+def test_a_server_that_dies_tells_nobody_what_it_was_at(
+    server: StandIn, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the connection is not cut yet: that takes its time under load."""
+
+    def die(_request: object) -> Reply:
+        server._web._dead = True
+        return Reply.of({"success": True})
+
+    monkeypatch.setattr(server.application, "reply", die)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        client.get("me")
+
+
+def test_a_dead_server_does_not_serve_whom_it_had_just_let_in(
+    server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under load the thread of a connection begins after the death: it would have lived on."""
+    connected = WebServer.connected
+
+    def late(self: WebServer, connection: socket.socket) -> AbstractContextManager[None]:
+        self.die()
+        return connected(self, connection)
+
+    monkeypatch.setattr(WebServer, "connected", late)
+    with Client(server) as late_one, pytest.raises((OSError, http.client.HTTPException)):
+        late_one.get("info")
+    assert server.stats()["total"] == 0
 
 
 @pytest.mark.parametrize("fault", [{"kind": "flood"}, {}, {"kind": "reset", "colour": "red"}])

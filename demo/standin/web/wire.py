@@ -76,7 +76,7 @@ class Connection(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Answers requests until one side has enough."""
-        with self.server.connected(self.connection), contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), self.server.connected(self.connection):
             try:
                 while self._answer_one():
                     pass
@@ -91,7 +91,7 @@ class Connection(socketserver.StreamRequestHandler):
     def _answer_one(self) -> bool:
         """Whether the connection goes on."""
         request = read_request(self.rfile, self.client_address[0])
-        if request is None:
+        if request is None or self.server.is_dead():
             return False
         try:
             reply = self.server.answer(request)
@@ -100,6 +100,8 @@ class Connection(socketserver.StreamRequestHandler):
             return False
         except Died:
             self.server.die()
+            return False
+        if self.server.is_dead():  # killed meanwhile: what it did stays, and nobody is told
             return False
         keep_alive = request.headers.get("connection", "").lower() != "close"
         self._send(reply, keep_alive=keep_alive, with_body=request.method != "HEAD")
@@ -134,8 +136,14 @@ class WebServer(socketserver.ThreadingTCPServer):
 
     @contextlib.contextmanager
     def connected(self, connection: socket.socket) -> Iterator[None]:
-        """Knows an open connection for as long as it is open."""
+        """Knows an open connection for as long as it is open.
+
+        Raises:
+            ConnectionAbortedError: the server died after it had let the client in.
+        """
         with self._lock:
+            if self._dead:
+                raise ConnectionAbortedError
             self._connections.add(connection)
         try:
             yield
@@ -143,14 +151,18 @@ class WebServer(socketserver.ThreadingTCPServer):
             with self._lock:
                 self._connections.discard(connection)
 
+    def is_dead(self) -> bool:
+        """Whether it was killed."""
+        return self._dead
+
     def verify_request(self, request: object, client_address: object) -> bool:
         """A dead server lets nobody in any more."""
         return not self._dead
 
     def die(self) -> None:
         """Cuts every connection and stops listening, as a killed process would."""
-        self._dead = True
         with self._lock:
+            self._dead = True
             open_connections = list(self._connections)
         for connection in open_connections:
             with contextlib.suppress(OSError):
