@@ -20,6 +20,7 @@ from integration.pages import (
     server,
     setup,
     sign_in,
+    test_messages,
     undo,
     why,
 )
@@ -105,6 +106,8 @@ urlpatterns = [
     path("admin/pause/", pause.show, name="pause"),
     path("admin/pause/begin/", pause.pause, name="pause_now"),
     path("admin/pause/end/", pause.resume, name="resume"),
+    path("admin/test-mail/", test_messages.mail, name="test_mail"),
+    path("admin/test-message/", test_messages.message, name="test_message"),
     path("admin/failures/", failures.show, name="failures"),
     path("admin/run/<number:run_id>/progress/", runs.progress, name="progress"),
     path("admin/run/<number:run_id>/cancel/", runs.cancel, name="cancel"),

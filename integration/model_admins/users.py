@@ -5,19 +5,24 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm
 
 from integration.pages.odd_input import TakesOddInput
-from integration.pages.users import SuperusersAmongThemselves
+from integration.pages.users import (
+    NewUserWithRole,
+    PicksRole,
+    SuperusersAmongThemselves,
+    UserWithRole,
+)
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(SuperusersAmongThemselves, TakesOddInput, DjangoUserAdmin, ModelAdmin):
-    form = UserChangeForm
-    add_form = UserCreationForm
+class UserAdmin(PicksRole, SuperusersAmongThemselves, TakesOddInput, DjangoUserAdmin, ModelAdmin):
+    form = UserWithRole
+    add_form = NewUserWithRole
     change_password_form = AdminPasswordChangeForm
 
 

@@ -1,8 +1,81 @@
-"""Who may change whom: nobody gets more rights than a superuser gives."""
+"""Who may change whom, and the role of a user: nobody gets more rights than a superuser gives."""
 
 from typing import Any
 
+from django import forms
+from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.forms import UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from integration.services.sign_in.people import ROLES
+
+ROLE_CHOICES = (
+    ("", _("No role: sees nothing")),
+    ("viewer", _("Viewer: sees everything except secrets")),
+    ("operator", _("Operator: also syncs, previews and decides conflicts")),
+    ("administrator", _("Administrator: also settings, approvals, undo and users")),
+)
+
+
+class RoleForm(forms.ModelForm):
+    """The role stands for one of the groups viewer, operator and administrator."""
+
+    role = forms.ChoiceField(
+        label=_("Role in rcsync"),
+        choices=ROLE_CHOICES,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("With a role, the user may sign in here (staff status)."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.initial["role"] = role_of(self.instance)
+
+    @property
+    def new_role(self) -> str | None:
+        """None: not asked for, or as before."""
+        given = self.add_prefix("role") in self.data and "role" in self.changed_data
+        return str(self.cleaned_data["role"]) if given else None
+
+
+class UserWithRole(RoleForm, UserChangeForm):
+    pass
+
+
+class NewUserWithRole(RoleForm, UserCreationForm):
+    pass
+
+
+def role_of(user: User) -> str:
+    """The one with the most rights, "" for none."""
+    held = set(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
+    return next((role for role in reversed(ROLES) if role in held), "")
+
+
+def give_role(user: User, role: str) -> None:
+    """In place of the roles that the user has; "" takes them away. Other groups stay."""
+    user.groups.remove(*Group.objects.filter(name__in=set(ROLES) - {role}))
+    if role:
+        user.groups.add(*Group.objects.filter(name=role))
+        user.is_staff = True
+        user.save(update_fields=["is_staff"])
+
+
+class PicksRole:
+    """Mixed into the ModelAdmin of users."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        first, *rest = super().get_fieldsets(request, obj)  # type: ignore[misc]
+        return [first, (_("Role"), {"fields": ("role",)}), *rest]
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)  # type: ignore[misc]
+        if form.new_role is not None:
+            give_role(form.instance, form.new_role)
 
 
 class SuperusersAmongThemselves:

@@ -93,3 +93,41 @@ def test_a_superuser_makes_superusers(client: Client, root: User, member: User) 
     client.post(f"{USERS}{member.pk}/change/", fields(member, is_superuser="on"))
     member.refresh_from_db()
     assert member.is_superuser
+
+
+def role_groups(user: User) -> set[str]:
+    return set(user.groups.values_list("name", flat=True))
+
+
+def test_a_role_is_picked_on_the_form_of_a_new_user(client: Client) -> None:
+    password = "a-long-enough-one-27"
+    page = client.get(f"{USERS}add/").content.decode()
+    assert "Operator: also syncs" in page
+    new = {"username": "new", "usable_password": "true", "role": "operator"}
+    client.post(f"{USERS}add/", {**new, "password1": password, "password2": password})
+    user = User.objects.get(username="new")
+    assert user.is_staff
+    assert role_groups(user) == {"operator"}
+    assert user.has_perm("integration.sync")
+
+
+def test_another_role_takes_the_place_of_the_first_and_other_groups_stay(client: Client) -> None:
+    user = User.objects.create_user("somebody", password="x", is_staff=True)
+    own = Group.objects.create(name="our own")
+    user.groups.add(own, Group.objects.get(name="operator"))
+    page = client.get(f"{USERS}{user.pk}/change/").content.decode()
+    assert '<option value="operator" selected' in page
+    groups = [str(group.pk) for group in user.groups.all()]
+    client.post(f"{USERS}{user.pk}/change/", {**fields(user), "role": "viewer", "groups": groups})
+    assert role_groups(user) == {"our own", "viewer"}
+    groups = [str(group.pk) for group in user.groups.all()]
+    client.post(f"{USERS}{user.pk}/change/", {**fields(user), "role": "", "groups": groups})
+    assert role_groups(user) == {"our own"}
+
+
+def test_a_form_that_does_not_ask_for_the_role_leaves_it(client: Client) -> None:
+    user = User.objects.create_user("somebody", password="x", is_staff=True)
+    user.groups.add(Group.objects.get(name="viewer"))
+    groups = [str(group.pk) for group in user.groups.all()]
+    client.post(f"{USERS}{user.pk}/change/", {**fields(user), "groups": groups})
+    assert role_groups(user) == {"viewer"}

@@ -14,7 +14,8 @@ from django.core.mail import send_mail
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from integration.domain.errors import SyncError
+from integration.domain.errors import ConfigurationError, SyncError
+from integration.domain.messages import msg
 from integration.models import IntegratedCourse, IntegrationSettings, Notice, SyncRun
 from integration.services.ledger.past_runs import was_rejected
 from integration.services.monitoring import digest
@@ -34,6 +35,7 @@ BAD = (
     SyncRun.Status.STOPPED,
     SyncRun.Status.INTERRUPTED,
 )
+SAVE_FIRST = msg("Enter it under Settings, Notification, and save; then test again.")
 TRIED_FOR = timedelta(minutes=5)
 
 
@@ -186,6 +188,32 @@ def _worked(
         logger.error("a notification could not be sent: %s", error)  # noqa: TRY400
         return False
     return True
+
+
+def send_test_mail() -> list[str]:
+    """To the addresses of the settings, which are returned; OSError or ConfigurationError where it
+    cannot be sent. An answer of the mail server is no proof that it arrives.
+    """
+    settings = IntegrationSettings.load()
+    addresses = settings.notify_emails.replace(",", " ").split()
+    if not addresses:
+        raise ConfigurationError(msg("No e-mail address is set."), hint=SAVE_FIRST)
+    _mail(_test(), settings)
+    return addresses
+
+
+def send_test_message() -> str:
+    """To the channel of the settings, which is returned; SyncError where it cannot be sent."""
+    settings = IntegrationSettings.load()
+    if not settings.notify_room.strip():
+        raise ConfigurationError(msg("No channel is set."), hint=SAVE_FIRST)
+    _post(_test(), settings)
+    return settings.notify_room.strip()
+
+
+def _test() -> State:
+    text = _("This is a test. Messages about trouble will arrive here.")
+    return State(False, _("rcsync: test"), text)
 
 
 def _mail(state: State, settings: IntegrationSettings) -> None:
