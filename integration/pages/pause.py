@@ -8,9 +8,10 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
+from integration import __version__
 from integration.domain.errors import SyncError
 from integration.models import SyncRun
-from integration.pages import access
+from integration.pages import access, guide
 from integration.services.background import queue
 from integration.services.ledger import pauses
 from integration.services.ledger.safety import WRITING
@@ -62,7 +63,12 @@ def refused(request: HttpRequest) -> HttpResponse | None:
 
 
 def for_every_page(request: HttpRequest) -> dict[str, Any]:
-    """Unfold asks for this on each page of the admin: the banner's pause, one query."""
+    """Unfold asks for this on each page of the admin: the pause (one query), help, version."""
     if not request.user.is_staff:
         return {}
-    return {"pause": pauses.current(), "may_pause": access.may_sync(request)}
+    return {
+        "pause": pauses.current(),
+        "may_pause": access.may_sync(request),
+        "help_url": guide.address_for(request),
+        "version": __version__,
+    }
