@@ -35,11 +35,13 @@ class Scope:
     None = everybody.
 
     A scope narrows what may be changed, never what is known about a person: whether an account is
-    to be active is always decided over all integrated courses.
+    to be active is always decided over all integrated courses. Where it names people, the channels
+    themselves (name, topic, ending) stay as they are, but for those of `groups`.
     """
 
     courses: frozenset[int] | None = None
     users: frozenset[int] | None = None
+    groups: frozenset[int] = frozenset()
 
     @property
     def reads_every_role(self) -> bool:
@@ -50,6 +52,10 @@ class Scope:
 
     def has_course(self, course_id: int) -> bool:
         return self.courses is None or course_id in self.courses
+
+    def has_channel(self, group_id: int) -> bool:
+        """Whether the channel itself is looked at, and not only who is in it."""
+        return self.users is None or group_id in self.groups
 
     def has_user(self, user_id: int) -> bool:
         return self.users is None or user_id in self.users
@@ -179,9 +185,7 @@ class MoodleState:
     enrolments: Mapping[int, Mapping[int, tuple[Enrolment, ...]]]  # course id -> user id -> rows
     roles: Mapping[int, Mapping[int, tuple[int, ...]]]  # context id -> user id -> role ids
     role_names: Mapping[int, str]  # role id -> shortname, every role of the site
-    default_role_id: int | None = (
-        None  # mdl_config defaultuserroleid: held by everybody, without a row
-    )
+    default_role_id: int | None = None  # mdl_config defaultuserroleid: everybody's, without a row
     language: str = "en"  # mdl_config lang: the site's own
     time_zone: str = "UTC"  # TIME_ZONE of rcsync: in which days are said
 
@@ -242,9 +246,7 @@ class RemoteChannel:
     creator_id: str
     mark: Mark | None = None
     members: frozenset[str] | None = None  # account ids
-    roles: Mapping[str, RoomRole] | None = (
-        None  # account id -> role, members without a role are absent
-    )
+    roles: Mapping[str, RoomRole] | None = None  # by account id, of members who have one
     slug: str = ""
     team: bool = False
     unreadable: str = ""
@@ -393,6 +395,4 @@ class Managed:
     unfinished_removals: frozenset[tuple[int, int]] = frozenset()  # (group id, user id)
     unconfirmed: tuple[Any, ...] = ()  # operations.Unconfirmed, oldest first
     unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added
-    unfinished_changes: frozenset[tuple[str, int]] = (
-        frozenset()
-    )  # (kind of operation, group or user id)
+    unfinished_changes: frozenset[tuple[str, int]] = frozenset()  # (kind, group or user id)

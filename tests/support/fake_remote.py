@@ -9,9 +9,10 @@ import copy
 import re
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from integration.domain.errors import NameTaken, NotFound, RocketChatError
+from integration.domain.needs import Needs
 from integration.domain.outcomes import MadeChannel
 from integration.domain.state import (
     ROLE_STRENGTH,
@@ -153,11 +154,21 @@ class FakeRemote:
         linked_accounts: Collection[str] = (),
         needed_accounts: Collection[str] = (),
         needed_rooms: Collection[str] = (),
+        only: Needs | None = None,
     ) -> RemoteState:
         if self.reading_fails:
             raise self.reading_fails
         self.reads += 1
         names = {name.casefold() for name in wanted_names}
+        whole = self._whole(known_counts, names, full_check)
+        return (_just(only, whole) if only else None) or whole
+
+    def _whole(
+        self,
+        known_counts: Mapping[str, int | None],
+        names: Collection[str],
+        full_check: Collection[str],
+    ) -> RemoteState:
         return RemoteState(
             BOT,
             {one.account_id: _account(one) for one in self.accounts.values()},
@@ -414,6 +425,24 @@ class FakeRemote:
     def _id(self, kind: str) -> str:
         self._number += 1
         return f"{kind}{1000 + self._number}"
+
+
+def _just(needs: Needs, whole: RemoteState) -> RemoteState | None:
+    """What the needs name and not a thing more; None where one of them is not there."""
+    if not (needs.account_ids <= whole.accounts.keys() and needs.rooms <= whole.channels.keys()):
+        return None
+    accounts = {one: whole.accounts[one] for one in needs.account_ids}
+    rooms = {one: whole.channels[one] for one in needs.rooms}
+    searched = needs.first_searches() | needs.more_searches(accounts, rooms)
+    texts = {text.lower() for text in searched}
+    names = {name.lower() for name in needs.room_searches(rooms)}
+    accounts |= {
+        number: one
+        for number, one in whole.accounts.items()
+        if texts & {one.username.lower(), *one.emails}
+    }
+    rooms |= {number: one for number, one in whole.channels.items() if one.name.lower() in names}
+    return replace(whole, accounts=accounts, channels=rooms)
 
 
 def _account(one: Account) -> RemoteAccount:

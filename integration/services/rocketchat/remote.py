@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Self
 
+from integration.domain.needs import Needs
 from integration.domain.server_facts import ServerFacts
 from integration.domain.state import NameRules, RemoteState
 from integration.services.rocketchat.bans import banned_in
@@ -84,6 +85,7 @@ class RocketChatRemote:
         linked_accounts: Collection[str] = (),
         needed_accounts: Collection[str] = (),
         needed_rooms: Collection[str] = (),
+        only: Needs | None = None,
     ) -> RemoteState:
         return self.reader.read(
             known_counts=known_counts,
@@ -92,6 +94,7 @@ class RocketChatRemote:
             linked_accounts=linked_accounts,
             needed_accounts=needed_accounts,
             needed_rooms=needed_rooms,
+            only=only,
         )
 
     def banned(self, rooms: Collection[str]) -> Mapping[str, frozenset[str]]:

@@ -2,30 +2,22 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import TypeVar
 
 from integration.domain.errors import (
     AuthenticationError,
-    NotFound,
     PermissionMissing,
     RocketChatError,
     TransientError,
     UnexpectedAnswer,
 )
 from integration.domain.messages import msg
+from integration.domain.needs import Needs
 from integration.domain.server_facts import ServerFacts
 from integration.domain.state import NameRules, RemoteAccount, RemoteChannel, RemoteState
-from integration.services.rocketchat.answers import (
-    account,
-    channel,
-    inner,
-    mark,
-    row_id,
-    wrong,
-)
+from integration.services.rocketchat.answers import inner, mark
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.errors import unknown_endpoint
 from integration.services.rocketchat.features import (
@@ -34,39 +26,20 @@ from integration.services.rocketchat.features import (
     Features,
 )
 from integration.services.rocketchat.members import MemberReader
-from integration.services.rocketchat.paging import Listing, Whole, read_whole
+from integration.services.rocketchat.paging import Whole, read_whole
 from integration.services.rocketchat.permissions import grant
 from integration.services.rocketchat.public_settings import PublicSettings
+from integration.services.rocketchat.single_reads import (
+    USERS,
+    USERS_BY_STATUS,
+    SingleReader,
+    users,
+)
+from integration.services.rocketchat.single_reads import rooms as all_rooms
+from integration.services.rocketchat.thread_pool import in_parallel
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-def in_parallel(
-    function: Callable[[Item], Result], items: Iterable[Item], threads: int
-) -> list[Result]:
-    """The results in the order of `items`, or the first error; what had not begun is dropped."""
-    work = list(items)
-    if len(work) < 2:
-        return [function(item) for item in work]
-    with ThreadPoolExecutor(min(threads, len(work)), thread_name_prefix="rocketchat") as pool:
-        futures = [pool.submit(function, item) for item in work]
-        try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-        return [future.result() for future in futures]
-
-
 logger = logging.getLogger(__name__)
-USERS = "users.list"
-USERS_BY_STATUS = "users.listByStatus"
-ROOMS = "rooms.adminRooms"
-ROOM = "rooms.adminRooms.getRoom"
-UNKNOWN_ROOM = frozenset({"not-allowed", "error-forbidden"})  # of getRoom; the second from 9.0 on
 ASK_AT_MOST = 500  # things by their id, in one reading
 EACH_ACCOUNT, EACH_ROOM = 20, 3  # from more on one list is cheaper than a question for each
 BELIEVABLE = 2  # so many things may be missing from a list although they are there, or a tenth
@@ -84,6 +57,7 @@ class RemoteReader:
     ) -> None:
         self._client, self._features = client, features
         self._members = MemberReader(client, features)
+        self._single = SingleReader(client, features)
         self._rules = known.rules if known else None
         self._asked = False  # the server's id, in this run
         self.server_id = known.server_id if known else ""
@@ -124,9 +98,15 @@ class RemoteReader:
         linked_accounts: Collection[str] = (),
         needed_accounts: Collection[str] = (),
         needed_rooms: Collection[str] = (),
+        only: Needs | None = None,
     ) -> RemoteState:
         """See `ports.Remote.read`. Complete, or an error: a list that comes short is one."""
         bot_id = self._client.user_id
+        if only is not None and (single := self._single.read(only)) is not None:
+            accounts, channels = single
+            channels |= self._with_members(channels, known_counts, frozenset(full_check))
+            channels |= self._with_marks(channels, known_counts, wanted_names)
+            return RemoteState(bot_id, accounts, channels, {}, self.server_id)
         begun, self._lists = self._lists, None
         users, rooms = begun.result() if begun else self._bulk()
         gone = (
@@ -139,8 +119,8 @@ class RemoteReader:
         # A row that cannot be understood may be anybody's who is missing.
         people = {*needed_accounts, *(linked_accounts if users.not_understood else ())}
         places = {*needed_rooms, *(known_counts if rooms.not_understood else ())}
-        accounts = users.rows | self._missing(people, users, self._account, unclear)
-        channels = rooms.rows | self._missing(places, rooms, self._room, unclear)
+        accounts = users.rows | self._missing(people, users, self._single.account, unclear)
+        channels = rooms.rows | self._missing(places, rooms, self._single.room, unclear)
         self._check_visible(bot_id, accounts.values())
         channels |= self._with_members(channels, known_counts, frozenset(full_check))
         channels |= self._with_marks(channels, known_counts, wanted_names)
@@ -159,11 +139,8 @@ class RemoteReader:
         UnexpectedAnswer where too much is there that the list does not have.
         """
         missing = sorted(set(needed) - listed.rows.keys())[:ASK_AT_MOST]
-        answers = in_parallel(
-            partial(_asked, ask), missing, self._client.connection.max_connections
-        )
         found: dict[str, Item] = {}
-        for one, (item, problem) in zip(missing, answers, strict=True):
+        for one, (item, problem) in self._single.those_of(missing, ask).items():
             if item is not None:
                 found[one] = item
                 unclear.pop(one, None)
@@ -177,23 +154,6 @@ class RemoteReader:
                 status=200,
             )
         return found
-
-    def _account(self, account_id: str) -> RemoteAccount | None:
-        where = "GET users.info"
-        user = inner(self._client.get("users.info", {"userId": account_id}), "user", where)
-        return _if_it_is(account(user, where).account_id, account_id, account(user, where), where)
-
-    def _room(self, room_id: str) -> RemoteChannel | None:
-        """Whoever is in it; rooms.info is for those who are."""
-        where = f"GET {ROOM}"
-        try:
-            row = self._client.get(ROOM, {"rid": room_id})
-        except PermissionMissing as refusal:
-            if refusal.code not in UNKNOWN_ROOM:  # the list itself was read with this permission
-                raise
-            return None
-        found = channel(row, where)
-        return _if_it_is(found.room_id, room_id, found, where) if found else None
 
     def look_again(
         self,
@@ -209,25 +169,23 @@ class RemoteReader:
             listed = self._accounts().rows
             people = {one: listed[one] for one in accounts if one in listed}
         else:
-            people = self._by_id(accounts, self._account)
+            people = self._by_id(accounts, self._single.account)
         if len(rooms) > EACH_ROOM:
-            known = read_whole(self._client, self._features, _rooms()).rows
+            known = read_whole(self._client, self._features, all_rooms()).rows
             channels = {one: known[one] for one in rooms if one in known}
         else:
-            channels = self._by_id(rooms, self._room)
+            channels = self._by_id(rooms, self._single.room)
         channels |= self._with_members(channels, {}, frozenset(members_of))
         return RemoteState(self._client.user_id, people, channels)
 
     def _by_id(self, ids: Collection[str], ask: Callable[[str], Item | None]) -> dict[str, Item]:
-        threads = self._client.connection.max_connections
-        answers = in_parallel(partial(_asked, ask), sorted(ids), threads)
-        found = zip(sorted(ids), answers, strict=True)
-        return {one: item for one, (item, _) in found if item is not None}
+        answers = self._single.those_of(ids, ask)
+        return {one: item for one, (item, _) in answers.items() if item is not None}
 
     def _bulk(self) -> Lists:
         """Both lists, side by side: each takes the server a while on a large site."""
         with ThreadPoolExecutor(1, thread_name_prefix="rocketchat") as pool:
-            rooms = pool.submit(read_whole, self._client, self._features, _rooms())
+            rooms = pool.submit(read_whole, self._client, self._features, all_rooms())
             accounts = self._accounts()
             return accounts, rooms.result()
 
@@ -243,12 +201,12 @@ class RemoteReader:
     def _accounts(self) -> Whole[RemoteAccount]:
         if self._features.has(USERS_BY_STATUS, LIST_BY_STATUS):
             try:
-                return read_whole(self._client, self._features, _users(USERS_BY_STATUS))
+                return read_whole(self._client, self._features, users(USERS_BY_STATUS))
             except RocketChatError as error:
                 if not unknown_endpoint(error):
                     raise
                 self._features.note_missing(USERS_BY_STATUS)
-        return read_whole(self._client, self._features, _users(USERS))
+        return read_whole(self._client, self._features, users(USERS))
 
     def _check_visible(self, bot_id: str, accounts: Iterable[RemoteAccount]) -> None:
         """Without view-full-other-user-info no e-mail is listed, so nobody would be matched."""
@@ -322,36 +280,3 @@ class RemoteReader:
     ) -> dict[str, RemoteChannel]:
         threads = self._client.connection.max_connections
         return {one.room_id: one for one in in_parallel(look, wanted, threads)}
-
-
-def _users(path: str) -> Listing[RemoteAccount]:
-    return Listing(path, "users", row_id, account, lenient=True)
-
-
-def _rooms() -> Listing[RemoteChannel]:
-    """Channels, private groups, and the main rooms of teams, which a channel may become."""
-    types = ["c", "p", "teams"]
-    return Listing(ROOMS, "rooms", row_id, channel, params={"types[]": types}, lenient=True)
-
-
-def _if_it_is(found: str, asked: str, item: Item, where: str) -> Item:
-    if found != asked:
-        raise wrong(where, msg("it is about something else than was asked for"))
-    return item
-
-
-def _asked(ask: Callable[[str], Item | None], one: str) -> tuple[Item | None, str]:
-    """What is there, or why it could not be read; neither where it is gone.
-
-    TransientError where the server did not answer.
-    """
-    try:
-        return ask(one), ""
-    except NotFound:
-        return None, ""
-    except UnexpectedAnswer as problem:
-        return None, problem.message
-    except (TransientError, AuthenticationError):
-        raise
-    except RocketChatError as refusal:
-        return None, refusal.message

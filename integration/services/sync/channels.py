@@ -75,7 +75,8 @@ class _ChannelPlanner:
                 self.by_name[name].append(room)
         self.usernames = {one.username.casefold() for one in inputs.remote.accounts.values()}
         self.freed = FreedNames(
-            inputs.desired, inputs.remote, inputs.managed, inputs.policy, self.by_name
+            *(inputs.desired, inputs.remote, inputs.managed, inputs.policy, self.by_name),
+            inputs.scope,
         )
 
     def run(self) -> Iterator[ChannelFinding]:
@@ -103,7 +104,7 @@ class _ChannelPlanner:
             yield ChannelGone(wanted.group_id)
         if not self.one_person:
             yield from self._missing(wanted)
-        elif any(self.scope.has_user(user_id) for user_id in wanted.members):
+        elif wanted.group_id in self.scope.groups or self._concerns(wanted):
             yield _left_to_course(wanted, msg("the channel does not exist: sync the course once"))
 
     # --- a channel has to be found or made --------------------------------------------------------
@@ -182,8 +183,11 @@ class _ChannelPlanner:
         if room.archived and self.one_person:
             yield _left_to_course(wanted, msg("the channel is archived: sync the course once"))
             return
+        if link.ended is not None and wanted.group_id in self.scope.groups:
+            yield _left_to_course(wanted, msg("the channel comes back: sync the course once"))
+            return
         yield from drift.found(wanted.group_id, self._why(wanted), room, self.remote, self.policy)
-        if not self.one_person:
+        if self.scope.has_channel(wanted.group_id):
             yield from self._bring_back(wanted, link, room)
             yield from self._name(wanted, link, room)
             yield from self._topic(wanted, link, room)
@@ -246,7 +250,7 @@ class _ChannelPlanner:
             return
         if end.ending is Ending.KEEP and not (end.frozen or room.archived):
             yield from self.members.kept(link, room)
-        if self.one_person:
+        if not self.scope.has_channel(link.group_id):
             return
         ids = (link.group_id, link.course_id, link.name, link.room_id)
         channel = ChannelRef(*ids, room.private)
@@ -263,6 +267,9 @@ class _ChannelPlanner:
             yield SetReadOnly(channel, reason=end.reason)
 
     # --- small things -----------------------------------------------------------------------------
+
+    def _concerns(self, wanted: DesiredChannel) -> bool:
+        return any(self.scope.has_user(user_id) for user_id in wanted.members)
 
     def _why(self, wanted: DesiredChannel) -> str:
         course = self.moodle.courses[wanted.course_id]

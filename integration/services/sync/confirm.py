@@ -46,6 +46,15 @@ class Claims:
     def of_group(self, kind: type[Kind], group_id: int) -> Iterator[Kind]:
         return (one for one in self._of_group.get(group_id, ()) if isinstance(one, kind))
 
+    def groups(self) -> frozenset[int]:
+        """Moodle group ids of the channels that something is claimed of."""
+        return frozenset(self._of_group)
+
+    def people(self, group_id: int) -> frozenset[int]:
+        """Moodle user ids of those who were put in, taken out or given another role."""
+        single = (one.user_id for one in self.of_group(MemberOperation, group_id))
+        return self.joined(group_id).union(single)
+
     def removed(self, group_id: int) -> frozenset[int]:
         """Moodle user ids."""
         return frozenset(one.user_id for one in self.of_group(RemoveMember, group_id))
@@ -103,18 +112,24 @@ def _is_settled(
     if isinstance(operation, AccountOperation):
         link = managed.accounts.get(operation.user_id)
         account = remote.accounts.get(link.account_id) if link else None
-        if link is None or account is None:
-            return link is None or link.account_id not in remote.not_understood
-        return operation.user_id in concerned and not _is_open_account(operation, account)
+        if link is None:
+            return True
+        if operation.user_id not in concerned:
+            return False  # perhaps it was not read
+        if account is None:
+            return link.account_id not in remote.not_understood
+        return not _is_open_account(operation, account)
     if not isinstance(operation, ChannelOperation):
         return True
     channel = managed.channels.get(operation.group_id)
     if channel is None or not scope.has_course(operation.course_id):
         return channel is None
+    if scope.users is not None:
+        return False
     room = remote.channels.get(channel.room_id)
     if room is None:
         return channel.room_id not in remote.not_understood
-    return scope.users is None and not _is_open_channel(operation, room, channel.users_count)
+    return not _is_open_channel(operation, room, channel.users_count)
 
 
 def _is_open_account(operation: AccountOperation, account: RemoteAccount) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from integration.domain.messages import msg
 from integration.domain.operations import ChannelRef, FreeName
 from integration.domain.policy import Policy
-from integration.domain.state import Ending, Managed, RemoteChannel, RemoteState
+from integration.domain.state import Ending, Managed, RemoteChannel, RemoteState, Scope
 from integration.services.sync.desired import Desired
 from integration.services.sync.marks import is_foreign
 
@@ -26,6 +26,7 @@ class FreedNames:
         managed: Managed,
         policy: Policy,
         by_name: Rooms,
+        scope: Scope,
     ) -> None:
         self._by_name = by_name
         self._wanted_by: dict[str, str] = {}  # room id -> the name that it is going to get
@@ -36,7 +37,9 @@ class FreedNames:
         for group_id, wanted in desired.channels.items():
             link = managed.channels.get(group_id)
             room = remote.channels.get(link.room_id) if link else None
-            if link is None or room is None or wanted.name.casefold() in room.names:
+            if link is None or room is None or not scope.has_channel(group_id):
+                continue
+            if wanted.name.casefold() in room.names:
                 continue
             if is_foreign(room, managed.installation):
                 continue

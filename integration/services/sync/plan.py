@@ -7,7 +7,7 @@ object.
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from integration.domain.conflicts import Conflict, Skip, one_of_each
@@ -19,6 +19,7 @@ from integration.services.sync.channels import plan_channels
 from integration.services.sync.confirm import confirmed
 from integration.services.sync.desired import Desired
 from integration.services.sync.identity import Identities
+from integration.services.sync.needs import concerned_groups
 from integration.services.sync.partial_plans import Observed
 from integration.services.sync.refresh import Refreshed, refresh
 
@@ -61,6 +62,8 @@ def make_plan(
 ) -> Plan:
     """Compare. The same input gives the same plan, whatever the order of its parts."""
     known = managed
+    if scope.users is not None:
+        desired = _of_these_people(desired, managed, scope)
     managed, refreshed = refresh(managed, remote, scope)
     account_plan = match_accounts(desired, remote, managed, policy)
     channels = plan_channels(desired, remote, managed, policy, account_plan, scope)
@@ -81,6 +84,16 @@ def make_plan(
         identities=desired.identities,
         compared=channels.compared,
         confirmed=confirmed(known, remote, scope, frozenset(desired.accounts)),
+    )
+
+
+def _of_these_people(desired: Desired, managed: Managed, scope: Scope) -> Desired:
+    """Only the channels that concern them: about the others such a run says nothing."""
+    groups = concerned_groups(desired, managed, scope)
+    return replace(
+        desired,
+        channels={number: one for number, one in desired.channels.items() if number in groups},
+        endings={number: one for number, one in desired.endings.items() if number in groups},
     )
 
 

@@ -6,6 +6,7 @@ The boundaries implement these protocols; tests do too.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from integration.domain.needs import Needs
 from integration.domain.operations import CreateAccount, Operation
 from integration.domain.outcomes import MadeChannel
 from integration.domain.state import (
@@ -143,6 +144,7 @@ class Remote(Protocol):
         linked_accounts: Collection[str] = (),
         needed_accounts: Collection[str] = (),
         needed_rooms: Collection[str] = (),
+        only: Needs | None = None,
     ) -> RemoteState:
         """One complete reading in bulk, or RocketChatError.
 
@@ -152,6 +154,10 @@ class Remote(Protocol):
         `full_check` have members and roles read in any case. `needed_*` are ids without which
         something would be made anew: each that the list does not have is asked for by its id. So
         are `linked_accounts` and known rooms where a row of the list cannot be understood.
+
+        Where `only` says what the plan is made of, just that may be read, each thing for itself. As
+        soon as one of them is not there, cannot be read or proves too little, the lists are read
+        all the same: nothing is taken for gone by a single read.
         """
         ...
 

@@ -7,13 +7,20 @@ command line is an argument. Nothing is decided while writing.
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from integration.domain.needs import Needs
 from integration.domain.policy import Limits, Policy
-from integration.domain.state import Managed, MoodleState, RemoteState, Scope
+from integration.domain.state import EVERYTHING, Managed, MoodleState, RemoteState, Scope
 from integration.services.sync.bans import rooms_in_doubt
 from integration.services.sync.carry_out import Proposal, Terms, carry_out
 from integration.services.sync.desired import Desired, desire
 from integration.services.sync.differences import remaining
 from integration.services.sync.grace import Waiting, hold_back
+from integration.services.sync.needs import (
+    concerned_groups,
+    lists_are_small,
+    needs_of,
+    reads_one_by_one,
+)
 from integration.services.sync.plan import Plan, make_plan
 from integration.services.sync.ports import Ledger, Records, Remote, Source
 from integration.services.sync.report import RunReport
@@ -83,7 +90,8 @@ def compare(
 ) -> Comparison:
     """Read the ledger, Moodle and Rocket.Chat, in this order, and plan."""
     managed = records.managed(scope)
-    remote.begin()  # not before the ledger: another run's new account would seem to have vanished
+    if scope == EVERYTHING or lists_are_small(managed):
+        remote.begin()  # not before the ledger: else another run's new account seems to be gone
     moodle = source.read(
         scope, integrated=records.integrated(), linked_users=people_in_scope(managed, scope)
     )
@@ -130,15 +138,16 @@ def people_in_scope(managed: Managed, scope: Scope) -> set[int]:
 def _read_remote(
     remote: Remote, desired: Desired, managed: Managed, scope: Scope, full_check: bool
 ) -> RemoteState:
+    concerned = concerned_groups(desired, managed, scope)
     in_scope = {
-        group_id: channel
-        for group_id, channel in managed.channels.items()
-        if scope.has_course(channel.course_id)
+        group_id: managed.channels[group_id]
+        for group_id in sorted(concerned & managed.channels.keys())
+        if scope.has_course(managed.channels[group_id].course_id)
     }
     wanted = {
         channel.name
         for group_id, channel in desired.channels.items()
-        if group_id not in managed.channels
+        if group_id not in managed.channels and scope.users is None
     }
     unsure = {group_id for group_id, _ in managed.unfinished_members}  # to be looked into
     rooms = {
@@ -160,4 +169,13 @@ def _read_remote(
             for group_id, channel in in_scope.items()
             if group_id in desired.channels
         ],
+        only=_needs(desired, managed, scope),
     )
+
+
+def _needs(desired: Desired, managed: Managed, scope: Scope) -> Needs | None:
+    """None where the lists are the better way."""
+    if scope == EVERYTHING:
+        return None
+    needs = needs_of(desired, managed, scope)
+    return needs if reads_one_by_one(needs, managed) else None
