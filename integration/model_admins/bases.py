@@ -19,8 +19,6 @@ from integration.pages.odd_input import TakesOddInput
 from integration.services.admin import exports
 from integration.services.admin.paging import BoundedPaginator
 
-CSV_CHUNK = 500  # rows
-
 
 class ReadOnly(TakesOddInput, ModelAdmin):
     """Rows that only rcsync itself writes."""
@@ -47,8 +45,10 @@ class HugeTable(ReadOnly):
 
 class CsvList:
     """Mixed into a ModelAdmin whose list is a download too, as it is searched and filtered. It says
-    `csv_heading()` and `csv_row(row)`, and may fill rows, CSV_CHUNK at a time, by `fill(rows)`.
+    `csv_heading()` and `csv_row(row)`, and may fill rows, `csv_chunk` at a time, by `fill(rows)`.
     """
+
+    csv_chunk = 500
 
     csv_heading: Any
     csv_row: Any
@@ -74,8 +74,8 @@ class CsvList:
         """What a row shows besides its own columns."""
 
     def _csv_rows(self, rows: QuerySet[Any]) -> Iterator[Iterable[Any]]:
-        source = rows.iterator(CSV_CHUNK)
-        while chunk := list(islice(source, CSV_CHUNK)):
+        source = rows.iterator(self.csv_chunk)
+        while chunk := list(islice(source, self.csv_chunk)):
             self.fill(chunk)
             for row in chunk:
                 yield self.csv_row(row)

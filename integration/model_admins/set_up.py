@@ -15,7 +15,7 @@ from unfold.decorators import display
 
 from integration.domain import patterns
 from integration.forms import CourseForm, PatternForm, SettingsForm, useless_ticks
-from integration.model_admins.bases import EditableList
+from integration.model_admins.bases import CsvList, EditableList
 from integration.models import (
     GroupRegexFilter,
     IncludedRole,
@@ -148,7 +148,12 @@ SWITCHES = ("background_sync", "event_sync", "pending_sync")
 
 @admin.register(IntegratedCourse)
 class IntegratedCourseAdmin(
-    columns.CourseColumns, courses.CourseActions, TakesOddInput, ModelAdmin
+    columns.CourseColumns,
+    columns.CourseCsv,
+    courses.CourseActions,
+    CsvList,
+    TakesOddInput,
+    ModelAdmin,
 ):
     form = CourseForm
     list_display = (
@@ -163,6 +168,7 @@ class IntegratedCourseAdmin(
     )
     list_filter = (
         course_states.StateFilter,
+        courses.CategoryFilter,
         "background_sync",
         "event_sync",
         "pending_sync",

@@ -1,5 +1,7 @@
 """What can be done with selected courses. Each action is a POST of the list's form."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -8,11 +10,42 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from integration.domain.errors import SyncError
+from integration.domain.numbers import whole_number
 from integration.models import IntegratedCourse, SyncRun
 from integration.pages import access, runs
-from integration.services.admin import links, start_run
+from integration.services.admin import links, moodle_search, start_run
+from integration.translation import in_words
 
 Courses = QuerySet[IntegratedCourse]
+
+
+class CategoryFilter(admin.SimpleListFilter):
+    """By the Moodle category of the course or one above it. With "select all" the actions below the
+    list are for a whole category. Without choices where Moodle cannot be read.
+    """
+
+    title = _("category")
+    parameter_name = "category"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        try:
+            return [(str(number), name) for number, name in moodle_search.categories()]
+        except SyncError:
+            # A filter without choices is passed over by Django: all courses would be in the list.
+            chosen = request.GET.get(self.parameter_name)
+            return [(chosen, _("Moodle cannot be read"))] if chosen else []
+
+    def queryset(self, request: HttpRequest, queryset: Courses) -> Courses:
+        if not self.value():
+            return queryset
+        number = whole_number(self.value() or "")
+        try:
+            inside = set() if number is None else moodle_search.courses_in_category(number)
+        except SyncError as error:
+            messages.error(request, in_words(error))
+            return queryset.none()
+        return queryset.filter(course_id__in=inside)
 
 
 class CourseActions:

@@ -136,11 +136,13 @@ def add_courses(request: HttpRequest) -> HttpResponse:
 
 def _add(request: HttpRequest) -> HttpResponse:
     category = request.POST.get("whole_category", "")
+    events = request.POST.get("event_sync") == "on"
     try:
         if (chosen := whole_number(category)) is not None:
-            number = moodle_search.integrate_category(chosen)
+            number = moodle_search.integrate_category(chosen, event_sync=events)
         else:
-            number = moodle_search.integrate(whole_numbers(request.POST.getlist("course")))
+            ticked = whole_numbers(request.POST.getlist("course"))
+            number = moodle_search.integrate(ticked, event_sync=events)
     except SyncError as error:
         messages.error(request, in_words(error))
         return redirect("rcsync:courses")

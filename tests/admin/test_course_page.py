@@ -1,5 +1,6 @@
 """The page of one course: its groups, people without an account, conflicts, runs, buttons."""
 
+import csv
 from typing import Any
 
 import pytest
@@ -19,8 +20,9 @@ from integration.models import (
 from integration.services.admin import course_view
 from integration.services.admin.course_view import GroupLine
 from integration.services.admin.group_states import GroupState
+from moodle.models import CourseCategory
 from tests.support.school import School
-from tests.support.small_moodle import STUDENT
+from tests.support.small_moodle import STUDENT, rows
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
 COURSE = 10
@@ -278,3 +280,59 @@ def test_the_page_takes_as_many_queries_for_a_large_course_as_for_a_small_one(
         for n in people[:20]
     )
     assert queries(administrator) == few
+
+
+# --- the list of courses --------------------------------------------------------------------------
+
+LIST = "/admin/integration/integratedcourse/"
+
+
+def in_list(client: Client, query: str) -> list[int]:
+    return [row.course_id for row in client.get(f"{LIST}{query}").context["cl"].result_list]
+
+
+def test_courses_are_filtered_by_category_and_all_of_it_is_acted_on(
+    school: School, operator: Client
+) -> None:
+    rows(CourseCategory).create(id=7, name="Deep", parent=1, path="/1/7")
+    school.moodle.change_course(11, category=7)
+    assert in_list(operator, "?category=7") == [11]
+    assert in_list(operator, "?category=1") == [10, 11]
+    assert in_list(operator, "?category=99") == in_list(operator, "?category=abc") == []
+    keys = [str(IntegratedCourse.objects.get(course_id=11).pk)]
+    data = {"action": "events_on", "select_across": "1", "index": "0", "_selected_action": keys}
+    assert operator.post(f"{LIST}?category=7", data).status_code == 302
+    switched = IntegratedCourse.objects.filter(event_sync=True)
+    assert [row.course_id for row in switched] == [11]
+
+
+def test_without_moodle_a_category_finds_nothing_and_says_why(
+    school: School, viewer: Client, settings: Any
+) -> None:
+    settings.MOODLE_CONFIGURED = False
+    page = viewer.get(f"{LIST}?category=1")
+    assert "MOODLE_DATABASE_URL" in page.content.decode()
+    assert not page.context["cl"].result_list
+
+
+def test_event_sync_is_offered_where_courses_are_added(
+    unsynced_school: School, administrator: Client
+) -> None:
+    IntegratedCourse.objects.all().delete()
+    assert "Switch event sync on" in administrator.get("/admin/add-courses/").content.decode()
+    administrator.post("/admin/add-courses/", {"course": "10"})
+    administrator.post("/admin/add-courses/", {"course": "11", "event_sync": "on"})
+    switches = dict(IntegratedCourse.objects.values_list("course_id", "event_sync"))
+    assert switches == {10: False, 11: True}
+
+
+def test_the_list_of_courses_is_downloaded_as_csv(school: School, viewer: Client) -> None:
+    answer: Any = viewer.get(f"{LIST}csv/?q=c10")
+    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
+    (row,) = csv.DictReader(lines)
+    assert (row["Course"], row["Status"], row["Channels"], row["Members"]) == (
+        "C10",
+        "In step",
+        "2",
+        "10",
+    )

@@ -156,8 +156,10 @@ def categories() -> list[tuple[int, str]]:
     return sorted(MoodleReader().categories().items(), key=lambda item: item[1].casefold())
 
 
-def integrate(course_ids: Collection[int]) -> int:
-    """Add these Moodle courses; the answer is how many are new."""
+def integrate(course_ids: Collection[int], *, event_sync: bool = False) -> int:
+    """Add these Moodle courses; the answer is how many are new. `event_sync` is the switch of the
+    new ones.
+    """
     rows = read_whole(
         lambda: [
             row
@@ -170,7 +172,9 @@ def integrate(course_ids: Collection[int]) -> int:
     )
     known = integrated_courses()
     new = [
-        IntegratedCourse(course_id=number, shortname=shortname, fullname=fullname)
+        IntegratedCourse(
+            course_id=number, shortname=shortname, fullname=fullname, event_sync=event_sync
+        )
         for number, shortname, fullname in rows
         if number not in known
     ]
@@ -178,10 +182,10 @@ def integrate(course_ids: Collection[int]) -> int:
     return len(new)
 
 
-def integrate_category(category: int) -> int:
+def integrate_category(category: int, *, event_sync: bool = False) -> int:
     """Add every course in the category or below it."""
     found = MoodleReader().find_courses("", category=category, limit=100_000)
-    return integrate([course.course_id for course in found])
+    return integrate([course.course_id for course in found], event_sync=event_sync)
 
 
 def course_named(course_id: int) -> tuple[str, str] | None:
