@@ -47,6 +47,14 @@ def check_template(template: str, *, is_name: bool) -> None:
         raise forms.ValidationError(in_words(error)) from None
 
 
+def check_course_template(template: str) -> None:
+    """The same of the template by which channels of whole courses are named."""
+    try:
+        names.check_course_template(template)
+    except ConfigurationError as error:
+        raise forms.ValidationError(in_words(error)) from None
+
+
 class SettingsForm(forms.ModelForm):
     """The site's settings. Where the environment sets a value, the field shows that and cannot be
     changed.
@@ -102,6 +110,10 @@ class SettingsForm(forms.ModelForm):
     def clean_name_template(self) -> str:
         check_template(self.cleaned_data["name_template"], is_name=True)
         return str(self.cleaned_data["name_template"])
+
+    def clean_course_name_template(self) -> str:
+        check_course_template(self.cleaned_data["course_name_template"])
+        return str(self.cleaned_data["course_name_template"])
 
     def clean_topic_template(self) -> str:
         check_template(self.cleaned_data["topic_template"], is_name=False)

@@ -26,7 +26,7 @@ from integration.pages import (
     undo,
     why,
 )
-from integration.pages.odd_input import Number
+from integration.pages.odd_input import GroupOrPerson, Number
 from integration.web import health
 
 
@@ -57,6 +57,7 @@ class OwnLevel:
 register_converter(Subject, "subject")
 register_converter(OwnLevel, "own_level")
 register_converter(Number, "number")
+register_converter(GroupOrPerson, "group_or_person")
 
 app_name = "rcsync"
 urlpatterns = [
@@ -130,6 +131,6 @@ urlpatterns = [
     path("admin/conflict/<number:conflict_id>/choose/", conflicts.choose, name="choose_remote"),
     path("admin/conflict/<number:conflict_id>/link/", conflicts.link, name="link_remote"),
     path("admin/why/", why.search, name="why"),
-    path("admin/why/<subject:kind>/<number:number>/", why.answer, name="why_of"),
-    path("admin/why/<subject:kind>/<number:number>/sync/", why.sync_one, name="sync_one"),
+    path("admin/why/<subject:kind>/<group_or_person:number>/", why.answer, name="why_of"),
+    path("admin/why/<subject:kind>/<group_or_person:number>/sync/", why.sync_one, name="sync_one"),
 ]

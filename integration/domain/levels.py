@@ -37,6 +37,8 @@ FOR_ALL = (
     "name_template",
     "topic_template",
     "private_channels",
+    "whole_course",
+    "course_name_template",
     "patterns",
     "roles",
     "on_group_deleted",

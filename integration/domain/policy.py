@@ -111,6 +111,8 @@ class Policy:
     )  # included Moodle role id -> channel role
     name_template: str = "{course}-{group}"
     topic_template: str = "{group} · {course_fullname}"
+    whole_course: bool = False  # each course also has a channel for everybody in it
+    course_name_template: str = "{course}"  # of that channel
     private_channels: bool = True
     empty_channels: bool = True
     hidden_member_lists: bool = (

@@ -96,9 +96,7 @@ class GroupIdentity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A row of mdl_course. `context_ids` are the contexts whose roles count: system, categories,
-    course. `categories` are the ids of its categories, from the top.
-    """
+    """A row of mdl_course. `context_ids` are those whose roles count; both go from the top down."""
 
     course_id: int
     shortname: str
@@ -125,11 +123,14 @@ class Group:
     timecreated: int = 0
     idnumber: str = ""
 
+    @property
+    def of_course(self) -> bool:
+        """Whether it stands for a whole course, of which Moodle has no row (course_groups.py)."""
+        return self.group_id < 0
+
 
 class Person(NamedTuple):
-    """A row of mdl_user. The username is unique only together with the MNet host; the e-mail not at
-    all.
-    """
+    """A row of mdl_user. The username is unique in its MNet host only, the e-mail not at all."""
 
     user_id: int
     username: str

@@ -1,6 +1,6 @@
 """The form of one category's or course's own settings: a tick says what is its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from integration.domain.errors import ConfigurationError
 from integration.domain.numbers import whole_number
 from integration.domain.patterns import Pattern
 from integration.domain.state import RoomRole
-from integration.forms import check_template
+from integration.forms import check_course_template, check_template
 from integration.models import IntegrationSettings
 from integration.services.admin.own_settings import Seen
 from integration.services.admin.why_levels import PATTERNS, ROLES_FIELD, label_of
@@ -27,10 +27,13 @@ from integration.tables.levels import GO_ON, lines
 from integration.translation import in_words
 
 NO_END = ("on_course_hidden", "on_course_ended", "on_category_hidden")  # may go on as before
-PRIVATE = (
-    ("yes", _("Private: only members see them")),
-    ("no", _("Public: everybody can read them")),
-)
+SWITCHES = {
+    "private_channels": (
+        ("yes", _("Private: only members see them")),
+        ("no", _("Public: everybody can read them")),
+    ),
+    "whole_course": (("yes", _("Yes")), ("no", _("No"))),
+}
 COLUMNS = {PATTERNS: ("include_patterns", "exclude_patterns")}
 """The columns of a setting, where they are not one of the same name."""
 
@@ -118,8 +121,8 @@ class LevelForm(forms.Form):
         """Of a valid form: the columns that are the level's own, with their values."""
         names = [column for name in self.own for column in self._columns(name)]
         found: dict[str, Any] = {name: self.cleaned_data[name] for name in names}
-        if "private_channels" in found:
-            found["private_channels"] = found["private_channels"] == "yes"
+        for name in SWITCHES.keys() & found.keys():
+            found[name] = found[name] == "yes"
         if ROLES_FIELD in self.own:
             found["roles"] = {str(number): role for number, role in self.roles.items()}
         return found
@@ -142,8 +145,9 @@ class LevelForm(forms.Form):
 
 def _field(name: str) -> forms.Field:
     label = label_of(name)
-    if name == "private_channels":
-        return forms.ChoiceField(label=label, choices=PRIVATE, widget=UnfoldAdminSelectWidget)
+    if name in SWITCHES:
+        switch = SWITCHES[name]
+        return forms.ChoiceField(label=label, choices=switch, widget=UnfoldAdminSelectWidget)
     if name.startswith("on_"):
         choices = [GO_ON, *ENDINGS] if name in NO_END else ENDINGS
         may_be_empty = name not in NO_END
@@ -153,10 +157,16 @@ def _field(name: str) -> forms.Field:
     return forms.CharField(
         label=label,
         max_length=200,
-        required=name == "name_template",
-        validators=[partial(check_template, is_name=name == "name_template")],
+        required=name in ("name_template", "course_name_template"),
+        validators=[_template_check(name)],
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
+
+
+def _template_check(name: str) -> Callable[[str], None]:
+    if name == "course_name_template":
+        return check_course_template
+    return partial(check_template, is_name=name == "name_template")
 
 
 def _as_text(value: Any) -> Any:

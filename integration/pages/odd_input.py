@@ -32,6 +32,12 @@ class Number:
         return str(value)
 
 
+class GroupOrPerson(Number):
+    """An id of "Why?": of a person, of a group, or with a minus of a whole course."""
+
+    regex = f"-?{Number.regex}"
+
+
 class PlainLookups(ChangeList):
     """A list that answers impossible filters as Django answers unknown ones: by showing all."""
 

@@ -38,6 +38,8 @@ SETTING_GROUPS: tuple[tuple[Any, dict[str, Any]], ...] = (
                 "name_template",
                 "topic_template",
                 "private_channels",
+                "whole_course",
+                "course_name_template",
                 "empty_channels",
                 "hidden_member_lists",
                 "follow_renames",

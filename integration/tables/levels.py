@@ -49,6 +49,10 @@ class LevelSettings(AuditedModel):
     name_template = models.CharField(_("channel name"), max_length=200, null=True, blank=True)
     topic_template = models.CharField(_("channel topic"), max_length=200, null=True, blank=True)
     private_channels = models.BooleanField(_("private channels"), null=True, blank=True)
+    whole_course = models.BooleanField(_("a channel for the whole course"), null=True, blank=True)
+    course_name_template = models.CharField(
+        _("name of that channel"), max_length=200, null=True, blank=True
+    )
     include_patterns = models.TextField(
         _("include patterns"), null=True, blank=True, help_text=_("One per line.")
     )

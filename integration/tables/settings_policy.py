@@ -33,6 +33,21 @@ class ChannelSettings(models.Model):
         default=True,
         help_text=_("Off: new channels are public, everybody in Rocket.Chat can read them."),
     )
+    whole_course = models.BooleanField(
+        _("a channel for the whole course"),
+        default=False,
+        help_text=_(
+            "Besides those of its groups: for everybody with an included role and an active "
+            "enrolment. When it is switched off, its channels end as where a pattern no longer "
+            "matches."
+        ),
+    )
+    course_name_template = models.CharField(
+        _("name of that channel"),
+        max_length=200,
+        default="{course}",
+        help_text=_("{course}, {course_fullname} and {course_id} are filled in."),
+    )
     empty_channels = models.BooleanField(
         _("channels for empty groups"),
         default=True,

@@ -78,7 +78,9 @@ def test_only_what_is_ticked_becomes_its_own(administrator: Client, chosen: Site
         course_page(),
         "name_template",
         "private_channels",
+        "whole_course",
         "on_course_ended",
+        whole_course="yes",
         name_template="x-{group}",
         topic_template="never sent by a page without the tick",
         private_channels="no",
@@ -90,6 +92,7 @@ def test_only_what_is_ticked_becomes_its_own(administrator: Client, chosen: Site
     assert own.values == {
         "name_template": "x-{group}",
         "private_channels": False,
+        "whole_course": True,
         "on_course_ended": None,
     }
     post(administrator, course_page(), "private_channels", private_channels="no")

@@ -18,6 +18,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "name_template": st.sampled_from(["{group}", "{course}", "x"]),
     "topic_template": st.sampled_from(["", "{group}"]),
     "private_channels": st.booleans(),
+    "whole_course": st.booleans(),
+    "course_name_template": st.sampled_from(["{course}", "all"]),
     "patterns": st.sampled_from([(), (Pattern("a"),), (Pattern("b", exclude=True),)]),
     "roles": st.sampled_from([{}, {5: RoomRole.MEMBER}, {3: RoomRole.OWNER}]),
     **dict.fromkeys(

@@ -97,6 +97,7 @@ def course_view(course_id: int) -> CourseView:
     except SyncError as error:
         known = (_lost_line(link, None, counts) for link in links.values())
         return CourseView(groups=_by_name(known), problem=in_words(error))
+    moodle = desired.eligibility.moodle
     return CourseView(
         category,
         _by_name(_lines(moodle, desired, links, counts)),

@@ -50,7 +50,7 @@ def judge(
         return GroupVerdict(GroupState.UNDECIDED, text)
     if ended := course_ending(course, now, policy):
         return GroupVerdict(GroupState.COURSE, ended.reason)
-    if missing := missing_choice(policy):
+    if missing := missing_choice(policy, group):
         state = GroupState.NO_PATTERN if policy.roles else GroupState.EMPTY
         return GroupVerdict(state, missing)
     try:

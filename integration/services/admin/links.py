@@ -30,12 +30,16 @@ class ExternalLinks:
         return self._moodle(f"user/index.php?id={course}")
 
     def moodle_group(self, course: int, number: int) -> str:
+        if number < 0:  # a whole course
+            return self.moodle_participants(course)
         return self._moodle(f"group/members.php?group={number}") if course else ""
 
     def edit_user(self, number: int) -> str:
         return self._moodle(f"user/editadvanced.php?id={number}")
 
     def edit_group(self, course: int, number: int) -> str:
+        if number < 0:
+            return self._moodle(f"course/edit.php?id={course}")
         return self._moodle(f"group/group.php?courseid={course}&id={number}") if course else ""
 
     def account(self, account_id: str) -> str:

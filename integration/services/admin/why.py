@@ -79,11 +79,11 @@ def why_person(user_id: int) -> Reason:
 
 
 def why_channel(group_id: int) -> Reason:
-    """SyncError where Moodle cannot be read or there is neither such a group nor a channel for
-    it.
+    """Of a group, or of a whole course by its id with a minus. SyncError where Moodle cannot be
+    read or there is neither such a group nor a channel for it.
     """
     link = ChannelLink.objects.filter(moodle_group_id=group_id).first()
-    row = moodle_search.group_row(group_id)
+    row = _row_of(group_id)
     if row is None and link is None:
         raise SourceError(
             gettext("Moodle has no group with the id %(id)s.") % {"id": group_id},
@@ -111,6 +111,14 @@ def why_channel(group_id: int) -> Reason:
     )
 
 
+def _row_of(group_id: int) -> tuple[int, str] | None:
+    """(course id, name) of the group or of the whole course, None where Moodle has none."""
+    if group_id >= 0:
+        return moodle_search.group_row(group_id)
+    course = moodle_search.course_named(-group_id)
+    return course and (-group_id, course[0])
+
+
 def _own_settings(findings: Findings, course_id: int) -> list[Step]:
     """Only where a category or the course has settings of its own."""
     found = why_levels.sentences(findings.desired.policies.resolved(course_id))
@@ -135,7 +143,13 @@ def _look(scope: Scope) -> Findings:
     except SyncError as error:
         return _moodle_only(scope, policy, source, problem=in_words(error))
     return Findings(
-        seen.moodle, policy, seen.managed, seen.desired, seen.remote, seen.plan, seen.waiting
+        seen.desired.eligibility.moodle,
+        policy,
+        seen.managed,
+        seen.desired,
+        seen.remote,
+        seen.plan,
+        seen.waiting,
     )
 
 
@@ -146,4 +160,4 @@ def _moodle_only(scope: Scope, policy: Policy, source: MoodleReader, problem: st
         scope, integrated=records.integrated(), linked_users=people_in_scope(managed, scope)
     )
     desired = desire(moodle, policy, NameRules(), managed, scope)
-    return Findings(moodle, policy, managed, desired, problem=problem)
+    return Findings(desired.eligibility.moodle, policy, managed, desired, problem=problem)

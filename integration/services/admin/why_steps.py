@@ -162,8 +162,12 @@ def pattern_sentence(findings: Findings, group: Group | None) -> Sentence:
     except PatternTimeout as error:
         return Sentence(in_words(error), "bad")
     values = {"group": group.name, "course": course.shortname, "reason": local(reason)}
-    text = gettext("Group “%(group)s” of %(course)s: %(reason)s.") % values
-    decided = why_levels.decided_by(policies, group.course_id, "patterns")
+    field = "whole_course" if group.of_course else "patterns"
+    if group.of_course:
+        text = gettext("The whole of %(course)s: %(reason)s.") % values
+    else:
+        text = gettext("Group “%(group)s” of %(course)s: %(reason)s.") % values
+    decided = why_levels.decided_by(policies, group.course_id, field)
     return Sentence(" ".join([text, *decided]), "good" if chosen else "bad")
 
 

@@ -14,6 +14,7 @@ from integration.domain.state import Group, MoodleState, Scope
 from integration.models import AccountLink, ChannelLink, Conflict, IntegratedCourse
 from integration.services.ledger.policy import load_policy
 from integration.services.moodle.reader import MoodleReader
+from integration.services.sync.course_groups import with_course_groups
 from integration.services.sync.desired import choose
 from integration.services.sync.eligibility import Eligibility, unusable_because
 
@@ -46,7 +47,8 @@ def _explained(user_id: int, course_id: int, group_id: int | None) -> Explanatio
     policy = load_policy(source.roles())
     scope = Scope(frozenset({course_id}), frozenset({user_id}))
     moodle = source.read(scope, integrated={course_id}, linked_users=())
-    policy = CoursePolicies(policy, moodle.courses).of(course_id)
+    policies = CoursePolicies(policy, moodle.courses)
+    policy, moodle = policies.of(course_id), with_course_groups(moodle, policies, (), scope)
     if outside := _outside(Eligibility(moodle, policy.roles), user_id, course_id):
         return Explanation((outside,))
     groups = [

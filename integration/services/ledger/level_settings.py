@@ -8,7 +8,14 @@ from integration.domain.state import Ending, RoomRole
 from integration.models import LevelSettings
 from integration.tables.levels import lines
 
-TEXTS = ("name_template", "topic_template", "private_channels")
+PLAIN = (
+    "name_template",
+    "topic_template",
+    "private_channels",
+    "whole_course",
+    "course_name_template",
+)
+"""Columns that are stored as the policy has them."""
 
 
 def own_settings() -> tuple[OwnSettings, ...]:
@@ -20,7 +27,7 @@ def own_settings() -> tuple[OwnSettings, ...]:
 def as_value(row: LevelSettings) -> OwnSettings:
     """Columns that are NULL are not in it."""
     level = Level(LevelKind(row.level), row.moodle_id, row.name)
-    values: dict[str, Any] = {name: getattr(row, name) for name in TEXTS}
+    values: dict[str, Any] = {name: getattr(row, name) for name in PLAIN}
     for name in fields_of(level.kind):
         if name.startswith("on_"):
             values[name] = getattr(row, name)

@@ -37,6 +37,8 @@ def load_policy(role_names: Mapping[int, str]) -> Policy:
         roles=_roles(role_names),
         name_template=row.name_template,
         topic_template=row.topic_template,
+        whole_course=row.whole_course,
+        course_name_template=row.course_name_template,
         private_channels=row.private_channels,
         empty_channels=row.empty_channels,
         hidden_member_lists=row.hidden_member_lists,
@@ -113,7 +115,8 @@ def missing_choices(policy: Policy) -> list[tuple[str, str]]:
     """The same: what was found, and what to do about it. Only what is missing everywhere."""
     found: list[tuple[str, str]] = []
     possible = list(variants(policy))
-    if all(pattern.exclude for one in possible for pattern in one.patterns):
+    without = all(pattern.exclude for one in possible for pattern in one.patterns)
+    if without and not any(one.whole_course for one in possible):
         found.append(
             (
                 msg(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from integration.domain.messages import counted, msg
@@ -21,6 +21,7 @@ from integration.models import (
     GroupRegexFilter,
     IncludedRole,
     IntegratedCourse,
+    IntegrationSettings,
     LevelSettings,
     SyncOperation,
     SyncRun,
@@ -236,7 +237,9 @@ def missing_choices() -> Iterator[str]:
     if not roles.exists() and not own.filter(roles__isnull=False).exists():
         yield msg("no role is chosen, so nobody is added to a channel")
     include = GroupRegexFilter.objects.filter(enabled=True, kind=GroupRegexFilter.Kind.INCLUDE)
-    if not include.exists() and not own.filter(include_patterns__isnull=False).exists():
+    other = Q(include_patterns__isnull=False) | Q(whole_course=True)
+    whole_course = IntegrationSettings.objects.filter(whole_course=True)
+    if not (include.exists() or own.filter(other).exists() or whole_course.exists()):
         yield msg("no group pattern is chosen, so no group gets a channel")
 
 

@@ -26,11 +26,10 @@ def channel_names(
     bases: dict[int, str] = {}
     for group in groups:
         course, number = moodle.courses[group.course_id], group.group_id
-        template = policies.of(group.course_id).name_template
-        base = names.channel_name(template, course, group, rules, clean)
+        base = names.channel_name(_template(group, policies), course, group, rules, clean)
         known = managed.channels.get(number)
         if known and (
-            not follows or names.belongs_to(known.name, base, "group", number, limit, separator)
+            not follows or names.belongs_to(known.name, base, *_fallback(number), limit, separator)
         ):
             chosen[number] = known.name
         else:
@@ -39,8 +38,18 @@ def channel_names(
     is_free = _not_reserved(free_names(rules, kept), rules)
     for number, base in bases.items():
         free = _or_own(managed.channels.get(number), is_free)
-        chosen[number] = names.unique(base, "group", number, free, limit, separator)
+        chosen[number] = names.unique(base, *_fallback(number), free, limit, separator)
     return chosen
+
+
+def _template(group: Group, policies: CoursePolicies) -> str:
+    policy = policies.of(group.course_id)
+    return policy.course_name_template if group.of_course else policy.name_template
+
+
+def _fallback(number: int) -> tuple[str, int]:
+    """What a name is made of where nothing else is left; a whole course has its own id in it."""
+    return ("course", -number) if number < 0 else ("group", number)
 
 
 def _or_own(known: ManagedChannel | None, is_free: Callable[[str], bool]) -> Callable[[str], bool]:

@@ -274,6 +274,10 @@ class _ChannelPlanner:
     def _why(self, wanted: DesiredChannel) -> str:
         course = self.moodle.courses[wanted.course_id]
         group = self.moodle.groups[wanted.group_id]
+        if group.of_course:
+            return msg(
+                "course {course} is to have a channel for everybody", course=course.shortname
+            )
         return msg(
             "group '{group}' of course {course} should have a channel",
             group=group.name,

@@ -22,6 +22,7 @@ from integration.domain.state import (
 )
 from integration.services.sync import names
 from integration.services.sync.channel_names import channel_names, free_names, topic_of
+from integration.services.sync.course_groups import with_course_groups
 from integration.services.sync.eligibility import Eligibility, unusable_because
 from integration.services.sync.endings import (
     DesiredEnding,
@@ -91,6 +92,7 @@ def desire(
     """
     _check_roles(moodle, policy)
     policies = CoursePolicies(policy, moodle.courses)
+    moodle = with_course_groups(moodle, policies, managed.channels, scope)
     eligibility = Eligibility(moodle, policy.roles, policies.own_roles())
     identities = check_identities(managed, moodle)
     chosen, unchosen, undecided = _choose(moodle, policies, scope, identities)
@@ -129,6 +131,10 @@ def choose(group: Group, policy: Policy) -> tuple[bool, str]:
 
     PatternTimeout when that is undecided.
     """
+    if group.of_course:
+        if policy.whole_course:
+            return True, msg("the whole course is to have a channel by the settings")
+        return False, msg("the settings ask for no channel of the whole course")
     if _is_hidden(group, policy):
         return False, msg("Moodle hides the member list of this group, and a channel would show it")
     decision = decide(group.name, policy.patterns)
@@ -196,7 +202,7 @@ def _choose(
         if ended := course_ending(course, moodle.read_at, policy):
             unchosen[group.group_id] = ended
             continue
-        if missing := missing_choice(policy):
+        if missing := missing_choice(policy, group):
             unchosen[group.group_id] = DesiredEnding(Ending.KEEP, missing)
             continue
         try:

@@ -88,7 +88,7 @@ def remaining(
     scope: Scope, moodle: MoodleState, desired: Desired, plan: Plan, waiting: Iterable[Waiting]
 ) -> Remaining:
     """What the plan leaves out. A run for single people says nothing about whole courses."""
-    found = _conflict_courses(plan.conflicts, desired, moodle)
+    found = _conflict_courses(plan.conflicts, desired)
     if scope.users is not None:
         return Remaining(conflicts=found)
     kept = _kept(plan.skips)
@@ -120,7 +120,8 @@ def _not_chosen(course: int, desired: Desired) -> tuple[Difference, ...]:
     the site (monitoring/course_states).
     """
     policies = desired.policies
-    text = missing_choice(policies.of(course)) if policies.site.own else ""
+    policy = policies.of(course)
+    text = missing_choice(policy) if policies.site.own and not policy.whole_course else ""
     return (Difference(DifferenceKind.NO_CHOICE, 1, text),) if text else ()
 
 
@@ -143,7 +144,7 @@ def _later(number: int) -> tuple[Difference, ...]:
 
 
 def _conflict_courses(
-    conflicts: Iterable[Conflict], desired: Desired, moodle: MoodleState
+    conflicts: Iterable[Conflict], desired: Desired
 ) -> dict[ConflictKey, tuple[int, ...]]:
     conflicts = list(conflicts)
     people = {conflict.user_id for conflict in conflicts if conflict.user_id is not None}
@@ -154,7 +155,7 @@ def _conflict_courses(
                 felt[user_id].add(channel.course_id)
     found: dict[ConflictKey, tuple[int, ...]] = {}
     for conflict in conflicts:
-        group = moodle.groups.get(conflict.group_id or 0)
+        group = desired.eligibility.moodle.groups.get(conflict.group_id or 0)
         courses = {group.course_id} if group else felt.get(conflict.user_id or 0, set())
         if conflict.course_id is not None:
             courses = {conflict.course_id}

@@ -185,11 +185,22 @@ class Eligibility:
         alike = (group.group_id, frozenset(methods), roles)
         found = self._why_member.get(alike)
         if found is None:
-            found = self._why_member[alike] = msg(
-                "member of group '{group}'; active by {methods} enrolment; role {roles}",
-                group=group.name,
-                methods=listed(sorted(methods)),
-                roles=", ".join(self.moodle.role_names.get(role, str(role)) for role in roles),
+            values = {
+                "methods": listed(sorted(methods)),
+                "roles": ", ".join(self.moodle.role_names.get(role, str(role)) for role in roles),
+            }
+            found = self._why_member[alike] = (
+                msg(
+                    "in course {course}; active by {methods} enrolment; role {roles}",
+                    course=course.shortname,
+                    **values,
+                )
+                if group.of_course
+                else msg(
+                    "member of group '{group}'; active by {methods} enrolment; role {roles}",
+                    group=group.name,
+                    **values,
+                )
             )
         return found
 
@@ -295,6 +306,8 @@ class Eligibility:
         return self.moodle.enrolments.get(course_id, {}).get(user_id, _NO_ROWS)
 
     def _why_not_in(self, group: Group, user_id: int) -> str:
+        if group.of_course:
+            return self.why_not_active(group.course_id, user_id)
         left = msg("no longer in group '{group}'", group=group.name)
         if user_id in self.active_in(group.course_id):
             return left

@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from integration.domain.course_policies import CoursePolicies
 from integration.domain.messages import msg
 from integration.domain.policy import Policy
-from integration.domain.state import Course, Ending, Managed, ManagedChannel, MoodleState, Scope
+from integration.domain.state import (
+    Course,
+    Ending,
+    Group,
+    Managed,
+    ManagedChannel,
+    MoodleState,
+    Scope,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +29,15 @@ class DesiredEnding:
     frozen: bool = False  # no choice was made: nobody is put in or taken out
 
 
-def missing_choice(policy: Policy) -> str:
-    """What a policy without a choice lacks, "" when it has one. Nobody chose to empty channels."""
+def missing_choice(policy: Policy, group: Group | None = None) -> str:
+    """What a policy without a choice lacks, "" when it has one. Nobody chose to empty channels.
+
+    Patterns are not needed for `group` where that is a whole course.
+    """
     if not policy.roles:
         return msg("no role is included")
+    if group is not None and group.of_course:
+        return ""
     if all(pattern.exclude for pattern in policy.patterns):
         return msg("there is no include pattern")
     return ""
@@ -62,7 +75,7 @@ def all_endings(
             continue
         policy = policies.of(channel.course_id)
         ending = unchosen.get(group_id) or _gone(channel, moodle, policy)
-        missing = bool(missing_choice(policy))
+        missing = bool(missing_choice(policy, moodle.groups.get(group_id)))
         endings[group_id] = replace(ending, frozen=ending.frozen or missing)
     return endings
 

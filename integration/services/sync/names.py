@@ -26,6 +26,7 @@ _PLACEHOLDER = re.compile(
 )
 SHOWN_PLACEHOLDERS = ("{course}", "{course_fullname}", "{course_id}", "{group}", "{group_id}")
 _ANY_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_TELLS_COURSES_APART = re.compile(r"\{(course|course_fullname|course_id)\}")
 _TELLS_GROUPS_APART = re.compile(r"\{(group|group_id|group_underscored)\}")
 _SHORTNAME = re.compile(r"\{course(_underscored)?\}")
 _REFUSED_IN_NAMES = re.compile(
@@ -78,6 +79,16 @@ def check_template(template: str, *, is_name: bool) -> None:
         raise ConfigurationError(
             msg("All groups of a course would get the same name."),
             hint=msg("Use {group} or {id}.", group="{group}", id="{group_id}"),
+        )
+
+
+def check_course_template(template: str) -> None:
+    """ConfigurationError where a placeholder is not known, or all courses would get one name."""
+    check_template(template, is_name=False)
+    if not _TELLS_COURSES_APART.search(template):
+        raise ConfigurationError(
+            msg("All courses would get the same name."),
+            hint=msg("Use {course} or {id}.", course="{course}", id="{course_id}"),
         )
 
 

@@ -185,6 +185,8 @@ class _Rooms:
 
     def _wanted(self) -> Iterator[DesiredChannel]:
         for _, wanted in sorted(self.desired.channels.items()):
+            if wanted.group_id < 0:
+                continue  # the plugin knew no channels of whole courses
             if wanted.course_id in self.courses and wanted.group_id not in self.managed.channels:
                 yield wanted
 
@@ -241,6 +243,8 @@ class _Rooms:
     def outside(self) -> Iterator[str]:
         """Names of rooms of groups that get no channel."""
         for group_id, group in sorted(self.moodle.groups.items()):
+            if group.of_course:
+                continue
             if group.course_id in self.courses and group_id not in self.desired.channels:
                 rooms = self.by_name.get(plugin_name(group, self.moodle).casefold(), ())
                 yield from (room.name for room in rooms if self._is_free(room))
