@@ -1,0 +1,29 @@
+"""Lists on a phone: short rows, long names wrap, nothing scrolls sideways."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from integration.models import AccountLink, GroupRegexFilter
+from tests.support.browser import PHONE, Browser, resize
+from tests.support.site import Site
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
+
+LISTS = ("integratedcourse", "accountlink", "channellink", "syncrun", "conflict", "removallimit")
+TALLEST = 260  # pixels of the tallest row of these lists; a card was 400
+PAGES = ("/admin/pause/", "/admin/find/?q=seminar", "/admin/help/", "/admin/no-such-page/")
+
+
+def test_rows_are_short_and_nothing_scrolls_sideways(browser: Browser, chosen: Site) -> None:
+    chosen.apply()
+    AccountLink.objects.filter(pk=AccountLink.objects.earliest("pk").pk).update(username="x" * 80)
+    GroupRegexFilter.objects.create(pattern="y" * 200, kind="exclude")
+    browser.sign_in(User.objects.create_superuser("admin", password="admin"))
+    resize(browser.driver, PHONE)
+    sections = [f"/admin/integration/{name}/" for name in (*LISTS, "groupregexfilter")]
+    for path in (*sections, *PAGES):
+        browser.go(path)
+        browser.find("#content-main")
+        assert browser.too_wide() <= 0, path
+        heights = [row.size["height"] for row in browser.all("#result_list tr.data-row")]
+        assert max(heights, default=0) <= TALLEST, path
