@@ -29,7 +29,7 @@ from integration.pages import access, cells, columns, course_page, course_states
 from integration.pages.odd_input import TakesOddInput
 from integration.pages.setting_groups import SETTING_GROUPS
 from integration.pages.setting_sections import SettingsInSections
-from integration.services.admin import dashboard, lists, secrets
+from integration.services.admin import dashboard, limits, lists, secrets
 
 
 class CompleteSettings(ModelAdmin):
@@ -123,6 +123,12 @@ class RemovalLimitAdmin(EditableList):
     list_display = ("what", "span", "percent", "absolute")
     list_editable = ("percent", "absolute")
     list_filter = ("what", "span")
+    list_before_template = "integration/limits_intro.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """With the limits that hold without one's own."""
+        usual = {"usual_limits": limits.usual_limits(), "from_count": limits.from_count()}
+        return super().changelist_view(request, {**(extra_context or {}), **usual})
 
 
 @admin.register(IncludedRole)

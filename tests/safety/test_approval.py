@@ -55,7 +55,7 @@ def test_one_course_has_its_own_limit(school: School) -> None:
     school.moodle.leave(102, range(1005, 1008))
     run = school.run()
     assert codes(run) == {"memberships/course"}
-    assert "in course 10" in run.message
+    assert "in course C10 " in run.message
 
 
 def test_removals_that_trickle_stop_at_the_limit_of_the_day(school: School) -> None:

@@ -150,6 +150,7 @@ def _breaches(
             approval.operations,
             proposal.evidence.explained,
             whole,
+            _course_names(proposal.moodle),
         ),
         *proposal.evidence.breaches,
     ]
@@ -157,6 +158,11 @@ def _breaches(
         found = [*shrunk(size, managed.sizes, scope, limits), *found]
     found = [*another_server(managed, proposal.server_id), *found]
     return tuple(breach for breach in found if not approval.covers(breach))
+
+
+def _course_names(moodle: MoodleState | None) -> dict[int, str]:
+    """Without Moodle, as in an undo, courses are called by their numbers."""
+    return {number: one.shortname for number, one in moodle.courses.items()} if moodle else {}
 
 
 def _status_of(applied: Applied, *, waits: bool) -> RunStatus:

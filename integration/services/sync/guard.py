@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from integration.domain.messages import listed, msg
@@ -167,6 +168,7 @@ def breaches(
     approved: Collection[str] = (),
     explained: Collection[str] = (),
     whole: WholePass | None = None,
+    course_names: Mapping[int, str] = MappingProxyType({}),
 ) -> list[Breach]:
     """Every limit that the plan passes; an empty list means that it is safe to apply.
 
@@ -178,7 +180,7 @@ def breaches(
     whole = whole or WholePass(scope)
     return [
         *_in_run(removals, managed, whole, limits),
-        *_in_courses(removals, managed, limits, explained),
+        *_in_courses(removals, managed, limits, explained, course_names),
         *_in_a_day(removals, managed, whole, limits),
         *_wrong_server(plan, managed, whole, limits),
     ]
@@ -199,7 +201,11 @@ def _in_run(
 
 
 def _in_courses(
-    removals: Iterable[Operation], managed: Managed, limits: Limits, explained: Collection[str]
+    removals: Iterable[Operation],
+    managed: Managed,
+    limits: Limits,
+    explained: Collection[str],
+    course_names: Mapping[int, str],
 ) -> Iterator[Breach]:
     count = Counter(
         (operation.about.course_id, operation.takes)
@@ -210,7 +216,9 @@ def _in_courses(
         if course is None or what is None:
             continue
         total = managed_counts(managed, Scope(courses=frozenset({course})))
-        words = msg("{what} in course {course}", what=WORDS[what], course=course)
+        words = msg(
+            "{what} in course {course}", what=WORDS[what], course=course_names.get(course) or course
+        )
         yield from _over(limits, what, Window.COURSE, number, total[what], words)
 
 
