@@ -34,7 +34,8 @@ READ_TIMEOUT, LONG_READ_TIMEOUT, CONNECTIONS = 10.0, 120.0, 8
 
 
 class NoJournal:
-    def starting(self, operations: Sequence[Operation]) -> None: ...
+    def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
+        return ()
 
     def finished(self, outcomes: Sequence[Outcome]) -> None: ...
 

@@ -123,6 +123,7 @@ class Policy:
     accounts_for: AccountsFor = AccountsFor.CHANNEL_MEMBERS
     missing_accounts: MissingAccounts = MissingAccounts.CREATE
     update_adopted_accounts: bool = False
+    password_mail: bool = False  # a link to set a password, for accounts that rcsync makes
     adopt_channels: bool = False  # take over a room of the wanted name that our own account created
     deactivation: Deactivation = Deactivation.ENROLMENT
     deactivate_adopted: bool = False

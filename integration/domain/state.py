@@ -310,6 +310,7 @@ class ManagedAccount(NamedTuple):
     created: bool
     deactivated: bool = False
     identity: PersonIdentity | None = None  # None: linked before identities were stored
+    mail_due: bool = False  # the mail to set a password was not asked for yet
     address_only: bool = False  # adopted by its address alone, which is never changed therefore
 
 

@@ -54,6 +54,7 @@ SETTING_GROUPS: tuple[tuple[Any, dict[str, Any]], ...] = (
             "fields": (
                 "accounts_for",
                 "missing_accounts",
+                "password_mail",
                 "update_adopted_accounts",
                 "deactivation",
                 "deactivate_suspended",

@@ -28,6 +28,8 @@ class AccountLink(models.Model):
         default=False,
         help_text=_("The address of such an account is never changed by rcsync."),
     )
+    # The mail to set a password: "" none, "due", "asked" (before the call, so at most once).
+    password_mail = models.CharField(max_length=5, blank=True, default="", editable=False)
     linked_at = models.DateTimeField(_("linked"), auto_now_add=True)
 
     # What the link was made of (services/sync/identity.py). Null: not stored yet.

@@ -108,6 +108,16 @@ class AccountSettings(models.Model):
             link_only=_("Do not create any (LDAP or single sign-on does)"),
         ),
     )
+    password_mail = models.BooleanField(
+        _("mail to set a password"),
+        default=False,
+        help_text=_(
+            "Everybody for whom rcsync makes an account gets Rocket.Chat's own mail with a link to "
+            "set a password, once. No mail carries a password, and accounts that existed before "
+            "get none. Rocket.Chat has to be able to send mail (SMTP) and to let people reset "
+            "passwords."
+        ),
+    )
     update_adopted_accounts = models.BooleanField(
         _("update adopted accounts"),
         default=False,

@@ -11,6 +11,11 @@ from tests.support.paths import ROOT
 from tests.support.release_dumps import ENGINES, files, stand_in_of
 
 VERSION = "1.0.0"
+LOSE_THE_ACCOUNTS = """
+from integration.models import *
+for model in (ManagedMembership, AccountLink):
+    model.objects.all()._raw_delete("default")  # reads no column, as newer ones are not there yet
+"""
 NO_PROGRAMS = {"PATH": "/nowhere"}
 SLOW = [
     "sqlite",
@@ -123,7 +128,7 @@ def test_without_the_databases_programs_rows_are_kept_instead(
     site.environment |= NO_PROGRAMS
     site.manage("backup", "--to", str(tmp_path / "kept"))
     (kept,) = (tmp_path / "kept").glob("*.backup")
-    site.python("from integration.models import *; AccountLink.objects.all().delete()")
+    site.python(LOSE_THE_ACCOUNTS)
     site.manage("restore", str(kept), "--apply")
     site.manage("migrate", "--verbosity=0")
     assert set(site.plan()["planned"]) <= {"mark_channel"}

@@ -141,9 +141,10 @@ class FakeLedger:
                 channel.group_id, ended=channel.ended, name=channel.name, topic=channel.topic
             )
 
-    def starting(self, operations: Sequence[Operation]) -> None:
+    def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
         for operation in operations:
             self._row(operation).status = "started"
+        return ()
 
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:

@@ -78,6 +78,7 @@ class FakeRemote:
         self.rules = rules or NameRules()
         self.accounts: dict[str, Account] = {}
         self.paused = 0.0  # seconds
+        self.mails: list[str] = []  # addresses that were sent a link to set a password
         self.rooms: dict[str, Room] = {}
         self.calls: list[tuple[str, str]] = []  # (call, id or name)
         self.before: Callable[[str], None] = nothing
@@ -275,6 +276,12 @@ class FakeRemote:
                 account.email = email
             account.name = account.name if name is None else name
             self._end("update_account")
+
+    def send_password_mail(self, email: str) -> None:
+        with self._lock:
+            self._begin("send_password_mail", email)
+            self.mails.append(email)
+            self._end("send_password_mail")
 
     def set_active(self, account_id: str, active: bool) -> None:
         with self._lock:

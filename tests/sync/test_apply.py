@@ -50,10 +50,11 @@ class Journal:
     outcomes: list[Outcome] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
 
-    def starting(self, operations: Sequence[Operation]) -> None:
+    def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
         self.threads.add(threading.current_thread().name)
         self.heard.append(("starting", len(operations)))
         self.started += operations
+        return ()
 
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         assert all(o.operation in self.started or o.result is Result.NOT_TRIED for o in outcomes)

@@ -48,6 +48,21 @@ def set_active_status(call: Call) -> Answer:
     return {"user": {"_id": user.id, "active": user.active}}
 
 
+@routes.add("POST", "users.forgotPassword", login=False)
+def forgot_password(call: Call) -> Answer:
+    """A mail with a link to set a password. Not recorded: as the server's code has it."""
+    email = str(call.body.get("email") or "")
+    if not call.world.settings.get("Accounts_PasswordReset", True):
+        raise failure("Password reset is not enabled")
+    if not email:
+        raise failure("The 'email' param is required")
+    user = call.world.user_with_email(email)
+    if user is None or not call.world.options.sends_mail:
+        raise failure("User not found")
+    call.world.mails.append(email.lower())
+    return {}
+
+
 @routes.add("GET", "users.info")
 def info(call: Call) -> Answer:
     """One account; with its rooms if asked for and allowed."""

@@ -20,6 +20,8 @@ class Options:
     """How long the servers that limit it refuse another address for the same account."""
     registered: bool = True
     """Whether the workspace is registered with the maker."""
+    sends_mail: bool = True
+    """Whether mail gets out (SMTP is set up)."""
     seats: int | None = None
     """How many active people the licence allows; None: there is no licence."""
     abac: Abac = "off"

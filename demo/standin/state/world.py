@@ -43,6 +43,7 @@ class ServerState:
         self.options = Options()
         self.rooms: dict[str, Room] = {}
         self.teams: dict[str, Team] = {}
+        self.mails: list[str] = []  # addresses that were sent a link to set a password
         self.late_joins: list[LateJoin] = []
         self.tokens: dict[str, Token] = {}  # by digest
         self.settings: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from integration.domain.operations.accounts import (
     AdoptAccount,
     CreateAccount,
     Deactivate,
+    SendPasswordMail,
     UpdateAccount,
 )
 from integration.domain.operations.base import (
@@ -79,6 +80,7 @@ __all__ = [
     "Operation",
     "RemoveMember",
     "RenameChannel",
+    "SendPasswordMail",
     "SetReadOnly",
     "SetRoomRole",
     "SetTopic",

@@ -209,6 +209,35 @@ class Deactivate(KnownAccountOperation):
             yield Activate(self.user_id, known.account_id, known.username, reason=reason)
 
 
+@dataclass(frozen=True, slots=True)
+class SendPasswordMail(AccountOperation):
+    """Rocket.Chat's own mail with a link to set a password, once for an account that rcsync made.
+
+    Never a mail that carries a password.
+    """
+
+    kind: ClassVar[str] = "send_password_mail"
+    label: ClassVar[str] = msg("mail a link to set a password")
+    wave: ClassVar[Wave] = Wave.MAIL
+    permissions: ClassVar[tuple[Permission, ...]] = (CREATE_USER,)  # the mail itself takes none
+    stays: ClassVar[str] = msg("a mail that was sent cannot be taken back")
+
+    username: str
+    email: str
+
+    @classmethod
+    def needs(cls, policy: Policy) -> tuple[Permission, ...]:
+        return CreateAccount.needs(policy) if policy.password_mail else ()
+
+    def describe(self) -> str:
+        return msg(
+            "mail {who} a link to set a password ({email})", who=self.username, email=self.email
+        )
+
+    def changes(self) -> tuple[Facts, Facts]:
+        return {}, {"password_mail": self.email}
+
+
 def _changes_accounts(policy: Policy) -> bool:
     makes_them = policy.missing_accounts is MissingAccounts.CREATE
     return makes_them or policy.update_adopted_accounts

@@ -43,6 +43,7 @@ class Wave(IntEnum):
     READ_ONLY = auto()
     ARCHIVE = auto()
     DEACTIVATE = auto()
+    MAIL = auto()  # last: servers let few mails through at once, and nothing depends on them
 
 
 class Joiner(NamedTuple):
@@ -142,6 +143,8 @@ class Operation:
     seen_later: ClassVar[bool] = False
     """Whether comparing the ledger with the next look would not tell that a yes was no deed: such
     an operation stays unconfirmed until a look has seen it (sync/confirm.py)."""
+    stays: ClassVar[str] = ""
+    """Why it can never be turned back, a constant `msg`; "" where it can."""
     subject: ClassVar[str] = ""  # the first part of `key`; "" = `kind`
 
     reason: str = field(kw_only=True)

@@ -173,6 +173,7 @@ class Effects:
             person = self.identities.people.get(operation.user_id, NOBODY)
             rows.append((*ids, outcome.username, created, False, address_only, *person))
         ManagedMembership.objects.filter(account__moodle_user_id__in=replaced).delete()
+        AccountLink.objects.filter(moodle_user_id__in=replaced).update(password_mail="")
         bulk.insert_or_update(AccountLink, "moodle_user_id", ACCOUNT, rows)
 
     def _store_channels(self, outcomes: Sequence[Outcome]) -> None:

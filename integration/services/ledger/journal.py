@@ -8,11 +8,11 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from integration.domain.messages import msg
-from integration.domain.operations import JoinOperation, Operation
+from integration.domain.operations import JoinOperation, Operation, SendPasswordMail
 from integration.domain.outcomes import Result
 from integration.domain.state import Managed, Scope
 from integration.models import AccountLink, SyncOperation, SyncRun
-from integration.services.ledger import audit_trail, pass_parts
+from integration.services.ledger import audit_trail, pass_parts, password_mails
 from integration.services.ledger.bulk import insert
 from integration.services.ledger.effects import Effects
 from integration.services.ledger.managed import integrated_courses, load_managed
@@ -47,6 +47,7 @@ class RunLedger:
         self._effects = Effects(Managed())
         self._people: list[Operation] = []
         self._plan = Plan()
+        self._to_mail: set[int] = set()  # Moodle ids of people who get a mail by this plan
         self._to_do = 0
         self._read_at = timezone.now()  # what is managed, and what went lately
         self._looked = False  # a plan was made and is being carried out
@@ -68,6 +69,9 @@ class RunLedger:
         person.
         """
         self._plan = plan
+        self._to_mail = {
+            one.user_id for one in plan.operations if isinstance(one, SendPasswordMail)
+        }
         self._looked = True
         if self.run.kind == SyncRun.Kind.APPLY:
             self._effects.store_refreshed(plan.refreshed)  # before the operations change it again
@@ -84,8 +88,10 @@ class RunLedger:
             self._rows(part).update(status=SyncOperation.Status.HELD)
         self._to_do = len(numbered) - len(held_back)
 
-    def starting(self, operations: Sequence[Operation]) -> None:
+    def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
+        taken = password_mails.claim(operations)
         self._rows(operations).update(status=SyncOperation.Status.STARTED)
+        return taken
 
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         """Store outcomes together with what they change: both or neither."""
@@ -94,6 +100,8 @@ class RunLedger:
         with transaction.atomic():
             self._note_single_people(outcomes)
             self._effects.store([o for o in outcomes if o.result is Result.DONE])
+            password_mails.note_due([o for o in outcomes if o.result is Result.DONE], self._to_mail)
+            password_mails.give_back(outcomes)
             self._effects.doubt([o for o in outcomes if o.result is Result.FAILED])
             self._effects.leave_alone([o for o in outcomes if o.result is Result.LEFT_ALONE])
             self._store_results(outcomes, now)

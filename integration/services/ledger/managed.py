@@ -39,6 +39,7 @@ from integration.models import (
 )
 from integration.services.ledger import left_out, safety
 from integration.services.ledger.bulk import rows_of
+from integration.services.ledger.password_mails import DUE
 
 NO_RUN = 0  # no row has this key: every unfinished operation counts
 _UNKNOWN = Q(status=SyncOperation.Status.STARTED) | Q(in_doubt=True)
@@ -173,13 +174,15 @@ def _accounts() -> tuple[dict[int, ManagedAccount], dict[int, int]]:
     keys: dict[int, int] = {}
     rows = AccountLink.objects.order_by().values_list(
         *("pk", "moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated"),
-        *("address_only",),
+        *("address_only", "password_mail"),
         *("moodle_timecreated", "moodle_username", "moodle_email", "moodle_idnumber"),
     )
-    for key, user_id, account_id, username, created, off, address_only, *known in rows_of(rows):
+    for key, user_id, account_id, username, created, off, by_address, mail, *known in rows_of(rows):
         identity = None if known[0] is None else PersonIdentity(*known)
         accounts[user_id] = ManagedAccount(
-            user_id, account_id, username, bool(created), bool(off), identity, bool(address_only)
+            *(user_id, account_id, username, bool(created), bool(off), identity),
+            mail_due=mail == DUE,
+            address_only=bool(by_address),
         )
         keys[key] = user_id
     return accounts, keys

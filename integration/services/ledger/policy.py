@@ -47,6 +47,7 @@ def load_policy(role_names: Mapping[int, str]) -> Policy:
         accounts_for=AccountsFor(row.accounts_for),
         missing_accounts=MissingAccounts(row.missing_accounts),
         update_adopted_accounts=row.update_adopted_accounts,
+        password_mail=row.password_mail,
         adopt_channels=row.adopt_channels,
         deactivation=Deactivation(row.deactivation),
         deactivate_adopted=row.deactivate_adopted,

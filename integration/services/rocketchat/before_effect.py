@@ -65,6 +65,7 @@ CODES: Mapping[str, frozenset[str]] = {
         "error-unauthorized",
         "user-last-owner",
     },
+    "users.forgotPassword": frozenset(),
     "create": frozenset(
         {
             "error-abac-attributes-required",
@@ -125,7 +126,8 @@ ONE_PERSON: Mapping[str, frozenset[str]] = {
 
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"^users\.create$|^users\.update$", r"^Name contains invalid characters$"),
-    (r"^users\.", r"^User not found\.?$"),
+    (r"^users\.", r"^User not found\.?$"),  # forgotPassword says so where no mail can be sent
+    (r"^users\.forgotPassword$", r"^Password reset is not enabled|param is required"),
     (r"^users\.", r"^Match error: (Missing|Unknown) key"),
     (r"^users\.update$", r"^Cannot read propert"),  # an unknown id, up to 6.x
     (r"^create$", r"^(Body p|P)aram \""),

@@ -58,6 +58,14 @@ _NO_USER = Rule(
     msg("The account does not exist in Rocket.Chat any more"),
     msg("Run the sync again to read it anew."),
 )
+_NO_MAIL = Rule(
+    RocketChatError,
+    msg("Rocket.Chat sent no mail"),
+    msg(
+        "It has to be able to send mail (Administration, Email, SMTP) and to let people reset "
+        "passwords (Accounts, Password Reset). The next sync tries it again."
+    ),
+)
 _DONE = Rule(AlreadyDone, msg("It is already so"))
 _NOT_A_MEMBER = Rule(
     NotFound,
@@ -256,6 +264,7 @@ BY_ENDPOINT: tuple[tuple[str, str, Rule], ...] = (
 """Where a code means something else than in general."""
 
 BY_WORDS: tuple[tuple[str, str, Rule], ...] = (
+    (r" users\.forgotPassword$", r"not found|not enabled|is required", _NO_MAIL),
     (r" users\.", r"^User not found", _NO_USER),
     (r" users\.update$", r"^Cannot read propert", _NO_USER),  # an unknown id, up to 6.x
     (r"", r"the same as what it would be (changed|renamed) to", _DONE),

@@ -74,6 +74,10 @@ class RocketChatWrites:
             answer = self._client.post("users.update", body, repeatable=True)
             _check_about(answer.get("user"), "_id", account_id, "POST users.update")
 
+    def send_password_mail(self, email: str) -> None:
+        """The server also says yes where its mail gets lost on the way."""
+        self._client.post("users.forgotPassword", {"email": email})
+
     def set_active(self, account_id: str, active: bool) -> None:
         body = {"userId": account_id, "activeStatus": active}
         answer = self._client.post("users.setActiveStatus", body, repeatable=True)

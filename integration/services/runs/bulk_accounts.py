@@ -43,7 +43,7 @@ class ImportedAccounts:
     def run(
         self,
         operations: Sequence[Operation],
-        starting: Callable[[Sequence[Operation]], None],
+        starting: Callable[[Sequence[Operation]], object],
         may: Callable[[int], bool],
     ) -> None:
         """Make the accounts that `operations` ask for, where they are many.

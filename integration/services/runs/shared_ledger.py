@@ -57,9 +57,9 @@ class SharedLedger(RunLedger):
         if self._imported is not None:
             self._imported.run(going, self.starting, self._claims.holds)
 
-    def starting(self, operations: Sequence[Operation]) -> None:
+    def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
         self._claims.take(operations)
-        super().starting(operations)
+        return super().starting(operations)
 
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         outcomes = [self._doubted(outcome) for outcome in outcomes]

@@ -6,7 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from integration.domain.conflicts import Skip
 from integration.domain.messages import msg
-from integration.domain.operations import Activate, Deactivate, UpdateAccount
+from integration.domain.operations import (
+    Activate,
+    Deactivate,
+    SendPasswordMail,
+    UpdateAccount,
+)
 from integration.domain.policy import Policy
 from integration.domain.state import ManagedAccount, RemoteAccount, RemoteState
 from integration.services.sync import account_conflicts as conflicts
@@ -69,6 +74,8 @@ class KnownAccounts:
                 yield from self._activated(account, link, known)
             if self.may_change(known, ours=link.created):
                 yield from self.update(account, known, address_only=link.address_only)
+            if link.mail_due and self.policy.password_mail and known.active and known.emails:
+                yield password_mail(account.user_id, known.username, known.emails[0])
 
     def _activated(
         self, account: DesiredAccount, link: ManagedAccount, known: RemoteAccount
@@ -140,6 +147,11 @@ class KnownAccounts:
         )
         if update.name is not None or update.email is not None:
             yield update
+
+
+def password_mail(user_id: int, username: str, email: str) -> SendPasswordMail:
+    reason = msg("rcsync makes the account with a random password that nobody knows")
+    return SendPasswordMail(user_id, username, email, reason=reason)
 
 
 def inactive(account: DesiredAccount, holder: RemoteAccount) -> Iterator[AccountFinding]:

@@ -12,7 +12,12 @@ from integration.domain.operations import AdoptAccount, CreateAccount
 from integration.domain.policy import MissingAccounts, Policy
 from integration.domain.state import Managed, RemoteAccount, RemoteState
 from integration.services.sync import account_conflicts as conflicts
-from integration.services.sync.account_changes import Addresses, KnownAccounts, inactive
+from integration.services.sync.account_changes import (
+    Addresses,
+    KnownAccounts,
+    inactive,
+    password_mail,
+)
 from integration.services.sync.confirm import Claims
 from integration.services.sync.desired import Desired, DesiredAccount
 from integration.services.sync.partial_plans import (
@@ -160,6 +165,8 @@ class _Matcher:
             account.email,
             reason=msg("has no Rocket.Chat account yet; {reason}", reason=account.reason),
         )
+        if self.policy.password_mail:
+            yield password_mail(account.user_id, account.username, account.email)
 
 
 def _has_verified(holder: RemoteAccount, email: str) -> bool:

@@ -15,6 +15,7 @@ from integration.domain.errors import (
     SyncError,
     TooSoonForPerson,
 )
+from integration.domain.messages import msg
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunCause
 from integration.domain.state import Managed
@@ -91,10 +92,14 @@ class _Run:
             if self.rules.must_stop():
                 self._store([Outcome(operation, Result.NOT_TRIED) for operation in batch])
                 continue
-            self.journal.starting(batch)
-            for operation in batch:
+            left = self.journal.starting(batch)
+            why = msg("Another run has done this meanwhile.")
+            self._store([Outcome(operation, Result.SKIPPED, error=why) for operation in left])
+            names = set(map(id, left))
+            sent = [operation for operation in batch if id(operation) not in names]
+            for operation in sent:
                 pool.submit(self._one, operation).add_done_callback(self.done.put)
-            self.running += len(batch)
+            self.running += len(sent)
             self._collect(leave=self.workers * BATCH_PER_WORKER)
         self._collect(leave=0)
 

@@ -33,6 +33,7 @@ from integration.domain.operations import (
     Operation,
     RemoveMember,
     RenameChannel,
+    SendPasswordMail,
     SetReadOnly,
     SetRoomRole,
     SetTopic,
@@ -165,6 +166,12 @@ class Performer:
     @perform.register
     def _activate(self, operation: Activate) -> Outcome:
         self.writes.set_active(operation.account_id, True)
+        return Outcome(operation, Result.DONE)
+
+    @perform.register
+    def _send_password_mail(self, operation: SendPasswordMail) -> Outcome:
+        self.ids.account(operation.user_id)  # an account that was not made gets no mail
+        self.writes.send_password_mail(operation.email)
         return Outcome(operation, Result.DONE)
 
     @perform.register

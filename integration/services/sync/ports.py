@@ -70,6 +70,10 @@ class Writes(Protocol):
 
     def set_active(self, account_id: str, active: bool) -> None: ...
 
+    def send_password_mail(self, email: str) -> None:
+        """The one call that is never repeated: each sends a mail."""
+        ...
+
     def create_channel(
         self,
         *,
@@ -194,7 +198,11 @@ class Records(Protocol):
 class Journal(Protocol):
     """Records operations. Called from the coordinating thread only."""
 
-    def starting(self, operations: Sequence[Operation]) -> None: ...
+    def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
+        """Note that these are about to be sent. The answer is those that must not be sent any more:
+        another run did.
+        """
+        ...
 
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         """With those of single people whom a list was refused for, of which nobody heard before."""

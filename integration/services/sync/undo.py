@@ -75,7 +75,9 @@ def undo_plan(
         if done.operation is None:
             skips.append(Skip(done.what, msg("is unknown to this version of rcsync: it stays")))
         elif not back:
-            why = msg("has changed since that run, or is not managed by rcsync: it stays")
+            why = done.operation.stays or msg(
+                "has changed since that run, or is not managed by rcsync: it stays"
+            )
             skips.append(Skip(done.what, why))
     operations, in_the_way = give_back_names(operations, remote, reason)
     return Plan(operations=tuple(in_order(operations)), skips=(*skips, *in_the_way))
