@@ -287,7 +287,7 @@ def by_language(browser: Browser, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "text"), [("de", "Kurse im Takt"), ("fr", "Cours à jour"), ("es", "Cursos al día")]
+    ("code", "text"), [("de", "Synchrone Kurse"), ("fr", "Cours à jour"), ("es", "Cursos al día")]
 )
 def test_the_start_page_speaks_the_language_of_the_person(
     desk: Browser, chosen: Site, code: str, text: Any

@@ -154,7 +154,7 @@ def test_a_group_number_given_out_again_leads_nowhere(school: School) -> None:
     for old in (path, early):
         answer = follow(old)
         assert answer.status_code == 404
-        assert "not there" in answer.content.decode()
+        assert "does not exist" in answer.content.decode()
 
 
 def test_nobody_counts_through_all_groups(school: School) -> None:
