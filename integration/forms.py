@@ -236,14 +236,14 @@ class PatternForm(forms.ModelForm):
         if there is not None:
             raise ConfigurationError(
                 msg(
-                    "The pattern {pattern} is there already, as: {kind}.",
+                    "The pattern {pattern} exists already, as: {kind}.",
                     pattern=repr(pattern),
                     kind=str(there.get_kind_display()),
                 )
             )
         if pattern in taken:
             raise ConfigurationError(
-                msg("The pattern {pattern} stands here twice.", pattern=repr(pattern))
+                msg("The pattern {pattern} is entered twice.", pattern=repr(pattern))
             )
 
 

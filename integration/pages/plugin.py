@@ -91,8 +91,8 @@ def release(request: HttpRequest) -> HttpResponse:
     messages.success(
         request,
         ngettext(
-            "%(n)d membership is removed by the next sync.",
-            "%(n)d memberships are removed by the next sync.",
+            "%(n)d membership will be removed by the next sync.",
+            "%(n)d memberships will be removed by the next sync.",
             n,
         )
         % {"n": n},

@@ -248,7 +248,7 @@ def test_who_is_in_a_channel_is_for_those_who_may_see_people(
     user.user_permissions.remove(Permission.objects.get(codename="view_accountlink"))
     html = html_of(viewer, page_of(channel()))
     assert "Person 1000" not in html
-    assert "You may not see who is in it" in html
+    assert "You do not have permission to see who is in it" in html
     assert viewer.get(page_of(account())).status_code == 403
 
 

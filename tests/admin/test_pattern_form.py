@@ -51,9 +51,9 @@ def test_one_wrong_line_is_named_and_none_is_saved(administrator: Client) -> Non
 def test_a_pattern_that_is_there_already_is_refused(administrator: Client) -> None:
     GroupRegexFilter.objects.create(pattern="/lab/i")
     page = add(administrator, "~lab~i", "exclude")
-    assert "is there already, as: Include" in page
+    assert "exists already, as: Include" in page
     page = add(administrator, "x\nx")
-    assert "stands here twice" in page
+    assert "is entered twice" in page
     assert saved() == ["/lab/i"]
     row = GroupRegexFilter.objects.get()
     data = {"pattern": "/lab/i", "kind": "include"}

@@ -97,6 +97,6 @@ def test_a_moodle_without_the_plugin_is_told(site: Site, boss: Client) -> None:
     assert "nothing of the plugin" in said
     assert IntegrationSettings.load().plugin_look == {}
     assert (
-        "Nobody is there who should not be"
+        "Nobody is inside who should not be"
         in boss.get(reverse("rcsync:plugin_people")).content.decode()
     )

@@ -93,8 +93,8 @@ def test_a_viewer_reads_a_section_and_nothing_of_a_secret(transactional_db: None
     ("template", "why"),
     [
         ("{course}-{gruppe}", "The placeholder {gruppe} is not known"),
-        ("{course}-{group", "A brace has no partner"),
-        ("{course}}-{group}", "A brace has no partner"),
+        ("{course}-{group", "A brace is not closed or not opened"),
+        ("{course}}-{group}", "A brace is not closed or not opened"),
         ("{course}", "All groups of a course would get the same name"),
         ("all", "All groups of a course would get the same name"),
     ],

@@ -217,7 +217,7 @@ def test_a_run_that_reached_another_workspace_asks_which_it_is_and_offers_no_app
         form = {"now": other.world.settings["uniqueID"], "reason": "moved", "decision": "moved"}
         client.post("/admin/server/decide/", form)
         assert "It is the same workspace" not in page_of(client, held)
-        assert "the next sync goes on" in page_of(client, held)
+        assert "the next sync continues" in page_of(client, held)
 
 
 def page_of(client: Client, run: SyncRun) -> str:

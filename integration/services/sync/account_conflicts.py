@@ -61,7 +61,7 @@ def username_of_a_team(account: DesiredAccount, team: RemoteChannel) -> Conflict
     return _conflict(
         ConflictKind.USERNAME_TAKEN,
         account,
-        msg("a team is called {name}, and no account may be called so", name=team.name),
+        msg("a team is called {name}, and no account may have the same name", name=team.name),
         "",
         msg("Rename the team, change the username in Moodle, or link the person to an account."),
     )

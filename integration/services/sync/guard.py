@@ -80,7 +80,8 @@ GONE = {
     GONE_ACCOUNTS: (
         Removal.ACCOUNTS,
         msg(
-            "managed accounts do not exist any more on this server and would be made or found again"
+            "managed accounts do not exist on this server any more and would be created "
+            "or found again"
         ),
     ),
     GONE_CHANNELS: (

@@ -72,7 +72,7 @@ def check_template(template: str, *, is_name: bool) -> None:
         )
     if "{" in rest or "}" in rest:
         raise ConfigurationError(
-            msg("A brace has no partner."),
+            msg("A brace is not closed or not opened."),
             hint=msg("Placeholders are written like this: {example}.", example="{group}"),
         )
     if is_name and not _TELLS_GROUPS_APART.search(template):

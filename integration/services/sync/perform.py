@@ -335,7 +335,7 @@ class Performer:
     @perform.register
     def _set_role(self, operation: SetRoomRole) -> Outcome:
         if (operation.group_id, operation.user_id) in self.kept_out:
-            kept_out = msg("The person is not let into the channel: see their own row.")
+            kept_out = msg("The person is not added to the channel: see their own row.")
             return Outcome(operation, Result.LEFT_ALONE, error=kept_out)
         room_id, account_id = self._role_ids(operation.channel, operation.user_id)
         self.writes.set_role(room_id, operation.private, account_id, operation.role)
