@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from integration.domain.conflicts import ConflictKind
 from integration.domain.errors import ConfigurationError
 from integration.domain.levels import Level, LevelKind, OwnSettings
 from integration.domain.operations import Archive, CreateChannel, RemoveMember, SetReadOnly
@@ -107,6 +108,20 @@ def test_a_level_decides_whether_its_new_channels_are_public() -> None:
     site = policy(own=(of_category(SCIENCE, private_channels=False),))
     made = operations(plan(site), CreateChannel)
     assert {one.channel.group_id: one.channel.private for one in made} == {10: False, 11: True}
+
+
+@pytest.mark.parametrize(("private", "said"), [(False, [11]), (True, [10])])
+def test_a_public_channel_is_drift_where_its_level_wants_private_ones(
+    private: bool, said: list[int]
+) -> None:
+    own = of_category(SCIENCE, private_channels=private)
+    found = plan(
+        policy(own=(own,), private_channels=not private),
+        managed=managed(channel_link(10, name="A"), channel_link(11, name="B", course_id=3)),
+        remote=remote(room("r10", "A", private=False), room("r11", "B", private=False)),
+    )
+    kind = ConflictKind.CHANNEL_PUBLIC
+    assert [one.group_id for one in found.conflicts if one.kind is kind] == said
 
 
 def hidden(**values: Any) -> Any:

@@ -186,7 +186,8 @@ class _ChannelPlanner:
         if link.ended is not None and wanted.group_id in self.scope.groups:
             yield _left_to_course(wanted, msg("the channel comes back: sync the course once"))
             return
-        yield from drift.found(wanted.group_id, self._why(wanted), room, self.remote, self.policy)
+        policy = self.desired.policies.of(wanted.course_id)
+        yield from drift.found(wanted.group_id, self._why(wanted), room, self.remote, policy)
         if self.scope.has_channel(wanted.group_id):
             yield from self._bring_back(wanted, link, room)
             yield from self._name(wanted, link, room)

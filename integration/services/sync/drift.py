@@ -15,7 +15,7 @@ from integration.domain.state import RemoteChannel, RemoteState
 def found(
     group_id: int, why: str, room: RemoteChannel, remote: RemoteState, policy: Policy
 ) -> Iterator[Conflict]:
-    """`why` the group is to have a channel."""
+    """`why` the group is to have a channel; `policy` is that of its course."""
 
     def conflict(kind: ConflictKind, what: str, advice: str) -> Conflict:
         return Conflict(kind, None, group_id, why, what, room.room_id, advice)
