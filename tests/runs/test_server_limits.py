@@ -196,6 +196,29 @@ def test_who_has_got_the_attributes_is_let_in_after_a_day(settings: Any) -> None
         assert site.apply().run.planned == {}
 
 
+def test_who_is_kept_out_of_a_room_that_attributes_manage_is_not_asked_for_again(
+    settings: Any,
+) -> None:
+    with site_of("9.0", settings, 4) as (site, moodle):
+        site.apply()
+        world = site.chat.application.world
+        with world.lock:
+            world.rooms[site.room_of(GROUP)["id"]].managed_by_abac = True
+        newcomers = moodle.people(1100, 2)
+        moodle.enrol(COURSE, newcomers)
+        moodle.join(GROUP, newcomers)
+        assert site.run().run.failed_count == 0
+        site.chat.reset_stats()
+        run = site.apply(full_check=True).run
+        assert (run.planned, invitations(site)) == ({}, 0)
+        assert [f"person{number}" in str(run.skips) for number in newcomers] == [True, True]
+        with world.lock:
+            world.rooms[site.room_of(GROUP)["id"]].managed_by_abac = False
+        a_day_passes()
+        assert site.apply().run.applied == {"add_members": 1}
+        assert {"person1100", "person1101"} <= set(site.room_of(GROUP)["members"])
+
+
 def test_a_channel_that_needs_attributes_is_a_conflict_and_is_tried_once_a_day(
     settings: Any,
 ) -> None:

@@ -22,9 +22,10 @@ def people() -> dict[tuple[int, int], LeftOut]:
     columns = rows.values_list("moodle_group_id", "details", "error", "answer")
     for group_id, details, why, answer in columns:
         joiners = details.get("joiners", ())
-        if group_id and len(joiners) == 1:  # people for whom a list was refused have their own rows
-            person = group_id, joiners[0]["user"]
-            found[person] = LeftOut(why, banned=f"[{BANNED_CODE}]" in answer)
+        if len(joiners) > 1 and not answer:
+            continue  # of a list that was refused for single people, each has a row
+        for joiner in joiners:
+            found[group_id or 0, joiner["user"]] = LeftOut(why, banned=f"[{BANNED_CODE}]" in answer)
     return found
 
 
