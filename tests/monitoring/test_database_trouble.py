@@ -82,7 +82,7 @@ def test_a_locked_database_is_said(site: Installation, own: Path) -> None:
     with locked(own):
         for command in (["sync", "--apply"], ["migrate"]):
             words = says(site, f"sqlite:///{own}?timeout=1", *command)
-            assert words.startswith(f"{PREFIX}database is locked. Another process holds it")
+            assert words.startswith(f"{PREFIX}database is locked. Another process has locked it")
 
 
 def test_a_full_disk_is_said_and_what_the_broken_run_did_is_taken_up(
@@ -90,7 +90,7 @@ def test_a_full_disk_is_said_and_what_the_broken_run_did_is_taken_up(
 ) -> None:
     """Also what Rocket.Chat did and our tables could not take: nothing is made twice."""
     told = says(site, without_room(own), "sync", "--apply")
-    assert told.startswith(f"{PREFIX}database or disk is full. Its disk is full: make room there")
+    assert told.startswith(f"{PREFIX}database or disk is full. Its disk is full: free some space")
     again = [
         site.run("manage.py", "sync", "--apply", *more, DATABASE_URL=f"sqlite:///{own}")
         for more in ([], ["--full-check"])
@@ -116,7 +116,7 @@ def test_a_file_that_is_no_database_is_said(site: Installation, tmp_path: Path) 
     letter = tmp_path / "letter"
     letter.write_bytes(b"this is a letter to somebody" * 500)
     assert says(site, letter, "sync") == (
-        f"{PREFIX}file is not a database. It is damaged, or is no database. {CORRUPT}"
+        f"{PREFIX}file is not a database. It is damaged, or not a database. {CORRUPT}"
     )
 
 
