@@ -80,6 +80,7 @@ def twenty_changes(moodle: SmallMoodle) -> list[Callable[[], object]]:
     def is_renamed(course: int) -> None:
         moodle.change_group(course * 10, name=f"Renamed {course}")
         happened("group_updated", course, object_id=course * 10)
+        happened("course_updated", course, object_id=course)
 
     def is_made(group: int, course: int) -> None:
         moodle.group(group, course, f"New {group}", [course * 100 + 1])

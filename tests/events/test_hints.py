@@ -2,8 +2,12 @@
 
 import pytest
 
+from integration.domain.state import Scope
+from integration.services.background.queue import union
 from integration.services.events import log_payload
 from integration.services.events.hints import Hint, LogRow, hint_of
+from integration.services.events.scopes import MOST_GROUPS, scopes_of
+from integration.services.ledger.runs import scope_as_json
 
 EVERYTHING = Hint()
 DELETED = (
@@ -31,7 +35,7 @@ RECORDED = [
     ),
     (f"564|user_enrolment_deleted|user_enrolments|117|d|50|8|2|8|32|{DELETED}", Hint(8, 32)),
     ("132|group_created|groups|29|c|50|8|2|8|NULL|null", Hint(8)),
-    ("566|group_updated|groups|15|u|50|2|2|2|NULL|null", Hint(2)),
+    ("566|group_updated|groups|15|u|50|2|2|2|NULL|null", Hint(2, None, 15)),
     ("568|group_deleted|groups|14|d|50|2|2|2|NULL|null", Hint(2)),
     (
         '529|group_member_added|groups|29|c|50|8|2|8|34|{"component":"","itemid":0}',
@@ -138,3 +142,28 @@ def test_other_is_read_as_json_and_as_php_and_nonsense_is_nothing(
 )
 def test_numbers_come_as_ints_or_digits(value: object, number: int | None) -> None:
     assert log_payload.number(value) == number
+
+
+def test_a_group_that_changed_is_a_run_about_its_channel_alone() -> None:
+    found = scopes_of([Hint(2, None, 15), Hint(3, None, 16)], frozenset({2}))
+    assert found == [Scope(frozenset({2}), frozenset(), frozenset({15}))]
+
+
+def test_a_group_of_a_course_that_is_looked_at_whole_needs_no_run_of_its_own() -> None:
+    assert scopes_of([Hint(2, None, 15), Hint(2)], frozenset({2})) == [Scope(frozenset({2}))]
+
+
+def test_a_person_and_a_channel_are_one_run() -> None:
+    found = scopes_of([Hint(2, None, 15), Hint(3, 7)], frozenset({2, 3}))
+    assert found == [Scope(frozenset({2, 3}), frozenset({7}), frozenset({15}))]
+
+
+def test_many_groups_of_a_course_are_looked_at_as_the_course() -> None:
+    hints = [Hint(2, None, number) for number in range(1, MOST_GROUPS + 2)]
+    assert scopes_of(hints, frozenset({2})) == [Scope(frozenset({2}))]
+
+
+def test_a_merged_scope_keeps_the_channels_of_both() -> None:
+    one = scope_as_json(Scope(frozenset({2}), frozenset(), frozenset({15})))
+    other = scope_as_json(Scope(frozenset({3}), frozenset({7})))
+    assert union(one, other) == {"courses": [2, 3], "users": [7], "groups": [15]}

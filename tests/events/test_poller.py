@@ -76,8 +76,10 @@ def test_without_event_courses_nothing_is_read(small_site: Site) -> None:
 def test_events_become_scopes_of_people_and_of_courses(watched: Site) -> None:
     happened("user_enrolment_updated", 10, 1000)
     assert poll() == [Scope(frozenset({10}), frozenset({1000}))]
-    happened("group_updated", 11)
+    happened("group_created", 11)
     assert poll() == [Scope(frozenset({11}))]
+    happened("group_updated", 11, object_id=111)
+    assert poll() == [Scope(frozenset({11}), frozenset(), frozenset({111}))]
     happened("course_viewed", 10)
     assert poll() == []
 

@@ -21,6 +21,7 @@ from demo.sample_moodle.tables import writable
 from demo.standin import StandIn
 from integration.domain.state import RoomRole, Scope
 from integration.models import (
+    ChannelLink,
     GroupRegexFilter,
     IncludedRole,
     IntegratedCourse,
@@ -30,7 +31,8 @@ from integration.models import (
 from integration.services.monitoring.course_states import CourseState
 from integration.services.runs import bulk_accounts, runner
 from integration.services.runs.order import Order
-from moodle.models import Course
+from integration.services.sync import needs
+from moodle.models import Course, Group
 from tests.support.site import Site
 from tests.support.states import states
 
@@ -159,6 +161,49 @@ def test_an_event_about_one_person_takes_two_reads_and_its_changes(
     found = requests_of(chat)
     assert (found["POST groups.invite"], found["POST groups.kick"]) == (1, 1)
     assert sum(found.values()) <= SMALL_READS + 2
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lists of this small server are as dear as those of a large one."""
+    monkeypatch.setattr(needs, "SMALL_LISTS", 0)
+    monkeypatch.setattr(needs, "LISTED_ACCOUNT", 100_000)
+
+
+LISTS = {"GET users.list", "GET users.listByStatus", "GET rooms.adminRooms"}
+
+
+@pytest.mark.usefixtures("large")
+def test_one_persons_change_of_group_takes_six_requests_and_no_list(
+    site: Site, chat: StandIn, moodle: Path
+) -> None:
+    site.apply()
+    with writable(moodle) as connection:
+        course_id, user_id = changes.one_person(connection)
+    requests_of(chat)
+    site.apply(Scope(courses=frozenset({course_id}), users=frozenset({user_id})))
+    found = requests_of(chat)
+    assert (found["POST groups.invite"], found["POST groups.kick"]) == (1, 1)
+    assert not LISTS & found.keys()
+    assert sum(count for name, count in found.items() if name != "GET settings.public") <= 6
+
+
+@pytest.mark.usefixtures("large")
+def test_a_renamed_group_is_one_channel_to_read_and_nobodys_account(
+    site: Site, chat: StandIn, moodle: Path
+) -> None:
+    site.apply()
+    with writable(moodle) as connection:
+        course_id = changes.one_group(connection)
+    known = dict(ChannelLink.objects.values_list("moodle_group_id", "group_name"))
+    groups = Group.objects.using("moodle").filter(courseid=course_id).values_list("id", "name")
+    renamed = {number for number, name in groups if known[number] != name}
+    requests_of(chat)
+    site.apply(Scope(frozenset({course_id}), frozenset(), frozenset(renamed)))
+    found = requests_of(chat)
+    assert found["POST rooms.saveRoomSettings"] >= 1
+    assert "GET users.info" not in found
+    assert sum(count for name, count in found.items() if name != "GET settings.public") <= 6
 
 
 def test_a_bulk_import_takes_a_dozen_requests_for_all_accounts(

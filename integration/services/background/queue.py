@@ -67,12 +67,14 @@ def _merged(order: Order) -> SyncRun | None:
 
 def union(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """The scope that holds both; None stands for everything."""
-    return {
+    groups = sorted({*one.get("groups", ()), *other.get("groups", ())})
+    both: dict[str, Any] = {
         key: None
         if one.get(key) is None or other.get(key) is None
         else sorted({*one[key], *other[key]})
         for key in ("courses", "users")
     }
+    return both | ({"groups": groups} if groups else {})
 
 
 def wake(run: SyncRun) -> None:

@@ -25,10 +25,13 @@ class LogRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Look at this course, this person, or this person in this course; neither = at everything."""
+    """Look at this course, this person, this person in this course, or at the channel of this group
+    and not at its members; none = at everything.
+    """
 
     course_id: int | None = None
     user_id: int | None = None
+    group_id: int | None = None
 
 
 ABOUT_PERSON_IN_COURSE = frozenset(
@@ -48,7 +51,6 @@ ABOUT_PERSON = frozenset(
 ABOUT_COURSE = frozenset(
     {
         "group_created",
-        "group_updated",
         "group_deleted",
         "course_updated",
         "course_deleted",
@@ -60,6 +62,7 @@ ABOUT_COURSE = frozenset(
         "enrol_instance_deleted",
     }
 )
+GROUP_CHANGED = "group_updated"  # its name or who may see it; members have events of their own
 ABOUT_EVERYTHING = frozenset({"course_category_updated", "role_deleted"})
 """Hiding a category hides what is below it, and a deleted role is taken from everybody."""
 
@@ -73,7 +76,9 @@ def hint_of(row: LogRow) -> Hint | None:
         return Hint(_course(row), _person(row))
     if name in ABOUT_PERSON:
         return Hint(None, _person(row) or row.objectid)
-    if name in ABOUT_COURSE:
+    if name == GROUP_CHANGED and _course(row) and row.objectid:
+        return Hint(_course(row), None, row.objectid)
+    if name in ABOUT_COURSE or name == GROUP_CHANGED:
         return Hint(_course(row) or row.objectid, None)
     return Hint() if name in ABOUT_EVERYTHING else None
 

@@ -9,6 +9,7 @@ from moodle.models import Enrol, UserEnrolment
 from moodle.router import MOODLE
 
 MOST_PEOPLE = 30  # more are quicker looked at course by course
+MOST_GROUPS = 30
 
 
 def event_courses() -> frozenset[int]:
@@ -18,21 +19,30 @@ def event_courses() -> frozenset[int]:
 
 
 def scopes_of(hints: Iterable[Hint], courses: frozenset[int]) -> list[Scope]:
-    """At most two scopes: one for whole courses, one for people.
+    """At most two scopes: one for whole courses, one for people and for single channels.
 
     `courses` are the courses with event sync. Reads Moodle; call inside `read_whole`.
     """
     hints = set(hints)
     if Hint() in hints:
         return [Scope(courses=courses)] if courses else []
-    whole = {h.course_id for h in hints if h.user_id is None and h.course_id in courses}
+    whole = {
+        h.course_id
+        for h in hints
+        if h.user_id is None and h.group_id is None and h.course_id in courses
+    }
+    groups = {h.group_id: h.course_id for h in hints if h.group_id and h.course_id in courses}
     people, touched = _people(hints, courses, whole)
     if len(people) > MOST_PEOPLE:
         whole |= touched
-        people = set()
+        people, touched = set(), set()
+    if len(groups) > MOST_GROUPS:
+        whole |= set(groups.values())
+    groups = {group: course for group, course in groups.items() if course not in whole}
     scopes = [Scope(courses=frozenset(whole))] if whole else []
-    if people:
-        scopes.append(Scope(courses=frozenset(touched - whole), users=frozenset(people)))
+    if people or groups:
+        narrow = frozenset((touched | set(groups.values())) - whole)
+        scopes.append(Scope(narrow, frozenset(people), frozenset(groups)))
     return scopes
 
 

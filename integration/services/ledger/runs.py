@@ -59,10 +59,11 @@ def begin(**columns: Any) -> SyncRun:
 
 
 def scope_as_json(scope: Scope) -> dict[str, list[int] | None]:
-    return {
+    stored = {
         "courses": None if scope.courses is None else sorted(scope.courses),
         "users": None if scope.users is None else sorted(scope.users),
     }
+    return stored | ({"groups": sorted(scope.groups)} if scope.groups else {})
 
 
 def scope_of(run: SyncRun) -> Scope:
@@ -71,7 +72,9 @@ def scope_of(run: SyncRun) -> Scope:
     if users == LINKED:
         users = AccountLink.objects.values_list("moodle_user_id", flat=True)
     return Scope(
-        None if courses is None else frozenset(courses), None if users is None else frozenset(users)
+        None if courses is None else frozenset(courses),
+        None if users is None else frozenset(users),
+        frozenset(run.scope.get("groups", ())),
     )
 
 

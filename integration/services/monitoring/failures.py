@@ -152,6 +152,9 @@ def broken_runs() -> list[BrokenRuns]:
 
 def _makes_good(run: SyncRun, later: int, scope: Mapping[str, Any]) -> bool:
     """A later run looked at all that the broken one was to look at."""
+    channels = set(run.scope.get("groups", ())) - set(scope.get("groups", ()))
+    if channels and scope.get("users") is not None:
+        return False
     return later > run.pk and all(
         scope.get(name) is None
         or (run.scope.get(name) is not None and set(run.scope[name]) <= set(scope[name]))
