@@ -71,7 +71,7 @@ def test_domain_and_sync_know_no_io_and_two_libraries(name: str) -> None:
     known = PURE_LIBRARIES | {
         *("collections", "concurrent", "contextlib", "dataclasses", "datetime", "enum"),
         *("functools", "gc", "hashlib", "ipaddress", "itertools", "json", "logging", "math"),
-        *("operator", "re", "sys", "threading", "typing", "unicodedata", "contextvars"),
+        *("operator", "re", "sys", "threading", "types", "typing", "unicodedata", "contextvars"),
         *("html", "urllib", "zoneinfo"),
     }
     assert outside <= known
