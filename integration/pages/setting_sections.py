@@ -18,7 +18,7 @@ LONGEST_SEARCH = 100
 Section = tuple[Any, dict[str, Any]]
 
 
-class Found(NamedTuple):
+class SettingHit(NamedTuple):
     """A setting that a search finds, and where it is."""
 
     label: str
@@ -78,7 +78,7 @@ def _all() -> Groups:
     return complete(SETTING_GROUPS)
 
 
-def _found(search: str) -> Iterator[Found]:
+def _found(search: str) -> Iterator[SettingHit]:
     """Settings whose name, explanation or section holds every word."""
     words = search.casefold().split()
     for group in _all():
@@ -87,7 +87,7 @@ def _found(search: str) -> Iterator[Found]:
             label, text = _words_of(name)
             told = f"{label} {text} {title}".casefold()
             if all(word in told for word in words):
-                yield Found(label, text, str(title), f"{address(key_of(group))}#id_{name}")
+                yield SettingHit(label, text, str(title), f"{address(key_of(group))}#id_{name}")
 
 
 def _words_of(name: str) -> tuple[str, str]:

@@ -26,7 +26,7 @@ _PLACEHOLDER = re.compile(
 )
 SHOWN_PLACEHOLDERS = ("{course}", "{course_fullname}", "{course_id}", "{group}", "{group_id}")
 _ANY_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
-_TELLS_COURSES_APART = re.compile(r"\{(course|course_fullname|course_id)\}")
+_TELLS_COURSES_APART = re.compile(r"\{(course|course_fullname|course_id|course_underscored)\}")
 _TELLS_GROUPS_APART = re.compile(r"\{(group|group_id|group_underscored)\}")
 _SHORTNAME = re.compile(r"\{course(_underscored)?\}")
 _REFUSED_IN_NAMES = re.compile(
