@@ -127,6 +127,7 @@ def add_courses(request: HttpRequest) -> HttpResponse:
         categories=categories,
         search=search,
         category=category,
+        category_id=whole_number(category),
         problem=problem,
         limited=len(found) >= moodle_search.FOUND,
         new=sum(not choice.integrated for choice in found),
