@@ -106,7 +106,7 @@ STATES: dict[type[Any], EmptyState] = {
     ),
     RemovalLimit: EmptyState(
         _("No limits of your own"),
-        _("The limits above apply. A limit that you add takes the place of one of them."),
+        _("The limits above apply. A limit that you add replaces one of them."),
         "admin:integration_removallimit_add",
         _("Add a limit"),
     ),

@@ -30,7 +30,7 @@ def mail(request: HttpRequest) -> HttpResponse:
             text = _("The test mail was only printed to the log: EMAIL_URL names no mail server.")
             messages.warning(request, text)
         else:
-            text = _("A test mail was handed to the mail server for %(to)s. Look if it arrives.")
+            text = _("A test mail for %(to)s was handed to the mail server. Check that it arrives.")
             messages.success(request, text % {"to": addresses})
     return redirect(address(SECTION))
 

@@ -37,9 +37,9 @@ class ChannelSettings(models.Model):
         _("a channel for the whole course"),
         default=False,
         help_text=_(
-            "Besides those of its groups: for everybody with an included role and an active "
-            "enrolment. When it is switched off, its channels end as where a pattern no longer "
-            "matches."
+            "In addition to those of its groups: for everybody with an included role "
+            "and an active enrolment. When it is switched off, these channels end in "
+            "the same way as when a pattern no longer matches."
         ),
     )
     course_name_template = models.CharField(
@@ -112,10 +112,10 @@ class AccountSettings(models.Model):
         _("mail to set a password"),
         default=False,
         help_text=_(
-            "Everybody for whom rcsync makes an account gets Rocket.Chat's own mail with a link to "
-            "set a password, once. No mail carries a password, and accounts that existed before "
-            "get none. Rocket.Chat has to be able to send mail (SMTP) and to let people reset "
-            "passwords."
+            "Everybody for whom rcsync creates an account gets Rocket.Chat's own e-mail "
+            "with a link to set a password, once. No e-mail contains a password, and "
+            "accounts that existed before get none. Rocket.Chat has to be able to send "
+            "e-mail (SMTP) and to let people reset passwords."
         ),
     )
     update_adopted_accounts = models.BooleanField(

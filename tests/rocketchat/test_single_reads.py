@@ -39,7 +39,7 @@ def lists(remote: RocketChatRemote) -> RemoteState:
 
 
 def ids(remote: RocketChatRemote) -> dict[str, str]:
-    """Username or room name -> id."""
+    "Username: or room name → id."
     state = lists(remote)
     accounts = ((one.username, one.account_id) for one in state.accounts.values())
     rooms = ((one.name, one.room_id) for one in state.channels.values())

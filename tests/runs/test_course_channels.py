@@ -124,7 +124,7 @@ def test_why_and_the_permanent_link_know_it(site: Site, settings: Any) -> None:
     site.apply()
     reason = why.why_channel(BIO)
     text = "\n".join(one.text for step in reason.steps for one in step.sentences)
-    assert "The whole of BIO101: the whole course is to have a channel by the settings." in text
+    assert "The whole of BIO101: by the settings, the whole course should have a channel." in text
     assert "as it should be" in reason.verdict.text
     link = ChannelLink.objects.get(moodle_group_id=BIO)
     answer = Client().get(Permalinks().of_channel(link))

@@ -72,7 +72,7 @@ def test_everybody_with_an_active_enrolment_and_a_role_is_in_it() -> None:
     channel = made(Case(state(), policy=whole()))[EVERYBODY]
     assert channel.channel.name == "C2"
     assert {one.user_id for one in channel.people} == {ANNA, BEN}
-    assert str(channel.reason) == "course C2 is to have a channel for everybody"
+    assert str(channel.reason) == "course C2 should have a channel for everybody"
     assert channel.people[1].reason == "in course C2; active by manual enrolment; role student"
 
 
@@ -182,7 +182,7 @@ def test_switched_off_it_ends_as_where_no_pattern_matches() -> None:
     site = policy(on_pattern_unmatched=Ending.ARCHIVE)
     (one,) = operations(existing(site).plan(), Archive)
     assert one.channel.group_id == EVERYBODY
-    assert str(one.reason) == "the settings ask for no channel of the whole course"
+    assert str(one.reason) == "by the settings, the whole course has no channel"
 
 
 def test_a_deleted_course_ends_it_as_the_settings_say() -> None:

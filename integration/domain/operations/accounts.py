@@ -217,10 +217,10 @@ class SendPasswordMail(AccountOperation):
     """
 
     kind: ClassVar[str] = "send_password_mail"
-    label: ClassVar[str] = msg("mail a link to set a password")
+    label: ClassVar[str] = msg("e-mail a link to set a password")
     wave: ClassVar[Wave] = Wave.MAIL
     permissions: ClassVar[tuple[Permission, ...]] = (CREATE_USER,)  # the mail itself takes none
-    stays: ClassVar[str] = msg("a mail that was sent cannot be taken back")
+    stays: ClassVar[str] = msg("an e-mail that was sent cannot be taken back")
 
     username: str
     email: str
@@ -231,7 +231,7 @@ class SendPasswordMail(AccountOperation):
 
     def describe(self) -> str:
         return msg(
-            "mail {who} a link to set a password ({email})", who=self.username, email=self.email
+            "e-mail {who} a link to set a password ({email})", who=self.username, email=self.email
         )
 
     def changes(self) -> tuple[Facts, Facts]:

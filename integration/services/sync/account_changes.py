@@ -150,7 +150,7 @@ class KnownAccounts:
 
 
 def password_mail(user_id: int, username: str, email: str) -> SendPasswordMail:
-    reason = msg("rcsync makes the account with a random password that nobody knows")
+    reason = msg("rcsync creates the account with a random password that nobody knows")
     return SendPasswordMail(user_id, username, email, reason=reason)
 
 

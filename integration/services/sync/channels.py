@@ -184,7 +184,7 @@ class _ChannelPlanner:
             yield _left_to_course(wanted, msg("the channel is archived: sync the course once"))
             return
         if link.ended is not None and wanted.group_id in self.scope.groups:
-            yield _left_to_course(wanted, msg("the channel comes back: sync the course once"))
+            yield _left_to_course(wanted, msg("the channel is coming back: sync the course once"))
             return
         policy = self.desired.policies.of(wanted.course_id)
         yield from drift.found(wanted.group_id, self._why(wanted), room, self.remote, policy)
@@ -277,7 +277,7 @@ class _ChannelPlanner:
         group = self.moodle.groups[wanted.group_id]
         if group.of_course:
             return msg(
-                "course {course} is to have a channel for everybody", course=course.shortname
+                "course {course} should have a channel for everybody", course=course.shortname
             )
         return msg(
             "group '{group}' of course {course} should have a channel",

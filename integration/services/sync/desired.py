@@ -133,8 +133,8 @@ def choose(group: Group, policy: Policy) -> tuple[bool, str]:
     """
     if group.of_course:
         if policy.whole_course:
-            return True, msg("the whole course is to have a channel by the settings")
-        return False, msg("the settings ask for no channel of the whole course")
+            return True, msg("by the settings, the whole course should have a channel")
+        return False, msg("by the settings, the whole course has no channel")
     if _is_hidden(group, policy):
         return False, msg("Moodle hides the member list of this group, and a channel would show it")
     decision = decide(group.name, policy.patterns)
