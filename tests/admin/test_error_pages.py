@@ -107,8 +107,8 @@ def test_a_stranger_gets_the_same_words_without_the_menu(db: None) -> None:
 
 LISTS = {
     "integratedcourse": "No course is integrated yet",
-    "syncrun": "No run yet",
-    "conflict": "No conflict",
+    "syncrun": "No runs yet",
+    "conflict": "No conflicts",
     "channellink": "No channels yet",
     "accountlink": "No accounts yet",
     "managedmembership": "No memberships yet",

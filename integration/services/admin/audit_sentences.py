@@ -64,6 +64,11 @@ OPERATIONS = (
         "remove the role {role} of {who} in {channel}",
         msg("{by} removed the role {role} of {who} in {channel}"),
     ),
+    (
+        "send_password_mail",
+        "e-mail {who} a link to set a password ({email})",
+        msg("{by} e-mailed {who} a link to set a password"),
+    ),
 )  # (action, the pattern of the operation's own words, the sentence)
 
 DECISIONS = {
