@@ -348,6 +348,7 @@ LANGUAGES = [("en", _("English")), ("de", _("German")), ("fr", _("French")), ("e
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = text("TIME_ZONE", "UTC")
 USE_TZ = True
+FORMAT_MODULE_PATH = ["rcsync_project.formats"]
 
 # ── Static files ─────────────────────────────────────────────────────────────────────────────────
 

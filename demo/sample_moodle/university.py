@@ -82,7 +82,7 @@ class University:
         self.groups("BIO-LAB", [f"Lab bench {letter}" for letter in "ABCD"], chosen)
 
     def _humanities(self) -> None:
-        chosen = self.course("humanities", "HIST150", "MoodleBuilder History: O'Brien & Sons", 60)
+        chosen = self.course("humanities", "HIST150", "World History: O'Brien & Sons", 60)
         self.groups("HIST150", [f"Seminar group {number}" for number in range(1, 4)], chosen)
         chosen = self.course("humanities", "STAT200", "Statistics for everybody", 75)
         self.groups("STAT200", ["Tutorial Mon", "Tutorial Wed", "Tutorial Fri"], chosen)
