@@ -33,6 +33,14 @@ def listed(client: Client, query: str) -> list[str]:
     return [sentence(row) for row in client.get(f"{URL}{query}").context["cl"].result_list]
 
 
+def test_the_list_counts_results_not_audit_trails(admin_client: Client) -> None:
+    for number in (1, 2):
+        entry("add_members", f"add {number} people to FR-B1")
+    page = " ".join(admin_client.get(URL).content.decode().split())
+    assert f"{AuditEntry.objects.count()} results" in page
+    assert "audit trail </div>" not in page
+
+
 # --- sentences ------------------------------------------------------------------------------------
 
 
