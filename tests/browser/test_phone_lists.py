@@ -27,3 +27,13 @@ def test_rows_are_short_and_nothing_scrolls_sideways(browser: Browser, chosen: S
         assert browser.too_wide() <= 0, path
         heights = [row.size["height"] for row in browser.all("#result_list tr.data-row")]
         assert max(heights, default=0) <= TALLEST, path
+
+
+def test_the_start_page_does_not_scroll_sideways_in_german(browser: Browser, chosen: Site) -> None:
+    chosen.apply()
+    browser.sign_in(User.objects.create_superuser("admin", password="admin"))
+    resize(browser.driver, PHONE)
+    browser.driver.add_cookie({"name": "django_language", "value": "de"})
+    browser.go("/admin/")
+    assert "Änderungen je Tag" in browser.find("#content-main").text
+    assert browser.too_wide() <= 0
