@@ -46,11 +46,12 @@ class Cause(StrEnum):
 
 
 class Removal(StrEnum):
-    """What can be taken away."""
+    """What the limits count: what can be taken away, and channels that get another name."""
 
     MEMBERSHIPS = "memberships"
     ACCOUNTS = "accounts"
     CHANNELS = "channels"
+    RENAMES = "renames"
 
 
 class Window(StrEnum):

@@ -166,10 +166,10 @@ def state_badge(status: CourseStatus) -> SafeString:
 
 def waiting_in_words(by_kind: dict[str, int]) -> str:
     """What waits for approval: "9 channels, 3 memberships"."""
-    takes = {kind: operation.takes for kind, operation in kinds().items()}
+    counted = {kind: operation.counts_as for kind, operation in kinds().items()}
     counts: Counter[Removal | None] = Counter()
     for kind, number in by_kind.items():
-        counts[takes.get(kind)] += number
+        counts[counted.get(kind)] += number
     rest = counts[None]
     texts = {
         Removal.CHANNELS: ngettext("%(n)d channel", "%(n)d channels", counts[Removal.CHANNELS]),
@@ -177,6 +177,7 @@ def waiting_in_words(by_kind: dict[str, int]) -> str:
             "%(n)d membership", "%(n)d memberships", counts[Removal.MEMBERSHIPS]
         ),
         Removal.ACCOUNTS: ngettext("%(n)d account", "%(n)d accounts", counts[Removal.ACCOUNTS]),
+        Removal.RENAMES: ngettext("%(n)d rename", "%(n)d renames", counts[Removal.RENAMES]),
     }
     parts = [texts[what] % {"n": counts[what]} for what in texts if counts[what]]
     if rest:

@@ -12,7 +12,7 @@ from integration.domain.outcomes import RunCause
 from integration.models import SyncRun
 from integration.services.admin import start_run
 from integration.services.monitoring.course_states import differences_of
-from integration.services.sync.guard import SAY_WHICH_SERVER, is_about_server
+from integration.services.sync.guard import SAY_WHICH_SERVER, are_about_renames, is_about_server
 from integration.translation import local
 
 Status = SyncRun.Status
@@ -51,6 +51,8 @@ def _waits(run: SyncRun) -> Verdict:
     done = _("Nothing was changed.")
     if run.done_count:
         done = _("Only what adds something was done.")
+    if run.done_count and are_about_renames(run.breaches):
+        done = _("Everything else was done.")
     title = ngettext(
         "%(n)d change waits for a decision", "%(n)d changes wait for a decision", run.held_count
     )

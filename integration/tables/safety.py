@@ -8,12 +8,15 @@ from integration.tables.querysets import AuditedModel
 
 
 class RemovalLimit(AuditedModel):
-    """How much of one thing may go in one span without asking. An empty number is no limit."""
+    """How much of one thing may go, or get another name, in one span without asking. An empty
+    number is no limit.
+    """
 
     class Removal(models.TextChoices):
         MEMBERSHIPS = "memberships", _("Memberships removed")
         ACCOUNTS = "accounts", _("Accounts deactivated")
         CHANNELS = "channels", _("Channels archived or made read-only")
+        RENAMES = "renames", _("Channels renamed")
 
     class Window(models.TextChoices):
         RUN = "run", _("in one run")

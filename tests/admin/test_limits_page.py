@@ -21,16 +21,17 @@ def told() -> list[tuple[int, bool, bool]]:
 
 
 def test_the_built_in_limits_are_listed_with_where_they_come_from(administrator: Client) -> None:
-    assert told() == [(30, False, False), (75, True, False), (50, True, False)] * 3
+    assert told() == [(30, False, False), (75, True, False), (50, True, False)] * 4
     page = administrator.get("/admin/integration/removallimit/").content.decode()
-    assert page.count("built in") == 6
+    assert page.count("built in") == 8
     assert "Memberships removed" in page
+    assert "Channels renamed" in page
     assert "Fewer than 5 are never held" in page
 
 
 def test_a_higher_percent_of_the_settings_holds_everywhere() -> None:
     IntegrationSettings(limit_percent=60).save()
-    assert told() == [(60, False, False), (75, True, False), (60, False, False)] * 3
+    assert told() == [(60, False, False), (75, True, False), (60, False, False)] * 4
 
 
 def test_an_own_limit_takes_the_place_of_the_usual_one(administrator: Client) -> None:

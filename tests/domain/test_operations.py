@@ -147,6 +147,8 @@ def test_an_approval_names_the_very_account_and_room() -> None:
     removal = RemoveMember(ROOM, 7, "a7", "anna", reason=WHY)
     assert replace(removal, account_id="other").key != removal.key
     assert replace(removal, channel=replace(ROOM, room_id="other")).key != removal.key
+    rename = RenameChannel(ROOM, "B", reason=WHY)
+    assert replace(rename, channel=replace(ROOM, name="other")).key != rename.key
     assert Deactivate(7, "other", "anna", reason=WHY).key != Deactivate(*ACCOUNT, reason=WHY).key
 
 

@@ -1,23 +1,29 @@
 """The safety guard: how much one run may take away without asking."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from integration.domain.operations import (
+    AdoptChannel,
     Archive,
     ChannelRef,
     CreateAccount,
+    CreateChannel,
     Deactivate,
+    FreeName,
     Operation,
     RemoveMember,
+    RenameChannel,
     SetReadOnly,
+    SetRoomRole,
     UnsetReadOnly,
     UnsetRoomRole,
 )
 from integration.domain.policy import Limit, Limits, Removal, Window
 from integration.domain.state import EVERYTHING, Managed, RoomRole, Scope
-from integration.services.sync.guard import WholePass, breaches, taking
+from integration.services.sync.guard import Blocks, WholePass, breaches, split, taking
 from integration.services.sync.plan import Plan
 from tests.support.builders import BY_HAND, OURS, channel_link, link, managed
 
@@ -227,3 +233,107 @@ def test_a_part_tells_what_it_takes_without_what_was_approved() -> None:
     plan = Plan((*removals(3), *deactivations(2)), missing_channels=(1, 2))
     told = taking(plan, [removals(3)[0].key])
     assert told == {"memberships": 2, "accounts": 2, "vanished/channels": 2}
+
+
+# ── Renames ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def renames(number: int, prefix: str = "New") -> list[Operation]:
+    return [
+        RenameChannel(replace(room(n), name=f"{prefix} {n}"), f"Old {n}", reason="why")
+        for n in range(number)
+    ]
+
+
+def held_by(operations: list[Operation], approved: tuple[str, ...] = ()) -> list[Operation]:
+    """What waits where the limit of renames is passed."""
+    plan = Plan(tuple(operations))
+    found = breaches(plan, site(channels=10), EVERYTHING, Limits(), approved)
+    assert {one.blocks for one in found} == {Blocks.RENAMES}
+    parts = split(plan, found, Limits(), approved)
+    assert len(parts.go) + len(parts.held) == len(operations)
+    return list(parts.held)
+
+
+def test_more_renames_than_the_percentage_need_a_person() -> None:
+    known = site(channels=100)
+    assert passed(renames(30), known) == []
+    assert passed(renames(31), known) == ["renames/run"]
+
+
+def test_renames_below_the_minimum_need_nobody() -> None:
+    assert passed(renames(4), site(channels=4)) == []
+    assert passed(renames(5), site(channels=5)) == ["renames/run", "renames/course"]
+
+
+def test_the_limit_of_renames_says_how_many_channels() -> None:
+    found = breaches(Plan(tuple(renames(40))), site(channels=100), EVERYTHING, Limits())
+    assert [str(one) for one in found] == [
+        "40 of 100 managed channels would be renamed (40 %); the limit is 30 %"
+    ]
+
+
+def test_renames_and_archivings_are_counted_apart() -> None:
+    assert passed([*renames(30), *archivings(30)], site(channels=100)) == []
+
+
+def test_a_name_given_up_for_a_while_does_not_count() -> None:
+    steps: list[Operation] = [FreeName(room(n), f"Old {n}", reason="why") for n in range(50)]
+    assert passed([*steps, *renames(30)], site(channels=100)) == []
+
+
+def test_a_channel_that_is_found_or_has_its_name_is_not_renamed() -> None:
+    found: list[Operation] = [AdoptChannel(room(n), created=True, reason="why") for n in range(9)]
+    same = [RenameChannel(room(n), "A", reason="why") for n in range(9)]
+    assert passed([*found, *renames(9)], site()) == []
+    assert passed([*same], site(channels=10)) == []
+
+
+def test_over_the_limit_only_the_renames_wait() -> None:
+    others = [*removals(3), *archivings(2)]
+    assert held_by([*others, *renames(6)]) == renames(6)
+
+
+def test_over_both_limits_the_removals_decide_about_the_rest() -> None:
+    add = CreateAccount(1, "u", "n", "e", reason="why")
+    plan = Plan((*archivings(6), *renames(6), add))
+    found = breaches(plan, site(channels=10), EVERYTHING, Limits())
+    assert {one.blocks for one in found} == {Blocks.REMOVALS, Blocks.RENAMES}
+    assert split(plan, found, Limits()).go == ()
+    assert split(plan, found, Limits(additions_go_on=True)).go == (add,)
+
+
+def test_a_name_that_is_not_given_up_is_given_to_nobody() -> None:
+    step = FreeName(replace(room(0), name="moving-1000"), "Old 0", reason="why")
+    new = ChannelRef(2000, 2, "old 0", None, True)
+    made = CreateChannel(new, (), "", reason="why")
+    role = SetRoomRole(new, 1, "u", RoomRole.MODERATOR, reason="why")
+    other = CreateChannel(ChannelRef(2001, 2, "Other", None, True), (), "", reason="why")
+    assert held_by([step, made, role, other, *renames(6)]) == [step, made, role, *renames(6)]
+
+
+def test_an_approved_rename_waits_for_a_name_that_a_new_rename_keeps() -> None:
+    taker = RenameChannel(replace(room(9), name="Old 0"), "Old 9", reason="why")
+    held = held_by([taker, *renames(6)], (taker.key,))
+    assert held == [taker, *renames(6)]
+
+
+def test_the_approval_of_one_name_is_none_of_another() -> None:
+    keys = tuple(one.key for one in renames(6))
+    plan = Plan(tuple(renames(6)))
+    assert breaches(plan, site(channels=10), EVERYTHING, Limits(), keys) == []
+    assert held_by(renames(6, "Newer"), keys) == renames(6, "Newer")
+
+
+def test_renames_of_a_day_count_together() -> None:
+    known = replace(site(channels=100), removed_lately={"renames": 45})
+    assert passed(renames(5), known) == []
+    assert passed(renames(6), known) == ["renames/day"]
+
+
+def test_parts_of_a_pass_have_one_limit_for_renames_together() -> None:
+    known = site(channels=100)
+    assert in_parts(renames(6), known, PART, WholePass(EVERYTHING, {"renames": 24})) == []
+    others = WholePass(EVERYTHING, {"renames": 25})
+    assert in_parts(renames(6), known, PART, others) == ["renames/run"]
+    assert taking(Plan(tuple(renames(3)))) == {"renames": 3}

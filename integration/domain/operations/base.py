@@ -136,7 +136,8 @@ class Operation:
     label: ClassVar[str]  # a constant `msg`
     wave: ClassVar[Wave]
     gives: ClassVar[bool] = False  # counted on the start page as something given
-    takes: ClassVar[Removal | None] = None  # what the limits and the days of grace count it as
+    takes: ClassVar[Removal | None] = None  # what it takes away; the days of grace ask for it
+    counts_as: ClassVar[Removal | None] = None  # for the limits; `takes` where that is set
     takes_away: ClassVar[bool] = False  # waits when removals wait; True for all with `takes`
     permissions: ClassVar[tuple[Permission, ...]] = ()  # empty: nothing is sent
     takes_seat: ClassVar[bool] = False  # of the licence: one more active account
@@ -153,6 +154,7 @@ class Operation:
         """Register what can be planned; classes without a kind are bases."""
         if "kind" in cls.__dict__:
             cls.takes_away = cls.takes_away or cls.takes is not None
+            cls.counts_as = cls.takes or cls.counts_as
             KINDS[cls.kind] = cls
 
     @classmethod
@@ -180,15 +182,20 @@ class Operation:
         return ()
 
     @property
+    def particulars(self) -> tuple[str, ...]:
+        """The last parts of `key`. What takes away names the very room and account, so that what a
+        person approved never reaches others.
+        """
+        return self.remote_ids if self.takes_away else ()
+
+    @property
     def key(self) -> str:
         """The identity of an operation, equal in every run: the same change to the same things.
 
-        What takes away names the very room and account too, so that what a person approved never
-        reaches others. At most 200 characters.
+        At most 200 characters.
         """
         about = self.about
-        ids = self.remote_ids if self.takes_away else ()
-        parts = (self.subject or self.kind, about.group_id, about.user_id, *ids)
+        parts = (self.subject or self.kind, about.group_id, about.user_id, *self.particulars)
         return "/".join("" if part is None else str(part) for part in parts)
 
     def describe(self) -> str:

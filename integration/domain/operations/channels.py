@@ -1,5 +1,6 @@
 """What can happen to a channel itself; its members are in members.py. Pure."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -90,6 +91,8 @@ class RenameChannel(ChannelOperation):
     seen_later: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
 
+    counts_as: ClassVar[Removal | None] = Removal.RENAMES
+
     old_name: str
     via: str = ""
     """A name in between: the server takes the technical name of a channel for no new name."""
@@ -97,6 +100,14 @@ class RenameChannel(ChannelOperation):
     @classmethod
     def needs(cls, policy: Policy) -> tuple[Permission, ...]:
         return cls.permissions if policy.follow_renames else ()
+
+    @property
+    def particulars(self) -> tuple[str, ...]:
+        """The room and its new name (16 hexadecimal digits of it): the approval of one name is none
+        of another.
+        """
+        name = hashlib.sha256(self.name.encode()).hexdigest()[:16]
+        return (*self.remote_ids, name)
 
     @property
     def requests(self) -> int:
@@ -123,6 +134,7 @@ class FreeName(RenameChannel):
     kind: ClassVar[str] = "free_name"
     label: ClassVar[str] = msg("free a name")
     wave: ClassVar[Wave] = Wave.FREE_NAMES
+    counts_as: ClassVar[Removal | None] = None  # a step on the way of a rename that counts
 
     def describe(self) -> str:
         return msg(

@@ -35,14 +35,14 @@ def share_limits(run: SyncRun, taking: Mapping[str, int], read_at: datetime) -> 
 
 
 def _taken_away(runs: Collection[int], before: datetime | None = None) -> Counter[str]:
-    """What these runs really took away, up to a moment."""
-    takes = {kind: one.takes for kind, one in kinds().items() if one.takes}
+    """What these runs really took away or renamed, up to a moment."""
+    counted = {kind: one.counts_as for kind, one in kinds().items() if one.counts_as}
     done = SyncOperation.objects.filter(
-        run__in=runs, kind__in=list(takes), status=SyncOperation.Status.DONE
+        run__in=runs, kind__in=list(counted), status=SyncOperation.Status.DONE
     )
     if before is not None:
         done = done.filter(finished_at__lt=before)
     counts: Counter[str] = Counter()
     for kind, number in done.order_by().values_list("kind").annotate(number=Count("pk")):
-        counts[takes[kind] or kind] += number
+        counts[counted[kind]] += number
     return counts

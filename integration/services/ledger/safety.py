@@ -31,10 +31,10 @@ def pending_since() -> dict[str, int]:
 
 
 def removed_lately() -> Mapping[str, int]:
-    """What runs took away in the last 24 hours, less what a person let pass."""
-    taking = {kind: one.takes for kind, one in kinds().items() if one.takes}
+    """What runs took away or renamed in the last 24 hours, less what a person let pass."""
+    counted = {kind: one.counts_as for kind, one in kinds().items() if one.counts_as}
     done = SyncOperation.objects.filter(
-        kind__in=list(taking),
+        kind__in=list(counted),
         status=SyncOperation.Status.DONE,
         finished_at__gt=timezone.now() - LATELY,
         run__forced=False,
@@ -43,7 +43,7 @@ def removed_lately() -> Mapping[str, int]:
     )
     counts: Counter[str] = Counter()
     for kind, number in done.order_by().values_list("kind").annotate(number=Count("pk")):
-        counts[taking[kind]] += number
+        counts[counted[kind]] += number
     return counts
 
 

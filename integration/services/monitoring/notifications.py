@@ -22,7 +22,7 @@ from integration.services.monitoring import digest
 from integration.services.monitoring.status import last_good
 from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
-from integration.services.sync.guard import is_about_server
+from integration.services.sync.guard import are_about_renames, is_about_server
 from integration.translation import local
 
 logger = logging.getLogger(__name__)
@@ -105,14 +105,14 @@ def _tried_in_vain(times: int) -> SyncRun | None:
 
 
 def _quarantine(_settings: IntegrationSettings) -> State:
-    """Bad while removals wait for a person; what was rejected before is not told again."""
+    """Bad while removals or renames wait for a person; what was rejected is not told again."""
     waiting = [
         run
         for run in SyncRun.objects.filter(status=SyncRun.Status.QUARANTINED).order_by("-pk")[:20]
         if not was_rejected(run)
     ]
     if not waiting:
-        text = _("No removals are waiting for approval any more.")
+        text = _("Nothing is waiting for approval any more.")
         return State(False, _("rcsync: nothing is waiting"), text)
     run = waiting[0]
     if is_about_server(run.breaches):
@@ -124,7 +124,10 @@ def _quarantine(_settings: IntegrationSettings) -> State:
         "message": local(run.message),
         "hint": local(run.hint),
     }
-    return State(True, _("rcsync: removals are waiting for approval"), text.strip())
+    title = _("rcsync: removals are waiting for approval")
+    if are_about_renames(run.breaches):
+        title = _("rcsync: renames of channels are waiting for approval")
+    return State(True, title, text.strip())
 
 
 def _success(settings: IntegrationSettings) -> State:

@@ -1,8 +1,9 @@
 """The safety guard: how much may be taken away without asking. Pure.
 
-Memberships, accounts and channels are counted apart, in the run (in all parts of a pass together),
-in each course, and together with what went in the last 24 hours. Over a limit the removals wait for
-a person; where the server or Moodle does not seem to be the one we know, everything waits.
+Memberships, accounts, channels and new names of channels are counted apart, in the run (in all
+parts of a pass together), in each course, and together with what went in the last 24 hours. Over a
+limit the removals, or the renames, wait for a person; where the server or Moodle does not seem to
+be the one we know, everything waits.
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ from integration.domain.messages import listed, msg
 from integration.domain.operations import AdoptAccount, CreateAccount, Operation
 from integration.domain.policy import Limits, Removal, Window
 from integration.domain.state import Managed, Scope
+from integration.services.sync.held_renames import held_renames, renames_of
 from integration.services.sync.plan import Plan
 
 
@@ -23,6 +25,7 @@ class Blocks(StrEnum):
     """What has to wait when a limit is passed."""
 
     REMOVALS = "removals"
+    RENAMES = "renames"  # and what needs a name that they would give up
     EVERYTHING = "everything"  # this may be the wrong server, or half a Moodle
 
 
@@ -102,6 +105,11 @@ def is_about_server(breaches: Iterable[Mapping[str, Any]]) -> bool:
     return any(breach["code"] == SERVER_CHANGED for breach in breaches)
 
 
+def are_about_renames(breaches: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether stored breaches hold nothing but renames."""
+    return {breach["holds"] for breach in breaches} == {Blocks.RENAMES}
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     go: tuple[Operation, ...]
@@ -115,13 +123,15 @@ def split(
     blocks = {breach.blocks for breach in passed}
     if not blocks:
         return Split(plan.operations, ())
-    if Blocks.EVERYTHING in blocks or not limits.additions_go_on:
+    removals = Blocks.REMOVALS in blocks
+    if Blocks.EVERYTHING in blocks or (removals and not limits.additions_go_on):
         return Split((), plan.operations)
+    renamed = held_renames(plan, approved) if Blocks.RENAMES in blocks else frozenset()
     go: list[Operation] = []
     held: list[Operation] = []
     for operation in plan.operations:
-        waits = operation.takes_away and operation.key not in approved
-        (held if waits else go).append(operation)
+        waits = removals and operation.takes_away and operation.key not in approved
+        (held if waits or operation in renamed else go).append(operation)
     return Split(tuple(go), tuple(held))
 
 
@@ -129,6 +139,7 @@ WORDS = {
     Removal.MEMBERSHIPS: msg("managed memberships would be removed"),
     Removal.ACCOUNTS: msg("managed accounts would be deactivated"),
     Removal.CHANNELS: msg("managed channels would be archived or become read-only"),
+    Removal.RENAMES: msg("managed channels would be renamed"),
 }
 
 
@@ -150,15 +161,17 @@ class WholePass:
 
 
 def taking(plan: Plan, approved: Collection[str] = ()) -> Counter[str]:
-    """What the plan takes away, as `WholePass` counts it; approved operations do not count."""
-    counts: Counter[str] = Counter(str(one.takes) for one in _counted(plan, approved))
+    """What the plan takes away and renames, as `WholePass` counts it, without what was approved."""
+    counts: Counter[str] = Counter(str(one.counts_as) for one in _counted(plan, approved))
     counts[GONE_ACCOUNTS] = _again(plan)
     counts[GONE_CHANNELS] = len(plan.missing_channels)
     return +counts
 
 
 def _counted(plan: Plan, approved: Collection[str]) -> list[Operation]:
-    return [one for one in plan.operations if one.takes and one.key not in approved]
+    counted = [one for one in plan.operations if one.counts_as is not Removal.RENAMES]
+    counted += renames_of(plan)
+    return [one for one in counted if one.counts_as and one.key not in approved]
 
 
 def breaches(
@@ -190,7 +203,7 @@ def breaches(
 def _in_run(
     removals: Iterable[Operation], managed: Managed, whole: WholePass, limits: Limits
 ) -> Iterator[Breach]:
-    count = Counter(operation.takes for operation in removals)
+    count = Counter(operation.counts_as for operation in removals)
     if not count:
         return
     total = managed_counts(managed, whole.scope)
@@ -209,9 +222,9 @@ def _in_courses(
     course_names: Mapping[int, str],
 ) -> Iterator[Breach]:
     count = Counter(
-        (operation.about.course_id, operation.takes)
+        (operation.about.course_id, operation.counts_as)
         for operation in removals
-        if operation.key not in explained or (operation.takes, Window.COURSE) in limits.special
+        if operation.key not in explained or (operation.counts_as, Window.COURSE) in limits.special
     )
     for (course, what), number in sorted(count.items(), key=str):
         if course is None or what is None:
@@ -226,7 +239,7 @@ def _in_courses(
 def _in_a_day(
     removals: Iterable[Operation], managed: Managed, whole: WholePass, limits: Limits
 ) -> Iterator[Breach]:
-    count = Counter(operation.takes for operation in removals)
+    count = Counter(operation.counts_as for operation in removals)
     if not count:
         return
     total = managed_counts(managed, Scope())
@@ -244,7 +257,9 @@ def _before(total: Mapping[Removal, int], what: Removal, gone: Mapping[str, int]
 
 
 def managed_counts(managed: Managed, scope: Scope) -> dict[Removal, int]:
-    """How much there is that could be taken: from everybody, for a run about one person too."""
+    """How much there is that could be taken or renamed: of everybody, for a run about one person
+    too.
+    """
     groups = [
         group_id
         for group_id, channel in managed.channels.items()
@@ -254,6 +269,7 @@ def managed_counts(managed: Managed, scope: Scope) -> dict[Removal, int]:
         Removal.MEMBERSHIPS: _memberships(managed, groups, scope),
         Removal.ACCOUNTS: len(managed.accounts),
         Removal.CHANNELS: len(groups),
+        Removal.RENAMES: len(groups),
     }
 
 
@@ -306,7 +322,8 @@ def _over(
     if count >= limits.from_count and count * 100 > total * percent:
         too_much = True
     if too_much:
-        blocks = Blocks.EVERYTHING if code else Blocks.REMOVALS
+        held = Blocks.RENAMES if what is Removal.RENAMES else Blocks.REMOVALS
+        blocks = Blocks.EVERYTHING if code else held
         yield Breach(
             words, count, total, limit.percent, code or f"{what}/{span}", blocks, limit.absolute
         )
