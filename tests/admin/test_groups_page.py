@@ -166,7 +166,7 @@ def test_a_filter_that_finds_little_stops_and_goes_on_where_it_stopped(
     assert (len(first.rows), first.looked_at) == (2, 10)
     second = group_page(chosen, first.after)
     assert not {row.group_id for row in first.rows} & {row.group_id for row in second.rows}
-    assert "Search on" in viewer.get(f"{URL}?search=set+2").content.decode()
+    assert "Continue searching" in viewer.get(f"{URL}?search=set+2").content.decode()
 
 
 def test_the_page_takes_as_many_queries_for_many_groups_as_for_few(

@@ -54,7 +54,7 @@ def test_the_settings_say_it_in_place_of_their_form(administrator: Client, locke
     assert SAID in page.content.decode()
     assert administrator.post(SETTINGS, {"name_template": "x"}).status_code == 503
     redirected = administrator.get("/admin/integration/integrationsettings/")
-    assert redirected["Location"] == SETTINGS
+    assert redirected["Location"].partition("?")[0] == SETTINGS
 
 
 @pytest.mark.parametrize("name", LISTS)
