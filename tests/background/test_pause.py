@@ -1,5 +1,7 @@
 """Pause everything: nothing is written, and nothing is lost."""
 
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from integration.services.ledger import pauses
 from integration.services.monitoring.course_states import CourseState
 from integration.services.monitoring.status import numbers
 from integration.services.rocketchat.writes import RocketChatWrites
-from integration.services.runs import approval
+from integration.services.runs import approval, lease_renewal
 from tests.support.admin_client import person
 from tests.support.background import COURSES, clusters_alive, order, play_worker
 from tests.support.site import Site
@@ -65,10 +67,13 @@ def test_a_run_under_way_stops_and_its_rest_waits(
 ) -> None:
     create = RocketChatWrites.create_account
     paused: list[Pause] = []
+    one_at_a_time = threading.Lock()
 
     def create_and_pause(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not paused:
-            paused.append(pauses.pause("anna", "stop"))
+        with one_at_a_time:
+            if not paused:
+                paused.append(pauses.pause("anna", "stop"))
+                time.sleep(5 * lease_renewal.LOOK_SECONDS)  # until the run has seen it
         return create(self, *args, **kwargs)
 
     monkeypatch.setattr(RocketChatWrites, "create_account", create_and_pause)
