@@ -25,12 +25,13 @@ from integration.services.events import cursor, poller
 from integration.services.moodle.doctor import _log
 from integration.services.runs import runner
 from integration.services.runs.order import order_of
+from integration.services.sync.course_groups import course_group_id
 from moodle.models import Enrol, LogEntry, PluginConfig, UserEnrolment
 from tests.support.background import COURSES, order, play_worker
 from tests.support.moodle_log import NOW, happened
 from tests.support.servers import MariaDB
 from tests.support.site import Site
-from tests.support.small_moodle import SmallMoodle, rows
+from tests.support.small_moodle import STUDENT, SmallMoodle, rows
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
@@ -407,6 +408,50 @@ def test_a_person_whose_channel_does_not_exist_yet_leads_to_a_look_at_the_course
     poller.poll_once("one", lambda: NOW)
     play_worker()
     assert watched.channel_members()[999] == {1000}
+
+
+def test_enrolments_reach_the_channel_of_a_course_without_groups(
+    small_site: Site, small_moodle: SmallMoodle
+) -> None:
+    people = small_moodle.people(1300, 4)
+    small_moodle.enrol(small_moodle.course(13), people)
+    small_site.choose((13,), [STUDENT])
+    IntegratedCourse.objects.filter(course_id=13).update(event_sync=True)
+    IntegrationSettings.load()
+    IntegrationSettings.objects.update(whole_course=True)
+    poll()
+    small_site.apply()
+    whole = course_group_id(13)
+    assert small_site.channel_members()[whole] == {*people}
+    small_moodle.enrol(13, [small_moodle.person(1304)])
+    happened("user_enrolment_created", 13, 1304)
+    poller.poll_once("one", lambda: NOW)
+    play_worker()
+    assert small_site.channel_members()[whole] == {*people, 1304}
+    rows(UserEnrolment).filter(userid=1300, enrolid=13).delete()
+    happened("user_enrolment_deleted", 13, 1300)
+    poller.poll_once("one", lambda: NOW)
+    play_worker()
+    assert small_site.channel_members()[whole] == {*people, 1304} - {1300}
+
+
+def test_the_first_enrolment_makes_the_channel_of_a_course(
+    small_site: Site, small_moodle: SmallMoodle
+) -> None:
+    small_moodle.course(13)
+    small_site.choose((13,), [STUDENT])
+    IntegratedCourse.objects.filter(course_id=13).update(event_sync=True)
+    IntegrationSettings.load()
+    IntegrationSettings.objects.update(whole_course=True, empty_channels=False)
+    poll()
+    small_site.apply()
+    whole = course_group_id(13)
+    assert whole not in small_site.channel_members()
+    small_moodle.enrol(13, [small_moodle.person(1300)])
+    happened("user_enrolment_created", 13, 1300)
+    poller.poll_once("one", lambda: NOW)
+    play_worker()
+    assert small_site.channel_members()[whole] == {1300}
 
 
 def test_a_look_that_finds_nothing_to_do_leaves_no_row(watched: Site) -> None:
