@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.signals import request_started
+from django.db import connections
 from django.test import Client
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -177,10 +179,21 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chr
 def browser(chromium: webdriver.Chrome, live_server: Any) -> Iterator[Browser]:
     """Of desktop size, with nobody signed in."""
     resize(chromium, DESKTOP)
+    request_started.connect(_follow_the_moodle_of_the_test)
     yield Browser(chromium, live_server.url)
+    request_started.disconnect(_follow_the_moodle_of_the_test)
     chromium.get("about:blank")  # stops what the page still asks for
     chromium.delete_all_cookies()
     chromium.execute_cdp_cmd("Network.clearBrowserCookies", {})
+
+
+def _follow_the_moodle_of_the_test(**_: object) -> None:
+    """Chromium keeps its connection over tests, and so a server's thread with the Moodle of the
+    test before.
+    """
+    if connections["moodle"].settings_dict["NAME"] != connections.settings["moodle"]["NAME"]:
+        connections["moodle"].close()
+        del connections["moodle"]
 
 
 AXE = Path(__file__).parent.parent / "vendor" / "axe" / "axe.min.js"

@@ -46,6 +46,5 @@ def from_count() -> int:
 
 def _setting(column: str) -> int:
     """Without the stored secrets, which need not be readable here."""
-    default: int = IntegrationSettings._meta.get_field(column).default
     found = IntegrationSettings.objects.values_list(column, flat=True).first()
-    return default if found is None else int(found)
+    return int(getattr(IntegrationSettings(), column) if found is None else found)
