@@ -95,8 +95,12 @@ class Limits:
     shrink_from: int = 20
 
     def of(self, what: Removal, span: Window) -> Limit:
+        if (what, span) in self.special:
+            return self.special[what, span]
+        if (what, span) == (Removal.RENAMES, Window.COURSE):
+            return Limit(None, None)  # a course that is renamed in Moodle is ordinary
         usual = {Window.RUN: self.percent, Window.COURSE: COURSE_PERCENT, Window.DAY: DAY_PERCENT}
-        return self.special.get((what, span)) or Limit(max(usual[span], self.percent), None)
+        return Limit(max(usual[span], self.percent), None)
 
 
 @dataclass(frozen=True, slots=True)

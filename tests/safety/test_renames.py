@@ -47,6 +47,15 @@ def test_few_renames_are_never_asked_about(school: School) -> None:
     assert (run.status, run.applied) == (Status.DONE, {"rename_channel": 4})
 
 
+def test_a_course_renamed_in_moodle_asks_nobody(school: School) -> None:
+    school.set(limit_from=1)
+    school.moodle.change_course(10, shortname="C10-new")
+    run = school.run()
+    assert run.status == Status.DONE
+    assert set(run.applied) <= {"rename_channel", "set_topic"}
+    assert run.applied["rename_channel"] >= 2
+
+
 def test_a_first_sync_renames_nothing(unsynced_school: School) -> None:
     unsynced_school.set(limit_from=1)
     assert unsynced_school.run().status == Status.DONE

@@ -238,9 +238,13 @@ def test_a_part_tells_what_it_takes_without_what_was_approved() -> None:
 # ── Renames ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def renames(number: int, prefix: str = "New") -> list[Operation]:
+def renames(number: int, prefix: str = "New", courses: int = 2) -> list[Operation]:
     return [
-        RenameChannel(replace(room(n), name=f"{prefix} {n}"), f"Old {n}", reason="why")
+        RenameChannel(
+            replace(room(n), name=f"{prefix} {n}", course_id=2 + n % courses),
+            f"Old {n}",
+            reason="why",
+        )
         for n in range(number)
     ]
 
@@ -263,7 +267,15 @@ def test_more_renames_than_the_percentage_need_a_person() -> None:
 
 def test_renames_below_the_minimum_need_nobody() -> None:
     assert passed(renames(4), site(channels=4)) == []
-    assert passed(renames(5), site(channels=5)) == ["renames/run", "renames/course"]
+    assert passed(renames(5), site(channels=5)) == ["renames/run"]
+
+
+def test_a_course_that_is_renamed_renames_its_channels_without_a_question() -> None:
+    known = site(channels=10)
+    assert passed(renames(10, courses=1), known) == []
+    own = Limits(special={(Removal.RENAMES, Window.COURSE): Limit(50, None)})
+    found = breaches(Plan(tuple(renames(10, courses=1))), known, EVERYTHING, own)
+    assert "renames/course" in [one.code for one in found]
 
 
 def test_the_limit_of_renames_says_how_many_channels() -> None:

@@ -26,7 +26,9 @@ def usual_limits() -> list[UsualLimit]:
     found = []
     for what in Removal:
         for span in Window:
-            usual = limits.of(what, span).percent or 0
+            usual = limits.of(what, span).percent
+            if usual is None:
+                continue
             found.append(
                 UsualLimit(
                     what=str(RemovalLimit.Removal(what).label),

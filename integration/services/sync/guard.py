@@ -190,14 +190,27 @@ def breaches(
     those of which Moodle itself tells why: they do not count in their course, which may end or be
     emptied on one day, unless the administrator has set a limit for courses.
     """
-    removals = _counted(plan, approved)
     whole = whole or WholePass(scope)
+    removals = _counted(plan, approved)
+    if _is_one_renamed_course(removals, whole, limits):
+        removals = [one for one in removals if one.counts_as is not Removal.RENAMES]
     return [
         *_in_run(removals, managed, whole, limits),
         *_in_courses(removals, managed, limits, explained, course_names),
         *_in_a_day(removals, managed, whole, limits),
         *_wrong_server(plan, managed, whole, limits),
     ]
+
+
+def _is_one_renamed_course(removals: Iterable[Operation], whole: WholePass, limits: Limits) -> bool:
+    """A course that is renamed in Moodle renames all its channels, and that is ordinary; another
+    template renames those of several courses. A limit of one's own counts every rename.
+    """
+    own = any(what is Removal.RENAMES for what, _span in limits.special)
+    if own or whole.taken.get(Removal.RENAMES):
+        return False
+    courses = {one.about.course_id for one in removals if one.counts_as is Removal.RENAMES}
+    return len(courses) == 1
 
 
 def _in_run(
