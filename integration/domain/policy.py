@@ -97,8 +97,8 @@ class Limits:
     def of(self, what: Removal, span: Window) -> Limit:
         if (what, span) in self.special:
             return self.special[what, span]
-        if (what, span) == (Removal.RENAMES, Window.COURSE):
-            return Limit(None, None)  # a course that is renamed in Moodle is ordinary
+        if what is Removal.RENAMES and span is not Window.RUN:
+            return Limit(None, None)  # courses and groups are renamed, and renamed again
         usual = {Window.RUN: self.percent, Window.COURSE: COURSE_PERCENT, Window.DAY: DAY_PERCENT}
         return Limit(max(usual[span], self.percent), None)
 

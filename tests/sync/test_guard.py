@@ -337,10 +337,12 @@ def test_the_approval_of_one_name_is_none_of_another() -> None:
     assert held_by(renames(6, "Newer"), keys) == renames(6, "Newer")
 
 
-def test_renames_of_a_day_count_together() -> None:
+def test_renames_of_a_day_count_together_where_a_limit_of_ones_own_says_so() -> None:
     known = replace(site(channels=100), removed_lately={"renames": 45})
-    assert passed(renames(5), known) == []
-    assert passed(renames(6), known) == ["renames/day"]
+    assert passed(renames(6), known) == []
+    own = Limits(special={(Removal.RENAMES, Window.DAY): Limit(50, None)})
+    codes = [one.code for one in breaches(Plan(tuple(renames(6))), known, EVERYTHING, own)]
+    assert codes == ["renames/day"]
 
 
 def test_parts_of_a_pass_have_one_limit_for_renames_together() -> None:
