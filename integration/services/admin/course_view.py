@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet
 
+from integration.domain.chunks import chunks
 from integration.domain.errors import SyncError
 from integration.domain.messages import msg
 from integration.domain.policy import MissingAccounts, Policy
@@ -222,9 +223,8 @@ def _why_no_account(user_id: int, course: Course, policy: Policy, desired: Desir
 def _linked(people: Collection[int]) -> set[int]:
     """Those who have a linked account."""
     rows = AccountLink.objects.order_by().values_list("moodle_user_id", flat=True)
-    ordered = sorted(people)
-    chunks = (ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK))
-    return {number for chunk in chunks for number in rows.filter(moodle_user_id__in=chunk)}
+    found = (rows.filter(moodle_user_id__in=some) for some in chunks(sorted(people), CHUNK))
+    return {number for numbers in found for number in numbers}
 
 
 def _conflicts_of_people(people: Collection[int]) -> dict[int, Conflict]:

@@ -1,6 +1,6 @@
 """Moodle's roles, courses, groups and people for choosers and searches. Reads only."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -8,6 +8,7 @@ from django.db import connections
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from integration.domain.chunks import chunks
 from integration.domain.numbers import whole_number
 from integration.domain.state import Course, Group
 from integration.models import IncludedRole, IntegratedCourse
@@ -336,7 +337,5 @@ def _groups_named(words: list[str], limit: int) -> Iterator[SearchHit]:
                 return
 
 
-def _chunks(values: Collection[int]) -> Iterator[list[int]]:
-    ordered = sorted(values)
-    for start in range(0, len(ordered), QUERY_CHUNK):
-        yield ordered[start : start + QUERY_CHUNK]
+def _chunks(values: Collection[int]) -> Iterator[Sequence[int]]:
+    return chunks(sorted(values), QUERY_CHUNK)

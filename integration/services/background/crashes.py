@@ -10,6 +10,7 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
+from integration.domain.chunks import chunks
 from integration.domain.messages import msg
 from integration.domain.outcomes import RunCause
 from integration.domain.state import Scope
@@ -118,8 +119,8 @@ def _cut_up(run: SyncRun, courses: list[int]) -> None:
         numbers, parent = [], run.parent
         if parent is None and run.trigger == SyncRun.Trigger.SCHEDULE:
             parent = parts.begin(order)  # so that the limits hold for the pieces together
-        for start in range(0, len(courses), size):
-            piece = Scope(courses=frozenset(courses[start : start + size]))
+        for some in chunks(courses, size):
+            piece = Scope(courses=frozenset(some))
             attempts = CUT_FROM if len(piece.courses or ()) > 1 else 1
             new = queue.enqueue(order.with_scope(piece), parent=parent, attempts=attempts)
             numbers.append(str(new.pk))

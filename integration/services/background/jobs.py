@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from integration.domain.chunks import chunks
 from integration.domain.errors import SyncError
 from integration.models import (
     Conflict,
@@ -89,8 +90,8 @@ def prune() -> int:
     kept = {last_good, *last.values_list("last_run", flat=True)}
     kept |= set(last.values_list("last_run__parent", flat=True))
     keys = [key for key in old.order_by("pk").values_list("pk", flat=True) if key not in kept]
-    for start in range(0, len(keys), BATCH):
-        _delete_runs(keys[start : start + BATCH])
+    for some in chunks(keys, BATCH):
+        _delete_runs(some)
     return len(keys)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from integration.domain.chunks import chunks
 from integration.domain.messages import joined
 from integration.domain.state import Scope
 from integration.models import Conflict, SyncRun
@@ -68,7 +69,7 @@ def cut(courses: list[int], clusters: int) -> list[list[int]]:
     if number < 2:
         return [courses]
     size = -(-len(courses) // number)
-    return [courses[start : start + size] for start in range(0, len(courses), size)]
+    return [list(part) for part in chunks(courses, size)]
 
 
 def finish_parent(parent_id: int) -> None:

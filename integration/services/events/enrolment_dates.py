@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from django.db.models import Min, Q
 
+from integration.domain.chunks import chunks
 from integration.services.events.hints import Hint
 from moodle.models import Enrol, UserEnrolment
 from moodle.router import MOODLE
@@ -29,11 +30,8 @@ def transitions(courses: Collection[int], since: int, now: int) -> Transitions:
     methods = _methods(courses)
     hints: set[Hint] = set()
     moments: list[int] = []
-    keys = sorted(methods)
-    for start in range(0, len(keys), METHOD_CHUNK):
-        rows = UserEnrolment.objects.using(MOODLE).filter(
-            enrolid__in=keys[start : start + METHOD_CHUNK]
-        )
+    for keys in chunks(sorted(methods), METHOD_CHUNK):
+        rows = UserEnrolment.objects.using(MOODLE).filter(enrolid__in=keys)
         began = Q(timestart__gte=since, timestart__lt=now)
         ended = Q(timeend__gt=since, timeend__lte=now)
         for method, user_id in rows.filter(began | ended).values_list("enrolid", "userid"):
@@ -48,9 +46,8 @@ def transitions(courses: Collection[int], since: int, now: int) -> Transitions:
 
 def _methods(courses: Collection[int]) -> dict[int, int]:
     """Enrolment method -> course."""
-    ids = sorted(courses)
     methods: dict[int, int] = {}
-    for start in range(0, len(ids), METHOD_CHUNK):
-        rows = Enrol.objects.using(MOODLE).filter(courseid__in=ids[start : start + METHOD_CHUNK])
+    for ids in chunks(sorted(courses), METHOD_CHUNK):
+        rows = Enrol.objects.using(MOODLE).filter(courseid__in=ids)
         methods.update(rows.values_list("id", "courseid"))
     return methods

@@ -2,6 +2,7 @@
 
 from django.db.models import Max, Min, QuerySet
 
+from integration.domain.chunks import chunks
 from integration.services.events.hints import LogRow
 from integration.services.events.log_window import Window
 from moodle.models import LogEntry
@@ -43,8 +44,8 @@ def late(window: Window, last_id: int) -> list[LogRow]:
         return []
     unread = window.unread(inside.values_list("id", flat=True))[:LOG_PAGE_SIZE]
     found: list[LogRow] = []
-    for start in range(0, len(unread), IDS):
-        rows = _entries().filter(id__in=unread[start : start + IDS]).order_by("id")
+    for ids in chunks(unread, IDS):
+        rows = _entries().filter(id__in=ids).order_by("id")
         found += [LogRow(*row) for row in rows.values_list(*COLUMNS)]
     return found
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from django.db.models import F, Model, Q, QuerySet
 
+from integration.domain.chunks import chunks
 from integration.domain.operations import (
     Activate,
     AddMembers,
@@ -286,9 +287,8 @@ def _store_values(
     model: type[Model], key: str, columns: Sequence[str], now: Mapping[int, Sequence[Any]]
 ) -> None:
     """Set `columns` of the rows whose `key` is in `now`, without a statement for each row."""
-    wanted = list(now)
-    for start in range(0, len(wanted), 500):
-        rows = list(model._default_manager.filter(**{f"{key}__in": wanted[start : start + 500]}))
+    for keys in chunks(list(now), 500):
+        rows = list(model._default_manager.filter(**{f"{key}__in": keys}))
         for row in rows:
             for column, value in zip(columns, now[getattr(row, key)], strict=True):
                 setattr(row, column, value)

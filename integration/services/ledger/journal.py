@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from integration.domain.chunks import chunks
 from integration.domain.messages import msg
 from integration.domain.operations import JoinOperation, Operation, SendPasswordMail
 from integration.domain.outcomes import Result
@@ -83,8 +84,7 @@ class RunLedger:
         insert(SyncOperation, ROW, (self._row(number, operation) for number, operation in numbered))
         self._positions = {id(operation): number for number, operation in numbered}
         held_back = list(held)
-        for start in range(0, len(held_back), 500):
-            part = held_back[start : start + 500]
+        for part in chunks(held_back, 500):
             self._rows(part).update(status=SyncOperation.Status.HELD)
         self._to_do = len(numbered) - len(held_back)
 
@@ -119,8 +119,8 @@ class RunLedger:
         self._set_unconfirmed(operations, value=True)
 
     def _set_unconfirmed(self, operations: Sequence[Operation], *, value: bool) -> None:
-        for start in range(0, len(operations), 500):
-            self._rows(operations[start : start + 500]).update(unconfirmed=value)
+        for part in chunks(operations, 500):
+            self._rows(part).update(unconfirmed=value)
 
     def _note_single_people(self, outcomes: Sequence[Outcome]) -> None:
         """Rows of people for whom a list was refused: nobody knew of them when it was planned."""
@@ -169,8 +169,8 @@ class RunLedger:
                 user_id in linked if group_id is None else self._compared(key, group_id, course_id)
             )
         ]
-        for start in range(0, len(settled), 500):
-            rows = SyncOperation.objects.filter(pk__in=settled[start : start + 500])
+        for keys in chunks(settled, 500):
+            rows = SyncOperation.objects.filter(pk__in=keys)
             rows.filter(in_doubt=True).update(in_doubt=False)
             rows.filter(status=SyncOperation.Status.STARTED).update(
                 status=SyncOperation.Status.NOT_TRIED,

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from integration.domain.chunks import chunks
 from integration.domain.state import RoomRole
 from integration.models import AccountLink, ChannelLink, ManagedMembership
 from integration.services.ledger import bulk
@@ -68,8 +69,7 @@ class MembershipRows:
 
 def _keys(model: Any, column: str, wanted: set[int], cache: dict[int, int]) -> Mapping[int, int]:
     """Moodle id -> primary key of its link, for those of `wanted` that have one."""
-    missing = list(wanted - cache.keys())
-    for start in range(0, len(missing), 500):
-        rows = model.objects.filter(**{f"{column}__in": missing[start : start + 500]})
+    for missing in chunks(list(wanted - cache.keys()), 500):
+        rows = model.objects.filter(**{f"{column}__in": missing})
         cache.update(rows.values_list(column, "pk"))
     return cache

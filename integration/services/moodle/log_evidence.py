@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from integration.domain.chunks import chunks
 from moodle.models import LogEntry
 
 TAKEN_OUT = tuple(
@@ -20,11 +21,8 @@ def taken_out(alias: str, users: Collection[int], since: int) -> frozenset[tuple
     if not rows.exists():
         return None
     found: set[tuple[int, int]] = set()
-    wanted = sorted(users)
-    for start in range(0, len(wanted), PEOPLE):
-        part = rows.filter(
-            relateduserid__in=wanted[start : start + PEOPLE], eventname__in=TAKEN_OUT
-        )
+    for people in chunks(sorted(users), PEOPLE):
+        part = rows.filter(relateduserid__in=people, eventname__in=TAKEN_OUT)
         for course, user in part.values_list("courseid", "relateduserid").distinct():
             if course is not None and user is not None:
                 found.add((course, user))

@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connections
 from django.db.models import QuerySet, Value
 
+from integration.domain.chunks import chunks
 from integration.services.moodle.versions import readable
 from moodle.models import MoodleTable
 
@@ -42,7 +43,7 @@ class Pager:
     ) -> Iterator[tuple[Any, ...]]:
         """The rows with these ids as (id, *columns), by id; ids without a row are left out."""
         rows = self._rows(model).order_by("id").values_list("id", *self._read(model, columns))
-        for chunk in _chunks(ids, min(self.page_size, KEYS_PER_QUERY)):
+        for chunk in chunks(sorted(set(ids)), min(self.page_size, KEYS_PER_QUERY)):
             yield from rows.filter(id__in=chunk)
 
     def by_key(
@@ -56,7 +57,7 @@ class Pager:
         """
         read = self._read(model, columns)
         rows = self._rows(model).filter(**also).order_by(key, "id").values_list("id", key, *read)
-        for chunk in _chunks(values, KEYS_PER_QUERY):
+        for chunk in chunks(sorted(set(values)), KEYS_PER_QUERY):
             for page in self._pages(rows, key, chunk):
                 for row in page:
                     yield row[1:]
@@ -79,9 +80,3 @@ class Pager:
 
     def _rows(self, model: type[MoodleTable]) -> QuerySet[Any]:
         return model._default_manager.using(self.alias).all()
-
-
-def _chunks(values: Iterable[int], size: int) -> Iterator[list[int]]:
-    ordered = sorted(set(values))
-    for start in range(0, len(ordered), size):
-        yield ordered[start : start + size]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from integration.domain.chunks import chunks
 from integration.domain.errors import AuthenticationError, RocketChatError
 from integration.domain.state import RemoteAccount
 from integration.services.rocketchat.answers import text
@@ -81,8 +82,8 @@ class BulkImport:
 
     def _run(self, wanted: Sequence[NewAccount]) -> None:
         self._client.post("import.new", {})
-        for start in range(0, len(wanted), IMPORT_CHUNK):
-            users = [account.record() for account in wanted[start : start + IMPORT_CHUNK]]
+        for accounts in chunks(wanted, IMPORT_CHUNK):
+            users = [account.record() for account in accounts]
             self._client.post("import.addUsers", {"users": users}, slow=True)
         self._client.post("import.run", {}, slow=True)
         self._wait(len(wanted), QUIET)

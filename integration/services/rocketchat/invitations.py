@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from integration.domain.chunks import chunks
 from integration.domain.errors import (
     AuthenticationError,
     PartlyRefused,
@@ -62,9 +63,9 @@ class Invitations:
         PartlyRefused where single people were refused: everybody else is in.
         """
         progress = _Progress()
-        for start in range(0, len(names), INVITE_CHUNK):
-            with in_doubt(unknown=start > 0):  # those before are in
-                self._some(room_id, private, key, names[start : start + INVITE_CHUNK], progress)
+        for number, some in enumerate(chunks(names, INVITE_CHUNK)):
+            with in_doubt(unknown=number > 0):  # those before are in
+                self._some(room_id, private, key, some, progress)
         if progress.refused:
             raise PartlyRefused(progress.refused, progress.count)
         return progress.count

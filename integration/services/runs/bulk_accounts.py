@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from integration.domain.chunks import chunks
 from integration.domain.operations import CreateAccount, Operation
 from integration.domain.state import RemoteAccount
 from integration.services.rocketchat.bulk_import import NewAccount
@@ -54,8 +55,8 @@ class ImportedAccounts:
         creates = [one for one in operations if isinstance(one, CreateAccount)]
         if not is_worth(len(creates)):
             return
-        for start in range(0, len(creates), MIN_IMPORT_ACCOUNTS):
-            starting(creates[start : start + MIN_IMPORT_ACCOUNTS])
+        for some in chunks(creates, MIN_IMPORT_ACCOUNTS):
+            starting(some)
         wanted = [_record(one) for one in creates if may(one.user_id)]
         self._made = self._bulk.create(wanted)
         if self._made:
