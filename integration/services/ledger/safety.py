@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from integration.domain.operations import kinds
@@ -32,15 +32,20 @@ def pending_since() -> dict[str, int]:
 
 def removed_lately() -> Mapping[str, int]:
     """What runs took away or renamed in the last 24 hours, less what a person let pass."""
-    counted = {kind: one.counts_as for kind, one in kinds().items() if one.counts_as}
-    done = SyncOperation.objects.filter(
-        kind__in=list(counted),
-        status=SyncOperation.Status.DONE,
-        finished_at__gt=timezone.now() - LATELY,
-        run__forced=False,
-        run__approves=None,
-        run__kind__in=WRITING,
+    return taken_away(
+        SyncOperation.objects.filter(
+            finished_at__gt=timezone.now() - LATELY,
+            run__forced=False,
+            run__approves=None,
+            run__kind__in=WRITING,
+        )
     )
+
+
+def taken_away(operations: QuerySet[SyncOperation]) -> Counter[str]:
+    """`Removal` -> how much of it these operations took away or renamed; only what was done."""
+    counted = {kind: one.counts_as for kind, one in kinds().items() if one.counts_as}
+    done = operations.filter(kind__in=list(counted), status=SyncOperation.Status.DONE)
     counts: Counter[str] = Counter()
     for kind, number in done.order_by().values_list("kind").annotate(number=Count("pk")):
         counts[counted[kind]] += number
