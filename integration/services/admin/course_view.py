@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from integration.domain.chunks import chunks
 from integration.domain.errors import SyncError
@@ -19,7 +19,6 @@ from integration.models import (
     ChannelLink,
     Conflict,
     IntegratedCourse,
-    ManagedMembership,
     SyncRunCourse,
 )
 from integration.services.admin import moodle_search, why_levels
@@ -30,6 +29,7 @@ from integration.services.admin.group_states import (
     judge,
     with_channel,
 )
+from integration.services.admin.link_lists import membership_counts
 from integration.services.ledger.managed import load_course
 from integration.services.ledger.policy import load_policy
 from integration.services.moodle.reader import MoodleReader
@@ -87,7 +87,8 @@ def course_view(course_id: int) -> CourseView:
     rcsync knows, and the reason.
     """
     links = {row.moodle_group_id: row for row in _channels_of(course_id)}
-    counts = _member_counts(course_id)
+    by_key = membership_counts("channel", [link.pk for link in links.values()])
+    counts = {group_id: by_key.get(link.pk, 0) for group_id, link in links.items()}
     scope = Scope(courses=frozenset({course_id}))
     try:
         source = MoodleReader()
@@ -122,12 +123,6 @@ def conflicts_of(course_id: int) -> list[Conflict]:
 
 def _channels_of(course_id: int) -> QuerySet[ChannelLink]:
     return ChannelLink.objects.filter(moodle_course_id=course_id)
-
-
-def _member_counts(course_id: int) -> dict[int, int]:
-    """Moodle group id -> people in its channel."""
-    rows = ManagedMembership.objects.filter(channel__moodle_course_id=course_id).order_by()
-    return dict(rows.values_list("channel__moodle_group_id").annotate(number=Count("pk")))
 
 
 # --- groups ---------------------------------------------------------------------------------------

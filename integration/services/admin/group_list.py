@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from django.db.models import Count
 from django.utils import timezone
 
 from integration.domain.conflicts import ConflictKind
@@ -17,7 +16,7 @@ from integration.domain.course_policies import CoursePolicies
 from integration.domain.messages import msg
 from integration.domain.policy import Policy
 from integration.domain.state import Course, Group
-from integration.models import ChannelLink, Conflict, IntegratedCourse, ManagedMembership
+from integration.models import ChannelLink, Conflict, IntegratedCourse
 from integration.services.admin import moodle_search
 from integration.services.admin.group_states import (
     GroupState,
@@ -25,6 +24,7 @@ from integration.services.admin.group_states import (
     judge,
     with_channel,
 )
+from integration.services.admin.link_lists import membership_counts
 from integration.services.ledger.policy import load_policy
 from integration.services.moodle.reader import MoodleReader
 from integration.services.sync.identity import Identities
@@ -109,9 +109,7 @@ def _fits(row: GroupRow, chosen: GroupFilter) -> bool:
 
 
 def _members(rows: Iterable[GroupRow]) -> dict[int, int]:
-    keys = [row.channel.pk for row in rows if row.channel]
-    counted = ManagedMembership.objects.filter(channel__in=keys).order_by()
-    by_key = dict(counted.values_list("channel").annotate(number=Count("pk")))
+    by_key = membership_counts("channel", [row.channel.pk for row in rows if row.channel])
     sizes = moodle_search.group_sizes([row.group_id for row in rows if not row.channel])
     return {
         row.group_id: by_key.get(row.channel.pk, 0) if row.channel else sizes.get(row.group_id, 0)

@@ -4,6 +4,7 @@ besides their own columns. Nothing is computed for rows that are not shown.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from django.db.models import Count, Max, Q, QuerySet
 
@@ -113,7 +114,7 @@ def channel_facts(rows: Sequence[ChannelLink]) -> dict[int, ChannelFacts]:
             course_id__in={row.moodle_course_id for row in rows}
         )
     }
-    members = _counts("channel", [row.pk for row in rows])
+    members = membership_counts("channel", [row.pk for row in rows])
     differences = _differences([row.moodle_group_id for row in rows])
     return {
         row.pk: ChannelFacts(
@@ -129,7 +130,7 @@ def account_facts(rows: Sequence[AccountLink]) -> dict[int, AccountFacts]:
     """By primary key, in two queries and those of Moodle's people."""
     ids = [row.moodle_user_id for row in rows]
     people = people_named(ids)
-    channels = _counts("account", [row.pk for row in rows])
+    channels = membership_counts("account", [row.pk for row in rows])
     entries = AuditEntry.objects.filter(moodle_user_id__in=ids).order_by()
     changed = dict(entries.values_list("moodle_user_id").annotate(last=Max("at")))
     return {
@@ -148,7 +149,8 @@ def people_named(user_ids: Collection[int]) -> dict[int, Person]:
         return {}
 
 
-def _counts(side: str, keys: Collection[int]) -> dict[int, int]:
+def membership_counts(side: Literal["channel", "account"], keys: Collection[int]) -> dict[int, int]:
+    """Primary key of a channel or account -> its memberships; those without any are left out."""
     rows = ManagedMembership.objects.filter(**{f"{side}__in": keys}).order_by()
     return dict(rows.values_list(side).annotate(number=Count("pk")))
 
