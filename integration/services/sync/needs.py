@@ -80,9 +80,8 @@ def concerned_groups(desired: Desired, managed: Managed, scope: Scope) -> frozen
     return frozenset(found)
 
 
-def needs_of(desired: Desired, managed: Managed, scope: Scope) -> Needs:
-    """What the plan of a narrow scope is made of."""
-    groups = concerned_groups(desired, managed, scope)
+def needs_of(desired: Desired, managed: Managed, scope: Scope, groups: frozenset[int]) -> Needs:
+    """What the plan of a narrow scope is made of. `groups` are its `concerned_groups`."""
     links = {
         group_id: managed.channels[group_id]
         for group_id in groups

@@ -169,13 +169,15 @@ def _read_remote(
             for group_id, channel in in_scope.items()
             if group_id in desired.channels
         ],
-        only=_needs(desired, managed, scope),
+        only=_needs(desired, managed, scope, concerned),
     )
 
 
-def _needs(desired: Desired, managed: Managed, scope: Scope) -> Needs | None:
+def _needs(
+    desired: Desired, managed: Managed, scope: Scope, groups: frozenset[int]
+) -> Needs | None:
     """None where the lists are the better way."""
     if scope == EVERYTHING:
         return None
-    needs = needs_of(desired, managed, scope)
+    needs = needs_of(desired, managed, scope, groups)
     return needs if reads_one_by_one(needs, managed) else None
