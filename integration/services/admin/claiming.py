@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from integration.domain import reasons
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.domain.operations import RemoveMember
@@ -17,9 +18,8 @@ from integration.models import (
     IntegrationSettings,
     ManagedMembership,
     SyncOperation,
-    SyncRun,
 )
-from integration.services.ledger import audit_trail
+from integration.services.ledger import audit_trail, runs
 from integration.services.ledger.managed import LookOnly
 from integration.services.ledger.policy import load_policy
 from integration.services.moodle.reader import MoodleReader
@@ -72,14 +72,8 @@ def claim(reason: str, installation: str = "", since: datetime | None = None) ->
 
 
 def _check(reason: str, installation: str) -> None:
-    if not reason.strip():
-        raise ConfigurationError(
-            msg("Claiming needs a reason."), hint=msg("Say in a sentence why.")
-        )
-    if SyncRun.objects.filter(status=SyncRun.Status.RUNNING).exists():
-        raise ConfigurationError(
-            msg("A run is in progress."), hint=msg("Wait until it has finished, then claim again.")
-        )
+    reasons.check(reason, msg("Claiming needs a reason."))
+    runs.check_none_is_running(msg("Wait until it has finished, then claim again."))
     if installation and ChannelLink.objects.exists():
         raise ConfigurationError(
             msg("This installation has channels of its own; it cannot take another's place."),

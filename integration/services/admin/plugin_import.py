@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from integration.domain import reasons
 from integration.domain.addresses import origin
 from integration.domain.errors import ConfigurationError
 from integration.domain.levels import LevelKind
@@ -28,10 +29,9 @@ from integration.models import (
     IntegrationSettings,
     LevelSettings,
     ManagedMembership,
-    SyncRun,
 )
 from integration.services.admin.claiming import check_workspace, rooms_of_ours
-from integration.services.ledger import audit_trail
+from integration.services.ledger import audit_trail, runs
 from integration.services.ledger.managed import LookOnly
 from integration.services.ledger.policy import load_policy
 from integration.services.moodle.plugin_rows import read_plugin
@@ -101,14 +101,8 @@ def find() -> PluginImport:
 
 def apply(reason: str) -> PluginImport:
     """Look, and store what was found. ConfigurationError where refused."""
-    if not reason.strip():
-        raise ConfigurationError(
-            msg("The import needs a reason."), hint=msg("Say in a sentence why.")
-        )
-    if SyncRun.objects.filter(status=SyncRun.Status.RUNNING).exists():
-        raise ConfigurationError(
-            msg("A run is in progress."), hint=msg("Wait until it has ended, then import again.")
-        )
+    reasons.check(reason, msg("The import needs a reason."))
+    runs.check_none_is_running(msg("Wait until it has ended, then import again."))
     found = find()
     if found.blocked:
         raise ConfigurationError(found.blocked[0])

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from django.db import transaction
 from django.db.models import Q
 
-from integration.domain.errors import ConfigurationError
+from integration.domain import reasons
 from integration.domain.messages import msg
 from integration.domain.state import EVERYTHING
 from integration.models import ChannelLink, ManagedMembership
@@ -47,10 +47,7 @@ def release(people: Collection[tuple[int, int]], reason: str) -> int:
 
     Who is not among those found now, or is protected, stays. ConfigurationError where refused.
     """
-    if not reason.strip():
-        raise ConfigurationError(
-            msg("This needs a reason."), hint=msg("Say in a sentence how you know.")
-        )
+    reasons.check(reason, msg("This needs a reason."), msg("Say in a sentence how you know."))
     found = [one for one in find() if (one.group_id, one.user_id) in people and not one.protected]
     if not found:
         return 0

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from integration.domain import reasons
 from integration.domain.errors import ConfigurationError
 from integration.domain.forgetting import replacer
 from integration.domain.messages import msg
@@ -43,10 +44,7 @@ def preview(person: Person) -> persons.Traces:
 
 def forget(person: Person, reason: str, *, although_in_moodle: bool = False) -> persons.Traces:
     """Refused while Moodle has the person: the next sync would store the names again."""
-    if not reason.strip():
-        raise ConfigurationError(
-            msg("Forgetting a person needs a reason."), hint=msg("Say in a sentence why.")
-        )
+    reasons.check(reason, msg("Forgetting a person needs a reason."))
     if person.in_moodle and not although_in_moodle:
         raise ConfigurationError(
             msg("Moodle still has person {id}.", id=person.user_id),

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import Q
 
+from integration.domain import reasons
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.domain.server_facts import ServerFacts
@@ -22,9 +23,8 @@ from integration.models import (
     IntegrationSettings,
     PendingEnding,
     SyncOperation,
-    SyncRun,
 )
-from integration.services.ledger import audit_trail, server_facts
+from integration.services.ledger import audit_trail, runs, server_facts
 from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
 
@@ -91,10 +91,7 @@ def replaced(now: str, reason: str) -> None:
     The next sync finds accounts by their verified address and makes everything else anew.
     """
     _check(now, reason)
-    if SyncRun.objects.filter(status=SyncRun.Status.RUNNING).exists():
-        raise ConfigurationError(
-            msg("A run is in progress."), hint=msg("Wait until it has finished, then decide again.")
-        )
+    runs.check_none_is_running(msg("Wait until it has finished, then decide again."))
     with transaction.atomic():
         found = _take(now)
         ChannelLink.objects.all().delete()
@@ -115,10 +112,7 @@ def replaced(now: str, reason: str) -> None:
 
 
 def _check(now: str, reason: str) -> None:
-    if not reason.strip():
-        raise ConfigurationError(
-            msg("A decision needs a reason."), hint=msg("Say in a sentence why.")
-        )
+    reasons.check(reason, msg("A decision needs a reason."))
     found = change()
     if found is None or found.now != now:
         raise ConfigurationError(

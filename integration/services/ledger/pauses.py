@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from integration.domain import actor as actors
+from integration.domain import reasons
 from integration.domain.errors import Busy, ConfigurationError
 from integration.domain.messages import msg
 from integration.models import Pause
@@ -45,8 +46,7 @@ def in_words(pause: Pause) -> str:
 def pause(actor: str, reason: str) -> Pause:
     """Begin; ConfigurationError without a reason, or when everything is paused already."""
     reason = reason.strip()
-    if not reason:
-        raise ConfigurationError(msg("A pause needs a reason."), hint=msg("Say in a sentence why."))
+    reasons.check(reason, msg("A pause needs a reason."))
     try:
         with transaction.atomic():
             row = Pause.objects.create(actor=actor[:150], reason=reason[:500])

@@ -13,7 +13,6 @@ from django.db import models, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from integration.domain.errors import ConfigurationError
 from integration.domain.forgetting import FORGOTTEN, names_in
 from integration.domain.messages import msg
 from integration.models import (
@@ -27,7 +26,7 @@ from integration.models import (
     SyncOperation,
     SyncRun,
 )
-from integration.services.ledger import audit_trail
+from integration.services.ledger import audit_trail, runs
 
 PAGE = 1000
 TEXTS: dict[type[models.Model], tuple[str, ...]] = {
@@ -83,11 +82,10 @@ def find_traces(user_id: int, replaced: Callable[[Any], Any], samples: int = 10)
 def forget(user_id: int, replaced: Callable[[Any], Any], reason: str) -> Traces:
     """All of it, or nothing; and an entry in the audit trail that says so without the name."""
     with transaction.atomic():
-        if SyncRun.objects.filter(status=SyncRun.Status.RUNNING).exists():
-            raise ConfigurationError(
-                msg("A run is in progress and may store the names again."),
-                hint=msg("Wait until it has finished, or cancel it."),
-            )
+        runs.check_none_is_running(
+            msg("Wait until it has finished, or cancel it."),
+            msg("A run is in progress and may store the names again."),
+        )
         found = find_traces(user_id, replaced)
         for model in TEXTS:
             for row, new in list(_changes(model, user_id, replaced)):

@@ -41,6 +41,7 @@ REPORTED = (
     "breaches",
     "held_count",
 )
+IN_PROGRESS = msg("A run is in progress.")
 LINKED = "linked"  # in a stored scope: everybody who has an account, at the time of the run
 RESULT = ("status", "cause", "message", "hint", "finished_at")
 CAUSES: tuple[tuple[type[SyncError], RunCause], ...] = (
@@ -51,6 +52,12 @@ CAUSES: tuple[tuple[type[SyncError], RunCause], ...] = (
     (TransientError, RunCause.CHAT_AWAY),
     (RocketChatError, RunCause.REFUSED),
 )
+
+
+def check_none_is_running(hint: str, message: str = IN_PROGRESS) -> None:
+    """ConfigurationError while a run is under way: what it read would be wrong afterwards."""
+    if SyncRun.objects.filter(status=SyncRun.Status.RUNNING).exists():
+        raise ConfigurationError(message, hint=hint)
 
 
 def begin(**columns: Any) -> SyncRun:

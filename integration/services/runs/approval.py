@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
+from integration.domain import reasons
 from integration.domain.actor import Actor
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
@@ -68,10 +69,7 @@ def reject(run: SyncRun, user: User, reason: str) -> None:
 def _decide(run: SyncRun, user: User, reason: str, status: str, action: str) -> None:
     if not user.has_perm(PERMISSION):
         raise PermissionDenied(msg("This needs the permission to approve removals."))
-    if not reason.strip():
-        raise ConfigurationError(
-            msg("A decision needs a reason."), hint=msg("Say in a sentence why.")
-        )
+    reasons.check(reason, msg("A decision needs a reason."))
     columns: dict[str, Any] = {
         "status": status,
         "decided_by": user.get_username(),

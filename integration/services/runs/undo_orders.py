@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from django.core.exceptions import PermissionDenied
 
+from integration.domain import reasons
 from integration.domain.actor import Actor
-from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.models import SyncRun
 from integration.services.ledger import audit_trail, pauses
@@ -56,8 +56,7 @@ def _order(
 ) -> Order:
     if not user.has_perm(PERMISSION):
         raise PermissionDenied(msg("This needs the permission to undo runs."))
-    if not reason.strip():
-        raise ConfigurationError(msg("An undo needs a reason."), hint=msg("Say in a sentence why."))
+    reasons.check(reason, msg("An undo needs a reason."))
     check_undoable(run)
     return Order(
         kind=kind,
