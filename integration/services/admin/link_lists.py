@@ -1,5 +1,5 @@
-"""The lists of channels and accounts: how they are searched, and what the rows of one page show
-besides their own columns. Nothing is computed for rows that are not shown.
+"""The lists of channels, accounts and courses: how they are searched, and what the rows of one page
+show besides their own columns. Nothing is computed for rows that are not shown.
 """
 
 from collections.abc import Collection, Sequence
@@ -79,10 +79,20 @@ def search_accounts(rows: Accounts, text: str) -> tuple[Accounts, bool]:
     return rows.filter(Q(pk__in=known) | Q(moodle_user_id__in=called)), True
 
 
+def search_courses(text: str, limit: int) -> list[IntegratedCourse]:
+    """Integrated courses that every word is found in, or whose Moodle id it is."""
+    wanted = Q(*(_course_has(word) for word in text.split()))
+    number = whole_number(text)
+    by_id = Q() if number is None else Q(course_id=number)
+    return list(IntegratedCourse.objects.filter(wanted | by_id)[:limit])
+
+
+def _course_has(word: str) -> Q:
+    return Q(shortname__icontains=word) | Q(fullname__icontains=word)
+
+
 def _channel_has(word: str) -> Q:
-    courses = IntegratedCourse.objects.filter(
-        Q(shortname__icontains=word) | Q(fullname__icontains=word)
-    ).order_by()
+    courses = IntegratedCourse.objects.filter(_course_has(word)).order_by()
     return (
         Q(name__icontains=word)
         | Q(group_name__icontains=word)
