@@ -49,6 +49,7 @@ class CsvList:
     """
 
     csv_chunk = 500
+    list_before_template = "integration/list_csv.html"
 
     csv_heading: Any
     csv_row: Any

@@ -20,7 +20,6 @@ class AccountLinkAdmin(links.AccountActions, CsvList, ReadOnly):
     list_filter = (links.ActiveFilter, links.OriginFilter)
     search_fields = ("username",)
     search_help_text = _("Name, username, e-mail, course or group")
-    list_before_template = "integration/list_csv.html"
     list_per_page = 50
     show_full_result_count = False
 
@@ -58,7 +57,6 @@ class ChannelLinkAdmin(links.ChannelActions, CsvList, ReadOnly):
     list_filter = ("ended", links.OriginFilter)
     search_fields = ("name",)
     search_help_text = _("Channel, group or course")
-    list_before_template = "integration/list_csv.html"
     list_per_page = 50
     show_full_result_count = False
 
