@@ -10,6 +10,12 @@ from integration.tables.choices import choices
 from integration.translation import local
 
 
+class ConflictQuerySet(models.QuerySet["Conflict"]):
+    def unsolved(self) -> "ConflictQuerySet":
+        """Open ones, and those that a person ignores: both still hold back what they are about."""
+        return self.exclude(status=Conflict.Status.SOLVED)
+
+
 class Conflict(models.Model):
     """Something a person must decide. One row per kind and Moodle id; solved ones stay as
     history.
@@ -63,6 +69,8 @@ class Conflict(models.Model):
     first_seen = models.DateTimeField(_("first seen"), auto_now_add=True)
     last_seen = models.DateTimeField(_("last seen"))
     solved_at = models.DateTimeField(_("solved"), null=True, blank=True)
+
+    objects = ConflictQuerySet.as_manager()
 
     class Meta:
         ordering = ["-last_seen", "pk"]

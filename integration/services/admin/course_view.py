@@ -116,7 +116,7 @@ def last_runs(course: IntegratedCourse) -> list[SyncRunCourse]:
 
 def conflicts_of(course_id: int) -> list[Conflict]:
     """Those that nobody has solved and because of which the course is not in step."""
-    rows = Conflict.objects.exclude(status=Conflict.Status.SOLVED)
+    rows = Conflict.objects.unsolved()
     keys = [pk for pk, courses in rows.values_list("pk", "courses") if course_id in courses]
     return list(Conflict.objects.filter(pk__in=keys))
 
@@ -223,6 +223,5 @@ def _linked(people: Collection[int]) -> set[int]:
 
 
 def _conflicts_of_people(people: Collection[int]) -> dict[int, Conflict]:
-    rows = Conflict.objects.filter(moodle_user_id__isnull=False)
-    waiting = rows.exclude(status=Conflict.Status.SOLVED).order_by("-pk")
+    waiting = Conflict.objects.unsolved().filter(moodle_user_id__isnull=False).order_by("-pk")
     return {row.moodle_user_id or 0: row for row in waiting if row.moodle_user_id in people}

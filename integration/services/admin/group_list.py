@@ -136,7 +136,7 @@ class _Rules:
 
 def _held() -> Identities:
     """Groups and courses about which a person has to decide first."""
-    rows = Conflict.objects.exclude(status=Conflict.Status.SOLVED)
+    rows = Conflict.objects.unsolved()
     kinds = (ConflictKind.GROUP_CHANGED, ConflictKind.COURSE_CHANGED)
     found = list(rows.filter(kind__in=kinds).values_list("moodle_group_id", "moodle_course_id"))
     return Identities(

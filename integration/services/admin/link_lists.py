@@ -197,4 +197,4 @@ def history_of(*, user_id: int | None = None, group_id: int | None = None) -> Qu
 
 def conflicts_of_person(user_id: int) -> QuerySet[Conflict]:
     """Those that nobody has solved."""
-    return Conflict.objects.filter(moodle_user_id=user_id).exclude(status=Conflict.Status.SOLVED)
+    return Conflict.objects.unsolved().filter(moodle_user_id=user_id)

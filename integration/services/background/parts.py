@@ -135,7 +135,5 @@ def _all_looked(parts: Collection[SyncRun]) -> bool:
 
 def _close_conflicts(parent: SyncRun) -> None:
     """Close conflicts that no part met: together the parts looked at everything."""
-    gone = Conflict.objects.filter(last_seen__lt=parent.started_at)
-    gone.exclude(status=Conflict.Status.SOLVED).update(
-        status=Conflict.Status.SOLVED, solved_at=timezone.now()
-    )
+    gone = Conflict.objects.unsolved().filter(last_seen__lt=parent.started_at)
+    gone.update(status=Conflict.Status.SOLVED, solved_at=timezone.now())

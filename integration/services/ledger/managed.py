@@ -110,10 +110,11 @@ def _asked_accounts(unfinished: list["_Unfinished"]) -> dict[int, frozenset[Aske
 
 def _left_rooms() -> dict[int, conflicts.Conflict]:
     """Also those that a person ignores: no channel is made for them either."""
-    rows = Conflict.objects.filter(kind=ConflictKind.PLUGIN_ROOM, moodle_group_id__isnull=False)
+    kind = ConflictKind.PLUGIN_ROOM
+    rows = Conflict.objects.unsolved().filter(kind=kind, moodle_group_id__isnull=False)
     return {
         row.moodle_group_id or 0: conflicts.Conflict(
-            ConflictKind.PLUGIN_ROOM,
+            kind,
             None,
             row.moodle_group_id,
             row.moodle_side,
@@ -121,7 +122,7 @@ def _left_rooms() -> dict[int, conflicts.Conflict]:
             row.remote_id,
             row.advice,
         )
-        for row in rows.exclude(status=Conflict.Status.SOLVED)
+        for row in rows
     }
 
 

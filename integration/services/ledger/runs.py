@@ -268,7 +268,7 @@ def _store_conflicts(report: RunReport, scope: Scope) -> None:
         row.save()
     if scope.courses is None and scope.users is None:
         gone = [row.pk for key, row in known.items() if key not in seen]
-        Conflict.objects.filter(pk__in=gone).exclude(status=Conflict.Status.SOLVED).update(
+        Conflict.objects.unsolved().filter(pk__in=gone).update(
             status=Conflict.Status.SOLVED, solved_at=now
         )
 

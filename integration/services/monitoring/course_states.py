@@ -245,7 +245,7 @@ def missing_choices() -> Iterator[str]:
 
 def _conflicts() -> Counter[int]:
     """Of each course those that nobody has solved, the ignored ones too."""
-    felt = Conflict.objects.exclude(status=Conflict.Status.SOLVED).values_list("courses", flat=True)
+    felt = Conflict.objects.unsolved().values_list("courses", flat=True)
     return Counter(course for courses in felt for course in courses)
 
 
