@@ -19,14 +19,11 @@ from integration.models import (
     ManagedMembership,
     SyncOperation,
 )
+from integration.services.admin.both_sides import read_both_sides
 from integration.services.ledger import audit_trail, runs
 from integration.services.ledger.managed import LookOnly
-from integration.services.ledger.policy import load_policy
-from integration.services.moodle.reader import MoodleReader
-from integration.services.rocketchat import RocketChatRemote, connect
-from integration.services.runs.configured_connection import rocketchat_connection
+from integration.services.rocketchat import RocketChatRemote
 from integration.services.sync.claimable import Claimable, as_installation, find_claimable
-from integration.services.sync.desired import desire
 
 
 def find(installation: str = "", since: datetime | None = None) -> Claimable:
@@ -36,17 +33,10 @@ def find(installation: str = "", since: datetime | None = None) -> Claimable:
     SourceError, RocketChatError, ConfigurationError; the latter also where the workspace is another
     one than the links are about.
     """
-    source, records = MoodleReader(), LookOnly()
-    policy = load_policy(source.roles())
-    managed = as_installation(records.managed(EVERYTHING), installation)
-    moodle = source.read(
-        EVERYTHING, integrated=records.integrated(), linked_users=set(managed.accounts)
-    )
-    with connect(rocketchat_connection()) as remote:
-        wanted = desire(moodle, policy, remote.name_rules(), managed, EVERYTHING)
-        state = rooms_of_ours(remote)
-    check_workspace(managed, state)
-    return find_claimable(wanted, state, managed, policy, _removed(since))
+    managed = as_installation(LookOnly().managed(EVERYTHING), installation)
+    sides = read_both_sides(managed, rooms_of_ours)
+    check_workspace(managed, sides.remote)
+    return find_claimable(sides.desired, sides.remote, managed, sides.policy, _removed(since))
 
 
 def claim(reason: str, installation: str = "", since: datetime | None = None) -> Claimable:

@@ -13,13 +13,9 @@ from integration.domain import reasons
 from integration.domain.messages import msg
 from integration.domain.state import EVERYTHING
 from integration.models import ChannelLink, ManagedMembership
+from integration.services.admin.both_sides import read_both_sides
 from integration.services.ledger import audit_trail
 from integration.services.ledger.managed import LookOnly
-from integration.services.ledger.policy import load_policy
-from integration.services.moodle.reader import MoodleReader
-from integration.services.rocketchat import connect
-from integration.services.runs.configured_connection import rocketchat_connection
-from integration.services.sync.desired import desire
 from integration.services.sync.plugin_rooms import WrongPerson, wrong_people
 
 
@@ -28,18 +24,11 @@ def find() -> tuple[WrongPerson, ...]:
     taken = set(ChannelLink.objects.filter(created=False).values_list("moodle_group_id", flat=True))
     if not taken:
         return ()
-    source, records = MoodleReader(), LookOnly()
-    managed = records.managed(EVERYTHING)
-    moodle = source.read(
-        EVERYTHING, integrated=records.integrated(), linked_users=set(managed.accounts)
-    )
-    policy = load_policy(moodle.role_names)
-    with connect(rocketchat_connection()) as remote:
-        wanted = desire(moodle, policy, remote.name_rules(), managed, EVERYTHING)
-        state = remote.read(known_counts={}, wanted_names=())
+    managed = LookOnly().managed(EVERYTHING)
+    sides = read_both_sides(managed, lambda remote: remote.read(known_counts={}, wanted_names=()))
     owners = {link.account_id: user_id for user_id, link in managed.accounts.items()}
     members = {group: rows for group, rows in managed.members.items() if group in taken}
-    return wrong_people(wanted, state, owners, members, policy)
+    return wrong_people(sides.desired, sides.remote, owners, members, sides.policy)
 
 
 def release(people: Collection[tuple[int, int]], reason: str) -> int:
