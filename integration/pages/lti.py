@@ -2,7 +2,6 @@
 
 import json
 import logging
-import secrets
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -201,7 +200,7 @@ def _refused(
 
 def _log(refused: Refused, issuer: str) -> str:
     """What the person sees of it, so that the line can be found in the log."""
-    reference = f"{refused.code} {secrets.token_hex(3)}"
+    reference = public.reference_of(refused.code)
     logger.warning(
         "lti=refused code=%s reference=%s platform=%s why=%s hint=%s",
         refused.code,

@@ -1,6 +1,7 @@
 """Pages for people from a course, who do not sign in to rcsync: one message, and where to go on."""
 
 import re
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -21,6 +22,11 @@ class Way:
 
     text: str
     url: str
+
+
+def reference_of(code: str) -> str:
+    """What the person sees of a refusal, so that its line can be found in the log."""
+    return f"{code} {secrets.token_hex(3)}"
 
 
 def message(

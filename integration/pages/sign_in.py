@@ -1,7 +1,6 @@
 """Signing in with OpenID Connect or through the proxy, and the page for whom it does not work."""
 
 import logging
-import secrets
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -90,7 +89,7 @@ def by_proxy(request: HttpRequest) -> HttpResponseBase:
 
 def refusal(request: HttpRequest, refused: Refused) -> TemplateResponse:
     """A plain page: what is missing, whom to ask, and the code that finds the line in the log."""
-    reference = f"{refused.code} {secrets.token_hex(3)}"
+    reference = public.reference_of(refused.code)
     logger.warning(
         "sign-in=refused code=%s reference=%s why=%s",
         refused.code,
