@@ -98,9 +98,7 @@ def of_person(rows: Entries, text: str) -> Entries:
 
 def of_course(rows: Entries, text: str) -> Entries:
     """The Moodle id, or words of the name of an integrated course."""
-    courses = IntegratedCourse.objects.order_by()
-    for word in text.split():
-        courses = courses.filter(Q(shortname__icontains=word) | Q(fullname__icontains=word))
+    courses = IntegratedCourse.objects.filter(link_lists.is_called(text)).order_by()
     found = list(courses.values_list("course_id", flat=True)[:MOST_PEOPLE])
     if (number := whole_number(text.strip())) is not None:
         found.append(number)

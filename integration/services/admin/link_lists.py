@@ -81,10 +81,14 @@ def search_accounts(rows: Accounts, text: str) -> tuple[Accounts, bool]:
 
 def search_courses(text: str, limit: int) -> list[IntegratedCourse]:
     """Integrated courses that every word is found in, or whose Moodle id it is."""
-    wanted = Q(*(_course_has(word) for word in text.split()))
     number = whole_number(text)
     by_id = Q() if number is None else Q(course_id=number)
-    return list(IntegratedCourse.objects.filter(wanted | by_id)[:limit])
+    return list(IntegratedCourse.objects.filter(is_called(text) | by_id)[:limit])
+
+
+def is_called(text: str) -> Q:
+    """Of integrated courses with every word in their names."""
+    return Q(*(_course_has(word) for word in text.split()))
 
 
 def _course_has(word: str) -> Q:
