@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from unfold.admin import ModelAdmin
 
 from integration.forms import RowForm
-from integration.pages import link_cells
+from integration.pages.downloads import download
 from integration.pages.odd_input import TakesOddInput
 from integration.services.admin import exports
 from integration.services.admin.paging import BoundedPaginator
@@ -69,7 +69,7 @@ class CsvList:
             return HttpResponseBadRequest(gettext("There is no such filter."))
         name = f"{self.opts.model_name}.csv"  # type: ignore[attr-defined]
         lines = exports.csv_lines(self.csv_heading(), self._csv_rows(rows))
-        return link_cells.csv_answer(name, lines)
+        return download(name, lines)
 
     def fill(self, rows: Sequence[Any]) -> None:
         """What a row shows besides its own columns."""

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from integration.domain.errors import SyncError
 from integration.domain.numbers import whole_number
 from integration.pages import access, link_cells
+from integration.pages.downloads import download
 from integration.services.admin import exports, group_list, links, moodle_search
 from integration.services.admin.group_list import GroupFilter, GroupPage, GroupRow
 from integration.services.admin.group_states import GroupState
@@ -77,7 +78,7 @@ def _row(row: GroupRow, page: GroupPage, places: links.ExternalLinks) -> dict[st
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """What the filter chooses, all pages of it."""
     chosen = {name: request.GET.get(name, "").strip() for name in FILTERS}
-    return link_cells.csv_answer("groups.csv", exports.csv_lines(_heading(), _lines(chosen)))
+    return download("groups.csv", exports.csv_lines(_heading(), _lines(chosen)))
 
 
 def _heading() -> tuple[str, ...]:

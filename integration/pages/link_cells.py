@@ -1,8 +1,5 @@
-"""What several lists share: icons that open a thing elsewhere, badges of groups, CSV answers."""
+"""What several lists share: icons that open a thing elsewhere, and badges."""
 
-from collections.abc import Iterable
-
-from django.http import StreamingHttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -102,9 +99,3 @@ def _icon(url: str, symbol: str, label: str) -> SafeString | str:
         symbol,
         label,
     )
-
-
-def csv_answer(name: str, lines: Iterable[str]) -> StreamingHttpResponse:
-    """`lines` as a file of that name, sent while it is made."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)

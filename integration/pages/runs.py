@@ -21,6 +21,7 @@ from integration.domain.operations import labels
 from integration.domain.outcomes import RunCause
 from integration.models import AuditEntry, SyncOperation, SyncRun
 from integration.pages import access, cells, pause, run_verdict
+from integration.pages.downloads import CSV, download
 from integration.services.admin import exports, runs, secrets, server_decisions, start_run
 from integration.services.admin.audit_exports import export_audit as export_audit_trail
 from integration.services.admin.run_failures import failures_by_cause
@@ -248,10 +249,8 @@ def decide(request: HttpRequest, run_id: int) -> HttpResponse:
 def export_audit(_request: HttpRequest, form: str) -> StreamingHttpResponse:
     """The whole audit trail, for a spreadsheet (csv) or a program (jsonl)."""
     lines = export_audit_trail(AuditEntry.objects.order_by("pk").iterator(2000), form)
-    kinds = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-    response = StreamingHttpResponse(lines, content_type=kinds[form])
-    response["Content-Disposition"] = f'attachment; filename="rcsync-audit.{form}"'
-    return response
+    kinds = {"csv": CSV, "jsonl": "application/jsonl"}
+    return download(f"rcsync-audit.{form}", lines, kinds[form])
 
 
 @access.page(access.SEE_RUNS)
@@ -261,9 +260,7 @@ def export(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
     chosen = {name: request.GET.get(name, "") for name in FILTERS}
     rows = runs.operations(run, **chosen).iterator(2000)
     lines = exports.operations_as_csv(rows, exports.course_names_of(run.pk))
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="rcsync-run-{run.pk}.csv"'
-    return response
+    return download(f"rcsync-run-{run.pk}.csv", lines)
 
 
 def _can_apply(run: SyncRun) -> bool:
