@@ -35,8 +35,12 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         "ALLOWED_HOSTS": "localhost",
         "SECURE_SSL": "off",
         "DATABASE_URL": f"sqlite:///{log.parent}/own.sqlite3",
+        "RCSYNC_STATIC_DIR": str(log.parent / "static"),
         "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
     }
+    # As installed: a form that is cut off is refused with a page, and pages have a style.
+    collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
+    subprocess.run(collect, cwd=ROOT, env=environment, check=True)
     with log.open("wb") as output:
         web = subprocess.Popen(
             [
