@@ -10,9 +10,9 @@ import pytest
 
 from integration.domain.operations import labels
 from tests.support.paths import ROOT
+from tests.support.translatable import LANGUAGES
 
 LOCALE = ROOT / "locale"
-LANGUAGES = ("de", "fr", "es")
 ENTRY = re.compile(
     r'^msgid (?P<id>"(?:.*"\n)*?.*")\n'
     r'(?:msgid_plural (?P<plural>"(?:.*"\n)*?.*")\n)?'
