@@ -30,6 +30,17 @@ times() {
     printf '%6d s  all of it\n' "$SECONDS"
 }
 
+has_a_release_date() { # has_a_release_date FILE VERSION: a changelog's heading of that version ends with a day that exists
+    local day
+    day=$(sed -n "s/^## \[${2//./\\.}\] - //p" "$1")
+    if [[ $day =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]] && date --date="$day" >/dev/null 2>&1; then
+        echo "$2 is dated $day"
+    else
+        echo "$1 has no date for $2 (${day:-no heading}): write it as 2026-01-31, or run .ci/release --rehearsal" >&2
+        return 1
+    fi
+}
+
 as_root() { if ((EUID != 0)); then sudo "$@"; else "$@"; fi; }
 
 install_packages() { # install_packages NAME ...: with apt, what is missing

@@ -1,0 +1,109 @@
+"""What `.ci/release` checks before anything is released, as far as it is quick to see."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+# A whole test that is slow, and the quick ones that fail for the same kind of fault.
+QUICK_TWINS = {
+    "worker/test_machines.py::test_two_workers_on_postgresql_share_a_pass_and_one_is_killed": (
+        "worker/test_processes.py::test_two_clusters_share_a_run_over_a_hundred_courses",
+        "worker/test_processes.py::test_tasks_lost_with_a_killed_busy_worker_are_gone_on_with",
+    ),
+    "worker/test_machines.py::test_two_hosts_share_a_pass_and_one_is_cut_off_and_killed": (
+        "background/test_queue.py::test_a_dead_run_is_interrupted_and_another_goes_on_with_it",
+        "background/test_queue.py::test_a_lost_lease_stops_the_run",
+        "worker/test_processes.py::test_a_dropped_database_connection_is_opened_again",
+    ),
+    "worker/test_soak.py::test_whatever_happens_all_is_right_in_the_end": (
+        "safety/test_faults.py::test_any_failure_of_any_operation_is_repaired_by_the_next_run",
+        "safety/test_faults.py::test_a_run_killed_in_any_operation_is_finished_by_the_next_run",
+        "worker/test_guardian.py::test_nothing_outlives_a_killed_parent",
+        "worker/test_guardian.py::test_a_benchmark_that_leaves_a_process_behind_fails",
+    ),
+}
+
+
+def dated(changelog: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    file = folder / "CHANGELOG.md"
+    file.write_text(f"# Changelog\n\n{changelog}\n\nMore.\n\n## [0.9.0] - 2020-02-02\n")
+    return subprocess.run(
+        ["bash", "-euc", f'. .ci/steps.sh; has_a_release_date "{file}" 1.0.0'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_release_has_its_date_in_the_changelog(tmp_path: Path) -> None:
+    done = dated("## [1.0.0] - 2026-11-29", tmp_path)
+    assert (done.returncode, done.stdout) == (0, "1.0.0 is dated 2026-11-29\n")
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "## [1.0.0] - unreleased",
+        "## [1.0.0] - 2026-02-30",
+        "## [1.0.0] - 29.11.2026",
+        "## [1.0.0]",
+        "## [1x0.0] - 2026-11-29",
+        "## [1.0.1] - 2026-11-29",
+    ],
+)
+def test_a_release_without_a_date_is_refused_with_the_next_step(
+    heading: str, tmp_path: Path
+) -> None:
+    done = dated(heading, tmp_path)
+    assert done.returncode == 1
+    assert "has no date for 1.0.0" in done.stderr
+    assert ".ci/release --rehearsal" in done.stderr
+
+
+def test_release_refuses_an_option_it_does_not_know() -> None:
+    done = subprocess.run(
+        [ROOT / ".ci/release", "--rehersal"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, "usage: .ci/release [--rehearsal]\n")
+
+
+# ── Slow tests ───────────────────────────────────────────────────────────────────────────────────
+
+
+def functions_of(file: Path) -> Iterator[ast.FunctionDef]:
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield node
+
+
+def is_slow(function: ast.FunctionDef) -> bool:
+    return any(ast.unparse(mark) == "pytest.mark.slow" for mark in function.decorator_list)
+
+
+def quick_and_slow() -> tuple[set[str], set[str]]:
+    quick: set[str] = set()
+    slow: set[str] = set()
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        for function in functions_of(file):
+            name = f"{file.relative_to(ROOT / 'tests')}::{function.name}"
+            (slow if is_slow(function) else quick).add(name)
+    return quick, slow
+
+
+def test_no_kind_of_fault_is_covered_by_slow_tests_alone() -> None:
+    quick, slow = quick_and_slow()
+    assert slow == QUICK_TWINS.keys()
+    assert {twin for twins in QUICK_TWINS.values() for twin in twins} <= quick
+
+
+def test_no_whole_module_is_slow() -> None:
+    marked = re.compile(r"^pytestmark\b[^\n]*\bslow\b|^pytestmark = \[[^\]]*\.slow\b", re.MULTILINE)
+    modules = (ROOT / "tests").rglob("test_*.py")
+    assert [file.name for file in modules if marked.search(file.read_text())] == []
