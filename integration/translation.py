@@ -1,8 +1,8 @@
 """What was said in English, in the language of whoever reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, override
 
 from integration.domain.errors import SyncError
 from integration.domain.messages import Message, Value
@@ -17,6 +17,12 @@ def local(text: str) -> str:
         for name, value in text.values.items()
     }
     return _translated(text, values).format_map(values) if values else _translated(text, values)
+
+
+def english(label: Callable[[], object]) -> Message:
+    """What `label` answers in English, as a Message: a label that Django translates when shown."""
+    with override("en"):
+        return Message(str(label()))
 
 
 def in_words(error: SyncError) -> str:

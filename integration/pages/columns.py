@@ -161,7 +161,7 @@ class AuditColumns:
 
     @display(description=_("why"))
     def why(self, row: AuditEntry) -> str:
-        return cells.shortened(row.reason, 80)
+        return cells.shortened(local(row.reason), 80)
 
 
 class EndingColumns:

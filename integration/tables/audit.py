@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from integration.fields import MessageField, MessageJSONField
 from integration.tables.querysets import AppendOnly
 
 
@@ -30,7 +31,7 @@ class AuditEntry(models.Model):
     actor = models.CharField(_("who"), max_length=150, blank=True)
     run_id = models.BigIntegerField(_("run"), null=True, blank=True, db_index=True)
     action = models.CharField(_("action"), max_length=40, db_index=True)
-    subject = models.CharField(_("what"), max_length=400)
+    subject = MessageField(_("what"))
     moodle_user_id = models.BigIntegerField(
         _("Moodle user id"), null=True, blank=True, db_index=True
     )
@@ -40,13 +41,13 @@ class AuditEntry(models.Model):
     moodle_course_id = models.BigIntegerField(
         _("Moodle course id"), null=True, blank=True, db_index=True
     )
-    before = models.JSONField(_("before"), default=dict)
-    after = models.JSONField(_("after"), default=dict)
+    before = MessageJSONField(_("before"), default=dict)
+    after = MessageJSONField(_("after"), default=dict)
     result = models.CharField(
         _("result"), max_length=10, choices=Result.choices, default=Result.DONE
     )
-    reason = models.TextField(_("why"), blank=True)
-    error = models.TextField(_("error"), blank=True)
+    reason = MessageField(_("why"), blank=True)
+    error = MessageField(_("error"), blank=True)
 
     objects = AppendOnly.as_manager()
 

@@ -1,6 +1,7 @@
 """What rcsync manages: accounts, channels, and who is in them."""
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integration.domain.state import RoomRole
@@ -128,4 +129,4 @@ class ManagedMembership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.account} in {self.channel}"
+        return gettext("%(who)s in %(channel)s") % {"who": self.account, "channel": self.channel}

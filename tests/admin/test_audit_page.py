@@ -1,13 +1,20 @@
 """The audit trail: a sentence for each entry, before and after as a table, filters."""
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
-from integration.domain.operations import kinds
+from integration.domain import operations
+from integration.domain.messages import counted, msg
+from integration.domain.operations import ROLES
+from integration.domain.state import RoomRole
 from integration.models import AuditEntry, Conflict, GroupRegexFilter, IntegratedCourse
 from integration.services.admin import audit_lists
 from integration.services.admin.audit_sentences import DECISIONS, OPERATIONS, sentence
@@ -15,6 +22,10 @@ from integration.services.ledger import audit_trail
 from tests.support.school import School
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
+PEOPLE = counted("{n} person", "{n} people", 5)
+ANNA_MODERATOR = msg(
+    "make {who} {role} of {channel}", who="anna", role=ROLES[RoomRole.MODERATOR], channel="FR-B1"
+)
 URL = "/admin/integration/auditentry/"
 
 
@@ -47,21 +58,23 @@ def test_the_list_counts_results_not_audit_trails(admin_client: Client) -> None:
 @pytest.mark.parametrize(
     ("action", "subject", "said"),
     [
-        ("set_room_role", "make anna moderator of FR-B1", "admin made anna moderator of FR-B1"),
-        ("add_members", "add 5 people to FR-B1", "admin added 5 people to FR-B1"),
-        ("add_members", "add anna to FR-B1", "admin added anna to FR-B1"),
+        ("set_room_role", ANNA_MODERATOR, "admin made anna moderator of FR-B1"),
+        (
+            "add_members",
+            msg("add {people} to {channel}", people=PEOPLE, channel="FR-B1"),
+            "admin added 5 people to FR-B1",
+        ),
+        (
+            "add_members",
+            msg("add {who} to {channel}", who="anna", channel="FR-B1"),
+            "admin added anna to FR-B1",
+        ),
         (
             "rename_channel",
-            "rename channel A to B",
+            msg("rename channel {channel} to {name}", channel="A", name="B"),
             "admin renamed the channel A to B",
         ),
-        (
-            "create_account",
-            "create account anna (Anna Ott (x), a@example.org)",
-            "admin created the account anna",
-        ),
-        ("undo", "run 5", "admin undid run 5"),
-        ("link_conflict", "email_taken: both", "admin linked the two sides of a conflict: E-mail"),
+        ("undo", msg("run {n}", n=5), "admin undid run 5"),
         ("change_groupregexfilter", "group pattern Include x", "admin changed the group pattern"),
         ("set_room_role", "words of another version", "admin: words of another version"),
         ("something_new", "whatever", "admin: whatever"),
@@ -72,9 +85,10 @@ def test_an_entry_is_a_sentence(action: str, subject: str, said: str) -> None:
 
 
 def test_what_did_not_work_is_not_told_as_done() -> None:
-    failed = entry("archive", "archive channel A", result="failed")
+    words = msg("archive channel {channel}", channel="A")
+    failed = entry("archive", words, result="failed")
     assert sentence(failed) == "admin tried this, and it failed: archive channel A"
-    refused = entry("archive", "archive channel A", result="refused")
+    refused = entry("archive", words, result="refused")
     assert sentence(refused) == "admin tried this, and it was refused: archive channel A"
 
 
@@ -83,14 +97,14 @@ def test_what_did_not_work_is_not_told_as_done() -> None:
     [("schedule", "The schedule"), ("event", "A Moodle event"), ("system", "rcsync")],
 )
 def test_who_acts_without_a_name_is_named(kind: str, begins: str) -> None:
-    row = entry("archive", "archive channel A", actor_kind=kind, actor="")
+    words = msg("archive channel {channel}", channel="A")
+    row = entry("archive", words, actor_kind=kind, actor="")
     assert sentence(row) == f"{begins} archived the channel A"
 
 
 def test_every_operation_has_a_sentence_and_every_entry_of_a_sync_finds_its_own(
     school: School,
 ) -> None:
-    assert {action for action, _pattern, _told in OPERATIONS} == set(kinds())
     school.moodle.change_group(101, name="Renamed")
     school.moodle.change_person(1000, email="new@example.org", lastname="New")
     school.moodle.leave(102, [1005])
@@ -100,10 +114,44 @@ def test_every_operation_has_a_sentence_and_every_entry_of_a_sync_finds_its_own(
     assert not [row.subject for row in done if ": " in sentence(row)]
 
 
+def test_every_operation_has_a_sentence() -> None:
+    described = set()
+    for path in Path(operations.__file__).parent.glob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef) and function.name == "describe":
+                described |= {
+                    node.value.args[0].value
+                    for node in ast.walk(function)
+                    if isinstance(node, ast.Return)
+                    and isinstance(node.value, ast.Call)
+                    and isinstance(node.value.args[0], ast.Constant)
+                }
+    assert described == set(OPERATIONS)
+
+
+def test_an_entry_is_read_in_german_and_stored_in_english(school: School, viewer: Client) -> None:
+    """Its sentence, its reason, and the words of ours in before and after."""
+    viewer.cookies[settings.LANGUAGE_COOKIE_NAME] = "de"
+    with translation.override("de"):
+        pattern = GroupRegexFilter.objects.create(pattern="a", kind="exclude")
+    row = AuditEntry.objects.get(action="create_groupregexfilter", after__pattern="a")
+    assert row.subject == f"group pattern Exclude {pattern.pattern}"
+    html = viewer.get(f"{URL}{row.pk}/change/").content.decode()
+    assert "hat angelegt: Gruppenmuster Ausschließen a" in html
+    assert "exclude" not in html[html.index('id="changes"') :].partition("</table>")[0]
+    row = AuditEntry.objects.get(action="create_channel", moodle_group_id=101)
+    assert row.reason == "group 'Group 101' of course C10 should have a channel"
+    html = viewer.get(f"{URL}{row.pk}/change/").content.decode()
+    shown = html[html.index('id="content-main"') :]
+    assert "should have a channel" not in shown
+    assert "create channel" not in shown
+    assert "should have a channel" not in viewer.get(URL).content.decode()
+
+
 def test_a_sentence_is_said_in_the_language_of_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """The words around the names go through the catalogue, the inner ones too."""
     monkeypatch.setattr("integration.translation.gettext", lambda text: f"<{text}>")
-    text = sentence(entry("set_room_role", "make anna moderator of FR-B1"))
+    text = sentence(entry("set_room_role", ANNA_MODERATOR))
     assert text == "<admin made anna <moderator> of FR-B1>"
 
 

@@ -202,7 +202,7 @@ def test_old_entries_go_only_by_the_retention_in_the_settings() -> None:
     row.save()
     assert audit_trail.prune() == 1
     assert not AuditEntry.objects.filter(action="old").exists()
-    assert last("prune_audit").subject == "1 entries older than 365 days"
+    assert last("prune_audit").subject == "1 entry older than 365 days"
 
 
 # ── Export ───────────────────────────────────────────────────────────────────────────────────────

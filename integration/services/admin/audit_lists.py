@@ -1,6 +1,7 @@
 """How the audit trail is filtered, and what an entry says of before and after."""
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from django.apps import apps
@@ -11,10 +12,12 @@ from django.utils.translation import gettext, gettext_lazy
 
 from integration.domain.errors import SyncError
 from integration.domain.numbers import whole_number
+from integration.domain.operations import ROLES, kinds
 from integration.models import AuditEntry, IntegratedCourse
 from integration.services.admin import link_lists, moodle_search
 from integration.services.admin.audit_sentences import CHANGES
 from integration.tables.querysets import AuditedModel
+from integration.translation import local
 
 Entries = QuerySet[AuditEntry]
 MOST_PEOPLE = 200  # found in Moodle for one filter
@@ -117,8 +120,10 @@ def changes(entry: AuditEntry, *, with_names: bool) -> list[Change]:
     return [
         Change(
             _label(entry, name),
-            _shown(entry.before[name], people) if name in entry.before else None,
-            _shown(entry.after[name], people) if name in entry.after else None,
+            *(
+                _shown(side[name], people, _choices(entry, name)) if name in side else None
+                for side in (entry.before, entry.after)
+            ),
         )
         for name in names
     ]
@@ -136,12 +141,24 @@ def _people(entry: AuditEntry) -> Mapping[Any, str]:
 
 
 def _label(entry: AuditEntry, name: str) -> str:
-    for model in _models(entry.action):
-        try:
-            return str(getattr(model._meta.get_field(name), "verbose_name", name))
-        except FieldDoesNotExist:
-            continue
+    for field in _fields(entry.action, name):
+        return str(getattr(field, "verbose_name", name))
     return str(LABELS.get(name, name.replace("_", " ")))
+
+
+def _choices(entry: AuditEntry, name: str) -> Mapping[Any, str]:
+    """What the values of a column are called, where they are a choice of few."""
+    if name == "role" and entry.action in kinds():
+        return {str(role): local(label) for role, label in ROLES.items()}
+    for field in _fields(entry.action, name):
+        return {value: str(label) for value, label in getattr(field, "flatchoices", ())}
+    return {}
+
+
+def _fields(action: str, name: str) -> Iterator[Any]:
+    for model in _models(action):
+        with suppress(FieldDoesNotExist):
+            yield model._meta.get_field(name)
 
 
 def _models(action: str) -> Iterator[type[Any]]:
@@ -150,18 +167,20 @@ def _models(action: str) -> Iterator[type[Any]]:
         yield from (model for model in apps.get_models() if model._meta.model_name == name)
 
 
-def _shown(value: object, people: Mapping[Any, str]) -> str:
+def _shown(value: Any, people: Mapping[Any, str], called: Mapping[Any, str]) -> str:
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
         return _listed(value, people)
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_shown(one, people)}" for key, one in value.items()) or "–"
-    return "–" if value in (None, "") else str(value)
+        return ", ".join(f"{key}: {_shown(one, people, {})}" for key, one in value.items()) or "–"
+    if value in called:
+        return called[value]
+    return "–" if value in (None, "") else local(value if isinstance(value, str) else str(value))
 
 
 def _listed(values: Collection[object], people: Mapping[Any, str]) -> str:
-    shown = [people.get(one) or _shown(one, people) for one in list(values)[:MOST_SHOWN]]
+    shown = [people.get(one) or _shown(one, people, {}) for one in list(values)[:MOST_SHOWN]]
     text = ", ".join(shown) or "–"
     more = len(values) - MOST_SHOWN
     return gettext("%(some)s and %(n)d more") % {"some": text, "n": more} if more > 0 else text

@@ -1,75 +1,53 @@
 """What an entry of the audit trail says, as a sentence in the reader's language.
 
-Entries are stored in English. Those of operations are taken apart by the pattern that made them, so
-that the sentence can be said in another language; what fits no pattern is shown as it is stored.
+The words of an entry are stored with the pattern that made them. An operation's pattern says which
+sentence tells it as done; other words are put after who did it. An entry whose words have no
+pattern any more, or one of another version, is shown as it is stored.
 """
 
-import re
 from collections.abc import Mapping
 
-from integration.domain.messages import Message, Value, counted, msg
-from integration.domain.operations import ROLES, kinds
-from integration.models import AuditEntry, Conflict
+from integration.domain.messages import Message, Value, msg
+from integration.domain.operations import kinds
+from integration.models import AuditEntry
 from integration.translation import local
 
 Kind, Result = AuditEntry.ActorKind, AuditEntry.Result
 
-OPERATIONS = (
-    (
-        "create_account",
-        "create account {who} ({name}, {email})",
-        msg("{by} created the account {who}"),
+OPERATIONS = {
+    "create account {who} ({name}, {email})": msg("{by} created the account {who}"),
+    "adopt account {who}": msg("{by} took over the account {who}"),
+    "store account {who}": msg("{by} recorded the account {who}"),
+    "update account {who}: {changes}": msg("{by} changed the account {who}"),
+    "activate account {who}": msg("{by} activated the account {who}"),
+    "deactivate account {who}": msg("{by} deactivated the account {who}"),
+    "create channel {channel} with {people}": msg(
+        "{by} created the channel {channel} with {people}"
     ),
-    ("adopt_account", "adopt account {who}", msg("{by} took over the account {who}")),
-    ("adopt_account", "store account {who}", msg("{by} recorded the account {who}")),
-    ("update_account", "update account {who}: {changes}", msg("{by} changed the account {who}")),
-    ("activate", "activate account {who}", msg("{by} activated the account {who}")),
-    ("deactivate", "deactivate account {who}", msg("{by} deactivated the account {who}")),
-    (
-        "create_channel",
-        "create channel {channel} with {people}",
-        msg("{by} created the channel {channel} with {people}"),
+    "adopt channel {channel}": msg("{by} took over the channel {channel}"),
+    "rename channel {channel} to {name}": msg("{by} renamed the channel {channel} to {name}"),
+    "rename {old} temporarily, so that another channel can take its name": msg(
+        "{by} renamed {old} temporarily, so that another channel could take its name"
     ),
-    ("adopt_channel", "adopt channel {channel}", msg("{by} took over the channel {channel}")),
-    (
-        "rename_channel",
-        "rename channel {channel} to {name}",
-        msg("{by} renamed the channel {channel} to {name}"),
+    "set topic of {channel}: {topic}": msg("{by} set the topic of {channel} to {topic}"),
+    "mark {channel} as a channel of this installation": msg(
+        "{by} marked {channel} as a channel of this installation"
     ),
-    (
-        "free_name",
-        "rename {old} temporarily, so that another channel can take its name",
-        msg("{by} renamed {old} temporarily, so that another channel could take its name"),
+    "make {channel} read-only": msg("{by} made {channel} read-only"),
+    "make {channel} writable again": msg("{by} made {channel} writable again"),
+    "archive channel {channel}": msg("{by} archived the channel {channel}"),
+    "unarchive channel {channel}": msg("{by} unarchived the channel {channel}"),
+    "add {people} to {channel}": msg("{by} added {people} to {channel}"),
+    "add {who} to {channel}": msg("{by} added {who} to {channel}"),
+    "remove {who} from {channel}": msg("{by} removed {who} from {channel}"),
+    "make {who} {role} of {channel}": msg("{by} made {who} {role} of {channel}"),
+    "remove the role {role} of {who} in {channel}": msg(
+        "{by} removed the role {role} of {who} in {channel}"
     ),
-    (
-        "set_topic",
-        "set topic of {channel}: {topic}",
-        msg("{by} set the topic of {channel} to {topic}"),
+    "e-mail {who} a link to set a password ({email})": msg(
+        "{by} e-mailed {who} a link to set a password"
     ),
-    (
-        "mark_channel",
-        "mark {channel} as a channel of this installation",
-        msg("{by} marked {channel} as a channel of this installation"),
-    ),
-    ("set_read_only", "make {channel} read-only", msg("{by} made {channel} read-only")),
-    ("unset_read_only", "make {channel} writable again", msg("{by} made {channel} writable again")),
-    ("archive", "archive channel {channel}", msg("{by} archived the channel {channel}")),
-    ("unarchive", "unarchive channel {channel}", msg("{by} unarchived the channel {channel}")),
-    ("add_members", "add {people} to {channel}", msg("{by} added {people} to {channel}")),
-    ("add_members", "add {who} to {channel}", msg("{by} added {who} to {channel}")),
-    ("remove_member", "remove {who} from {channel}", msg("{by} removed {who} from {channel}")),
-    ("set_room_role", "make {who} {role} of {channel}", msg("{by} made {who} {role} of {channel}")),
-    (
-        "unset_room_role",
-        "remove the role {role} of {who} in {channel}",
-        msg("{by} removed the role {role} of {who} in {channel}"),
-    ),
-    (
-        "send_password_mail",
-        "e-mail {who} a link to set a password ({email})",
-        msg("{by} e-mailed {who} a link to set a password"),
-    ),
-)  # (action, the pattern of the operation's own words, the sentence)
+}  # the pattern of the operation's own words -> the sentence
 
 DECISIONS = {
     "link_conflict": msg("{by} linked the two sides of a conflict: {what}"),
@@ -97,35 +75,16 @@ CHANGES = {
     "change": msg("{by} changed the {what}"),
     "delete": msg("{by} deleted the {what}"),
 }  # of settings, by the verb before the table's name
-PARTS = {
-    "people": r"(?P<people>\d+ (?:person|people))",
-    "role": f"(?P<role>{'|'.join(map(str, ROLES.values()))})",
-    "who": r"(?P<who>\S+)",
-}
-
-
-def _expression(pattern: str) -> "re.Pattern[str]":
-    parts = re.split(r"\{(\w+)\}", pattern)
-    texts = [
-        PARTS.get(part, f"(?P<{part}>.+?)") if n % 2 else re.escape(part)
-        for n, part in enumerate(parts)
-    ]
-    return re.compile("".join(texts), re.DOTALL)
-
-
-EXPRESSIONS = tuple(
-    (action, pattern, _expression(pattern), told) for action, pattern, told in OPERATIONS
-)
 
 
 def sentence(entry: AuditEntry) -> str:
     """Who did what, or tried to."""
     by = who(entry)
-    stored, told, values = _of_operation(entry)
     if entry.result == Result.FAILED:
-        return local(msg("{by} tried this, and it failed: {what}", by=by, what=stored))
+        return local(msg("{by} tried this, and it failed: {what}", by=by, what=entry.subject))
     if entry.result == Result.REFUSED:
-        return local(msg("{by} tried this, and it was refused: {what}", by=by, what=stored))
+        return local(msg("{by} tried this, and it was refused: {what}", by=by, what=entry.subject))
+    told, values = _told(entry)
     return local(Message(told.pattern, {"by": by, **values}))
 
 
@@ -140,35 +99,13 @@ def who(entry: AuditEntry) -> str:
     }.get(entry.actor_kind, msg("rcsync"))
 
 
-def _of_operation(entry: AuditEntry) -> tuple[str, Message, Mapping[str, Value]]:
-    """The subject, the sentence, and what it is filled with."""
-    for action, pattern, expression, told in EXPRESSIONS:
-        found = expression.fullmatch(entry.subject) if action == entry.action else None
-        if found:
-            values = {name: _value(name, text) for name, text in found.groupdict().items()}
-            return Message(pattern, values), told, values
-    subject = _subject(entry)
-    return subject, _told(entry.action), {"what": subject}
-
-
-def _told(action: str) -> Message:
-    """Of what is no operation; also of an operation whose words are of another version."""
+def _told(entry: AuditEntry) -> tuple[Message, Mapping[str, Value]]:
+    """The sentence, and what it is filled with."""
+    words = entry.subject
+    if isinstance(words, Message) and words.pattern in OPERATIONS:
+        return OPERATIONS[words.pattern], words.values
     plain = msg("{by}: {what}")
-    if action in kinds():
-        return plain
-    return DECISIONS.get(action) or CHANGES.get(action.partition("_")[0], plain)
-
-
-def _value(name: str, text: str) -> str:
-    if name == "people":
-        return counted("{n} person", "{n} people", int(text.split(maxsplit=1)[0]))
-    if name == "role":
-        return next(role for role in ROLES.values() if role == text)
-    return text
-
-
-def _subject(entry: AuditEntry) -> str:
-    """Of a conflict the kind is a word of ours."""
-    kind, colon, rest = entry.subject.partition(": ")
-    labels = dict(Conflict._meta.get_field("kind").flatchoices)
-    return f"{labels[kind]}: {rest}" if colon and kind in labels else entry.subject
+    if entry.action in kinds():
+        return plain, {"what": words}
+    verb = entry.action.partition("_")[0]
+    return DECISIONS.get(entry.action) or CHANGES.get(verb, plain), {"what": words}

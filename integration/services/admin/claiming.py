@@ -9,7 +9,7 @@ from django.db import transaction
 
 from integration.domain import reasons
 from integration.domain.errors import ConfigurationError
-from integration.domain.messages import msg
+from integration.domain.messages import counted, joined, msg
 from integration.domain.operations import RemoveMember
 from integration.domain.state import EVERYTHING, Managed, RemoteState
 from integration.models import (
@@ -49,8 +49,14 @@ def claim(reason: str, installation: str = "", since: datetime | None = None) ->
         _store(found)
         audit_trail.record(
             "claim",
-            f"{len(found.rooms)} rooms, {len(found.accounts)} accounts, "
-            f"{len(found.members)} memberships",
+            joined(
+                ", ",
+                [
+                    counted("{n} room", "{n} rooms", len(found.rooms)),
+                    counted("{n} account", "{n} accounts", len(found.accounts)),
+                    counted("{n} membership", "{n} memberships", len(found.members)),
+                ],
+            ),
             after={
                 "rooms": sorted(room.room_id for room in found.rooms.values()),
                 "accounts": sorted(one.account_id for one in found.accounts.values()),

@@ -8,12 +8,14 @@ from django.utils.translation import gettext
 
 from integration.domain.conflicts import ConflictKind
 from integration.domain.errors import ConfigurationError, SyncError
+from integration.domain.messages import joined
 from integration.domain.state import RemoteState
 from integration.models import AccountLink, ChannelLink, Conflict, SyncRun
 from integration.services.admin import link_targets, moodle_search
 from integration.services.admin.start_run import order_for
 from integration.services.ledger import audit_trail
 from integration.services.runs.order import Order
+from integration.translation import english
 
 LINKABLE = (
     ConflictKind.EMAIL_TAKEN,
@@ -131,7 +133,7 @@ def close(conflict: Conflict, status: str) -> None:
 def record(action: str, conflict: Conflict, after: dict[str, str]) -> None:
     audit_trail.record(
         action,
-        f"{conflict.kind}: {conflict.moodle_side}",  # the trail is in English
+        joined(": ", [english(conflict.get_kind_display), conflict.moodle_side]),
         moodle_user_id=conflict.moodle_user_id,
         moodle_group_id=conflict.moodle_group_id,
         moodle_course_id=conflict.moodle_course_id,

@@ -16,7 +16,7 @@ from integration.domain import reasons
 from integration.domain.addresses import origin
 from integration.domain.errors import ConfigurationError
 from integration.domain.levels import LevelKind
-from integration.domain.messages import msg
+from integration.domain.messages import counted, joined, msg
 from integration.domain.plugin import PluginCourse, PluginRows
 from integration.domain.state import EVERYTHING, Course, RoomRole
 from integration.models import (
@@ -111,8 +111,14 @@ def apply(reason: str) -> PluginImport:
         _store_takeover(found)
         audit_trail.record(
             "import_plugin",
-            f"{len(found.courses)} courses, {len(found.takeover.rooms)} rooms, "
-            f"{len(found.takeover.accounts)} accounts",
+            joined(
+                ", ",
+                [
+                    counted("{n} course", "{n} courses", len(found.courses)),
+                    counted("{n} room", "{n} rooms", len(found.takeover.rooms)),
+                    counted("{n} account", "{n} accounts", len(found.takeover.accounts)),
+                ],
+            ),
             after={
                 "courses": sorted(found.courses),
                 "rooms": sorted(room.room_id for room in found.takeover.rooms.values()),

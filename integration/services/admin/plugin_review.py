@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from integration.domain import reasons
-from integration.domain.messages import msg
+from integration.domain.messages import counted, msg
 from integration.domain.state import EVERYTHING
 from integration.models import ChannelLink, ManagedMembership
 from integration.services.admin.both_sides import read_both_sides
@@ -47,7 +47,7 @@ def release(people: Collection[tuple[int, int]], reason: str) -> int:
         ManagedMembership.objects.filter(which, ours=False).update(ours=True)
         audit_trail.record(
             "put_there_by_the_plugin",
-            f"{len(found)} memberships",
+            counted("{n} membership", "{n} memberships", len(found)),
             after={"people": [[one.group_id, one.user_id] for one in found]},
             reason=reason.strip(),
         )

@@ -78,7 +78,7 @@ def moved(now: str, reason: str) -> None:
         found = _take(now)
         audit_trail.record(
             "server_moved",
-            f"workspace {now} at {found.url}",
+            msg("workspace {id} at {url}", id=now, url=found.url),
             before={"workspace": found.before},
             after={"workspace": now},
             reason=reason.strip(),
@@ -100,7 +100,7 @@ def replaced(now: str, reason: str) -> None:
         _forget_doubts()
         audit_trail.record(
             "server_replaced",
-            f"workspace {now} at {found.url}",
+            msg("workspace {id} at {url}", id=now, url=found.url),
             before={
                 "workspace": found.before,
                 "accounts": found.accounts,

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from integration.domain import actor as actors
 from integration.domain.actor import Actor
+from integration.domain.messages import counted, joined
 from integration.domain.outcomes import Result
 from integration.models import AuditEntry, IntegrationSettings, SyncRun
 from integration.services.ledger import bulk, pruning
@@ -56,13 +57,16 @@ def record(
     after: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> AuditEntry:
-    """Add one entry about something that is not an operation of a run."""
+    """Add one entry about something that is not an operation of a run.
+
+    `subject` and texts in the columns may be Messages: a page says them in its reader's language.
+    """
     by = by or actors.current()
     return AuditEntry.objects.create(
         actor_kind=by.kind,
         actor=by.name[:150],
         action=action,
-        subject=subject[:400],
+        subject=subject,
         before=dict(before or {}),
         after=dict(after or {}),
         **columns,
@@ -81,19 +85,19 @@ def _entry(run: SyncRun, by: Actor, outcome: Outcome) -> tuple[Any, ...]:
     operation = outcome.operation
     before, after = operation.changes()
     ids = {"account_id": outcome.account_id, "room_id": outcome.room_id}
-    msg = " ".join(part for part in (outcome.error, outcome.code, outcome.answer) if part)
+    told = [part for part in (outcome.error, outcome.code, outcome.answer) if part]
     return (
         str(by.kind),
         by.name[:150],
         run.pk,
         operation.kind,
-        operation.describe()[:400],
+        operation.describe(),
         *operation.about,
         before,
         after | {key: value for key, value in ids.items() if value},
         str(TRIED[outcome.result]),
         operation.reason,
-        msg,
+        joined(" ", told),
     )
 
 
@@ -107,7 +111,13 @@ def prune() -> int:
     old = AuditEntry.objects.filter(at__lt=timezone.now() - timedelta(days=days))
     count = pruning.delete_in_steps(old.order_by("at"))
     if count:
-        record("prune_audit", f"{count} entries older than {days} days", by=actors.NOBODY)
+        old_ones = counted(
+            "{n} entry older than {days} days",
+            "{n} entries older than {days} days",
+            count,
+            days=days,
+        )
+        record("prune_audit", old_ones, by=actors.NOBODY)
     return count
 
 

@@ -50,7 +50,7 @@ def pause(actor: str, reason: str) -> Pause:
     try:
         with transaction.atomic():
             row = Pause.objects.create(actor=actor[:150], reason=reason[:500])
-            audit_trail.record("pause", "everything", by=_person(actor), reason=reason)
+            audit_trail.record("pause", msg("everything"), by=_person(actor), reason=reason)
     except IntegrityError:
         now = current()
         raise ConfigurationError(
@@ -67,7 +67,7 @@ def resume(actor: str) -> bool:
             return False
         row.delete()
         before = {"since": row.since.isoformat(), "actor": row.actor, "reason": row.reason}
-        audit_trail.record("resume", "everything", by=_person(actor), before=before)
+        audit_trail.record("resume", msg("everything"), by=_person(actor), before=before)
     return True
 
 

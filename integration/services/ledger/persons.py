@@ -97,7 +97,7 @@ def forget(user_id: int, replaced: Callable[[Any], Any], reason: str) -> Traces:
             rows.delete()
         audit_trail.record(
             "forget_person",
-            f"person {user_id}",
+            msg("person {id}", id=user_id),
             reason=reason,
             moodle_user_id=user_id,
             after={"changed": found.changed, "removed": found.removed},

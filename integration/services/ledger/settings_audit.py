@@ -5,17 +5,20 @@ Every way of writing is watched: save, delete, and the queryset's update, bulk_c
 bulk_update, for every AuditedModel. Secrets appear as set or not set, never as what they are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.utils import translation
 
+from integration.domain.messages import Message, joined
 from integration.fields import SecretField
 from integration.services.ledger import audit_trail
 from integration.tables.querysets import AuditedModel, rows_created, rows_updated
+from integration.translation import english
 
 USER_FIELDS = ("username", "email", "is_active", "is_staff", "is_superuser")
 HIDDEN = "(set)"
@@ -132,5 +135,31 @@ def _rows_created(rows: Iterable[models.Model], **_: Any) -> None:
 
 
 def note(verb: str, row: models.Model, before: dict[str, Any], after: dict[str, Any]) -> None:
-    name = f"{row._meta.verbose_name} {row}"
-    audit_trail.record(f"{verb}_{row._meta.model_name}"[:40], name, before=before, after=after)
+    audit_trail.record(
+        f"{verb}_{row._meta.model_name}"[:40], named(row), before=before, after=after
+    )
+
+
+def named(row: models.Model) -> str:
+    """The table and the row, such as "group pattern Include .*"; the words of ours are Messages."""
+    table = english(lambda: row._meta.verbose_name)
+    with translation.override("en"):
+        text = str(row)
+    if text.lower() == table:  # the one row of settings
+        return table
+    return joined(" ", [table, *_words(row, text)])
+
+
+def _words(row: models.Model, text: str) -> Iterator[str]:
+    """The labels of choices with which `text` begins, then the rest."""
+    with translation.override("en"):
+        labels = [str(label) for field in row._meta.fields for _, label in field.flatchoices]
+    for message in map(Message, labels):
+        if text == message:
+            yield message
+            return
+        if text.startswith(f"{message} "):
+            yield message
+            yield from _words(row, text.removeprefix(f"{message} "))
+            return
+    yield text

@@ -10,7 +10,7 @@ from django.utils import timezone
 from integration.domain import reasons
 from integration.domain.actor import Actor
 from integration.domain.errors import ConfigurationError
-from integration.domain.messages import msg
+from integration.domain.messages import counted, msg
 from integration.models import SyncRun
 from integration.services.ledger import audit_trail, pauses
 from integration.services.runs.order import Order, order_of
@@ -85,7 +85,12 @@ def _decide(run: SyncRun, user: User, reason: str, status: str, action: str) -> 
     run.refresh_from_db()
     audit_trail.record(
         action,
-        f"{run.held_count} operations of run {run.pk}",
+        counted(
+            "{n} operation of run {run}",
+            "{n} operations of run {run}",
+            run.held_count or 0,
+            run=run.pk,
+        ),
         by=Actor("person", user.get_username()),
         run_id=run.pk,
         after={"limits": [breach["text"] for breach in run.breaches]},

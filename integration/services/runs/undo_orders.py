@@ -42,7 +42,9 @@ def undo(
     pauses.check()
     order = _order(SyncRun.Kind.UNDO, run, user, reason, chosen, expect_digest)
     by = Actor("person", user.get_username())
-    audit_trail.record("undo", f"run {run.pk}", by=by, run_id=run.pk, reason=reason.strip())
+    audit_trail.record(
+        "undo", msg("run {n}", n=run.pk), by=by, run_id=run.pk, reason=reason.strip()
+    )
     return replace(order, pauses=not keep_syncing, force=force)
 
 
