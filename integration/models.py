@@ -10,6 +10,8 @@ from integration.tables.background import (
     EventCursor,
     KeptLogin,
     Notice,
+    PassReading,
+    PassReadingPiece,
     PushedEvent,
     WorkerBeat,
 )
@@ -52,6 +54,8 @@ __all__ = [
     "ManagedMembership",
     "MetricCounter",
     "Notice",
+    "PassReading",
+    "PassReadingPiece",
     "Pause",
     "PendingEnding",
     "PushedEvent",

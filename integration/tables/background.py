@@ -97,6 +97,40 @@ class KeptLogin(models.Model):
         return self.worker
 
 
+class PassReading(models.Model):
+    """The lists of Rocket.Chat that the parts of a pass share for some minutes."""
+
+    of_pass = models.OneToOneField("SyncRun", models.CASCADE, related_name="+")
+    reader = models.ForeignKey("SyncRun", models.CASCADE, related_name="+")
+    fingerprint = models.CharField(max_length=64)  # of the server, who asked, and the format
+    began_at = models.DateTimeField()
+    pieces = models.PositiveIntegerField(null=True)  # null: `reader` is at it
+    # Only these runs can have changed anything since: newer ones, and those that were not over.
+    last_run = models.BigIntegerField()
+    open_runs = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = _("lists of a pass")
+        verbose_name_plural = _("lists of passes")
+
+    def __str__(self) -> str:
+        return str(self.of_pass_id)
+
+
+class PassReadingPiece(models.Model):
+    """Some rows of a `PassReading`: text of domain.remote_lists, compressed."""
+
+    reading = models.ForeignKey(PassReading, models.CASCADE, related_name="texts")
+    packed = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("piece of the lists of a pass")
+        verbose_name_plural = _("pieces of the lists of a pass")
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class Notice(models.Model):
     """What people were last told about a topic. A message goes out only when the state changes."""
 

@@ -149,6 +149,39 @@ def test_two_workers_on_postgresql_share_a_pass_and_one_is_killed(
     note(f"PostgreSQL, two workers, one killed: {counts(found)}")
 
 
+@pytest.mark.slow
+def test_two_workers_share_a_pass_and_the_lists_are_read_once(
+    mariadb: DatabaseServer, chat: StandIn, tmp_path: Path, note: Callable[[str], None]
+) -> None:
+    moodle = mariadb.url(mariadb.create_database())
+    site = Installation(
+        tmp_path,
+        mariadb.url(mariadb.create_database()),
+        chat,
+        SCALED.replace("PEOPLE", "200"),
+        MOODLE_DATABASE_URL=moodle,
+        RCSYNC_DRAIN_SECONDS="1",
+    )
+    prepare(site)
+    command = [sys.executable, "manage.py", "worker", "--beat", "1"]
+    workers = [subprocess.Popen(command, env=site.environment, cwd=ROOT) for _ in range(2)]
+    try:
+        site.python(ALIVE)
+        chat.configure(latency_ms=40)
+        chat.reset_stats()
+        found = result(site, int(site.python(FULL_PASS)))
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.wait(60)
+    nothing_twice(chat, found)
+    assert len(found["done"]) == 2, "each worker did a part"
+    asked = chat.stats()["by_endpoint"]
+    assert (asked["GET users.listByStatus"], asked["GET rooms.adminRooms"]) == (1, 1)
+    assert "GET users.info" not in asked, "whom another part made is known without asking"
+    note(f"MariaDB, two workers, lists read once: {counts(found)}")
+
+
 def counts(found: dict[str, Any]) -> str:
     hidden = ("courses", "all", "failures", "messages")
     return f"{len(found['all'])} courses, " + ", ".join(

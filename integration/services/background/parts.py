@@ -12,11 +12,11 @@ from integration.domain.messages import joined
 from integration.domain.state import Scope
 from integration.models import Conflict, SyncRun
 from integration.services.background import queue
-from integration.services.ledger import heartbeat
+from integration.services.ledger import heartbeat, pass_lists
 from integration.services.ledger.runs import LINKED
 from integration.services.runs.order import Order
 
-SMALLEST = 20  # courses; every part reads the lists of accounts and rooms once more
+SMALLEST = 20  # courses; every part reads the ledger and its people in Moodle once more
 PARTS_PER_CLUSTER = 2
 OPEN = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
 WORST_FIRST = (
@@ -101,6 +101,7 @@ def finish_parent(parent_id: int) -> None:
         hint=joined("\n", dict.fromkeys(part.hint for part in parts if part.hint)),
         finished_at=timezone.now(),
     )
+    pass_lists.drop(parent_id)
     parent = SyncRun.objects.get(pk=parent_id)
     if settled and parent.scope.get("courses") is None and _all_looked(parts):
         _close_conflicts(parent)

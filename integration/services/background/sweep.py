@@ -8,7 +8,7 @@ from django_q.brokers import get_broker
 
 from integration.models import PushedEvent, SyncRun
 from integration.services.background import crashes, parts, queue, retries
-from integration.services.ledger import claims, heartbeat, leases, moments
+from integration.services.ledger import claims, heartbeat, leases, moments, pass_lists
 from integration.services.ledger.waiting import due
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ def sweep() -> str:
     freed = leases.clear_expired()
     now = timezone.now()
     claims.clear_expired()
+    pass_lists.drop_old()
     PushedEvent.objects.filter(received_at__lt=now - PUSHES_KEPT).delete()
     return f"dead {dead}, called again {called}, leases freed {freed}"
 

@@ -13,6 +13,7 @@ from integration.services.rocketchat.client import RocketChat, Stats
 from integration.services.rocketchat.connection import Connection
 from integration.services.rocketchat.features import Features
 from integration.services.rocketchat.session import KeptLogins
+from integration.services.rocketchat.shared_lists import SharedLists
 from integration.services.rocketchat.snapshot import RemoteReader
 from integration.services.rocketchat.writes import RocketChatWrites
 
@@ -23,11 +24,16 @@ class RocketChatRemote:
     Threads may share it; close it when done (it is a context manager).
     """
 
-    def __init__(self, client: RocketChat, known: ServerFacts | None = None) -> None:
+    def __init__(
+        self,
+        client: RocketChat,
+        known: ServerFacts | None = None,
+        shared: SharedLists | None = None,
+    ) -> None:
         self.client = client
         self._known = known
         self.features = Features(client, known)
-        self.reader = RemoteReader(client, self.features, known)
+        self.reader = RemoteReader(client, self.features, known, shared)
         self._writes = RocketChatWrites(client, self.features)
 
     def __enter__(self) -> Self:
@@ -111,9 +117,12 @@ class RocketChatRemote:
 
 
 def connect(
-    connection: Connection, known: ServerFacts | None = None, logins: KeptLogins | None = None
+    connection: Connection,
+    known: ServerFacts | None = None,
+    logins: KeptLogins | None = None,
+    shared: SharedLists | None = None,
 ) -> RocketChatRemote:
-    """Nothing is sent yet; the first call logs in where needed. `known` saves asking again, and
-    `logins` logging in.
+    """Nothing is sent yet; the first call logs in where needed. `known` saves asking again,
+    `logins` logging in, and `shared` reading the lists.
     """
-    return RocketChatRemote(RocketChat(connection, logins=logins), known)
+    return RocketChatRemote(RocketChat(connection, logins=logins), known, shared)

@@ -15,6 +15,7 @@ from integration.domain.errors import (
 )
 from integration.domain.messages import msg
 from integration.domain.needs import Needs
+from integration.domain.remote_lists import RemoteLists, Shared
 from integration.domain.server_facts import ServerFacts
 from integration.domain.state import NameRules, RemoteAccount, RemoteChannel, RemoteState
 from integration.services.rocketchat.answers import inner, mark
@@ -29,6 +30,7 @@ from integration.services.rocketchat.members import MemberReader
 from integration.services.rocketchat.paging import Whole, read_whole
 from integration.services.rocketchat.permissions import grant
 from integration.services.rocketchat.public_settings import PublicSettings
+from integration.services.rocketchat.shared_lists import SharedLists
 from integration.services.rocketchat.single_reads import (
     USERS,
     USERS_BY_STATUS,
@@ -43,17 +45,22 @@ logger = logging.getLogger(__name__)
 ASK_AT_MOST = 500  # things by their id, in one reading
 EACH_ACCOUNT, EACH_ROOM = 20, 3  # from more on one list is cheaper than a question for each
 BELIEVABLE = 2  # so many things may be missing from a list although they are there, or a tenth
-Lists = tuple[Whole[RemoteAccount], Whole[RemoteChannel]]
+ROW_BY_REQUEST = 6  # rows of a list are as many bytes as one question and its answer
 
 
 class RemoteReader:
     """Reads, never writes. Without changes: users and rooms, one request each.
 
-    Version and settings are two more, where `known` does not hold them.
+    Version and settings are two more, where `known` does not hold them. With `shared`, lists that
+    another run read are taken from there, and what rcsync changed since is asked for one by one.
     """
 
     def __init__(
-        self, client: RocketChat, features: Features, known: ServerFacts | None = None
+        self,
+        client: RocketChat,
+        features: Features,
+        known: ServerFacts | None = None,
+        shared: SharedLists | None = None,
     ) -> None:
         self._client, self._features = client, features
         self._members = MemberReader(client, features)
@@ -62,11 +69,14 @@ class RemoteReader:
         self._asked = False  # the server's id, in this run
         self.server_id = known.server_id if known else ""
         self._pool: ThreadPoolExecutor | None = None
-        self._lists: Future[Lists] | None = None
+        self._lists: Future[RemoteLists] | None = None
+        self._shared = shared
 
     def begin(self) -> None:
         """Ask for both lists, for the next `read`. What fails is raised there."""
         self.close()
+        if self._shared is not None:
+            return  # somebody may have read them
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="rocketchat")
         self._lists = self._pool.submit(self._bulk)
 
@@ -107,8 +117,9 @@ class RemoteReader:
             channels |= self._with_members(channels, known_counts, frozenset(full_check))
             channels |= self._with_marks(channels, known_counts, wanted_names)
             return RemoteState(bot_id, accounts, channels, {}, self.server_id)
-        begun, self._lists = self._lists, None
-        users, rooms = begun.result() if begun else self._bulk()
+        lists = self._whole_lists(linked_accounts, {*needed_rooms, *known_counts})
+        users = Whole(lists.accounts, lists.unclear_accounts)
+        rooms = Whole(lists.channels, lists.unclear_channels)
         gone = (
             {*needed_accounts} - users.rows.keys(),
             {*needed_rooms, *known_counts} - rooms.rows.keys(),
@@ -125,6 +136,60 @@ class RemoteReader:
         channels |= self._with_members(channels, known_counts, frozenset(full_check))
         channels |= self._with_marks(channels, known_counts, wanted_names)
         return RemoteState(bot_id, accounts, channels, unclear, self.server_id)
+
+    def _whole_lists(self, linked: Collection[str], rooms: Collection[str]) -> RemoteLists:
+        """Both lists: those that were begun, those of another run, or read now."""
+        shared = self._shared
+        if shared is None:
+            begun, self._lists = self._lists, None
+            return begun.result() if begun else self._bulk()
+        refused = None
+        while (found := shared.recall(refused)) is not None:
+            if self._brings_up_to_date(found, linked, rooms):
+                return found.lists
+            refused = found.number
+        try:
+            lists = self._bulk()
+        except BaseException:
+            shared.give_up()
+            raise
+        shared.keep(lists)
+        return lists
+
+    def _brings_up_to_date(
+        self, found: Shared, linked: Collection[str], rooms: Collection[str]
+    ) -> bool:
+        """Replace the rows that rcsync changed since; False where that is dearer than the lists.
+
+        An account that was made since and is not among the `linked` is left out, as if the lists
+        had been read before it was made: another run is about to store the link.
+        """
+        lists, changed = found.lists, found.changed
+        accounts, places = changed.accounts, changed.rooms & {*rooms} | changed.renamed
+        most = min(ASK_AT_MOST, len(lists) // ROW_BY_REQUEST)
+        if len(accounts) + len(places) > max(most, EACH_ACCOUNT):
+            return False
+        known = {*linked}
+        made = {one.account_id: one for one in changed.made if one.account_id in known}
+        lists.accounts.update({one: made[one] for one in made.keys() - lists.accounts.keys()})
+        self._ask_anew(accounts, self._single.account, lists.accounts, lists.unclear_accounts)
+        self._ask_anew(places, self._single.room, lists.channels, lists.unclear_channels)
+        return True
+
+    def _ask_anew(
+        self,
+        ids: Collection[str],
+        ask: Callable[[str], Item | None],
+        rows: dict[str, Item],
+        unclear: dict[str, str],
+    ) -> None:
+        for one, (item, problem) in self._single.those_of(ids, ask).items():
+            rows.pop(one, None)
+            unclear.pop(one, None)
+            if item is not None:
+                rows[one] = item
+            elif problem:
+                unclear[one] = problem
 
     def _missing(
         self,
@@ -182,17 +247,18 @@ class RemoteReader:
         answers = self._single.those_of(ids, ask)
         return {one: item for one, (item, _) in answers.items() if item is not None}
 
-    def _bulk(self) -> Lists:
+    def _bulk(self) -> RemoteLists:
         """Both lists, side by side: each takes the server a while on a large site."""
         with ThreadPoolExecutor(1, thread_name_prefix="rocketchat") as pool:
-            rooms = pool.submit(read_whole, self._client, self._features, all_rooms())
-            accounts = self._accounts()
-            return accounts, rooms.result()
+            pending = pool.submit(read_whole, self._client, self._features, all_rooms())
+            users, rooms = self._accounts(), pending.result()
+        return RemoteLists(users.rows, rooms.rows, users.not_understood, rooms.not_understood)
 
     def lists(self) -> tuple[int, int, dict[str, str]]:
         """How many accounts and rooms there are, and what cannot be understood of them."""
-        users, rooms = self._bulk()
-        return len(users.rows), len(rooms.rows), users.not_understood | rooms.not_understood
+        found = self._bulk()
+        unclear = found.unclear_accounts | found.unclear_channels
+        return len(found.accounts), len(found.channels), unclear
 
     def accounts(self) -> dict[str, RemoteAccount]:
         """Every account by its id."""

@@ -23,11 +23,13 @@ from integration.services.ledger import (
 )
 from integration.services.ledger.claims import ClaimedAccounts, Claims
 from integration.services.ledger.managed import integrated_courses
+from integration.services.ledger.pass_lists import PassLists, fingerprint
 from integration.services.ledger.past_runs import past_operations
 from integration.services.ledger.policy import load_policy, missing_choices_in_words
 from integration.services.moodle.reader import MoodleReader
 from integration.services.rocketchat import RocketChatRemote, connect
 from integration.services.rocketchat.client import Stats
+from integration.services.rocketchat.connection import Connection
 from integration.services.runs import connection_test, lease_renewal, pacing
 from integration.services.runs.bulk_accounts import ImportedAccounts
 from integration.services.runs.configured_connection import rocketchat_connection
@@ -133,7 +135,7 @@ def _execute(
         known = server_facts.recall(connection.url)
         with (
             LeaseRenewer(run, owner, courses, seconds) as renewer,
-            connect(connection, known, kept_login(connection)) as remote,
+            connect(connection, known, kept_login(connection), _lists(run, connection)) as remote,
         ):
             finished.stats = remote.stats
             accounts, imported = _accounts(remote, claims, start_rules)
@@ -166,6 +168,14 @@ def _execute(
     finally:
         claims.release()
         leases.release(owner)
+
+
+def _lists(run: SyncRun, connection: Connection) -> PassLists | None:
+    """Where the lists are shared with the other parts of the pass; None: the run is no part."""
+    if run.parent_id is None:
+        return None
+    who = connection.credentials.user_id or connection.credentials.username
+    return PassLists(run, fingerprint(connection.url, who))
 
 
 def _accounts(
