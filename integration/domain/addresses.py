@@ -5,7 +5,15 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from urllib.parse import urlsplit
 
 PORTS = {"http": 80, "https": 443}
-NAT64 = IPv6Network("64:ff9b::/96")
+# IPv6 networks whose addresses stand for the IPv4 address in their last 32 bits.
+CARRIERS = tuple(
+    IPv6Network(network)
+    for network in (
+        "64:ff9b::/96",  # NAT64, RFC 6052
+        "64:ff9b:1::/48",  # NAT64 of one's own, RFC 8215
+        "::ffff:0:0:0/96",  # SIIT, RFC 2765
+    )
+)
 # Where machines find out about themselves, credentials of their cloud account included, and what
 # belongs to one cable. No Rocket.Chat is there.
 REFUSED = tuple(
@@ -55,6 +63,6 @@ def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address that an IPv6 one stands for, where it does."""
     if isinstance(address, IPv4Address):
         return address
-    if address in NAT64:
+    if any(address in network for network in CARRIERS):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address

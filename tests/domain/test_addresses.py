@@ -30,6 +30,7 @@ def test_a_server_is_scheme_host_and_port(url: str, expected: str) -> None:
         *("169.254.169.254", "169.254.0.1", "fe80::1", "fe80::1%eth0", "febf::1"),
         *("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16"),
         *("::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"),
+        *("::ffff:0:169.254.169.254", "64:ff9b:1::a9fe:a9fe"),
     ],
 )
 def test_link_local_and_metadata_addresses_are_refused_unless_allowed(address: str) -> None:
@@ -46,5 +47,6 @@ def test_other_addresses_are_not(address: str) -> None:
 def test_nonsense_is_in_no_network() -> None:
     assert is_within("10.1.2.3", ["10.0.0.0/8"])
     assert is_within("::ffff:10.1.2.3", ["10.0.0.0/8"])
+    assert is_within("::1", ["::1"])
     for nonsense in ("", "unknown", "10.1.2.3:80", "10.0.0.0/8"):
         assert not is_within(nonsense, ["0.0.0.0/0", "::/0"])
