@@ -181,7 +181,7 @@ def test_the_values_of_the_example_make_settings_that_work() -> None:
     database = own_database(set_by_it["DATABASE_URL"], ROOT)
     assert (database["HOST"], database["NAME"]) == ("db", "rcsync")
     assert database["PASSWORD"] == values["RCSYNC_DB_PASSWORD"]
-    assert set_by_it["ALLOWED_HOSTS"] == "rcsync.example.org"
+    assert set_by_it["ALLOWED_HOSTS"] == "rcsync.example.org,web"
     assert set_by_it["BEHIND_PROXY"] == "on"
     assert filled_in(service["image"], values) == f"rcsync:{__version__}"
 

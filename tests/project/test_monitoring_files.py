@@ -3,10 +3,12 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from django.test import Client
 
 from integration.services.monitoring.metrics import exposition
 from integration.services.monitoring.status import Health, Numbers, Part
@@ -85,3 +87,46 @@ def test_promtool_accepts_the_rules_and_their_examples() -> None:
 def test_promtool_finds_nothing_wrong_with_the_figures() -> None:
     done = promtool("check", "metrics", given=everything())
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+def scraped() -> tuple[dict[str, Any], str]:
+    """The job of prometheus.yml, and its one target."""
+    (job,) = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
+    ((target,),) = [entry["targets"] for entry in job["static_configs"]]
+    return job, target
+
+
+def test_promtool_accepts_the_scrape_configuration(tmp_path: Path) -> None:
+    text = (FOLDER / "prometheus.yml").read_text()
+    token = tmp_path / "token"
+    token.write_text("invented-token")
+    (tmp_path / RULES.name).write_text(RULES.read_text())
+    here = tmp_path / "prometheus.yml"
+    here.write_text(text.replace("/etc/prometheus/rcsync-token", str(token)))
+    done = promtool("check", "config", str(here))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.django_db(databases=["default", "moodle"])
+def test_prometheus_is_answered_where_the_proxy_is_not_in_between(
+    client: Client, settings: Any
+) -> None:
+    """With the settings of docs/install.md; the proxies' examples answer 404 themselves."""
+    job, target = scraped()
+    page = (ROOT / "docs/install.md").read_text()
+    names = re.search(r"^ALLOWED_HOSTS=(.*)$", page, re.MULTILINE)
+    assert names
+    settings.ALLOWED_HOSTS = names[1].split(",")
+    settings.SECURE_SSL_REDIRECT, settings.PROXIES = True, 1
+    settings.METRICS_TOKEN = "invented-token"
+    headers = {"Host": target, "Authorization": "Bearer invented-token"}
+    assert client.get(job["metrics_path"], headers=headers).status_code == 200
+    assert job["scheme"] == "http"
+    assert "credentials_file" in job["authorization"]
+    assert client.get(job["metrics_path"], headers={"Host": target}).status_code == 403
+
+
+def test_prometheus_in_the_containers_network_may_ask_by_the_services_name() -> None:
+    service = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["web"]
+    assert "web" in service["environment"]["ALLOWED_HOSTS"].split(",")
+    assert "web:8000" in (FOLDER / "prometheus.yml").read_text()
