@@ -119,6 +119,9 @@ class SyncRun(models.Model):
         _("attempts"), default=0, help_text=_("0: not in the queue.")
     )
     not_before = models.DateTimeField(null=True, blank=True)
+    # Of the run of events: how many told of its scope, and when the first did (event_window.py).
+    event_count = models.PositiveIntegerField(default=0, editable=False)
+    first_event_at = models.DateTimeField(null=True, editable=False)
     # Of the run of an event that could not be carried out (background/retries).
     failed_tries = models.PositiveIntegerField(_("failed attempts"), default=0)
     failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from integration.services.background import queue
 from integration.services.worker.supervisor import Supervisor
 
 
@@ -26,5 +27,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def look_after_runs() -> None:
-    """What the worker command does every five seconds."""
+    """What the worker command does every five seconds, and more often."""
+    queue.wake_due()
     Supervisor._look_after_runs(object.__new__(Supervisor))

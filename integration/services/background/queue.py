@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -33,18 +33,25 @@ def hand_over(order: Order) -> SyncRun | None:
 def enqueue(order: Order, **columns: Any) -> SyncRun:
     """The queued run for `order`: a new row, or a waiting run widened to cover it."""
     with transaction.atomic():
-        run = None if columns else _merged(order)
+        run = None if columns else widened(order)
         if run is not None:
             return run
-        run = SyncRun.objects.create(
-            **{"status": SyncRun.Status.QUEUED, "attempts": 1, **order.columns(), **columns}
-        )
+        run = created(order, **columns)
     wake(run)
     return run
 
 
-def _merged(order: Order) -> SyncRun | None:
-    """A waiting run of the same kind, its scope widened by the order's; None without one."""
+def created(order: Order, **columns: Any) -> SyncRun:
+    """A new waiting row, of which no worker was notified yet."""
+    return SyncRun.objects.create(
+        **{"status": SyncRun.Status.QUEUED, "attempts": 1, **order.columns(), **columns}
+    )
+
+
+def widened(order: Order) -> SyncRun | None:
+    """A waiting run of the same kind, its scope widened by the order's; None without one. Call in
+    a transaction.
+    """
     if order.trigger not in MERGED or not order.writes or order.force or order.expect_digest:
         return None
     waiting = SyncRun.objects.select_for_update().filter(
@@ -81,6 +88,13 @@ def wake(run: SyncRun) -> None:
     """Notify the workers once the row is committed. The sweep repeats a lost notification."""
     SyncRun.objects.filter(pk=run.pk).update(woken_at=timezone.now())
     transaction.on_commit(lambda: _send(run.pk))
+
+
+def wake_due() -> None:
+    """Notify the workers of runs whose wait has ended since they were last told."""
+    became_due = due(timezone.now()).filter(not_before__isnull=False)
+    for run in became_due.exclude(woken_at__gte=F("not_before")):
+        wake(run)
 
 
 def _send(run_id: int) -> None:

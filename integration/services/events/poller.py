@@ -12,7 +12,7 @@ from integration.domain.errors import SyncError
 from integration.domain.messages import joined, msg
 from integration.domain.state import Scope
 from integration.models import EventCursor, IntegrationSettings, SyncRun
-from integration.services.background import queue
+from integration.services.background import event_runs
 from integration.services.events import (
     cursor,
     enrolment_dates,
@@ -26,7 +26,6 @@ from integration.services.ledger.moments import CLOCK_SKEW
 from integration.services.monitoring.own_database import log_failure
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.log_store import standard_log_is_on
-from integration.services.runs.order import Order
 
 logger = logging.getLogger(__name__)
 
@@ -81,10 +80,11 @@ def poll_once(owner: str, now: Callable[[], float] = time.time) -> list[SyncRun]
         at.last_id, at.window, at.clock, at.next_turn, at.problem = None, {}, None, None, ""
         cursor.store(at, owner)
         return []
-    scopes = read_whole(lambda: _look(at, courses, moment))
+    scopes, events = read_whole(lambda: _look(at, courses, moment))
+    age = 0.0 if at.polled_at is None else moment - at.polled_at.timestamp()
     at.polled_at = _time(moment)
     with transaction.atomic():
-        runs = [queue.enqueue(_order(scope)) for scope in scopes]
+        runs = event_runs.collect(scopes, events, age)  # none of them is older than the last look
         if not cursor.store(at, owner):  # another machine took over, and what it read counts
             transaction.set_rollback(True)
             return []
@@ -95,14 +95,14 @@ def _time(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _order(scope: Scope) -> Order:
-    return Order(SyncRun.Kind.APPLY, SyncRun.Trigger.EVENT, scope)
-
-
-def _look(at: EventCursor, courses: frozenset[int], now: int) -> list[Scope]:
-    """Moves the cursor on and answers where to look."""
+def _look(at: EventCursor, courses: frozenset[int], now: int) -> tuple[list[Scope], int]:
+    """Moves the cursor on; where to look, and how many hints say so."""
     hints = _by_log(at, courses, now) | _by_clock(at, courses, now)
-    return scopes_of(hints, courses)
+    return scopes_of(hints, courses), sum(_counts(hint, courses) for hint in hints)
+
+
+def _counts(hint: Hint, courses: frozenset[int]) -> bool:
+    return hint.course_id is None or hint.course_id in courses
 
 
 def _by_log(at: EventCursor, courses: frozenset[int], now: int) -> set[Hint]:

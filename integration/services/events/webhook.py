@@ -15,11 +15,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from integration.models import PushedEvent, SyncRun
-from integration.services.background import queue
+from integration.services.background import event_runs
 from integration.services.events.hints import Hint
 from integration.services.events.scopes import event_courses, scopes_of
 from integration.services.moodle.connection import read_whole
-from integration.services.runs.order import Order
 
 WINDOW_SECONDS = 300
 MOST_BYTES = 16 * 1024
@@ -58,10 +57,7 @@ def accept(secret: str, timestamp: str, given: str, body: bytes) -> list[SyncRun
     scopes = read_whole(lambda: scopes_of(hints, courses))
     with transaction.atomic():  # a call that led to nothing may be made again
         _remember(given)
-        return [
-            queue.enqueue(Order(SyncRun.Kind.APPLY, SyncRun.Trigger.EVENT, scope))
-            for scope in scopes
-        ]
+        return event_runs.collect(scopes, len(hints))
 
 
 def _is_fresh(timestamp: str) -> bool:

@@ -20,7 +20,6 @@ from integration.models import SyncRun, WorkerBeat
 from integration.services.background import outages, queue, schedules, sweep
 from integration.services.events import poller
 from integration.services.ledger import heartbeat
-from integration.services.ledger.waiting import due
 from integration.services.monitoring import notifications
 from integration.services.monitoring.own_database import log_failure
 from integration.services.runs import kept_login
@@ -67,6 +66,7 @@ class Supervisor:
             Every(beat_seconds, self._send_beat),
             Every(1.0, self._check),
             Every(LOOK_SECONDS, self._look_after_runs),
+            Every(TICK_SECONDS, queue.wake_due),
             Every(NOTICE_SECONDS, notifications.check),
         ]
 
@@ -132,12 +132,9 @@ class Supervisor:
         call_all_again()
 
     def _look_after_runs(self) -> None:
-        """Recover what died on this machine and notify overdue runs sooner than the sweep does."""
+        """Recover what died on this machine sooner than the sweep does."""
         sweep.recover_dead_runs()
         queue.cancel_waiting()
-        became_due = due(timezone.now()).filter(not_before__isnull=False)
-        for run in became_due.exclude(woken_at__gte=F("not_before")):
-            queue.wake(run)
 
 
 def call_all_again() -> None:

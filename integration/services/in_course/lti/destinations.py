@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from django.core.cache import cache
 
 from integration.domain.state import Ending, Scope
-from integration.models import ChannelLink, IntegratedCourse, IntegrationSettings, SyncRun
-from integration.services.background import queue
+from integration.models import ChannelLink, IntegratedCourse, IntegrationSettings
+from integration.services.background import event_runs
 from integration.services.in_course.explanations import Explanation, explain
 from integration.services.in_course.lti.launches import Launch
-from integration.services.runs.order import Order
 
 logger = logging.getLogger(__name__)
 SYNC_PAUSE_SECONDS = 300  # for one person in one course
@@ -55,7 +54,7 @@ def _sync(launch: Launch) -> bool:
         return False
     if cache.add(f"lti-sync-{launch.user_id}-{launch.course_id}", True, SYNC_PAUSE_SECONDS):
         scope = Scope(frozenset({launch.course_id}), frozenset({launch.user_id}))
-        run = queue.enqueue(Order(SyncRun.Kind.APPLY, SyncRun.Trigger.EVENT, scope))
+        (run,) = event_runs.collect([scope], 1)
         logger.info("lti=sync user=%d course=%d run=%d", launch.user_id, launch.course_id, run.pk)
     return True
 
