@@ -3,6 +3,7 @@
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import get_language
 
 from integration.pages import access
 from integration.services.admin import guide as guides
@@ -25,7 +26,7 @@ HEADINGS = (
 
 @access.page()
 def show(request: HttpRequest, name: str = guides.FIRST) -> HttpResponse:
-    found = guides.guide(name, reverse("rcsync:help"))
+    found = guides.guide(name, reverse("rcsync:help"), get_language() or guides.ENGLISH)
     if found is None:
         raise Http404(name)
     context = access.context(request, found.title, guide=found)
