@@ -1,6 +1,6 @@
 """The audit trail."""
 
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -49,7 +49,7 @@ class AuditEntry(models.Model):
     reason = MessageField(_("why"), blank=True)
     error = MessageField(_("error"), blank=True)
 
-    objects = AppendOnly.as_manager()
+    objects: ClassVar[models.Manager["AuditEntry"]] = AppendOnly.as_manager()
 
     class Meta:
         ordering = ["-pk"]
