@@ -89,6 +89,18 @@ def test_a_person_without_a_link_is_found_by_address_and_by_username(
     assert_part_of_the_lists(state, remote)
 
 
+def test_a_username_that_is_in_the_address_is_looked_for_together_with_it(
+    remote: RocketChatRemote, chat: StandIn
+) -> None:
+    known = ids(remote)
+    need = PersonNeed("", "bert@example.com", ("Bert", "bert"))
+    state, _ = read(remote, chat, Needs(people=(need,), witness=known["cleo"]))
+    asked = chat.stats()["by_endpoint"]
+    assert known["bert"] in state.accounts
+    assert asked.get("GET users.listByStatus", 1) == 1  # before 6.8 each field for itself
+    assert_part_of_the_lists(state, remote)
+
+
 def test_an_address_and_a_name_that_are_to_be_given_are_looked_for(
     remote: RocketChatRemote, chat: StandIn
 ) -> None:

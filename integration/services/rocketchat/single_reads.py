@@ -59,7 +59,7 @@ class SingleReader:
         rooms = self._all_of(needs.rooms, self.room)
         if accounts is None or rooms is None or not _shows_addresses(accounts.values()):
             return None
-        texts = needs.first_searches() | needs.more_searches(accounts, rooms)
+        texts = self._fewest(needs.first_searches() | needs.more_searches(accounts, rooms))
         names = needs.room_searches(rooms)
         try:
             for found in self._in_parallel(self._accounts_like, texts):
@@ -106,6 +106,19 @@ class SingleReader:
 
     def _in_parallel(self, look: Callable[[str], Item], wanted: Iterable[str]) -> list[Item]:
         return in_parallel(look, sorted(wanted), self._client.connection.max_connections)
+
+    def _fewest(self, texts: Collection[str]) -> Collection[str]:
+        """Without those in which another one is found: a search for "ada" also finds whoever has
+        "ada@uni.example". The `query` of before is for the whole of one field.
+        """
+        if not self._features.has(USERS_BY_STATUS, LIST_BY_STATUS):
+            return texts
+        folded = {text.lower(): text for text in texts}
+        return {
+            text
+            for small, text in folded.items()
+            if not any(one != small and one in small for one in folded)
+        }
 
     def _accounts_like(self, text: str) -> dict[str, RemoteAccount]:
         if self._features.has(USERS_BY_STATUS, LIST_BY_STATUS):

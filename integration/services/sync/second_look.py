@@ -2,6 +2,9 @@
 
 Only where a later look could not tell a yes that was no deed from what somebody did by hand since.
 A few requests: the accounts and rooms in question by their id, or one list where they are many.
+
+Who was deactivated in the same run has no access any more, in whatever room: that those removals
+were done is left to the next look at the channels, as what is not confirmed here always is.
 """
 
 import logging
@@ -12,6 +15,7 @@ from integration.domain.errors import RocketChatError
 from integration.domain.operations import (
     Activate,
     AddMembers,
+    Deactivate,
     Operation,
     RemoveMember,
     SetTopic,
@@ -46,7 +50,13 @@ def second_look(
     somebody who left.
     """
     done = [one.operation for one in outcomes if one.result is Result.DONE]
-    checked = [one for one in done if isinstance(one, CHECKED)]
+    shut_out = {one.user_id for one in done if isinstance(one, Deactivate)}
+    checked = [
+        one
+        for one in done
+        if isinstance(one, CHECKED)
+        and not (isinstance(one, RemoveMember) and one.user_id in shut_out)
+    ]
     joined = [one for one in done if joins and isinstance(one, AddMembers)]
     if not (checked or joined):
         return
