@@ -4,7 +4,7 @@ Pure. `results` of a size are the dictionaries of the phases, by the phase's nam
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,3 +169,16 @@ def exponent(sizes: Sequence[tuple[int, float]]) -> float:
     """Growth from the smallest size to the largest: 1 is linear."""
     (small, quick), (large, slow) = min(sizes), max(sizes)
     return math.log(slow / quick) / math.log(large / small)
+
+
+def conclude(checks: Iterable[Bound]) -> int:
+    """Print how many of the bounds hold and which do not; 0 where all do, else 1."""
+    checks = [check for check in checks if check.judged]
+    broken = [check.promise for check in checks if not check.holds]
+    print()
+    if broken:
+        held = len(checks) - len(broken)
+        print(f"{held} of {len(checks)} bounds hold; broken: {'; '.join(broken)}")
+        return 1
+    print(f"All {len(checks)} bounds hold.")
+    return 0

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from demo.sample_moodle.scale import FIRST, FIRST_CONTEXT
+from demo.sample_moodle.scale import FIRST, FIRST_CONTEXT, MADE
 from demo.sample_moodle.tables import insert
-from moodle.models import GroupMember, RoleAssignment, User, UserEnrolment
+from moodle.models import Group, GroupMember, RoleAssignment, User, UserEnrolment
 
 MOVED, SUSPENDED, NEW = 0.5, 0.2, 0.2  # of those who change; the rest get another name
 EFFECTIVE = """
@@ -64,9 +64,11 @@ def one_percent(connection: BaseDatabaseWrapper, people: int, rng: random.Random
     moved, suspended, new = (round(changing * share) for share in (MOVED, SUSPENDED, NEW))
     chosen = rng.sample(sorted(before.people), changing - new)
     renamed = chosen[moved + suspended :]
-    _move(connection, sorted(before.members), chosen[:moved])
-    _set(connection, "mdl_user", "suspended", dict.fromkeys(chosen[moved:][:suspended], 1))
-    _set(connection, "mdl_user", "lastname", {number: f"Renamed{number}" for number in renamed})
+    move(connection, sorted(before.members), chosen[:moved])
+    set_values(connection, "mdl_user", "suspended", dict.fromkeys(chosen[moved:][:suspended], 1))
+    set_values(
+        connection, "mdl_user", "lastname", {number: f"Renamed{number}" for number in renamed}
+    )
     _newcomers(connection, people, new, rng)
     return _asked_for(before, effective(connection), len(renamed), suspended)
 
@@ -74,14 +76,14 @@ def one_percent(connection: BaseDatabaseWrapper, people: int, rng: random.Random
 def one_person(connection: BaseDatabaseWrapper) -> tuple[int, int]:
     """Somebody changes group: course id and user id."""
     group_id, user_id = max(effective(connection).members)
-    _move(connection, [(group_id, user_id)], [user_id])
-    return _course_of(connection)[group_id], user_id
+    move(connection, [(group_id, user_id)], [user_id])
+    return course_of_groups(connection)[group_id], user_id
 
 
 def one_group(connection: BaseDatabaseWrapper) -> int:
     """A group gets another name: course id."""
-    group_id, course_id = max(_course_of(connection).items())
-    _set(connection, "mdl_groups", "name", {group_id: "Another name"})
+    group_id, course_id = max(course_of_groups(connection).items())
+    set_values(connection, "mdl_groups", "name", {group_id: "Another name"})
     return course_id
 
 
@@ -99,12 +101,12 @@ def _asked_for(before: Effective, after: Effective, renamed: int, suspended: int
     return {"operations": operations, "total": sum(operations.values())}
 
 
-def _move(
+def move(
     connection: BaseDatabaseWrapper, members: Sequence[tuple[int, int]], users: Sequence[int]
 ) -> None:
     """Each of the users leaves one group for another of the same course."""
     group_of = {user: group for group, user in members}
-    course_of = _course_of(connection)
+    course_of = course_of_groups(connection)
     siblings: dict[int, list[int]] = {}
     for group, course in sorted(course_of.items()):
         siblings.setdefault(course, []).append(group)
@@ -123,27 +125,39 @@ def _newcomers(
     connection: BaseDatabaseWrapper, people: int, count: int, rng: random.Random
 ) -> None:
     """New students, each in three courses and one group of each."""
-    course_of = _course_of(connection)
-    student = _role(connection, "student")
-    ids = range(FIRST + people, FIRST + people + count)
-    columns = ("id", "confirmed", "mnethostid", "username", "firstname", "lastname", "email")
-    insert(
-        connection,
-        User,
-        columns,
-        [(n, 1, 1, f"new{n}", "New", f"Person{n}", f"new{n}@scale.invalid") for n in ids],
-    )
-    joins = []
-    for user in ids:
+    course_of = course_of_groups(connection)
+    groups = {}
+    for user in range(FIRST + people, FIRST + people + count):
         by_course = {course_of[group]: group for group in rng.sample(sorted(course_of), 3)}
-        joins += [(user, course, group) for course, group in by_course.items()]
+        groups[user] = list(by_course.values())
+    new_students(connection, groups)
+
+
+def new_students(connection: BaseDatabaseWrapper, groups: Mapping[int, Sequence[int]]) -> None:
+    """People whom Moodle did not have: user id -> their groups, each of another course."""
+    course_of = course_of_groups(connection)
+    columns = ("id", "confirmed", "mnethostid", "username", "firstname", "lastname", "email")
+    rows = [(n, 1, 1, f"new{n}", "New", f"Person{n}", f"new{n}@scale.invalid") for n in groups]
+    insert(connection, User, columns, rows)
+    joins = [(user, course_of[group], group) for user, theirs in groups.items() for group in theirs]
     insert(connection, UserEnrolment, ("enrolid", "userid"), [(c, u) for u, c, _ in joins])
     insert(connection, GroupMember, ("groupid", "userid"), [(g, u) for u, _, g in joins])
+    student = _role(connection, "student")
     assigned = [(student, FIRST_CONTEXT + c, u) for u, c, _ in joins]
     insert(connection, RoleAssignment, ("roleid", "contextid", "userid"), assigned)
 
 
-def _set(
+def large_group(connection: BaseDatabaseWrapper, people: int, members: int) -> int:
+    """One more group in the first course, with so many new students: its id."""
+    group = max(course_of_groups(connection)) + 1
+    columns = ("id", "courseid", "name", "timecreated")
+    insert(connection, Group, columns, [(group, FIRST, "Everybody", MADE)])
+    first = FIRST + people
+    new_students(connection, {user: [group] for user in range(first, first + members)})
+    return group
+
+
+def set_values(
     connection: BaseDatabaseWrapper, table: str, column: str, values: Mapping[int, Any]
 ) -> None:
     with connection.cursor() as cursor:
@@ -151,7 +165,7 @@ def _set(
             cursor.execute(f"UPDATE {table} SET {column} = %s WHERE id = %s", [value, number])
 
 
-def _course_of(connection: BaseDatabaseWrapper) -> dict[int, int]:
+def course_of_groups(connection: BaseDatabaseWrapper) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, courseid FROM mdl_groups")
         return dict(cursor.fetchall())

@@ -29,6 +29,8 @@ class Meter:
     statements: Counter[str] = field(default_factory=Counter)  # by database alias
     statement_seconds: Counter[str] = field(default_factory=Counter)
     intervals: list[tuple[float, float]] = field(default_factory=list)  # of the requests
+    requests: Counter[str] = field(default_factory=Counter)  # by endpoint, as they were answered
+    received: int = 0  # bytes of these answers, headers and bodies
     bookkeeping: float = 0.0  # seconds in our own tables before, between and after the requests
     kept_statements: list[tuple[str, str, Any]] = field(default_factory=list)
     kept_requests: list[Request] = field(default_factory=list)
@@ -68,7 +70,11 @@ class Meter:
         def send(transport: Transport, request: Request, auth: Any) -> Answer:
             started = time.perf_counter()
             try:
-                return original(transport, request, auth)
+                answer = original(transport, request, auth)
+                with self._lock:
+                    self.requests[request.endpoint] += 1
+                    self.received += _size(answer)
+                return answer
             finally:
                 with self._lock:
                     self.intervals.append((started, time.perf_counter()))
@@ -106,6 +112,12 @@ class Meter:
         """Requests under way on average, while there was one."""
         total = sum(end - start for start, end in self.intervals)
         return total / self.waiting if self.intervals else 0.0
+
+
+def _size(answer: Answer) -> int:
+    """Bytes: the body, and each header with its colon, blank and line end."""
+    headers = sum(len(name) + len(value) + 4 for name, value in answer.headers.items())
+    return headers + len(answer.content)
 
 
 def covered(intervals: Iterable[tuple[float, float]]) -> float:

@@ -21,7 +21,7 @@ import requests  # noqa: E402  # Django has to be set up before anything of ours
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 
-from benchmarks import changes  # noqa: E402
+from benchmarks import changes, event_cases  # noqa: E402
 from benchmarks.measure import Meter, peak_megabytes  # noqa: E402
 from demo.sample_moodle.scale import create_scaled_moodle  # noqa: E402
 from integration.domain.state import EVERYTHING, RoomRole, Scope  # noqa: E402
@@ -39,11 +39,14 @@ from moodle.models import Course  # noqa: E402
 
 Result = dict[str, Any]
 BARE_READS = 3
+REPEATED = 3  # people or groups of each case of an event
 
 
 def setup(options: argparse.Namespace) -> Result:
     """The Moodle, our tables, and the settings of a university: teachers moderate."""
     made = create_scaled_moodle(connections["moodle"], options.people, int(time.time()))
+    if options.large_room:
+        changes.large_group(connections["moodle"], options.people, options.large_room)
     call_command("migrate", verbosity=0)
     settings = IntegrationSettings.load()
     settings.max_connections = options.connections
@@ -104,9 +107,31 @@ def event_course(_options: argparse.Namespace) -> Result:
     return _run(SyncRun.Kind.APPLY, Scope(courses=frozenset({course_id})))
 
 
+def events(_options: argparse.Namespace) -> Result:
+    """Each case of an event several times, with what is wrong afterwards, in one process that
+    is warm: its first run is not among them.
+    """
+    course_of = changes.course_of_groups(connections["moodle"])
+    site = event_cases.Site(connections["moodle"], max(course_of))
+    _run(SyncRun.Kind.APPLY, event_cases.changes_group(site))
+    found: Result = {}
+    for name, case in event_cases.CASES.items():
+        scopes, runs = [], []
+        for _ in range(REPEATED):
+            scopes.append(case(site))
+            runs.append(_run(SyncRun.Kind.APPLY, scopes[-1]))
+        state = requests.get(f"{os.environ['ROCKETCHAT_URL']}/_standin/state", timeout=60).json()
+        usernames = dict(AccountLink.objects.values_list("moodle_user_id", "username"))
+        found[name] = {"runs": runs, "wrong": event_cases.wrong(site, scopes, state, usernames)}
+    return {"cases": found}
+
+
 PHASES: Mapping[str, Callable[[argparse.Namespace], Result]] = {
     phase.__name__: phase
-    for phase in (setup, sync, nochange, members, full_check, change, event_user, event_course)
+    for phase in (
+        *(setup, sync, nochange, members, full_check, change),
+        *(event_user, event_course, events),
+    )
 }
 
 
@@ -126,6 +151,8 @@ def _run(
         "waiting": meter.waiting,
         "at_once": meter.at_once,
         "bookkeeping": meter.bookkeeping,
+        "requests": dict(meter.requests),
+        "received": meter.received,
         "statements": dict(meter.statements),
         "statement_seconds": dict(meter.statement_seconds),
         "peak_mb": peak_megabytes(),
@@ -186,6 +213,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=0)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--bulk-import", action="store_true")
+    parser.add_argument("--large-room", type=int, default=0, help="members of one more group")
     options = parser.parse_args()
     options.result.write_text(json.dumps(PHASES[options.phase](options)))
 

@@ -41,6 +41,10 @@ class StandIn:
     def state(self) -> dict[str, Any]:
         return self._hook("GET", "state")
 
+    def set_latency(self, milliseconds: float) -> None:
+        """How long every call takes at least, from now on."""
+        self._hook("POST", "settings", {"latency_ms": milliseconds})
+
     def cpu_seconds(self) -> float:
         """Processor time it has used; 0.0 where the system does not tell."""
         status = Path(f"/proc/{self.process.pid}/stat")
@@ -49,8 +53,11 @@ class StandIn:
         fields = status.read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def _hook(self, method: str, page: str) -> dict[str, Any]:
-        request = urllib.request.Request(f"{self.url}/_standin/{page}", method=method)
+    def _hook(
+        self, method: str, page: str, wishes: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        body = None if wishes is None else json.dumps(wishes).encode()
+        request = urllib.request.Request(f"{self.url}/_standin/{page}", body, method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:
             found: dict[str, Any] = json.load(answer)
             return found

@@ -50,7 +50,7 @@ def main() -> int:
         checks += _verdicts(run)
     if options.scaling:
         checks += _growth(runs)
-    return _conclude(checks)
+    return bounds.conclude(checks)
 
 
 def _options() -> argparse.Namespace:
@@ -145,18 +145,6 @@ def _growth(runs: Sequence[Mapping[str, Any]]) -> list[bounds.Bound]:
     for bound in found:
         print(f"  {bound}")
     return found
-
-
-def _conclude(checks: Sequence[bounds.Bound]) -> int:
-    checks = [check for check in checks if check.judged]
-    broken = [check.promise for check in checks if not check.holds]
-    print()
-    if broken:
-        held = len(checks) - len(broken)
-        print(f"{held} of {len(checks)} bounds hold; broken: {'; '.join(broken)}")
-        return 1
-    print(f"All {len(checks)} bounds hold.")
-    return 0
 
 
 if __name__ == "__main__":

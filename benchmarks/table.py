@@ -1,6 +1,6 @@
 """The results in words and columns."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.bounds import Results, Size, fewest, least_seconds, plugin
@@ -38,17 +38,21 @@ def lines(run: Mapping[str, Any]) -> Iterator[str]:
         f"{run['people']:,} people ({size.people:,} of them in channels), {size.channels:,} "
         f"channels, {size.memberships:,} memberships, {size.roles:,} moderators"
     )
-    yield "  ".join(f"{title:>{width}}" for title, width in COLUMNS)
+    yield line([title for title, _ in COLUMNS], COLUMNS)
     for phase in ORDER:
         if phase in results:
-            cells = _cells(phase, results, run)
-            yield "  ".join(f"{cell:>{width}}" for cell, (_, width) in zip(cells, COLUMNS))
+            yield line(_cells(phase, results, run), COLUMNS)
     yield ""
     for phase in ORDER:
         if phase in results:
             yield f"{NAMES[phase]:>18}: {_endpoints(results[phase])}"
     yield ""
     yield from _details(results)
+
+
+def line(cells: Sequence[str], columns: Sequence[tuple[str, int]]) -> str:
+    """The cells, each as wide as its column (title, width)."""
+    return "  ".join(f"{cell:>{width}}" for cell, (_, width) in zip(cells, columns, strict=True))
 
 
 def _cells(phase: str, results: Mapping[str, Results], run: Mapping[str, Any]) -> list[str]:
