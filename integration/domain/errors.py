@@ -42,7 +42,7 @@ class StalePlan(SyncError):
 
 
 class PatternTimeout(SyncError):
-    """A group pattern ran out of time on one name: undecided, which is neither yes nor no."""
+    """A group pattern needs too many steps for a name: undecided, which is neither yes nor no."""
 
 
 class RocketChatError(SyncError):
