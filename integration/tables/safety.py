@@ -1,5 +1,6 @@
 """Tables of the safety features: limits, and what waits for its day."""
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -26,14 +27,18 @@ class RemovalLimit(AuditedModel):
     what = models.CharField(_("what"), max_length=12, choices=Removal.choices)
     span = models.CharField(_("span"), max_length=6, choices=Window.choices)
     percent = models.PositiveSmallIntegerField(
-        _("percent"), null=True, blank=True, help_text=_("Of all that rcsync manages there.")
+        _("percent"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(100)],
+        help_text=_("Of all that rcsync manages there."),
     )
     absolute = models.PositiveIntegerField(_("number"), null=True, blank=True)
 
     class Meta:
         ordering = ["what", "span"]
-        verbose_name = _("removal limit")
-        verbose_name_plural = _("removal limits")
+        verbose_name = _("limit")
+        verbose_name_plural = _("limits")
         constraints = [
             models.UniqueConstraint(fields=["what", "span"], name="a_limit_is_set_once"),
             models.CheckConstraint(
