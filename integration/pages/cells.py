@@ -73,6 +73,7 @@ COURSE_TONES = {
     CourseState.DIFFERS: "warn",
     CourseState.IN_STEP: "good",
 }
+LONGEST_NAME = 80  # characters of a name in a list: Moodle's groups and courses may have hundreds
 SHOWN_REASONS = 3  # in a cell; the course's own page has all of them
 WORST_FIRST = {
     "done": "good",
@@ -239,6 +240,15 @@ def on_one_line(text: str) -> SafeString:
 def shortened(text: str, length: int) -> str:
     """For a cell; the whole text is on the row's own page."""
     return Truncator(text).chars(length)
+
+
+def clipped(text: str) -> SafeString | str:
+    """Of a name that would fill a list its beginning; the whole name shows when it is pointed at,
+    and stands on the row's own page.
+    """
+    if len(text) <= LONGEST_NAME:
+        return text
+    return format_html('<span title="{}">{}</span>', text, shortened(text, LONGEST_NAME))
 
 
 def moment(seconds: int) -> str:

@@ -25,8 +25,8 @@ class CourseColumns:
     """Of the integrated courses, as `lists.courses` gives them."""
 
     @display(description=_("course"), ordering="shortname", header=True)
-    def name(self, row: IntegratedCourse) -> list[str]:
-        return [str(row), row.fullname]
+    def name(self, row: IntegratedCourse) -> list[SafeString | str]:
+        return [cells.clipped(str(row)), cells.clipped(row.fullname)]
 
     @display(description=_("status"))
     def state(self, row: Any) -> SafeString:

@@ -64,8 +64,9 @@ class AccountActions(_Linked):
             vars(row).update(facts=facts[row.pk], places=places)
 
     @display(description=_("person"), ordering="username", header=True)
-    def person(self, row: Any) -> list[str]:
-        return [row.facts.person.name if row.facts.person else row.username, row.username]
+    def person(self, row: Any) -> list[SafeString | str]:
+        name = row.facts.person.name if row.facts.person else row.username
+        return [cells.clipped(name), cells.clipped(row.username)]
 
     @display(description=_("e-mail"), ordering="moodle_email")
     def email(self, row: Any) -> str:
@@ -121,8 +122,8 @@ class ChannelActions(_Linked):
             vars(row).update(facts=facts[row.pk], places=places, permalinks=permalinks)
 
     @display(description=_("channel"), ordering="name", header=True)
-    def channel(self, row: ChannelLink) -> list[str]:
-        return [row.name, row.group_name]
+    def channel(self, row: ChannelLink) -> list[SafeString | str]:
+        return [cells.clipped(row.name), cells.clipped(row.group_name)]
 
     @display(description=_("course"), ordering="moodle_course_id")
     def course(self, row: Any) -> SafeString | str:

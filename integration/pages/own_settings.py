@@ -33,7 +33,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         problem = in_words(error)
     context = access.context(
         request,
-        gettext("Own settings of categories and courses"),
+        gettext("Categories and courses"),
         found=found,
         more=more,
         search=search,

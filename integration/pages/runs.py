@@ -111,6 +111,7 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         progress=runs.progress(run),
         kinds=runs.by_kind(run),
         rows=rows,
+        in_courses=any(course for _row, course in rows),
         page=page,
         chosen=chosen,
         filtered=any(chosen.values()),

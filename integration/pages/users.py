@@ -34,6 +34,8 @@ class RoleForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk is not None:
             self.initial["role"] = role_of(self.instance)
+        if "groups" in self.fields:
+            self.fields["groups"].label = _("User groups")
 
     @property
     def new_role(self) -> str | None:

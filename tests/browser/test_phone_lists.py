@@ -10,7 +10,9 @@ from tests.support.site import Site
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
 LISTS = ("integratedcourse", "accountlink", "channellink", "syncrun", "conflict", "removallimit")
-TALLEST = 260  # pixels of the tallest row of these lists; a card was 400
+TALLEST = 260  # pixels of the tallest row of the other lists; a card was 400
+TWO_LINES = ("integratedcourse", "accountlink", "channellink", "syncrun", "conflict")
+TWO_LINES_TALL = 80  # pixels, with their padding; a name that takes two lines itself adds one
 PAGES = ("/admin/pause/", "/admin/find/?q=seminar", "/admin/help/", "/admin/no-such-page/")
 
 
@@ -26,7 +28,26 @@ def test_rows_are_short_and_nothing_scrolls_sideways(browser: Browser, chosen: S
         browser.find("#content-main")
         assert browser.too_wide() <= 0, path
         heights = [row.size["height"] for row in browser.all("#result_list tr.data-row")]
-        assert max(heights, default=0) <= TALLEST, path
+        two_lines = any(f"/{name}/" in path for name in TWO_LINES)
+        assert max(heights, default=0) <= (TWO_LINES_TALL if two_lines else TALLEST), path
+
+
+def test_a_row_on_a_phone_says_name_state_and_what_comes_second(
+    browser: Browser, chosen: Site
+) -> None:
+    chosen.apply()
+    browser.sign_in(User.objects.create_superuser("admin", password="admin"))
+    resize(browser.driver, PHONE)
+    link = AccountLink.objects.earliest("pk")
+    browser.go(f"/admin/integration/accountlink/?q={link.username}")
+    row = browser.find("#result_list tr.data-row").text
+    assert link.username in row
+    assert "Active" in row
+    assert browser.find("#result_list .field-channel_count").is_displayed()
+    browser.go("/admin/integration/integratedcourse/")
+    row = browser.find("#result_list tr.data-row").text
+    assert "In step" in row
+    assert browser.find("#result_list .field-member_count").is_displayed()
 
 
 def test_the_start_page_does_not_scroll_sideways_in_german(browser: Browser, chosen: Site) -> None:
