@@ -105,6 +105,30 @@ def test_many_people_at_once_are_looked_at_by_course(watched: Site) -> None:
     assert poll() == [Scope(frozenset({10}))]
 
 
+def test_many_people_of_many_courses_are_looked_at_as_people(watched: Site) -> None:
+    """As in a rush: whole courses would be far more than the few of each."""
+    for user in range(1000, 1040):
+        happened("user_enrolment_created", 10 + user % 2, user)
+    assert poll() == [Scope(frozenset({10, 11}), frozenset(range(1000, 1040)))]
+
+
+def test_whoever_a_look_at_whole_courses_does_not_meet_is_looked_at_as_a_person(
+    watched: Site,
+) -> None:
+    """Somebody who left long ago keeps an account, which may have to be deactivated now."""
+    for user in (1000, 1900, 1901):
+        AccountLink.objects.create(moodle_user_id=user, rocketchat_user_id=f"{user}", username="x")
+    for user in range(1000, 1040):
+        happened("user_enrolment_created", 10, user)
+    happened("user_updated", user=1900)
+    happened("user_enrolment_deleted", 10, 1901)
+    assert poll() == [Scope(frozenset({10})), Scope(frozenset(), frozenset({1900, 1901}))]
+    happened("group_created", 10)
+    happened("user_enrolment_deleted", 10, 1901)
+    happened("user_enrolment_deleted", 10, 1000)
+    assert poll() == [Scope(frozenset({10})), Scope(frozenset(), frozenset({1901}))]
+
+
 def test_courses_without_event_sync_are_not_touched(watched: Site) -> None:
     happened("user_enrolment_updated", 12, 1200)
     happened("group_deleted", 12)

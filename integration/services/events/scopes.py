@@ -8,7 +8,7 @@ from integration.services.events.hints import Hint
 from moodle.models import Enrol, UserEnrolment
 from moodle.router import MOODLE
 
-MOST_PEOPLE = 30  # more are quicker looked at course by course
+MOST_PEOPLE = 30  # for each course: more are quicker looked at course by course
 MOST_GROUPS = 30
 
 
@@ -33,9 +33,10 @@ def scopes_of(hints: Iterable[Hint], courses: frozenset[int]) -> list[Scope]:
     }
     groups = {h.group_id: h.course_id for h in hints if h.group_id and h.course_id in courses}
     people, touched = _people(hints, courses, whole)
-    if len(people) > MOST_PEOPLE:
+    if len(people) > MOST_PEOPLE * max(1, len(touched)):
         whole |= touched
         people, touched = set(), set()
+    people |= _missed(_users(hints, courses) - people, whole)
     if len(groups) > MOST_GROUPS:
         whole |= set(groups.values())
     groups = {group: course for group, course in groups.items() if course not in whole}
@@ -65,10 +66,32 @@ def _people(
     return people | known, touched | theirs
 
 
+def _users(hints: Iterable[Hint], courses: Collection[int]) -> set[int]:
+    """Everybody who may concern the courses."""
+    return {h.user_id for h in hints if h.user_id and (h.course_id or 0) in {0, *courses}}
+
+
+def _missed(users: set[int], whole: Collection[int]) -> set[int]:
+    """Those with an account whom a look at these whole courses does not meet: they are not, or no
+    longer, in any. Their accounts may have to change all the same.
+    """
+    if not users or not whole:
+        return set()
+    met = {user for user, _ in _places(users, whole)}
+    return _with_account(users - met)
+
+
 def _known(users: set[int], courses: frozenset[int]) -> tuple[set[int], set[int]]:
     """Those of the users whom rcsync manages or will, and the event courses where they are."""
     if not users or not courses:
         return set(), set()
+    places = _places(users, courses)
+    known = {user for user, _ in places} | _with_account(users)
+    return known, {course for _, course in places}
+
+
+def _places(users: set[int], courses: Collection[int]) -> set[tuple[int, int]]:
+    """(user, course) where the users are enrolled in Moodle, or in a channel."""
     places = set(
         ManagedMembership.objects.filter(
             account__moodle_user_id__in=users, channel__moodle_course_id__in=courses
@@ -81,7 +104,11 @@ def _known(users: set[int], courses: frozenset[int]) -> tuple[set[int], set[int]
         .filter(id__in={method for _, method in pairs})
         .values_list("id", "courseid")
     )
-    places |= {(user, methods[method]) for user, method in pairs if methods.get(method) in courses}
+    return places | {
+        (user, methods[method]) for user, method in pairs if methods.get(method) in courses
+    }
+
+
+def _with_account(users: set[int]) -> set[int]:
     linked = AccountLink.objects.filter(moodle_user_id__in=users)
-    known = {user for user, _ in places} | set(linked.values_list("moodle_user_id", flat=True))
-    return known, {course for _, course in places}
+    return set(linked.values_list("moodle_user_id", flat=True))
