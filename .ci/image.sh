@@ -9,9 +9,15 @@ work=$(mktemp --directory --tmpdir rcsync-image.XXXXXX)
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
 buildah() { command buildah --root "$work/storage" --runroot "$work/run" "$@"; }
 clean_up() {
-    [ -z "${web:-}" ] || kill "$web" 2>/dev/null || true
+    [ -z "${web:-}" ] || stop_web || true
     buildah umount --all >/dev/null 2>&1 || true
     rm -rf --one-file-system "$work"
+}
+# unshare holds SIGTERM back: the signal goes to the process that it started, the first of its namespace.
+stop_web() {
+    kill "$(pgrep --parent "$(pgrep --parent "$web")")"
+    wait "$web" || true
+    web=
 }
 trap clean_up EXIT
 
@@ -75,6 +81,6 @@ style=$(curl --silent --header 'Host: rcsync.example.org' --header 'X-Forwarded-
     --write-out '%{http_code}' http://127.0.0.1:8129/healthz)
 echo "web: alive, /healthz $style, written outside the volume: $(find "$root/opt/rcsync" -newer "$work/log" -type f | wc -l) files"
 in_image /opt/rcsync/rcsync status || true
-kill "$web"
-wait "$web" 2>/dev/null || true
-web=
+stop_web
+if pgrep --list-full --full "$work"; then echo "left behind"; exit 1; fi
+echo "web: stopped, nothing is left behind"
