@@ -56,7 +56,7 @@ class ConflictAdmin(
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(columns.AuditColumns, HugeTable):
+class AuditEntryAdmin(columns.AuditColumns, audit.AuditSearch, HugeTable):
     list_display = ("when", "what", "outcome", "why")
     list_display_links = ("what",)
     list_filter = (

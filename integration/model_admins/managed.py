@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext
@@ -20,6 +21,7 @@ class AccountLinkAdmin(links.AccountActions, CsvList, ReadOnly):
     list_filter = (links.ActiveFilter, links.OriginFilter)
     search_fields = ("username",)
     search_help_text = _("Name, username, e-mail, course or group")
+    sortable_by = ("person", "email")  # by an index
     list_per_page = 50
     show_full_result_count = False
 
@@ -91,9 +93,14 @@ class ChannelLinkAdmin(links.ChannelActions, CsvList, ReadOnly):
 
 
 @admin.register(ManagedMembership)
-class ManagedMembershipAdmin(HugeTable):
+class ManagedMembershipAdmin(links.MembershipSearch, HugeTable):
     list_display = ("account", "channel", "room_role", "ours")
     list_filter = ("room_role", "ours")
     search_fields = ("account__username", "channel__name")
-    list_select_related = ("account", "channel")
+    search_help_text = _("Beginning of a username or address, name of a channel")
+    sortable_by = ()  # no index has their order
+    list_select_related = ()  # a join of the three tables may not be read in the order of the keys
     list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ManagedMembership]:
+        return super().get_queryset(request).prefetch_related("account", "channel")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import TextFilter
 from integration.domain.numbers import whole_number
 from integration.domain.operations import labels
 from integration.models import AccountLink, AuditEntry, ChannelLink, IntegratedCourse, SyncRun
-from integration.pages import access
+from integration.pages import access, cells
 from integration.services.admin import audit_lists
 from integration.services.admin.audit_sentences import sentence
 
@@ -53,6 +53,28 @@ class KindFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Entries) -> Entries:
         return audit_lists.of_kind(queryset, self.value() or "") if self.value() else queryset
+
+
+class AuditSearch:
+    """Of the list of the audit trail."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Entries, search_term: str
+    ) -> tuple[Entries, bool]:
+        if not search_term.split():
+            return queryset, False
+        found = audit_lists.search(queryset, search_term)
+        if found.since is not None:
+            text = gettext(
+                "Only the newest %(n)d entries were searched, back to %(moment)s. "
+                "Filter by days, person or course to search older ones."
+            )
+            shown = {
+                "n": audit_lists.MOST_SEARCHED,
+                "moment": cells.moment(int(found.since.timestamp())),
+            }
+            messages.info(request, text % shown)
+        return found.rows, False
 
 
 def show(request: HttpRequest, object_id: str) -> HttpResponseBase:

@@ -147,7 +147,7 @@ class ConflictColumns:
 class AuditColumns:
     """Of the audit trail; the whole of an entry is on its own page."""
 
-    @display(description=_("when"), ordering="pk")
+    @display(description=_("when"), ordering="at")
     def when(self, row: AuditEntry) -> SafeString:
         return cells.when(row.at)
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from integration.models import AccountLink, ChannelLink
+from integration.models import AccountLink, ChannelLink, ManagedMembership
 from integration.pages import access, cells, link_cells
 from integration.services.admin import link_lists, links
 from integration.services.in_course.permalinks import Permalinks
@@ -50,11 +50,13 @@ class AccountActions(_Linked):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AccountLink], search_term: str
     ) -> tuple[QuerySet[AccountLink], bool]:
-        rows, asked = link_lists.search_accounts(queryset, search_term)
-        if not asked:
+        found = link_lists.search_accounts(queryset, search_term)
+        if not found.moodle_asked:
             text = gettext("Moodle cannot be read now, so real names were not searched.")
             messages.warning(request, text)
-        return rows, False
+        if found.is_cut:
+            tell_cut(request)
+        return found.rows, False
 
     @staticmethod
     def fill(rows: Sequence[Any]) -> None:
@@ -154,6 +156,25 @@ class ChannelActions(_Linked):
     @display(description=_("why?"))
     def why(self, row: ChannelLink) -> SafeString:
         return _why("channel", row.moodle_group_id)
+
+
+class MembershipSearch:
+    """Of the list of memberships."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ManagedMembership], search_term: str
+    ) -> tuple[QuerySet[ManagedMembership], bool]:
+        rows, is_cut = link_lists.search_memberships(queryset, search_term)
+        if is_cut:
+            tell_cut(request)
+        return rows, False
+
+
+def tell_cut(request: HttpRequest) -> None:
+    text = gettext(
+        "More than %(n)d have these words; only some of them are listed. Search for more words."
+    )
+    messages.info(request, text % {"n": link_lists.MOST_PEOPLE})
 
 
 class OriginFilter(admin.SimpleListFilter):

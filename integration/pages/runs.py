@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -97,7 +98,8 @@ def show(request: HttpRequest, run_id: str) -> HttpResponseBase:
 def _show(request: HttpRequest, run_id: str) -> HttpResponse:
     run = get_object_or_404(SyncRun.objects.select_related("undoes"), pk=whole_number(run_id))
     chosen = {name: request.GET.get(name, "") for name in FILTERS}
-    page = runs.page_of(runs.operations(run, **chosen), request.GET.get("page"))
+    found, is_cut = runs.search(_operations(run, chosen), chosen["search"])
+    page = runs.page_of(found, request.GET.get("page"))
     names = runs.course_names(row.moodle_course_id for row in page.object_list)
     rows = [(row, names.get(row.moodle_course_id or 0, "")) for row in page.object_list]
     counts = runs.statuses_in(run)
@@ -115,6 +117,7 @@ def _show(request: HttpRequest, run_id: str) -> HttpResponse:
         page=page,
         chosen=chosen,
         filtered=any(chosen.values()),
+        searched=runs.MOST_SEARCHED if is_cut else 0,
         query=_query(chosen),
         courses=runs.courses_in(run),
         statuses=_statuses(counts),
@@ -259,9 +262,16 @@ def export(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
     """Every operation that the filters let through, as CSV."""
     run = get_object_or_404(SyncRun, pk=run_id)
     chosen = {name: request.GET.get(name, "") for name in FILTERS}
-    rows = runs.operations(run, **chosen).iterator(2000)
-    lines = exports.operations_as_csv(rows, exports.course_names_of(run.pk))
+    rows = _operations(run, chosen).filter(runs.saying(chosen["search"])).iterator(2000)
+    lines = exports.operations_as_csv(rows, exports.names_of_courses())
     return download(f"rcsync-run-{run.pk}.csv", lines)
+
+
+def _operations(run: SyncRun, chosen: Mapping[str, str]) -> QuerySet[SyncOperation]:
+    """What the filters let through; the text that is searched for is none of them."""
+    return runs.operations(
+        run, kind=chosen["kind"], status=chosen["status"], course=chosen["course"]
+    )
 
 
 def _can_apply(run: SyncRun) -> bool:

@@ -30,17 +30,11 @@ class AuditEntry(models.Model):
     actor_kind = models.CharField(_("by"), max_length=10, choices=ActorKind.choices)
     actor = models.CharField(_("who"), max_length=150, blank=True)
     run_id = models.BigIntegerField(_("run"), null=True, blank=True, db_index=True)
-    action = models.CharField(_("action"), max_length=40, db_index=True)
+    action = models.CharField(_("action"), max_length=40)
     subject = MessageField(_("what"))
-    moodle_user_id = models.BigIntegerField(
-        _("Moodle user id"), null=True, blank=True, db_index=True
-    )
-    moodle_group_id = models.BigIntegerField(
-        _("Moodle group id"), null=True, blank=True, db_index=True
-    )
-    moodle_course_id = models.BigIntegerField(
-        _("Moodle course id"), null=True, blank=True, db_index=True
-    )
+    moodle_user_id = models.BigIntegerField(_("Moodle user id"), null=True, blank=True)
+    moodle_group_id = models.BigIntegerField(_("Moodle group id"), null=True, blank=True)
+    moodle_course_id = models.BigIntegerField(_("Moodle course id"), null=True, blank=True)
     before = MessageJSONField(_("before"), default=dict)
     after = MessageJSONField(_("after"), default=dict)
     result = models.CharField(
@@ -52,7 +46,16 @@ class AuditEntry(models.Model):
     objects: ClassVar[models.Manager["AuditEntry"]] = AppendOnly.as_manager()
 
     class Meta:
-        ordering = ["-pk"]
+        ordering = ["-at", "-pk"]
+        indexes = [  # each filter of the list, in the order of the list
+            models.Index(fields=["moodle_user_id", "at"], name="audit_by_user"),
+            models.Index(fields=["moodle_group_id", "at"], name="audit_by_group"),
+            models.Index(fields=["moodle_course_id", "at"], name="audit_by_course"),
+            models.Index(fields=["action", "at"], name="audit_by_action"),
+            models.Index(fields=["actor_kind", "at"], name="audit_by_actor_kind"),
+            models.Index(fields=["actor", "at"], name="audit_by_actor"),
+            models.Index(fields=["result", "at"], name="audit_by_result"),
+        ]
         default_permissions = ("view",)
         permissions = [("export_audit", "Can export the audit trail")]
         verbose_name = _("audit entry")

@@ -5,6 +5,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integration.domain.state import RoomRole
+from integration.tables import lookups  # noqa: F401  # registers `begins`
 from integration.tables.choices import ENDINGS, ROOM_ROLES
 
 
@@ -13,7 +14,7 @@ class AccountLink(models.Model):
 
     moodle_user_id = models.BigIntegerField(_("Moodle user id"), unique=True)
     rocketchat_user_id = models.CharField(_("Rocket.Chat user id"), max_length=64, unique=True)
-    username = models.CharField(_("username"), max_length=255)
+    username = models.CharField(_("username"), max_length=255, db_index=True)
     created = models.BooleanField(
         _("created by rcsync"),
         default=False,
@@ -35,12 +36,16 @@ class AccountLink(models.Model):
 
     # What the link was made of (services/sync/identity.py). Null: not stored yet.
     moodle_timecreated = models.BigIntegerField(null=True, editable=False)
-    moodle_username = models.CharField(max_length=100, blank=True, editable=False)
-    moodle_email = models.CharField(max_length=100, blank=True, editable=False)
+    moodle_username = models.CharField(max_length=100, blank=True, editable=False, db_index=True)
+    moodle_email = models.CharField(max_length=100, blank=True, editable=False, db_index=True)
     moodle_idnumber = models.CharField(max_length=255, blank=True, editable=False)
 
     class Meta:
         ordering = ["username"]
+        indexes = [  # the filters of the list, in its order
+            models.Index(fields=["deactivated", "username"], name="account_by_deactivated"),
+            models.Index(fields=["created", "username"], name="account_by_created"),
+        ]
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
 
@@ -126,6 +131,10 @@ class ManagedMembership(models.Model):
             models.UniqueConstraint(
                 fields=["channel", "account"], name="a_person_is_in_a_channel_once"
             )
+        ]
+        indexes = [  # the filters of the list, in its order
+            models.Index(fields=["room_role", "id"], name="membership_by_role"),
+            models.Index(fields=["ours", "id"], name="membership_by_ours"),
         ]
 
     def __str__(self) -> str:

@@ -218,10 +218,15 @@ class SyncOperation(models.Model):
                 fields=["run", "position"], name="a_position_in_a_run_is_taken_once"
             )
         ]
-        indexes = [  # all are looked for before every run, among all of the history
-            models.Index(fields=["status", "run"], name="operation_by_status_and_run"),
+        indexes = [
+            # Looked for before every run, among all of the history.
             models.Index(fields=["kind", "finished_at"], name="operation_by_kind_and_time"),
-            models.Index(fields=["in_doubt"], name="operation_in_doubt"),
+            # The filters of a run's page, in the order of the page; the first one as above too.
+            models.Index(fields=["status", "run", "position"], name="operation_by_status"),
+            models.Index(fields=["run", "kind", "position"], name="operation_by_kind"),
+            models.Index(
+                fields=["run", "moodle_course_id", "position"], name="operation_by_course"
+            ),
         ]
 
     def __str__(self) -> str:

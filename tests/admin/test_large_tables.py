@@ -14,12 +14,13 @@ from integration.models import (
     AccountLink,
     AuditEntry,
     ChannelLink,
+    IntegratedCourse,
     IntegrationSettings,
     ManagedMembership,
     SyncOperation,
     SyncRun,
 )
-from integration.services.admin import paging, runs
+from integration.services.admin import audit_lists, link_lists, paging, runs
 from integration.services.background import jobs
 from integration.services.ledger import audit_trail, pruning
 
@@ -58,6 +59,7 @@ def statements(client: Client, page: str) -> tuple[str, list[str]]:
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("query", ["", "?q=person"])
 def test_a_huge_table_is_never_counted_whole(admin: Client, name: str, query: str) -> None:
+    fill(2)
     _page, asked = statements(admin, f"/admin/integration/{name}/{query}")
     counting = [sql for sql in asked if "COUNT(*)" in sql and f"integration_{name}" in sql]
     assert counting
@@ -161,3 +163,122 @@ def test_the_audit_trail_is_pruned_in_bounded_steps(monkeypatch: pytest.MonkeyPa
     assert deleted_at_once(seen, AuditEntry) == 10
     assert set(AuditEntry.objects.values_list("action", flat=True)) == {"tried", "prune_audit"}
     assert AuditEntry.objects.filter(pk=young.pk).exists()
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("query", ["", "?q=person"])
+def test_a_huge_table_is_put_in_order_without_other_tables(
+    admin: Client, name: str, query: str
+) -> None:
+    """MariaDB may begin with the other table, and sort all rows of the join."""
+    fill(2)
+    _page, asked = statements(admin, f"/admin/integration/{name}/{query}")
+    ordered = [sql for sql in asked if f'FROM "integration_{name}"' in sql and "ORDER BY" in sql]
+    assert ordered
+    assert not [sql for sql in ordered if " JOIN " in sql]
+
+
+# --- search ---------------------------------------------------------------------------------------
+
+
+def account(name: str, **columns: Any) -> AccountLink:
+    number = AccountLink.objects.count() + 1
+    return AccountLink.objects.create(
+        moodle_user_id=number, rocketchat_user_id=f"u{number}", username=name, **columns
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("an", {"anna"}), ("a*", {"a*b"}), ("a[", {"a[c"}), ("a?", {"a?d"}), ("a_", {"a_e"})],
+)
+def test_a_beginning_is_taken_as_it_is_written(text: str, found: set[str]) -> None:
+    for name in ("anna", "berta", "a*b", "a[c", "a?d", "a_e", "a%f"):
+        account(name)
+    rows = AccountLink.objects.filter(username__begins=text)
+    assert set(rows.values_list("username", flat=True)) == found
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("anna", {"anna in red", "anna in blue"}),
+        ("an re", {"anna in red"}),
+        ("anna@example.org", {"anna in red", "anna in blue"}),
+        ("BLUE", {"anna in blue", "carl in blue"}),
+        ("nna", set()),
+        ("anna carl", set()),
+    ],
+)
+def test_memberships_are_found_by_words_of_account_and_channel(
+    admin: Client, words: str, found: set[str]
+) -> None:
+    anna, carl = account("anna", moodle_email="anna@example.org"), account("carl")
+    red, blue = (
+        ChannelLink.objects.create(
+            moodle_group_id=number, moodle_course_id=1, room_id=name, name=name
+        )
+        for number, name in enumerate(("red", "blue"))
+    )
+    for channel, member in ((red, anna), (blue, anna), (blue, carl)):
+        ManagedMembership.objects.create(channel=channel, account=member)
+    page = admin.get("/admin/integration/managedmembership/", {"q": words})
+    assert {str(row) for row in page.context["cl"].result_list} == found
+
+
+@pytest.mark.parametrize("name", ["accountlink", "managedmembership"])
+def test_a_search_that_finds_too_much_says_so(
+    admin: Client, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(3)
+    url = f"/admin/integration/{name}/?q=person"
+    assert "only some of them are listed" not in admin.get(url).content.decode()
+    monkeypatch.setattr(link_lists, "MOST_PEOPLE", 2)
+    page = admin.get(url)
+    assert "More than 2 have these words" in page.content.decode()
+    assert len(page.context["cl"].result_list) == 2
+
+
+def test_only_the_newest_entries_of_the_audit_trail_are_searched_and_the_page_says_so(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        audit_trail.record("tried", f"seminar {number}")
+    url = "/admin/integration/auditentry/?action=tried&q=seminar"
+    page = admin.get(url)
+    assert len(page.context["cl"].result_list) == 6
+    assert "newest" not in page.content.decode()
+    monkeypatch.setattr(audit_lists, "MOST_SEARCHED", 4)
+    page = admin.get(url)
+    subjects = [row.subject for row in page.context["cl"].result_list]
+    assert subjects == ["seminar 5", "seminar 4", "seminar 3", "seminar 2"]
+    assert "Only the newest 4 entries were searched" in page.content.decode()
+
+
+def test_the_search_of_a_run_ends_at_the_bound_and_says_so_and_its_file_has_all(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_run(5)
+    url = f"/admin/integration/syncrun/{run.pk}/change/?search=r"
+    assert "operations were searched" not in admin.get(url).content.decode()
+    monkeypatch.setattr(runs, "MOST_SEARCHED", 3)
+    page = admin.get(url)
+    assert "Only the first 3 of these operations were searched" in page.content.decode()
+    assert len(page.context["rows"]) == 3
+    answer: Any = admin.get(f"/admin/run/{run.pk}/operations.csv?search=r")
+    assert len(b"".join(answer.streaming_content).splitlines()) == 1 + 5
+
+
+@pytest.mark.parametrize("scope", [None, [1, 2, 3]])
+def test_the_courses_of_a_run_can_be_chosen_unless_there_are_too_many(
+    scope: list[int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        IntegratedCourse.objects.create(course_id=number, shortname=f"C{number}")
+    run = a_run(2, scope={"courses": scope})
+    SyncOperation.objects.filter(run=run).update(moodle_course_id=2)
+    assert runs.courses_in(run) == [(2, "C2")]
+    monkeypatch.setattr(runs, "MOST_COURSES", 2)
+    assert runs.courses_in(run) == [(2, "C2")], "few operations name their courses themselves"
+    monkeypatch.setattr(runs, "MOST_COUNTED", 1)
+    assert runs.courses_in(run) == []

@@ -1,7 +1,9 @@
 """How the audit trail is filtered, and what an entry says of before and after."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.apps import apps
@@ -14,13 +16,14 @@ from integration.domain.errors import SyncError
 from integration.domain.numbers import whole_number
 from integration.domain.operations import ROLES, kinds
 from integration.models import AuditEntry, IntegratedCourse
-from integration.services.admin import link_lists, moodle_search
+from integration.services.admin import account_search, link_lists, moodle_search
 from integration.services.admin.audit_sentences import CHANGES
 from integration.tables.querysets import AuditedModel
 from integration.translation import local
 
 Entries = QuerySet[AuditEntry]
 MOST_PEOPLE = 200  # found in Moodle for one filter
+MOST_SEARCHED = 50_000  # entries
 MOST_SHOWN = 50  # values of a list
 
 CONFLICTS = (
@@ -87,16 +90,65 @@ def settings_actions() -> tuple[str, ...]:
 
 
 def of_person(rows: Entries, text: str) -> Entries:
-    """By whom or about whom: a name as Moodle has it, a username, an address."""
+    """By whom or about whom: a name as Moodle has it, a username, an address, a Moodle id."""
     words = text.split()
     if not words:
         return rows
+    by_whom = Q(actor__in={text.strip(), *_users_named(words)})
+    return rows.filter(by_whom | Q(moodle_user_id__in=_people_named(words)))
+
+
+def _people_named(words: Sequence[str]) -> set[int]:
+    """Moodle ids of people who have every word in a name, username or address."""
     try:
-        people = moodle_search.people_ids(words, MOST_PEOPLE)
+        found = moodle_search.people_ids(words, MOST_PEOPLE)
     except SyncError:
-        people = []
-    named = Q(subject__icontains=text.strip()) | Q(actor__icontains=text.strip())
-    return rows.filter(named | Q(moodle_user_id__in=people))
+        found = []
+    accounts = account_search.called(words, MOST_PEOPLE)
+    return {*found, *accounts.values_list("moodle_user_id", flat=True)}
+
+
+def _users_named(words: Sequence[str]) -> set[str]:
+    """Usernames of the people who may use rcsync and have every word in their names."""
+    rows = get_user_model().objects.order_by()
+    for word in words:
+        rows = rows.filter(
+            Q(username__icontains=word)
+            | Q(first_name__icontains=word)
+            | Q(last_name__icontains=word)
+            | Q(email__icontains=word)
+        )
+    return set(rows.values_list("username", flat=True)[:MOST_PEOPLE])
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """Entries in which every word was found, among the newest MOST_SEARCHED. `since` is when the
+    oldest of those was written, None where there are no older ones.
+    """
+
+    rows: Entries
+    since: datetime | None
+
+
+def search(rows: Entries, text: str) -> Searched:
+    """No index finds words within a text, so only the newest of the filtered entries are read."""
+    newest, since = _newest(rows, MOST_SEARCHED)
+    for word in text.split():
+        newest = newest.filter(
+            Q(subject__icontains=word) | Q(actor__icontains=word) | Q(reason__icontains=word)
+        )
+    return Searched(newest, since)
+
+
+def _newest(rows: Entries, number: int) -> tuple[Entries, datetime | None]:
+    """The first `number` of them in the order of the list, and the moment of the last one."""
+    older = rows.order_by("-at", "-pk").values_list("at", "pk")[number - 1 : number + 1]
+    edge = list(older)
+    if len(edge) < 2:
+        return rows, None
+    at, key = edge[0]
+    return rows.filter(Q(at__gt=at) | Q(at=at, pk__gte=key), at__gte=at), at
 
 
 def of_course(rows: Entries, text: str) -> Entries:

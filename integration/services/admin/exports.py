@@ -8,8 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from integration.domain.operations import labels
-from integration.models import SyncOperation
-from integration.services.admin.runs import course_names
+from integration.models import IntegratedCourse, SyncOperation
 
 
 class _Echo:
@@ -49,14 +48,9 @@ def operations_as_csv(rows: Iterable[SyncOperation], courses: dict[int, str]) ->
     yield from csv_lines(heading, (_cells(row, courses, kinds, results) for row in rows))
 
 
-def course_names_of(run_id: int) -> dict[int, str]:
-    ids = (
-        SyncOperation.objects.filter(run_id=run_id)
-        .order_by()
-        .values_list("moodle_course_id", flat=True)
-        .distinct()
-    )
-    return course_names(ids)
+def names_of_courses() -> dict[int, str]:
+    """Of the integrated courses, by Moodle id."""
+    return {row.course_id: str(row) for row in IntegratedCourse.objects.order_by()}
 
 
 def _cells(
@@ -66,7 +60,7 @@ def _cells(
     yield kinds.get(row.kind, row.kind)
     yield row.description
     yield row.reason
-    yield courses.get(row.moodle_course_id or 0, "")
+    yield courses.get(row.moodle_course_id or 0, row.moodle_course_id or "")
     yield results.get(row.status, row.status)
     yield row.error
     yield row.hint

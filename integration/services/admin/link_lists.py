@@ -21,13 +21,14 @@ from integration.models import (
     SyncOperation,
     SyncRun,
 )
-from integration.services.admin import moodle_search
+from integration.services.admin import account_search, moodle_search
 from integration.services.moodle.reader import MoodleReader
 
-MOST_PEOPLE = 2000  # found in Moodle for one search
+MOST_PEOPLE = 2000  # found for one search, in Moodle and in each other way
 
 Channels = QuerySet[ChannelLink]
 Accounts = QuerySet[AccountLink]
+Memberships = QuerySet[ManagedMembership]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,15 @@ class AccountFacts:
     changed: object  # a datetime, None = never
 
 
+@dataclass(frozen=True, slots=True)
+class AccountsFound:
+    """`moodle_asked`: Moodle, which knows the names, could be read. `is_cut`: there may be more."""
+
+    rows: Accounts
+    moodle_asked: bool = True
+    is_cut: bool = False
+
+
 # --- search ---------------------------------------------------------------------------------------
 
 
@@ -60,23 +70,36 @@ def search_channels(rows: Channels, text: str) -> Channels:
     for word in text.split():
         number = whole_number(word)
         by_id = Q(moodle_group_id=number) | Q(moodle_course_id=number) if number else Q()
-        rows = rows.filter(_channel_has(word) | by_id)
+        rows = rows.filter(account_search.channel_has(word) | by_id)
     return rows
 
 
-def search_accounts(rows: Accounts, text: str) -> tuple[Accounts, bool]:
-    """With every word in a name, username, e-mail address, or in the group or course of one of its
-    channels. And whether Moodle, which knows the names, could be asked.
+def search_accounts(rows: Accounts, text: str) -> AccountsFound:
+    """Whose username or address begins with the words, who is called so in Moodle, or is in a
+    channel with the words in its name, its group or its course.
     """
     words = text.split()
     if not words:
-        return rows, True
-    known = rows.filter(*(_account_has(word) for word in words)).values("pk")
+        return AccountsFound(rows)
+    keys, asked = account_search.found(words, MOST_PEOPLE), True
+    is_cut = len(keys) >= MOST_PEOPLE
     try:
         called = moodle_search.people_ids(words, MOST_PEOPLE)
     except SyncError:
-        return rows.filter(pk__in=known), False
-    return rows.filter(Q(pk__in=known) | Q(moodle_user_id__in=called)), True
+        called, asked = [], False
+    linked = AccountLink.objects.filter(moodle_user_id__in=called).order_by()
+    keys.update(linked.values_list("pk", flat=True))
+    is_cut = is_cut or len(called) == MOST_PEOPLE
+    return AccountsFound(rows.filter(pk__in=keys), asked, is_cut)
+
+
+def search_memberships(rows: Memberships, text: str) -> tuple[Memberships, bool]:
+    """With every word in the account or in the channel's name; and whether there may be more."""
+    words = text.split()
+    if not words:
+        return rows, False
+    keys = account_search.memberships_found(words, MOST_PEOPLE)
+    return rows.filter(pk__in=keys), len(keys) >= MOST_PEOPLE
 
 
 def search_courses(text: str, limit: int) -> list[IntegratedCourse]:
@@ -88,33 +111,7 @@ def search_courses(text: str, limit: int) -> list[IntegratedCourse]:
 
 def is_called(text: str) -> Q:
     """Of integrated courses with every word in their names."""
-    return Q(*(_course_has(word) for word in text.split()))
-
-
-def _course_has(word: str) -> Q:
-    return Q(shortname__icontains=word) | Q(fullname__icontains=word)
-
-
-def _channel_has(word: str) -> Q:
-    courses = IntegratedCourse.objects.filter(_course_has(word)).order_by()
-    return (
-        Q(name__icontains=word)
-        | Q(group_name__icontains=word)
-        | Q(moodle_course_id__in=courses.values("course_id"))
-    )
-
-
-def _account_has(word: str) -> Q:
-    channels = ChannelLink.objects.filter(_channel_has(word)).order_by()
-    members = ManagedMembership.objects.filter(channel__in=channels.values("pk")).order_by()
-    number = whole_number(word)
-    return (
-        Q(username__icontains=word)
-        | Q(moodle_username__icontains=word)
-        | Q(moodle_email__icontains=word)
-        | Q(pk__in=members.values("account"))
-        | (Q(moodle_user_id=number) if number else Q())
-    )
+    return Q(*(account_search.course_has(word) for word in text.split()))
 
 
 # --- one page of rows -----------------------------------------------------------------------------

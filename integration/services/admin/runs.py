@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.paginator import Page
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -15,7 +15,7 @@ from integration.domain.numbers import whole_number, whole_numbers
 from integration.domain.operations import kinds
 from integration.domain.outcomes import RunCause
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
-from integration.services.admin.paging import BoundedPaginator
+from integration.services.admin.paging import MOST_COUNTED, BoundedPaginator
 from integration.services.ledger import course_facts, moments
 from integration.services.ledger.past_runs import check_undoable
 from integration.services.ledger.runs import scope_of
@@ -86,6 +86,7 @@ OPEN_ENDS = (
 )
 PER_PAGE = 100
 MOST_COURSES = 200
+MOST_SEARCHED = 50_000  # operations of a run
 UNFINISHED = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
 STALE_AFTER = timedelta(minutes=5)  # without a sign of life, a run is taken for interrupted
 
@@ -179,7 +180,7 @@ def by_kind(run: SyncRun) -> list[KindCount]:
 
 
 def operations(
-    run: SyncRun, *, kind: str = "", status: str = "", course: str = "", search: str = ""
+    run: SyncRun, *, kind: str = "", status: str = "", course: str = ""
 ) -> QuerySet[SyncOperation]:
     """The operations of a run, narrowed by what a person chose; empty strings do not narrow."""
     rows = SyncOperation.objects.filter(run=run).order_by("position")
@@ -189,13 +190,28 @@ def operations(
         rows = rows.filter(status=status)
     if (number := whole_number(course)) is not None:
         rows = rows.filter(moodle_course_id=number)
-    if search:
-        rows = rows.filter(
-            Q(description__icontains=search)
-            | Q(reason__icontains=search)
-            | Q(error__icontains=search)
-        )
     return rows
+
+
+def saying(text: str) -> Q:
+    """Of operations with the text in what they do, why, or in their error."""
+    return (
+        Q(description__icontains=text) | Q(reason__icontains=text) | Q(error__icontains=text)
+        if text
+        else Q()
+    )
+
+
+def search(rows: QuerySet[SyncOperation], text: str) -> tuple[QuerySet[SyncOperation], bool]:
+    """Those of the first MOST_SEARCHED that have the text; and whether there are more than these.
+
+    No index finds words within a text, so it is read in so many rows only.
+    """
+    if not text:
+        return rows, False
+    edge = list(rows.values_list("position", flat=True)[MOST_SEARCHED : MOST_SEARCHED + 1])
+    searched = rows.filter(position__lt=edge[0]) if edge else rows
+    return searched.filter(saying(text)), bool(edge)
 
 
 def page_of(rows: QuerySet[SyncOperation], number: str | None) -> Page[SyncOperation]:
@@ -203,20 +219,28 @@ def page_of(rows: QuerySet[SyncOperation], number: str | None) -> Page[SyncOpera
 
 
 def courses_in(run: SyncRun) -> list[tuple[int, str]]:
-    """(Moodle course id, name) of every course that has operations in the run.
+    """(Moodle course id, name) of every integrated course that has operations in the run.
 
-    None of them when they are too many to choose from a list.
+    None of them when the run is about too many to choose from a list.
     """
-    ids = (
-        SyncOperation.objects.filter(run=run, moodle_course_id__isnull=False)
-        .order_by()
-        .values_list("moodle_course_id", flat=True)
-        .distinct()
-    )
-    found = list(ids[: MOST_COURSES + 1])
-    if len(found) > MOST_COURSES:
-        return []
-    return sorted(course_names(found).items(), key=lambda item: item[1].casefold())
+    rows = IntegratedCourse.objects.order_by("course_id")
+    if (scope := run.scope.get("courses")) is not None:
+        rows = rows.filter(course_id__in=scope)
+    about = list(rows.values_list("course_id", flat=True)[: MOST_COURSES + 1])
+    if len(about) > MOST_COURSES:
+        about = _courses_of_few(run)
+    planned = SyncOperation.objects.filter(run=run, moodle_course_id=OuterRef("course_id"))
+    found = rows.filter(course_id__in=about).filter(Exists(planned.order_by()))
+    names = [(row.course_id, str(row)) for row in found]
+    return sorted(names, key=lambda item: item[1].casefold())
+
+
+def _courses_of_few(run: SyncRun) -> list[int]:
+    """Of a run with at most MOST_COUNTED operations, in at most MOST_COURSES; else none."""
+    rows = SyncOperation.objects.filter(run=run).order_by("position")
+    ids = list(rows.values_list("moodle_course_id", flat=True)[: MOST_COUNTED + 1])
+    found = sorted({number for number in ids if number is not None})
+    return found if len(ids) <= MOST_COUNTED and len(found) <= MOST_COURSES else []
 
 
 def course_names(course_ids: Iterable[int | None]) -> dict[int, str]:
