@@ -84,9 +84,11 @@ def fill(numbers: Mapping[str, int]) -> None:
 
 def _runs(numbers: Mapping[str, int]) -> None:
     text = {"status": "'done'", "kind": "'apply'", "trigger": "'schedule'"}
+    half = numbers["operations"] // 2
+    counts = {"done_count": f"(CASE WHEN i = 1 THEN {half} ELSE {half // numbers['runs']} END)"}
     for first, last, moment in _days(numbers["runs"]):
         times = {"started_at": moment, "alive_at": moment, "finished_at": moment}
-        _insert(SyncRun, last, {"id": "i", **text}, first, planned={"add_members": 250}, **times)
+        _insert(SyncRun, last, {"id": "i", **text, **counts}, first, planned={}, **times)
 
 
 def _links(numbers: Mapping[str, int]) -> None:
@@ -153,7 +155,7 @@ def _history(numbers: Mapping[str, int]) -> None:
     joins = "'person' || i || ' joins'"
     operation = {
         "run_id": run,
-        "position": "i",
+        "position": f"(CASE WHEN i <= {half} THEN i - 1 ELSE (i - {half} - 1) % {each} END)",
         "kind": kind,
         "status": "(CASE WHEN i % 500 = 0 THEN 'failed' ELSE 'done' END)",
         "error": "(CASE WHEN i % 500 = 0 THEN 'Rocket.Chat refused it' ELSE '' END)",

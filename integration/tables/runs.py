@@ -227,6 +227,9 @@ class SyncOperation(models.Model):
             models.Index(
                 fields=["run", "moodle_course_id", "position"], name="operation_by_course"
             ),
+            # What was done to a person or a group, in all of the history.
+            models.Index(fields=["moodle_user_id", "run"], name="operation_by_user"),
+            models.Index(fields=["moodle_group_id", "run"], name="operation_by_group"),
         ]
 
     def __str__(self) -> str:

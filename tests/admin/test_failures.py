@@ -12,7 +12,7 @@ from django.utils import timezone
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.admin import failures
 from integration.services.monitoring import digest
-from integration.services.monitoring.failures import LOOK_BACK, open_failures
+from integration.services.monitoring.failures import LOOK_BACK, _done_since, open_failures
 from tests.support.admin_client import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,10 +34,9 @@ def an_operation(run: SyncRun, group: int, status: str = "failed", **values: Any
     return SyncOperation.objects.create(
         run=run,
         position=run.operations.count(),
-        moodle_group_id=group,
         status=status,
         reason="why",
-        **(given | values),
+        **({"moodle_group_id": group} | given | values),
     )
 
 
@@ -60,6 +59,32 @@ def test_of_several_failures_of_the_same_the_latest_counts() -> None:
     an_operation(a_run(), 1)
     last = an_operation(a_run(), 1)
     assert open_failures().keys == (last.pk,)
+
+
+def test_only_the_same_for_the_same_person_group_and_server_repairs() -> None:
+    same: dict[str, Any] = {"kind": "remove_member", "moodle_user_id": 7}
+    run = a_run()
+    for group, values in ((1, same), (2, same), (3, {}), (4, {"moodle_group_id": None})):
+        an_operation(run, group, **({"description": str(group)} | values))
+    later = a_run()
+    an_operation(later, 1, "done", **same)
+    an_operation(later, 2, "done", **(same | {"moodle_user_id": 8}))
+    an_operation(later, 3, "done", **same)
+    assert listed() == {"2", "3", "4"}
+    an_operation(later, 4, "done", moodle_group_id=None)
+    an_operation(later, 3, "done")
+    assert listed() == {"2"}
+
+
+def test_what_was_done_to_others_is_not_read() -> None:
+    """It may be a hundred times as much as what failed."""
+    an_operation(a_run(), 1, kind="remove_member", moodle_user_id=7)
+    later = a_run()
+    for number in range(30):
+        an_operation(later, 1, "done", kind="remove_member", moodle_user_id=100 + number)
+    first = later.pk - 1
+    assert _done_since(first, [("remove_member", 1, 7)]) == {}
+    assert _done_since(first, [("remove_member", 1, 100)]) == {("remove_member", 1, 100): later.pk}
 
 
 def test_a_later_run_that_went_well_there_repairs_what_it_did_not_meet() -> None:

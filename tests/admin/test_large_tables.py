@@ -127,6 +127,26 @@ def test_statuses_of_a_run_are_all_counted() -> None:
     assert runs.statuses_in(run) == {"failed": 1, "done": 2}
 
 
+@pytest.mark.parametrize("kind", ["apply", "preview"])
+@pytest.mark.parametrize("done", [0, 3])
+def test_statuses_are_counted_right_whichever_is_the_most_frequent(kind: str, done: int) -> None:
+    run = a_run(4, done_count=done)
+    SyncRun.objects.filter(pk=run.pk).update(kind=kind)
+    run.refresh_from_db()
+    SyncOperation.objects.filter(run=run, position=0).update(status="failed")
+    SyncOperation.objects.filter(run=run, position=1).update(status="not_tried")
+    assert runs.statuses_in(run) == {"failed": 1, "not_tried": 1, "done": 2}
+    assert runs.statuses_in(a_run(0)) == {}
+
+
+def test_the_most_frequent_status_of_a_run_is_not_counted() -> None:
+    with CaptureQueriesContext(connection) as seen:
+        assert runs.statuses_in(a_run(4, done_count=4)) == {"done": 4}
+    counting = [q["sql"] for q in seen.captured_queries if "COUNT(" in q["sql"]]
+    assert len(counting) == 1
+    assert "'done'" not in counting[0]
+
+
 def deleted_at_once(seen: CaptureQueriesContext, model: Any) -> int:
     """The most rows of the table that one DELETE names, where rows are left to delete."""
     begins = f'DELETE FROM "{model._meta.db_table}"'

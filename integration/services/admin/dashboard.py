@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -23,9 +23,9 @@ from integration.models import (
 from integration.services.admin.runs import UNFINISHED
 from integration.services.ledger import heartbeat
 from integration.services.monitoring.course_states import CourseState, States, course_states
-from integration.services.monitoring.failures import Outage, broken_runs, open_failures, outage
+from integration.services.monitoring.failures import Outage, broken_runs, outage
 from integration.services.monitoring.status import last_good
-from integration.services.monitoring.waiting_runs import WaitingRun, waiting_runs
+from integration.services.monitoring.waiting_runs import WaitingRun
 from integration.services.runs import connection_test
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.runs.connection_test import ConnectionTest
@@ -80,7 +80,6 @@ class Steps:
 @dataclass(frozen=True, slots=True)
 class Overview:
     states: States
-    waiting_runs: list[WaitingRun]
     outage: Outage | None
     channels: int
     accounts: int
@@ -88,7 +87,6 @@ class Overview:
     last_good: datetime | None
     worker: bool
     worker_known: bool  # there has been one: that it is gone is worse than that there is none yet
-    failures: int
     broken_runs: int
     running: SyncRun | None
     runs: list[SyncRun]
@@ -99,6 +97,14 @@ class Overview:
     @property
     def courses(self) -> int:
         return len(self.states.courses)
+
+    @property
+    def failures(self) -> int:
+        return self.states.failures
+
+    @property
+    def waiting_runs(self) -> tuple[WaitingRun, ...]:
+        return self.states.waiting
 
     @property
     def in_step(self) -> int:
@@ -139,7 +145,6 @@ def overview() -> Overview:
     steps = _steps(bool(states.courses), worker)
     return Overview(
         states=states,
-        waiting_runs=waiting_runs(),
         outage=outage(),
         channels=ChannelLink.objects.count(),
         accounts=AccountLink.objects.count(),
@@ -147,7 +152,6 @@ def overview() -> Overview:
         last_good=good,
         worker=worker,
         worker_known=heartbeat.age() is not None,
-        failures=open_failures().total,
         broken_runs=sum(broken.number for broken in broken_runs()),
         running=next((run for run in runs if run.status in UNFINISHED), None),
         runs=runs,
@@ -194,16 +198,18 @@ def last_test() -> ConnectionTest | None:
 
 
 def _days() -> list[Day]:
-    today = timezone.localdate()
-    first = today - timedelta(days=DAYS - 1)
+    first = timezone.localdate() - timedelta(days=DAYS - 1)
     counts: dict[date, list[int]] = {
         first + timedelta(days=number): [0, 0, 0] for number in range(DAYS)
     }
     giving = [kind for kind, operation in kinds().items() if operation.gives]
     taking = [kind for kind, operation in kinds().items() if operation.takes_away]
     writing = (SyncRun.Kind.APPLY, SyncRun.Kind.UNDO)
-    rows = SyncRun.objects.filter(kind__in=writing, parent=None, started_at__date__gte=first)
-    for started, applied, failed in rows.values_list("started_at", "applied", "failed_count"):
+    midnight = timezone.make_aware(datetime.combine(first, time()))
+    rows = SyncRun.objects.filter(kind__in=writing, parent=None, started_at__gte=midnight)
+    for started, applied, failed in rows.order_by().values_list(
+        "started_at", "applied", "failed_count"
+    ):
         of_day = counts.get(timezone.localdate(started))
         if of_day is not None:
             of_day[0] += _sum(applied, giving)

@@ -137,10 +137,14 @@ def _missing(facts: CourseFacts) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """`courses`: primary key of the course -> its status. `choices` are those of the site."""
+    """`courses`: primary key of the course -> its status. `choices` are those of the site; what
+    fails and what waits was read for the states, also where it belongs to no course.
+    """
 
     courses: Mapping[int, CourseStatus] = field(default_factory=dict)
     choices: tuple[str, ...] = ()
+    failures: int = 0  # open ones
+    waiting: tuple[WaitingRun, ...] = ()
 
     @property
     def counts(self) -> Counter[CourseState]:
@@ -155,7 +159,12 @@ def course_states() -> States:
     """Of all integrated courses."""
     shared = _Shared.read()
     rows = IntegratedCourse.objects.select_related("last_run").only(*COLUMNS)
-    return States({row.pk: state_of(shared.facts(row)) for row in rows}, shared.choices)
+    return States(
+        {row.pk: state_of(shared.facts(row)) for row in rows},
+        shared.choices,
+        shared.failures.total(),
+        shared.waiting,
+    )
 
 
 COLUMNS = (

@@ -1,10 +1,10 @@
 """What failed and is not repaired, over all runs: for the page and for the digest.
 
-A fixed number of queries, however much failed.
+A number of queries that hardly grows with what failed, and not at all with what was done.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
+from integration.domain.chunks import chunks
 from integration.domain.outcomes import AWAY, TELLS_NOTHING
 from integration.models import SyncOperation, SyncRun
 
@@ -20,6 +21,7 @@ BAD = (SyncOperation.Status.FAILED, SyncOperation.Status.SKIPPED)
 MAX_FAILURES = (
     5000  # shown and filtered; beyond that a whole server has failed, and a run's page tells why
 )
+CHUNK = 5_000  # people or groups in one query
 Key = tuple[str, int | None, int | None]
 
 
@@ -37,14 +39,15 @@ class OpenFailures:
 
 def open_failures() -> OpenFailures:
     """Operations that failed and whose like no later run did, the latest of each."""
+    since = _first_run()
     latest: dict[Key, tuple[int, int, int | None]] = {}
-    bad = _latest(BAD).annotate(row=Max("pk"), course=Max("moodle_course_id"))
+    bad = _latest(BAD, since).annotate(row=Max("pk"), course=Max("moodle_course_id"))
     for kind, group, user, run, pk, course in bad.iterator(2000):
         latest[kind, group, user] = (pk, run, course)
     if not latest:
         return OpenFailures((), 0)
     first = min(run for _pk, run, _course in latest.values())
-    done = _done_since(first, {kind for kind, _group, _user in latest})
+    done = _done_since(first, latest.keys())
     looked = _looked_since(first)
     unrepaired = [
         (pk, course)
@@ -56,10 +59,19 @@ def open_failures() -> OpenFailures:
     return OpenFailures(tuple(keys[:MAX_FAILURES]), len(keys), by_course)
 
 
-def _latest(statuses: Iterable[str]) -> "QuerySet[SyncOperation, Any]":
-    """(kind, group, user, the last run) of what runs that write tried lately and ended so."""
+def _first_run() -> int:
+    """The oldest run that counts. Runs begin in the order of their keys."""
+    young = SyncRun.objects.filter(started_at__gt=timezone.now() - LOOK_BACK)
+    return young.order_by("started_at", "pk").values_list("pk", flat=True).first() or 0
+
+
+def _latest(statuses: Iterable[str], since: int) -> "QuerySet[SyncOperation, Any]":
+    """(kind, group, user, the last run) of what runs that write tried from this one on and ended
+    so.
+    """
     rows = SyncOperation.objects.filter(
         status__in=list(statuses),
+        run_id__gte=since,
         run__kind__in=[SyncRun.Kind.APPLY, SyncRun.Kind.UNDO],
         run__started_at__gt=timezone.now() - LOOK_BACK,
     )
@@ -67,10 +79,24 @@ def _latest(statuses: Iterable[str]) -> "QuerySet[SyncOperation, Any]":
     return rows.order_by().values_list(*key).annotate(last=Max("run_id"))
 
 
-def _done_since(first: int, kinds: Iterable[str]) -> dict[Key, int]:
-    """The last run that did it, for everything of these kinds that was done from `first` on."""
-    done = _latest([SyncOperation.Status.DONE]).filter(run_id__gt=first, kind__in=list(kinds))
-    return {(kind, group, user): run for kind, group, user, run in done.iterator(2000)}
+def _done_since(first: int, keys: Collection[Key]) -> dict[Key, int]:
+    """The last run that did it, for whatever was done from `first` on to the people of these keys,
+    or to the groups of those that are about no person. Two queries, and one for each CHUNK of
+    them: what was done to all others may be a hundred times as much.
+    """
+    done = _latest([SyncOperation.Status.DONE], first).filter(kind__in={key[0] for key in keys})
+    people = sorted({user for _kind, _group, user in keys if user is not None})
+    groups = sorted({group for _kind, group, user in keys if user is None and group is not None})
+    to_groups = done.filter(moodle_user_id=None)
+    found = [
+        *(done.filter(moodle_user_id__in=some) for some in chunks(people, CHUNK)),
+        *(to_groups.filter(moodle_group_id__in=some) for some in chunks(groups, CHUNK)),
+    ]
+    if any(group is None and user is None for _kind, group, user in keys):
+        found.append(to_groups.filter(moodle_group_id=None))
+    return {
+        (kind, group, user): run for rows in found for kind, group, user, run in rows.iterator(2000)
+    }
 
 
 def _looked_since(first: int) -> Mapping[int | None, int]:
