@@ -15,11 +15,13 @@ import pytest
 from tests.support.paths import ROOT
 
 HALF_A_HEADER = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
-HALF_A_BODY = (
+HALF_A_BODY = (  # with a cookie, because without one it is refused before its body is read
     b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+    b"Cookie: csrftoken=0123456789abcdef0123456789abcdef\r\n"
     b"Content-Type: application/x-www-form-urlencoded\r\n\r\nusername="
 )
-SILENCE = 2  # seconds until a client that says nothing is cut off
+SILENCE = 8  # seconds until a client that says nothing, or a process that has not started, ends
+PATIENCE = 120
 THREADS = 2 * 8
 
 
@@ -62,7 +64,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def wait_for(port: int, log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             assert ask(port) == 200
@@ -74,7 +76,7 @@ def wait_for(port: int, log: Path) -> None:
 
 
 def ask(port: int) -> int:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
         connection.request("GET", "/healthz", headers={"Host": "localhost"})
         return connection.getresponse().status
 
@@ -92,19 +94,26 @@ def slow_clients(port: int, number: int, words: bytes) -> list[socket.socket]:
 @pytest.mark.parametrize("words", [HALF_A_HEADER, HALF_A_BODY], ids=["header", "body"])
 def test_four_slow_clients_do_not_keep_a_fifth_waiting(port: int, words: bytes) -> None:
     clients = slow_clients(port, 4, words)
-    started = time.monotonic()
     assert ask(port) == 200
-    assert time.monotonic() - started < 1.5, "longer than a slow client may be silent"
     for client in clients:
+        assert is_held(client), "the fifth was answered before a slow one was cut off"
         client.close()
+
+
+def is_held(client: socket.socket) -> bool:
+    """Whether the server neither answered nor closed it."""
+    client.setblocking(False)
+    try:
+        client.recv(1)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def test_more_silent_clients_than_threads_are_cut_off(port: int) -> None:
     clients = slow_clients(port, THREADS, HALF_A_HEADER)
-    started = time.monotonic()
     assert ask(port) == 200
-    assert time.monotonic() - started < SILENCE + 5
-    clients[0].settimeout(10)
+    clients[0].settimeout(PATIENCE)
     assert clients[0].recv(1000) == b""
     for client in clients:
         client.close()
