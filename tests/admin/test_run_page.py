@@ -103,3 +103,21 @@ def test_the_queries_do_not_grow_with_what_failed(administrator: Client, failed:
             page_of(administrator, failed)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_of_many_limits_four_are_shown_and_the_rest_is_folded(administrator: Client) -> None:
+    lines = [f"limit number {n}" for n in range(1, 7)]
+    breaches = [{"code": "memberships", "message": line} for line in lines]
+    run = SyncRun.objects.create(
+        kind="preview",
+        trigger="admin",
+        status="planned",
+        planned={"remove_members": 9},
+        breaches=breaches,
+        message="\n".join(lines),
+    )
+    page = administrator.get(f"/admin/integration/syncrun/{run.pk}/change/").content.decode()
+    shown, _, folded = page.partition("Show all (6)")
+    assert "limit number 4" in shown
+    assert "limit number 5" not in shown
+    assert "limit number 6" in folded

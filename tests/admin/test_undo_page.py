@@ -269,3 +269,14 @@ def test_an_undo_over_the_limits_waits_on_its_page_and_is_approved_there(
     assert all(room["archived"] for room in chosen.rooms())
     assert f"undone by run {run.pk}" in page(administrator, done)
     assert f"carried out by run {run.pk}" in page(administrator, plan)
+
+
+def test_the_limits_of_an_undo_name_courses_and_not_their_numbers(
+    administrator: Client, done: SyncRun
+) -> None:
+    RemovalLimit.objects.create(what="channels", span="course", absolute=0)
+    look(administrator, done)
+    html = page(administrator, newest())
+    course = IntegratedCourse.objects.exclude(known_shortname="").earliest("pk")
+    assert f"in course {course.shortname}" in html
+    assert f"in course {course.course_id} " not in html

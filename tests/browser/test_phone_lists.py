@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
-from integration.models import AccountLink, GroupRegexFilter
+from integration.models import AccountLink, GroupRegexFilter, IntegratedCourse
 from tests.support.browser import PHONE, Browser, resize
 from tests.support.site import Site
 
@@ -44,6 +44,11 @@ def test_a_row_on_a_phone_says_name_state_and_what_comes_second(
     assert link.username in row
     assert "Active" in row
     assert browser.find("#result_list .field-channel_count").is_displayed()
+    for address in ("/admin/groups/", "/admin/integration/integratedcourse/{}/change/"):
+        browser.go(address.format(IntegratedCourse.objects.earliest("pk").pk))
+        heights = [row.size["height"] for row in browser.all(".rc-rows tbody tr")]
+        assert heights
+        assert max(heights) <= TWO_LINES_TALL
     browser.go("/admin/integration/integratedcourse/")
     row = browser.find("#result_list tr.data-row").text
     assert "In step" in row

@@ -150,7 +150,7 @@ def _breaches(
             approval.operations,
             proposal.evidence.explained,
             whole,
-            _course_names(proposal.moodle),
+            _course_names(proposal),
         ),
         *proposal.evidence.breaches,
     ]
@@ -160,9 +160,10 @@ def _breaches(
     return tuple(breach for breach in found if not approval.covers(breach))
 
 
-def _course_names(moodle: MoodleState | None) -> dict[int, str]:
-    """Without Moodle, as in an undo, courses are called by their numbers."""
-    return {number: one.shortname for number, one in moodle.courses.items()} if moodle else {}
+def _course_names(proposal: Proposal) -> dict[int, str]:
+    """As Moodle says; where it was not read, as in an undo, as the ledger knows them."""
+    courses = proposal.moodle.courses if proposal.moodle else proposal.managed.courses
+    return {number: one.shortname for number, one in courses.items()}
 
 
 def _status_of(applied: Applied, *, waits: bool) -> RunStatus:
