@@ -12,6 +12,7 @@ from django.test import Client
 
 from demo.standin import StandIn
 from integration.models import GroupRegexFilter, IncludedRole, IntegratedCourse
+from integration.services.admin import start_run
 from tests.support.site import Site, moodle_rows
 
 MAY_VIEW = Q(content_type__app_label="integration", codename__startswith="view_")
@@ -19,6 +20,12 @@ MAY_OPERATE = Q(
     content_type__app_label="integration",
     codename__in=("sync", "change_conflict", "change_integratedcourse"),
 )
+
+
+@pytest.fixture(autouse=True)
+def pages_wait_for_their_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is: after a few seconds a page would show a run under way."""
+    monkeypatch.setattr(start_run, "PATIENCE_SECONDS", 300.0)
 
 
 @pytest.fixture
