@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from integration.domain.conflicts import Conflict
+from integration.domain.identities import CourseIdentity, GroupIdentity, PersonIdentity
 from integration.domain.left_out import LeftOut
 
 
@@ -65,33 +66,6 @@ EVERYTHING = Scope()
 
 
 # --- Moodle ---------------------------------------------------------------------------------------
-
-
-class PersonIdentity(NamedTuple):
-    """What says that a row of mdl_user still is the same person. The address is lower-cased."""
-
-    timecreated: int = 0  # unix seconds, 0 = not known
-    username: str = ""
-    email: str = ""
-    idnumber: str = ""
-
-
-class CourseIdentity(NamedTuple):
-    """What says that a row of mdl_course still is the same course."""
-
-    timecreated: int = 0
-    shortname: str = ""
-    idnumber: str = ""
-
-
-class GroupIdentity(NamedTuple):
-    """What says that a row of mdl_groups still is the same group. Name and idnumber are only worth
-    something within the course.
-    """
-
-    timecreated: int = 0
-    name: str = ""
-    idnumber: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from integration.domain.conflicts import ConflictKind
-from integration.domain.state import CourseIdentity, GroupIdentity, Managed, PersonIdentity
+from integration.domain.identities import CourseIdentity, GroupIdentity, PersonIdentity
+from integration.domain.state import Managed
 from integration.services.sync.identity import Identities, check_identities
 from tests.support.builders import (
     OURS,

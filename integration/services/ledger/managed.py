@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from integration.domain import conflicts
 from integration.domain.conflicts import ConflictKind
+from integration.domain.identities import CourseIdentity, GroupIdentity, PersonIdentity
 from integration.domain.operations import (
     CreateAccount,
     RemoveMember,
@@ -17,14 +18,11 @@ from integration.domain.operations import (
 )
 from integration.domain.state import (
     AskedAccount,
-    CourseIdentity,
     Ending,
-    GroupIdentity,
     Managed,
     ManagedAccount,
     ManagedChannel,
     ManagedMember,
-    PersonIdentity,
     RoomRole,
     Scope,
 )

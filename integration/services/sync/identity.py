@@ -18,16 +18,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from integration.domain.conflicts import Conflict, ConflictKind
+from integration.domain.identities import CourseIdentity, GroupIdentity, PersonIdentity
 from integration.domain.messages import msg
 from integration.domain.state import (
     Course,
-    CourseIdentity,
     Group,
-    GroupIdentity,
     Managed,
     MoodleState,
     Person,
-    PersonIdentity,
 )
 
 
