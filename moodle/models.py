@@ -108,6 +108,7 @@ class Course(MoodleTable):
     shortname = CharField(max_length=255, db_default="", db_index=True)
     idnumber = CharField(max_length=100, db_default="", db_index=True)
     visible = SmallIntegerField(db_default=1)
+    startdate = BigIntegerField(db_default=0)
     enddate = BigIntegerField(db_default=0)
     timecreated = BigIntegerField(db_default=0)
 

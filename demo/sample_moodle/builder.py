@@ -139,6 +139,7 @@ class MoodleBuilder:
         fullname: str,
         *,
         visible: bool = True,
+        startdate: int = 0,
         enddate: int = 0,
     ) -> int:
         """With the methods that every new course gets: manual, and guest and self switched off."""
@@ -148,6 +149,7 @@ class MoodleBuilder:
             shortname=shortname,
             fullname=fullname,
             visible=int(visible),
+            startdate=startdate,
             enddate=enddate,
             timecreated=self.made,
         )

@@ -46,6 +46,7 @@ FOR_ALL = (
     "on_group_hidden",
     "on_course_hidden",
     "on_course_ended",
+    "on_course_not_begun",
     "on_category_hidden",
 )
 """Fields of Policy that a category or a course can have of its own."""

@@ -140,6 +140,7 @@ class Policy:
     on_course_hidden: Ending | None = None  # None: go on as before
     on_course_deleted: Ending = Ending.ARCHIVE
     on_course_ended: Ending | None = None  # its end date is past
+    on_course_not_begun: Ending | None = None  # its start date is to come; READ_ONLY or None
     on_category_hidden: Ending | None = None
     on_course_removed: Ending = Ending.KEEP  # it is not integrated any more
     members_kept: frozenset[Cause] = frozenset()  # causes that remove nobody from a channel

@@ -82,6 +82,7 @@ class Course:
     timecreated: int = 0
     idnumber: str = ""
     categories: tuple[int, ...] = ()
+    startdate: int = 0  # unix seconds, 0 = not known
 
 
 @dataclass(frozen=True, slots=True)

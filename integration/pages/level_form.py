@@ -22,11 +22,14 @@ from integration.forms import check_course_template, check_template
 from integration.models import IntegrationSettings
 from integration.services.admin.own_settings import Seen
 from integration.services.admin.why_levels import PATTERNS, ROLES_FIELD, label_of
-from integration.tables.choices import ENDINGS
-from integration.tables.levels import GO_ON, lines
+from integration.tables.choices import ENDINGS, GO_ON, NOT_BEGUN
+from integration.tables.levels import lines
 from integration.translation import in_words
 
-NO_END = ("on_course_hidden", "on_course_ended", "on_category_hidden")  # may go on as before
+NO_END = (  # may go on as before
+    *("on_course_hidden", "on_course_ended", "on_course_not_begun"),
+    "on_category_hidden",
+)
 SWITCHES = {
     "private_channels": (
         ("yes", _("Private: only members see them")),
@@ -149,10 +152,9 @@ def _field(name: str) -> forms.Field:
         switch = SWITCHES[name]
         return forms.ChoiceField(label=label, choices=switch, widget=UnfoldAdminSelectWidget)
     if name.startswith("on_"):
-        choices = [GO_ON, *ENDINGS] if name in NO_END else ENDINGS
-        may_be_empty = name not in NO_END
+        required = name not in NO_END
         return forms.ChoiceField(
-            label=label, choices=choices, required=may_be_empty, widget=UnfoldAdminSelectWidget
+            label=label, choices=_endings(name), required=required, widget=UnfoldAdminSelectWidget
         )
     return forms.CharField(
         label=label,
@@ -161,6 +163,12 @@ def _field(name: str) -> forms.Field:
         validators=[_template_check(name)],
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
+
+
+def _endings(name: str) -> list[tuple[str, Any]]:
+    if name == "on_course_not_begun":
+        return NOT_BEGUN
+    return [GO_ON, *ENDINGS] if name in NO_END else ENDINGS
 
 
 def _template_check(name: str) -> Callable[[str], None]:

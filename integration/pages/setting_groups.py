@@ -93,6 +93,7 @@ SETTING_GROUPS: tuple[tuple[Any, dict[str, Any]], ...] = (
                 "on_course_hidden",
                 "on_course_deleted",
                 "on_course_ended",
+                "on_course_not_begun",
                 "on_category_hidden",
                 "on_course_removed",
                 "grace_channels",

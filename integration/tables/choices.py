@@ -39,6 +39,10 @@ ENDINGS = choices(
 )
 
 
+GO_ON = ("", _("Go on as before"))
+NOT_BEGUN = [GO_ON, (Ending.READ_ONLY.value, _("Make it read-only"))]
+
+
 ROOM_ROLES = choices(
     RoomRole,
     member=_("Member"),

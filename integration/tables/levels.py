@@ -13,11 +13,9 @@ from integration.domain import patterns
 from integration.domain.errors import ConfigurationError
 from integration.domain.levels import LevelKind
 from integration.domain.state import RoomRole
-from integration.tables.choices import ENDINGS, choices
+from integration.tables.choices import ENDINGS, GO_ON, NOT_BEGUN, choices
 from integration.tables.querysets import AuditedModel
 from integration.translation import in_words
-
-GO_ON = ("", _("Go on as before"))
 
 
 def ending(label: Any) -> "models.CharField[str | None, str | None]":
@@ -65,6 +63,9 @@ class LevelSettings(AuditedModel):
     on_group_hidden = ending(_("group hidden"))
     on_course_hidden = reason_to_end(_("course hidden"))
     on_course_ended = reason_to_end(_("course ended"))
+    on_course_not_begun = models.CharField(
+        _("course not begun"), max_length=10, choices=NOT_BEGUN, null=True, blank=True
+    )
     on_category_hidden = reason_to_end(_("category hidden"))
     on_course_deleted = ending(_("course deleted"))
     on_course_removed = ending(_("course no longer integrated"))

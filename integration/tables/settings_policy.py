@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integration.domain.policy import AccountsFor, Deactivation, MissingAccounts
 from integration.domain.state import Ending
-from integration.tables.choices import ENDINGS, choices
+from integration.tables.choices import ENDINGS, GO_ON, NOT_BEGUN, choices
 
 
 class ChannelSettings(models.Model):
@@ -185,7 +185,7 @@ class EndingSettings(models.Model):
         max_length=10,
         blank=True,
         default="",
-        choices=[("", _("Go on as before")), *ENDINGS],
+        choices=[GO_ON, *ENDINGS],
     )
     on_course_deleted = models.CharField(
         _("course deleted"), max_length=10, choices=ENDINGS, default=Ending.ARCHIVE
@@ -196,14 +196,26 @@ class EndingSettings(models.Model):
         max_length=10,
         blank=True,
         default="",
-        choices=[("", _("Go on as before")), *ENDINGS],
+        choices=[GO_ON, *ENDINGS],
+    )
+    on_course_not_begun = models.CharField(
+        _("course not begun"),
+        max_length=10,
+        blank=True,
+        default="",
+        choices=NOT_BEGUN,
+        help_text=_(
+            "Before the start date of the course only people with a role in the channel can write; "
+            "people join and leave as usual. Together with the same choice for an ended course, "
+            "channels are read-only outside the course's dates."
+        ),
     )
     on_category_hidden = models.CharField(
         _("category hidden"),
         max_length=10,
         blank=True,
         default="",
-        choices=[("", _("Go on as before")), *ENDINGS],
+        choices=[GO_ON, *ENDINGS],
     )
     on_course_removed = models.CharField(
         _("course no longer integrated"), max_length=10, choices=ENDINGS, default=Ending.KEEP

@@ -20,7 +20,7 @@ from integration.models import (
 from integration.services.admin import course_view
 from integration.services.admin.course_view import GroupLine
 from integration.services.admin.group_states import GroupState
-from moodle.models import CourseCategory
+from moodle.models import Course, CourseCategory
 from tests.support.school import School
 from tests.support.small_moodle import STUDENT, rows
 
@@ -130,6 +130,18 @@ def test_a_hidden_course_is_the_reason_of_all_its_groups(unsynced_school: School
     unsynced_school.moodle.change_course(COURSE, visible=0)
     assert set(states().values()) == {GroupState.COURSE}
     assert lines()["Group 101"].verdict.reason == "the course is hidden"
+
+
+def test_a_course_that_has_not_begun_says_until_when_its_channels_are_read_only(
+    unsynced_school: School, viewer: Client
+) -> None:
+    unsynced_school.set(on_course_not_begun="read_only")
+    rows(Course).filter(id=10).update(startdate=4102444800)  # 2100-01-01
+    assert {one.verdict.state for one in lines().values()} == {GroupState.COMING}
+    assert "the course begins on 2100-01-01" in text_of(viewer)
+    unsynced_school.run()
+    assert {one.verdict.state for one in lines().values()} == {GroupState.CLOSED}
+    assert "the course begins on 2100-01-01" in text_of(viewer)
 
 
 def test_without_a_role_or_a_pattern_the_missing_choice_is_the_reason(

@@ -80,11 +80,13 @@ def test_only_what_is_ticked_becomes_its_own(administrator: Client, chosen: Site
         "private_channels",
         "whole_course",
         "on_course_ended",
+        "on_course_not_begun",
         whole_course="yes",
         name_template="x-{group}",
         topic_template="never sent by a page without the tick",
         private_channels="no",
         on_course_ended="",
+        on_course_not_begun="read_only",
         on_course_hidden="archive",
     )
     assert answer.status_code == 302
@@ -94,6 +96,7 @@ def test_only_what_is_ticked_becomes_its_own(administrator: Client, chosen: Site
         "private_channels": False,
         "whole_course": True,
         "on_course_ended": None,
+        "on_course_not_begun": "read_only",
     }
     post(administrator, course_page(), "private_channels", private_channels="no")
     (own,) = own_settings()

@@ -30,6 +30,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         ("on_course_hidden", "on_course_ended", "on_category_hidden"),
         st.sampled_from([None, *Ending]),
     ),
+    "on_course_not_begun": st.sampled_from([None, Ending.READ_ONLY]),
 }
 PATH = (1, 2, 3)  # category 1 holds 2, which holds 3
 COURSE = 7

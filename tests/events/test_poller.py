@@ -18,6 +18,7 @@ from integration.models import (
     EventCursor,
     IntegratedCourse,
     IntegrationSettings,
+    LevelSettings,
     SyncRun,
 )
 from integration.services.background import work
@@ -26,7 +27,7 @@ from integration.services.moodle.doctor import _log
 from integration.services.runs import runner
 from integration.services.runs.order import order_of
 from integration.services.sync.course_groups import course_group_id
-from moodle.models import Enrol, LogEntry, PluginConfig, UserEnrolment
+from moodle.models import Course, Enrol, LogEntry, PluginConfig, UserEnrolment
 from tests.support.background import COURSES, order, play_worker
 from tests.support.moodle_log import NOW, happened
 from tests.support.servers import MariaDB
@@ -331,6 +332,44 @@ def test_a_clock_that_was_ahead_for_a_day_leads_to_a_look_at_everything(watched:
     assert poll(NOW + 10) == [Scope(frozenset({10, 11}))]
     enrolment(1000, timeend=NOW + 100)
     assert poll(NOW + 101) == [Scope(frozenset({10}), frozenset({1000}))]
+
+
+def begins(course: int, **dates: int) -> None:
+    rows(Course).filter(id=course).update(**dates)
+
+
+def test_a_course_that_begins_or_ends_by_the_clock_is_looked_at(watched: Site) -> None:
+    IntegrationSettings.load()
+    IntegrationSettings.objects.update(on_course_not_begun="read_only")
+    begins(10, startdate=NOW + 100)
+    begins(11, enddate=NOW + 200)
+    begins(12, startdate=NOW + 100)  # without event sync
+    assert poll(NOW + 70) == []
+    assert EventCursor.objects.get().next_turn == NOW + 100
+    assert poll(NOW + 101) == [Scope(frozenset({10}))]
+    assert EventCursor.objects.get().next_turn == NOW + 200
+    assert poll(NOW + 200) == [], "enddate < now is not true yet"
+    assert poll(NOW + 201) == [Scope(frozenset({11}))]
+    assert poll(NOW + 300) == []
+
+
+def test_a_course_that_begins_at_the_second_of_a_look_is_not_missed(watched: Site) -> None:
+    IntegrationSettings.load()
+    IntegrationSettings.objects.update(on_course_not_begun="read_only")
+    begins(10, startdate=NOW + 100)
+    poll(NOW + 60)
+    looks = [poll(NOW + second) for second in (100, 160)]
+    assert looks.count([Scope(frozenset({10}))]) == 1
+
+
+def test_dates_of_courses_are_not_read_where_no_setting_asks_for_them(watched: Site) -> None:
+    begins(10, startdate=NOW + 100, enddate=NOW + 200)
+    assert poll(NOW + 300) == []
+    LevelSettings.objects.create(level="course", moodle_id=10, on_course_ended="")
+    assert poll(NOW + 400) == [], "go on as before"
+    LevelSettings.objects.update(on_course_ended="archive")
+    begins(10, enddate=NOW + 450)
+    assert poll(NOW + 500) == [Scope(frozenset({10}))]
 
 
 # ── A site without a log ─────────────────────────────────────────────────────────────────────────

@@ -245,19 +245,17 @@ def test_every_row_of_two_enrolment_methods_is_kept(site: Site) -> None:
     ]
 
 
-def test_a_hidden_category_shows_in_its_courses(site: Site) -> None:
+def test_a_hidden_category_and_the_dates_show_in_their_courses(site: Site) -> None:
     def hidden(world: MoodleBuilder) -> None:
         world.course(world.category("Archive", visible=False), "OLD", "Old", visible=False)
-        world.course(world.category("Open"), "NEW", "New", enddate=NOW)
+        world.course(world.category("Open"), "NEW", "New", startdate=NOW - 9, enddate=NOW)
 
     site.build(hidden)
     courses = site.read(integrated={2, 3}).courses
     assert (courses[2].visible, courses[2].category_visible) == (False, False)
-    assert (courses[3].visible, courses[3].category_visible, courses[3].enddate) == (
-        True,
-        True,
-        NOW,
-    )
+    assert (courses[3].visible, courses[3].category_visible) == (True, True)
+    assert (courses[2].startdate, courses[2].enddate) == (0, 0)
+    assert (courses[3].startdate, courses[3].enddate) == (NOW - 9, NOW)
 
 
 def test_a_role_given_twice_is_held_once(site: Site) -> None:

@@ -575,6 +575,7 @@ def fill(remote: RocketChatRemote, people: int, rooms: int) -> list[str]:
             private=bool(number % 2),
             usernames=names,
             topic="",
+            read_only=False,
             group_id=number,
             course_id=1,
         ).channel.room_id

@@ -68,6 +68,10 @@ def test_the_whole_life_of_a_channel_and_its_people(
     writes.remove_member(room_id, private, cleo.account_id)
     assert room(standin)["members"] == ["anna", "bert", "rcsync-bot"]
 
+    assert not room(standin)["ro"]
+    channel(remote, "closed", private=private, read_only=True)
+    assert room(standin, "closed")["ro"]
+
     writes.rename_channel(room_id, "renamed")
     writes.set_topic(room_id, "Other")
     writes.set_read_only(room_id, True)
@@ -441,6 +445,7 @@ def test_a_room_of_our_own_mark_that_appeared_after_our_look_is_ours(
             name="group",
             private=True,
             topic="",
+            read_only=False,
             group_id=group_id,
             course_id=1,
             usernames=usernames,

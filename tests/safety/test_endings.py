@@ -12,12 +12,13 @@ from django.utils.formats import date_format
 from integration.domain.state import Scope
 from integration.models import (
     AccountLink,
+    ChannelLink,
     GroupRegexFilter,
     IntegratedCourse,
     PendingEnding,
     SyncRun,
 )
-from integration.services.admin.why import why_person
+from integration.services.admin.why import why_channel, why_person
 from integration.services.moodle.reader import MoodleReader
 from moodle.models import Course, CourseCategory, RoleAssignment, UserEnrolment
 from tests.support.school import School, a_school
@@ -104,6 +105,49 @@ def test_every_ending_of_a_channel_and_its_way_back(
     room = school.site.room_of(101)
     assert (room["archived"], room["ro"]) == (False, False)
     assert school.members(101) == members
+
+
+def test_channels_are_read_only_outside_the_dates_of_their_course(school: School) -> None:
+    """Before it begins, inside, after its end: everybody stays in all the time."""
+    school.set(on_course_not_begun="read_only", on_course_ended="read_only")
+    now, members = int(time.time()), school.members(101)
+    seen = []
+    for begin, end in ((DAY, 0), (-DAY, 2 * DAY), (-2 * DAY, -DAY), (0, 0)):
+        dates = {"startdate": begin and now + begin, "enddate": end and now + end}
+        rows(Course).filter(id=10).update(**dates)
+        assert school.run().status == SyncRun.Status.DONE
+        assert school.members(101) == members
+        link = ChannelLink.objects.get(moodle_group_id=101)
+        seen.append((school.site.room_of(101)["ro"], link.ended))
+        assert school.run().applied == {}, "a second run changes nothing"
+    assert seen == [(True, "read_only"), (False, ""), (True, "read_only"), (False, "")]
+
+
+def test_a_new_channel_of_a_course_to_come_is_made_read_only_and_opens_when_it_begins(
+    school: School,
+) -> None:
+    school.set(on_course_not_begun="read_only")
+    tomorrow = int(time.time()) + DAY
+    rows(Course).filter(id=10).update(startdate=tomorrow)
+    school.moodle.group(103, 10, "Group 103", range(1000, 1003))
+    assert school.run().applied["create_channel"] == 1
+    assert school.site.room_of(103)["ro"]
+    assert len(school.members(103)) == 3
+    (step,) = [one for one in why_channel(103).steps if one.title == "Course"]
+    day = date_format(datetime.fromtimestamp(tomorrow, UTC), "Y-m-d")
+    assert f"Its channels are read-only: the course begins on {day}." in step.sentences[0].text
+    assert f"3 people, read-only: the course begins on {day}" in why_channel(103).verdict.text
+    rows(Course).filter(id=10).update(startdate=tomorrow - 2 * DAY)
+    assert school.run().applied["unset_read_only"] == 3
+    assert not school.site.room_of(103)["ro"]
+    assert "as it should be" in why_channel(103).verdict.text
+
+
+def test_a_course_that_has_ended_says_since_when_to_whoever_asks_why(school: School) -> None:
+    school.set(on_course_ended="read_only")
+    rows(Course).filter(id=10).update(enddate=1769900400)
+    (step,) = [one for one in why_channel(101).steps if one.title == "Course"]
+    assert "It ended on 2026-01-31." in step.sentences[0].text
 
 
 # ── Members and accounts ─────────────────────────────────────────────────────────────────────────

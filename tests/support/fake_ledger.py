@@ -273,6 +273,7 @@ class FakeLedger:
             operation.name,
             operation.topic,
             outcome.users_count,
+            Ending.READ_ONLY if operation.read_only else None,
         )
         self.members[group_id] = {}
         if isinstance(operation, CreateChannel):

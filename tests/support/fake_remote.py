@@ -308,6 +308,7 @@ class FakeRemote:
         private: bool,
         usernames: Sequence[str],
         topic: str,
+        read_only: bool,
         group_id: int,
         course_id: int,
     ) -> MadeChannel:
@@ -316,7 +317,7 @@ class FakeRemote:
             self._check_name(name)
             known = {one.username: one.account_id for one in self.accounts.values()}
             members = {known[username] for username in usernames if username in known}
-            made = Room(self._id("r"), name, private, BOT, topic=topic)
+            made = Room(self._id("r"), name, private, BOT, topic=topic, read_only=read_only)
             made.mark = Mark(group_id, course_id, self.installation)
             made.members = {*members, BOT}
             made.invited, made.once_invited = set(members), set(members)

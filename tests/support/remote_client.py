@@ -32,6 +32,7 @@ def channel(remote: RocketChatRemote, name: str = "group", **fields: Any) -> Any
         "private": True,
         "usernames": (),
         "topic": "",
+        "read_only": False,
         "group_id": 42,
         "course_id": 7,
     }

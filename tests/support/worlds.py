@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from integration.domain.levels import Level, LevelKind, OwnSettings
 from integration.domain.policy import AccountsFor, Deactivation, MissingAccounts, Policy
 from integration.domain.state import (
+    Course,
     Ending,
     Enrolment,
     MoodleState,
@@ -93,6 +94,15 @@ def enrolments(draw: Callable[..., Any]) -> list[Enrolment]:
 
 
 @st.composite
+def dated_courses(draw: Callable[..., Any], number: int) -> Course:
+    """Most are open; some are hidden, to begin, or over."""
+    dates = st.sampled_from([(0, 0)] * 4 + [(NOW + 9, 0), (NOW, NOW), (NOW - 9, NOW - 9)])
+    startdate, enddate = draw(dates)
+    visible = bool(draw(st.integers(0, 5)))
+    return course(number, visible=visible, startdate=startdate, enddate=enddate)
+
+
+@st.composite
 def moodles(draw: Callable[..., Any]) -> MoodleState:
     """Rows of mdl_user never vanish; courses, groups, enrolments and roles do."""
     there = draw(st.sampled_from([COURSES, COURSES, COURSES[:2], COURSES[1:]]))
@@ -114,7 +124,7 @@ def moodles(draw: Callable[..., Any]) -> MoodleState:
     roles[CATEGORY, draw(st.sampled_from(PEOPLE))] = (TEACHER,)
     return moodle(
         *groups,
-        courses=[course(number, visible=bool(draw(st.integers(0, 5)))) for number in there],
+        courses=[draw(dated_courses(number)) for number in there],
         people=[draw(people(user_id)) for user_id in PEOPLE],
         enrolments=rows,
         roles=roles,
@@ -147,6 +157,8 @@ def policies(draw: Callable[..., Any]) -> Policy:
         on_pattern_unmatched=draw(endings),
         on_course_hidden=draw(st.sampled_from([None, None, *Ending])),
         on_course_deleted=draw(endings),
+        on_course_ended=draw(st.sampled_from([None, None, *Ending])),
+        on_course_not_begun=draw(st.sampled_from([None, Ending.READ_ONLY])),
     )
 
 

@@ -159,7 +159,13 @@ class Truth:
             return
         assert room.name == name or not policy.follow_renames
         course_id = line.moodle.groups[group_id].course_id
-        expected = effective(line.moodle, group_id, resolve(policy, (), course_id).policy.roles)
+        own = resolve(policy, (), course_id).policy
+        begins = line.moodle.courses[course_id].startdate
+        if own.on_course_not_begun is Ending.READ_ONLY and begins > line.moodle.read_at:
+            assert room.read_only
+        elif room.read_only:
+            assert line.ledger.channels[group_id].ended is not Ending.READ_ONLY
+        expected = effective(line.moodle, group_id, own.roles)
         can = {
             user
             for user, link in line.ledger.accounts.items()

@@ -62,7 +62,8 @@ class ChannelOperation(Operation):
 class AdoptChannel(ChannelOperation):
     """Store the pair of ids; nothing is sent.
 
-    `created`: the room carries our own mark. `topic`: as the room has it.
+    `created`: the room carries our own mark. `topic`: as the room has it. `read_only`: it is that,
+    by us.
     """
 
     kind: ClassVar[str] = "adopt_channel"
@@ -71,6 +72,7 @@ class AdoptChannel(ChannelOperation):
 
     created: bool
     topic: str = ""
+    read_only: bool = False
 
     @property
     def requests(self) -> int:

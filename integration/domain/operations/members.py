@@ -61,6 +61,7 @@ class CreateChannel(JoinOperation):
     permissions: ClassVar[tuple[Permission, ...]] = (CREATE_PRIVATE, CREATE_PUBLIC)
 
     topic: str = ""
+    read_only: bool = False  # only those with a room role may write
 
     @classmethod
     def needs(cls, policy: Policy) -> tuple[Permission, ...]:
@@ -78,12 +79,13 @@ class CreateChannel(JoinOperation):
         )
 
     def changes(self) -> tuple[Facts, Facts]:
-        return {}, {
+        made: Facts = {
             "name": self.name,
             "topic": self.topic,
             "private": self.private,
             "members": [joiner.user_id for joiner in self.joiners],
         }
+        return {}, made | ({"read_only": True} if self.read_only else {})
 
     def inverse(self, now: Now, reason: str) -> Iterable[Operation]:
         return archived(self, now, reason)

@@ -137,7 +137,9 @@ def _lines(
     for group in moodle.groups.values():
         course = moodle.courses[group.course_id]
         policy = desired.policies.of(group.course_id)
-        verdict = judge(group, course, policy, moodle.read_at, desired.identities)
+        verdict = judge(
+            *(group, course, policy, moodle.read_at, moodle.time_zone), desired.identities
+        )
         if verdict.state is GroupState.COMING and group.group_id not in desired.channels:
             verdict = GroupVerdict(GroupState.EMPTY, msg("nobody in it belongs in a channel"))
         link = links.get(group.group_id)

@@ -127,11 +127,13 @@ class _Rules:
     policy: Policy
     identities: Identities
     now: int  # unix seconds
+    zone: str
 
     @classmethod
     def load(cls, source: MoodleReader) -> "_Rules":
         now = int(timezone.now().timestamp())
-        return cls(load_policy(source.roles()), _held(), now)
+        zone = timezone.get_default_timezone_name()
+        return cls(load_policy(source.roles()), _held(), now, zone)
 
 
 def _held() -> Identities:
@@ -231,6 +233,7 @@ def _verdicts(
             courses[group.course_id],
             policies.of(group.course_id),
             rules.now,
+            rules.zone,
             rules.identities,
         )
         for group in groups.values()

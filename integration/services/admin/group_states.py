@@ -13,7 +13,7 @@ from integration.domain.policy import Policy
 from integration.domain.state import Course, Group
 from integration.models import ChannelLink
 from integration.services.sync.desired import MEMBERS_HIDDEN_FROM, choose
-from integration.services.sync.endings import course_ending, missing_choice
+from integration.services.sync.endings import course_ending, missing_choice, read_only_until_begin
 from integration.services.sync.identity import Identities
 
 
@@ -40,10 +40,10 @@ class GroupVerdict:
 
 
 def judge(
-    group: Group, course: Course, policy: Policy, now: int, identities: Identities
+    group: Group, course: Course, policy: Policy, now: int, zone: str, identities: Identities
 ) -> GroupVerdict:
     """What the rules say of the group, whether it has a channel or not; COMING where it is to have
-    one. `policy` is that of its course, `now` is in unix seconds.
+    one. `policy` is that of its course, `now` is in unix seconds, days are said in `zone`.
     """
     if identities.holds_group(group):
         text = msg("waits until somebody has decided what it is now")
@@ -57,7 +57,10 @@ def judge(
         chosen, reason = choose(group, policy)
     except PatternTimeout as error:
         return GroupVerdict(GroupState.UNDECIDED, error.text)
-    return GroupVerdict(GroupState.COMING if chosen else _unchosen(group, policy), reason)
+    if not chosen:
+        return GroupVerdict(_unchosen(group, policy), reason)
+    waits = read_only_until_begin(course, now, zone, policy)
+    return GroupVerdict(GroupState.COMING, waits or reason)
 
 
 def _unchosen(group: Group, policy: Policy) -> GroupState:

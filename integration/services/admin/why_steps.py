@@ -8,10 +8,12 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
+from integration.domain.days import day_of
 from integration.domain.errors import PatternTimeout
 from integration.domain.operations import ROLES, Operation
 from integration.domain.policy import Policy
 from integration.domain.state import (
+    Course,
     Ending,
     Enrolment,
     Group,
@@ -25,6 +27,7 @@ from integration.models import AccountLink, ChannelLink
 from integration.services.admin import why_levels
 from integration.services.sync.desired import Desired, choose
 from integration.services.sync.eligibility import Eligibility, is_active, unusable_because
+from integration.services.sync.endings import course_ending, read_only_until_begin
 from integration.services.sync.grace import Waiting
 from integration.services.sync.plan import Plan
 from integration.translation import in_words, local
@@ -243,10 +246,26 @@ def course_sentence(findings: Findings, course_id: int) -> Sentence:
         return Sentence(gettext("The course does not exist in Moodle any more."), "bad")
     values = {"fullname": course.fullname, "shortname": course.shortname}
     text = gettext("%(fullname)s (%(shortname)s) is integrated.") % values
+    dates = _outside_dates(findings, course)
     if course.visible:
-        return Sentence(text, "good")
+        return Sentence(" ".join((text, *dates)), "warn" if dates else "good")
     hidden = gettext("It is hidden in Moodle.")
-    return Sentence(f"{text} {hidden}")
+    return Sentence(" ".join((text, hidden, *dates)))
+
+
+def _outside_dates(findings: Findings, course: Course) -> list[str]:
+    """That the course has not begun or has ended, where its channels are read-only for that."""
+    moodle, policies = findings.moodle, findings.desired.policies
+    policy = policies.of(course.course_id)
+    begins = read_only_until_begin(course, moodle.read_at, moodle.time_zone, policy)
+    if begins:
+        text = gettext("Its channels are read-only: %(reason)s.") % {"reason": local(begins)}
+        return [text, *why_levels.decided_by(policies, course.course_id, "on_course_not_begun")]
+    ending = course_ending(course, moodle.read_at, policy)
+    if ending is None or not ending.by_date:
+        return []
+    text = gettext("It ended on %(day)s.") % {"day": day_of(course.enddate, moodle.time_zone)}
+    return [text, *why_levels.decided_by(policies, course.course_id, "on_course_ended")]
 
 
 def members(findings: Findings, group: Group | None) -> list[tuple[int, str, str]]:

@@ -154,6 +154,10 @@ def _wanted_channel(
     if moves:
         text = gettext("Has the channel %(name)s; the next sync changes something about it.")
         return Sentence(text % values, "warn")
+    if wanted.read_only:
+        values["reason"] = local(wanted.read_only)
+        text = gettext("Has the channel %(name)s with %(count)s people, read-only: %(reason)s.")
+        return Sentence(text % values, "good")
     text = gettext("Has the channel %(name)s with %(count)s people, as it should be.")
     return Sentence(text % values, "good")
 

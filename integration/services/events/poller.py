@@ -1,4 +1,4 @@
-"""Reads Moodle's log and enrolment dates every few seconds and queues runs for what changed."""
+"""Reads Moodle's log and dates every few seconds and queues runs for what changed."""
 
 import logging
 import threading
@@ -14,6 +14,7 @@ from integration.domain.state import Scope
 from integration.models import EventCursor, IntegrationSettings, SyncRun
 from integration.services.background import event_runs
 from integration.services.events import (
+    course_dates,
     cursor,
     enrolment_dates,
     log_window,
@@ -165,6 +166,8 @@ def _by_clock(at: EventCursor, courses: frozenset[int], now: int) -> frozenset[H
         return frozenset()
     ahead = at.clock is not None and at.clock > now  # judged by a clock that was wrong
     since = now if at.clock is None or ahead else at.clock
-    found = enrolment_dates.transitions(courses, since, now)
-    at.clock, at.next_turn = now, found.following
-    return found.hints | {Hint()} if ahead else found.hints
+    passed = [dates.transitions(courses, since, now) for dates in (enrolment_dates, course_dates)]
+    following = [one.following for one in passed if one.following is not None]
+    at.clock, at.next_turn = now, min(following, default=None)
+    hints = frozenset[Hint]().union(*(one.hints for one in passed))
+    return hints | {Hint()} if ahead else hints

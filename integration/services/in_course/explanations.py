@@ -10,7 +10,7 @@ from integration.domain.course_policies import CoursePolicies
 from integration.domain.errors import PatternTimeout, SyncError
 from integration.domain.messages import msg
 from integration.domain.policy import MissingAccounts, Policy
-from integration.domain.state import Group, MoodleState, Scope
+from integration.domain.state import Ending, Group, MoodleState, Scope
 from integration.models import AccountLink, ChannelLink, Conflict, IntegratedCourse
 from integration.services.ledger.policy import load_policy
 from integration.services.moodle.reader import MoodleReader
@@ -105,7 +105,7 @@ def _is_chosen(group: Group, policy: Policy) -> bool:
 def _waiting(groups: list[Group]) -> Iterator[str]:
     """Of groups that are to have a channel: is it there, and only the person missing in it?"""
     linked = ChannelLink.objects.filter(moodle_group_id__in=[group.group_id for group in groups])
-    there = {row.moodle_group_id for row in linked if not row.ended}
+    there = {row.moodle_group_id for row in linked if row.ended != Ending.ARCHIVE}
     for group in groups:
         if group.group_id in there:
             yield msg("The channel of your group “{group}” is waiting for you.", group=group.name)

@@ -190,9 +190,10 @@ class Effects:
                 members += self._joined(outcome, operation)
             else:
                 created, topic = operation.created, operation.topic
+            ended = Ending.READ_ONLY.value if operation.read_only else ""
             ids = (operation.group_id, operation.course_id, outcome.room_id)
             group = self.identities.groups.get(operation.group_id, NO_GROUP)
-            rows.append((*ids, operation.name, topic, created, outcome.users_count, "", *group))
+            rows.append((*ids, operation.name, topic, created, outcome.users_count, ended, *group))
         ManagedMembership.objects.filter(channel__moodle_group_id__in=replaced).delete()
         bulk.insert_or_update(ChannelLink, "moodle_group_id", CHANNEL, rows)
         self._members.insert(members)

@@ -59,6 +59,7 @@ def load_policy(role_names: Mapping[int, str]) -> Policy:
         on_course_hidden=Ending(row.on_course_hidden) if row.on_course_hidden else None,
         on_course_deleted=Ending(row.on_course_deleted),
         on_course_ended=Ending(row.on_course_ended) if row.on_course_ended else None,
+        on_course_not_begun=Ending(row.on_course_not_begun) if row.on_course_not_begun else None,
         on_category_hidden=Ending(row.on_category_hidden) if row.on_category_hidden else None,
         on_course_removed=Ending(row.on_course_removed),
         members_kept=_causes(

@@ -29,7 +29,7 @@ from moodle.models import Group as GroupRow
 
 SITE = 0  # the category of the one course that is the site's front page
 COURSE_COLUMNS = (
-    *("category", "shortname", "fullname", "visible", "enddate"),
+    *("category", "shortname", "fullname", "visible", "startdate", "enddate"),
     *("timecreated", "idnumber"),
 )
 NAMES = ("username", "email", "firstname", "lastname", "auth")
@@ -245,18 +245,19 @@ def _category(number: int, visible: int, path: str, parent: int) -> Category:
 
 
 def _course(row: tuple[Any, ...], category: Category, contexts: tuple[int, ...]) -> Course:
-    course_id, _, shortname, fullname, visible, enddate, timecreated, idnumber = row
+    course_id, _, shortname, fullname, visible, start, end, timecreated, idnumber = row
     return Course(
         course_id=course_id,
         shortname=clean(shortname),
         fullname=clean(fullname),
         visible=bool(visible),
         category_visible=category.visible,
-        enddate=enddate,
+        enddate=end,
         context_ids=contexts,
         timecreated=timecreated,
         idnumber=clean(idnumber or ""),
         categories=category.path,
+        startdate=start,
     )
 
 

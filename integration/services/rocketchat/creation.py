@@ -165,6 +165,7 @@ class Creations:
         private: bool,
         usernames: Sequence[str],
         topic: str,
+        read_only: bool,
         group_id: int,
         course_id: int,
     ) -> MadeChannel:
@@ -179,6 +180,8 @@ class Creations:
             "members": members[:CREATE_CHUNK],
             "customFields": mark_fields(wanted),
         }
+        if read_only:
+            body["readOnly"] = True
         if topic:
             body["extraData"] = {"topic": topic}
         kind = kind_of(private)

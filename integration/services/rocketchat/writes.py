@@ -103,6 +103,7 @@ class RocketChatWrites:
         private: bool,
         usernames: Sequence[str],
         topic: str,
+        read_only: bool,
         group_id: int,
         course_id: int,
     ) -> MadeChannel:
@@ -111,6 +112,7 @@ class RocketChatWrites:
             private=private,
             usernames=usernames,
             topic=topic,
+            read_only=read_only,
             group_id=group_id,
             course_id=course_id,
         )

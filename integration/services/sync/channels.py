@@ -143,7 +143,8 @@ class _ChannelPlanner:
         private = self.desired.policies.of(wanted.course_id).private_channels
         channel = ChannelRef(*ids, wanted.name, None, private)
         joiners = self.members.joiners(wanted.group_id, members)
-        yield CreateChannel(channel, joiners, wanted.topic, reason=self._why(wanted))
+        closed = bool(wanted.read_only)
+        yield CreateChannel(channel, joiners, wanted.topic, closed, reason=self._why(wanted))
         yield from self.members.give_roles(channel, members)
 
     def _may_adopt(self, room: RemoteChannel, wanted: DesiredChannel) -> bool:
@@ -164,8 +165,10 @@ class _ChannelPlanner:
             else msg("has the wanted name and was created by our account")
         )
         ids = (wanted.group_id, wanted.course_id)
-        yield AdoptChannel(ref_of(wanted, room), ours, room.topic, reason=reason)
-        link = ManagedChannel(*ids, room.room_id, room.name, room.topic, None)
+        closed = ours and room.read_only  # by us: whoever made it read-only asked for it so
+        yield AdoptChannel(ref_of(wanted, room), ours, room.topic, closed, reason=reason)
+        ended = Ending.READ_ONLY if closed else None
+        link = ManagedChannel(*ids, room.room_id, room.name, room.topic, None, ended)
         yield from self._existing(wanted, link, room, all_ours=True)
 
     # --- a channel exists -------------------------------------------------------------------------
@@ -183,7 +186,7 @@ class _ChannelPlanner:
         if room.archived and self.one_person:
             yield _left_to_course(wanted, msg("the channel is archived: sync the course once"))
             return
-        if link.ended is not None and wanted.group_id in self.scope.groups:
+        if self._comes_back(wanted, link) and wanted.group_id in self.scope.groups:
             yield _left_to_course(wanted, msg("the channel is coming back: sync the course once"))
             return
         policy = self.desired.policies.of(wanted.course_id)
@@ -202,8 +205,14 @@ class _ChannelPlanner:
         channel, why = ref_of(wanted, room), self._why(wanted)
         if room.archived:
             yield Unarchive(channel, reason=why)
-        if room.read_only and link.ended is Ending.READ_ONLY:
+        if wanted.read_only and not room.read_only:
+            yield SetReadOnly(channel, reason=wanted.read_only)
+        if room.read_only and not wanted.read_only and link.ended is Ending.READ_ONLY:
             yield UnsetReadOnly(channel, reason=why)
+
+    def _comes_back(self, wanted: DesiredChannel, link: ManagedChannel) -> bool:
+        stays_read_only = wanted.read_only and link.ended is Ending.READ_ONLY
+        return link.ended is not None and not stays_read_only
 
     def _name(
         self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel

@@ -29,6 +29,7 @@ from integration.services.sync.endings import (
     all_endings,
     course_ending,
     missing_choice,
+    read_only_until_begin,
 )
 from integration.services.sync.identity import Identities, check_identities
 
@@ -56,13 +57,17 @@ class DesiredAccount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DesiredChannel:
-    """One group and who is to be in its channel: Moodle user id -> channel role."""
+    """One group and who is to be in its channel: Moodle user id -> channel role.
+
+    `read_only` says why only those with a room role may write, "" where everybody may.
+    """
 
     group_id: int
     course_id: int
     name: str
     topic: str
     members: Mapping[int, RoomRole]
+    read_only: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +103,7 @@ def desire(
     chosen, unchosen, undecided = _choose(moodle, policies, scope, identities)
     names_of = channel_names(chosen, moodle, policies, rules, managed)
     channels = {
-        group.group_id: DesiredChannel(
-            group.group_id,
-            group.course_id,
-            names_of[group.group_id],
-            topic_of(group, moodle, policies.of(group.course_id))
-            if rules.topic_at_creation
-            else "",
-            eligibility.members(group),
-        )
+        group.group_id: _channel(group, names_of[group.group_id], eligibility, policies, rules)
         for group in chosen
     }
     if not policy.empty_channels:
@@ -123,6 +120,21 @@ def desire(
         eligibility=eligibility,
         identities=identities,
         policies=policies,
+    )
+
+
+def _channel(
+    group: Group, name: str, eligibility: Eligibility, policies: CoursePolicies, rules: NameRules
+) -> DesiredChannel:
+    moodle, policy = eligibility.moodle, policies.of(group.course_id)
+    course = moodle.courses[group.course_id]
+    return DesiredChannel(
+        group.group_id,
+        group.course_id,
+        name,
+        topic_of(group, moodle, policy) if rules.topic_at_creation else "",
+        eligibility.members(group),
+        read_only_until_begin(course, moodle.read_at, moodle.time_zone, policy),
     )
 
 

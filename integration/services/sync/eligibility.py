@@ -3,10 +3,9 @@
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
+from integration.domain.days import day_of
 from integration.domain.messages import joined, listed, msg
 from integration.domain.policy import Cause
 from integration.domain.state import (
@@ -324,15 +323,7 @@ def _why_not(row: Enrolment, moodle: MoodleState) -> str:
     if row.status != ACTIVE:
         return msg("the {method} enrolment is suspended", method=row.method)
     if row.timestart >= moodle.read_at:
-        begin = _day(row.timestart, moodle.time_zone)
+        begin = day_of(row.timestart, moodle.time_zone)
         return msg("the {method} enrolment begins on {day}", method=row.method, day=begin)
-    end = _day(row.timeend, moodle.time_zone)
+    end = day_of(row.timeend, moodle.time_zone)
     return msg("the {method} enrolment ended on {day}", method=row.method, day=end)
-
-
-def _day(seconds: int, zone: str) -> str:
-    """The date in the zone; the bare number where no calendar has it (the column is a bigint)."""
-    try:
-        return datetime.fromtimestamp(seconds, ZoneInfo(zone)).strftime("%Y-%m-%d")
-    except (OverflowError, OSError, ValueError):
-        return msg("second {n}", n=seconds)

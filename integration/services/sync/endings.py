@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from integration.domain.course_policies import CoursePolicies
+from integration.domain.days import day_of
 from integration.domain.messages import msg
 from integration.domain.policy import Policy
 from integration.domain.state import (
@@ -27,6 +28,7 @@ class DesiredEnding:
     ending: Ending
     reason: str
     frozen: bool = False  # no choice was made: nobody is put in or taken out
+    by_date: bool = False  # Moodle said long before that it would come
 
 
 def missing_choice(policy: Policy, group: Group | None = None) -> str:
@@ -45,19 +47,24 @@ def missing_choice(policy: Policy, group: Group | None = None) -> str:
 
 def course_ending(course: Course, now: int, policy: Policy) -> DesiredEnding | None:
     """What the course itself does to all of its channels; the first that applies."""
-    cases = (
-        (not course.visible, policy.on_course_hidden, msg("the course is hidden")),
-        (
-            not course.category_visible,
-            policy.on_category_hidden,
-            msg("the course category is hidden"),
-        ),
-        (0 < course.enddate < now, policy.on_course_ended, msg("the course has ended")),
-    )
-    for applies, ending, reason in cases:
-        if applies and ending is not None:
-            return DesiredEnding(ending, reason)
+    if not course.visible and policy.on_course_hidden:
+        return DesiredEnding(policy.on_course_hidden, msg("the course is hidden"))
+    if not course.category_visible and policy.on_category_hidden:
+        return DesiredEnding(policy.on_category_hidden, msg("the course category is hidden"))
+    if 0 < course.enddate < now and policy.on_course_ended:
+        return DesiredEnding(policy.on_course_ended, msg("the course has ended"), by_date=True)
     return None
+
+
+def read_only_until_begin(course: Course, now: int, zone: str, policy: Policy) -> str:
+    """Why the channels of the course are read-only for now, "" where they are not.
+
+    It is no ending: the channels are made and filled as any other. `now` in unix seconds, `zone`
+    is the one in which days are said.
+    """
+    if policy.on_course_not_begun is not Ending.READ_ONLY or course.startdate <= now:
+        return ""
+    return msg("the course begins on {day}", day=day_of(course.startdate, zone))
 
 
 def all_endings(

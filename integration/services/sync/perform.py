@@ -234,6 +234,7 @@ class Performer:
             private=operation.private,
             usernames=[self.ids.usernames[user_id] for user_id in present],
             topic=operation.topic,
+            read_only=operation.read_only,
             group_id=operation.group_id,
             course_id=operation.course_id,
         )

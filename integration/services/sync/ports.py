@@ -81,6 +81,7 @@ class Writes(Protocol):
         private: bool,
         usernames: Sequence[str],
         topic: str,
+        read_only: bool,
         group_id: int,
         course_id: int,
     ) -> MadeChannel:

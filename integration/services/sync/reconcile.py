@@ -118,7 +118,7 @@ def _evidence(
     else:
         since = seen.moodle.read_at - LOOK_BACK_SECONDS
         logged = source.taken_out({one.user_id for one in gone}, since)
-    return weigh_evidence(seen.plan, gone, logged, eligibility, seen.managed, scope, limits)
+    return weigh_evidence(seen.plan, gone, logged, seen.desired, seen.managed, scope, limits)
 
 
 def people_in_scope(managed: Managed, scope: Scope) -> set[int]:

@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from integration.domain.messages import msg
-from integration.domain.operations import RemoveMember
+from integration.domain.operations import Operation, RemoveMember
 from integration.domain.policy import Limits, Removal
 from integration.domain.state import Managed, Scope
+from integration.services.sync.desired import Desired
 from integration.services.sync.eligibility import Eligibility
 from integration.services.sync.guard import Breach, managed_counts
 from integration.services.sync.plan import Plan
@@ -50,7 +51,7 @@ def weigh_evidence(
     plan: Plan,
     gone: Collection[RemoveMember],
     logged: Logged | None,
-    eligibility: Eligibility,
+    desired: Desired,
     managed: Managed,
     scope: Scope,
     limits: Limits,
@@ -60,12 +61,24 @@ def weigh_evidence(
         one.key
         for one in plan.operations
         if isinstance(one, RemoveMember)
-        and eligibility.ended_by_date(one.channel.course_id, one.user_id)
+        and desired.eligibility.ended_by_date(one.channel.course_id, one.user_id)
     )
+    closed = (one.key for one in plan.operations if _closes_by_date(one, desired))
     told = (one.key for one in gone if _is_told(one, logged))
     return Evidence(
-        frozenset((*ended, *told)),
+        frozenset((*ended, *closed, *told)),
         tuple(unexplained(gone, logged, managed, scope, limits)),
+    )
+
+
+def _closes_by_date(operation: Operation, desired: Desired) -> bool:
+    """Whether a channel is ended, or read-only, because its course is outside its dates."""
+    group_id = operation.about.group_id
+    if operation.takes is not Removal.CHANNELS or group_id is None:
+        return False
+    ending, channel = desired.endings.get(group_id), desired.channels.get(group_id)
+    return (ending is not None and ending.by_date) or (
+        channel is not None and bool(channel.read_only)
     )
 
 
