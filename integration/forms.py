@@ -40,7 +40,7 @@ SECRETS = ("rocketchat_auth_token", "rocketchat_password")
 
 
 def check_template(template: str, *, is_name: bool) -> None:
-    """ValidationError with what is wrong with a naming or topic template."""
+    """ValidationError with what is wrong with a naming template, or that of another text."""
     try:
         names.check_template(template, is_name=is_name)
     except ConfigurationError as error:
@@ -116,8 +116,18 @@ class SettingsForm(forms.ModelForm):
         return str(self.cleaned_data["course_name_template"])
 
     def clean_topic_template(self) -> str:
-        check_template(self.cleaned_data["topic_template"], is_name=False)
-        return str(self.cleaned_data["topic_template"])
+        return self._checked_text("topic_template")
+
+    def clean_description_template(self) -> str:
+        return self._checked_text("description_template")
+
+    def clean_announcement_template(self) -> str:
+        return self._checked_text("announcement_template")
+
+    def _checked_text(self, name: str) -> str:
+        template = str(self.cleaned_data[name])
+        check_template(template, is_name=False)
+        return template
 
     def clean(self) -> dict[str, Any]:
         """An empty secret keeps what is stored; only the tick removes it. A new one is for the

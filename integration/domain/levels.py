@@ -36,6 +36,8 @@ FOR_COURSES = ("on_course_deleted", "on_course_removed")
 FOR_ALL = (
     "name_template",
     "topic_template",
+    "description_template",
+    "announcement_template",
     "private_channels",
     "whole_course",
     "course_name_template",

@@ -31,7 +31,7 @@ REMOVE_MEMBERS = Permission("remove-user", msg("remove members"), in_room=True)
 SET_MODERATOR = Permission("set-moderator", msg("set moderators"), in_room=True)
 SET_OWNER = Permission("set-owner", msg("set owners"), in_room=True)
 SET_LEADER = Permission("set-leader", msg("set leaders"), in_room=True)
-EDIT_ROOM = Permission("edit-room", msg("rename channels and set topics"), in_room=True)
+EDIT_ROOM = Permission("edit-room", msg("rename channels and set their texts"), in_room=True)
 ARCHIVE_ROOM = Permission("archive-room", msg("archive channels"), in_room=True)
 UNARCHIVE_ROOM = Permission("unarchive-room", msg("unarchive channels"), in_room=True)
 """By default administrators alone have it; a site may grant it to owners."""

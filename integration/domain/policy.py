@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from integration.domain.levels import OwnSettings
 from integration.domain.patterns import Pattern
+from integration.domain.room_texts import RoomTexts
 from integration.domain.state import Ending, RoomRole
 
 
@@ -116,6 +117,8 @@ class Policy:
     )  # included Moodle role id -> channel role
     name_template: str = "{course}-{group}"
     topic_template: str = "{group} · {course_fullname}"
+    description_template: str = ""  # "": the description is left alone
+    announcement_template: str = ""
     whole_course: bool = False  # each course also has a channel for everybody in it
     course_name_template: str = "{course}"  # of that channel
     private_channels: bool = True
@@ -150,6 +153,10 @@ class Policy:
     grace_channels: int = 0
     limits: Limits = Limits()
     own: tuple[OwnSettings, ...] = ()  # of categories and courses; course_policies.py resolves them
+
+    @property
+    def text_templates(self) -> RoomTexts:
+        return RoomTexts(self.topic_template, self.description_template, self.announcement_template)
 
     @property
     def endings(self) -> frozenset[Ending]:

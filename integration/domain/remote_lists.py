@@ -10,7 +10,7 @@ from integration.domain.chunks import chunks
 from integration.domain.messages import packed, unpacked
 from integration.domain.state import Mark, RemoteAccount, RemoteChannel
 
-FORMAT = 1  # of the text; another number when a field of a row comes, goes or moves
+FORMAT = 2  # of the text; another number when a field of a row comes, goes or moves
 ROWS = 2_000  # in one piece: some 400 KB of text
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -97,17 +97,21 @@ def _channel_row(room: RemoteChannel) -> list[Any]:
     return [
         *(room.room_id, room.name, room.private, room.users_count, room.archived, room.read_only),
         *(room.topic, room.creator_id, room.mark, room.slug, room.team),
+        *(room.description, room.announcement),
     ]
 
 
 def _take_channel(channels: dict[str, RemoteChannel], row: list[Any]) -> None:
-    room_id, name, private, count, archived, read_only, topic, creator_id, mark, slug, team = row
+    room_id, name, private, count, archived, read_only, topic, creator_id, *more = row
+    mark, slug, team, description, announcement = more
     room_id = intern(room_id)
     channels[room_id] = RemoteChannel(
         *(room_id, name, private, count, archived, read_only, topic, creator_id),
         mark=mark and Mark(*mark),
         slug=slug,
         team=team,
+        description=description,
+        announcement=announcement,
     )
 
 

@@ -35,6 +35,7 @@ class ServerFacts:
             "channel_pattern": self.rules.channel_pattern,
             "free_channel_names": self.rules.free_channel_names,
             "topic_at_creation": self.rules.topic_at_creation,
+            "all_texts_listed": self.rules.all_texts_listed,
             "reserved": sorted(self.rules.reserved),
             "missing": sorted(self.missing),
             "server_id": self.server_id,
@@ -52,11 +53,13 @@ class ServerFacts:
                 "channel_pattern": str(channels),
                 "free_channel_names": bool(free),
                 "topic_at_creation": bool(topic),
+                "all_texts_listed": bool(texts),
                 "reserved": list(reserved),
                 "missing": list(missing),
                 "server_id": str(server_id),
             }:
-                rules = NameRules(usernames, channels, free, frozenset(map(str, reserved)), topic)
+                words = frozenset(map(str, reserved))
+                rules = NameRules(usernames, channels, free, words, topic, texts)
                 known = (int(version[0]), int(version[1])) if isinstance(version, list) else None
                 lacks = frozenset(map(str, missing))
                 return cls(url, learnt_at, known, rules, lacks, server_id)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from integration.domain.conflicts import Conflict
 from integration.domain.identities import CourseIdentity, GroupIdentity, PersonIdentity
 from integration.domain.left_out import LeftOut
+from integration.domain.room_texts import RoomTexts
 
 
 class RoomRole(StrEnum):
@@ -227,6 +228,12 @@ class RemoteChannel:
     team: bool = False
     unreadable: str = ""
     bot_outside: bool = False
+    description: str = ""
+    announcement: str = ""
+
+    @property
+    def texts(self) -> RoomTexts:
+        return RoomTexts(self.topic, self.description, self.announcement)
 
     @property
     def moodle_group(self) -> int | None:
@@ -252,6 +259,7 @@ class NameRules:
         {"all", "here", "admin", "administrator", "system", "user"}
     )
     topic_at_creation: bool = True  # else a topic would cost one more request per channel
+    all_texts_listed: bool = True  # else nobody knows what description and announcement are
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +310,8 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ManagedChannel:
-    """A stored pair of ids. `topic` is the last one we set, `users_count` the server's count after
-    our last look.
+    """A stored pair of ids. `topic`, `description` and `announcement` are the last ones we set,
+    `users_count` the server's count after our last look.
 
     `users_count` None = not known, so the members have to be read. `ended` is what rcsync did when
     the channel's reason to exist went away; only that is taken back when the reason returns.
@@ -317,6 +325,12 @@ class ManagedChannel:
     users_count: int | None
     ended: Ending | None = None
     identity: GroupIdentity | None = None  # None: linked before identities were stored
+    description: str = ""
+    announcement: str = ""
+
+    @property
+    def texts(self) -> RoomTexts:
+        return RoomTexts(self.topic, self.description, self.announcement)
 
 
 class ManagedMember(NamedTuple):
@@ -373,3 +387,4 @@ class Managed:
     unconfirmed: tuple[Any, ...] = ()  # operations.Unconfirmed, oldest first
     unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added
     unfinished_changes: frozenset[tuple[str, int]] = frozenset()  # (kind, group or user id)
+    unfinished_texts: frozenset[tuple[int, str]] = frozenset()  # (group id, one of TEXTS)

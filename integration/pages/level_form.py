@@ -19,7 +19,7 @@ from integration.domain.numbers import whole_number
 from integration.domain.patterns import Pattern
 from integration.domain.state import RoomRole
 from integration.forms import check_course_template, check_template
-from integration.models import IntegrationSettings
+from integration.models import IntegrationSettings, LevelSettings
 from integration.services.admin.own_settings import Seen
 from integration.services.admin.why_levels import PATTERNS, ROLES_FIELD, label_of
 from integration.tables.choices import ENDINGS, GO_ON, NOT_BEGUN
@@ -158,11 +158,16 @@ def _field(name: str) -> forms.Field:
         )
     return forms.CharField(
         label=label,
-        max_length=200,
+        max_length=_length(name),
         required=name in ("name_template", "course_name_template"),
         validators=[_template_check(name)],
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
+
+
+def _length(name: str) -> int | None:
+    column = LevelSettings._meta.get_field(name)
+    return getattr(column, "max_length", None)
 
 
 def _endings(name: str) -> list[tuple[str, Any]]:

@@ -37,6 +37,8 @@ SETTING_GROUPS: tuple[tuple[Any, dict[str, Any]], ...] = (
             "fields": (
                 "name_template",
                 "topic_template",
+                "description_template",
+                "announcement_template",
                 "private_channels",
                 "whole_course",
                 "course_name_template",

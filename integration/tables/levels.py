@@ -46,6 +46,12 @@ class LevelSettings(AuditedModel):
     name = models.CharField(_("name"), max_length=1333, blank=True, editable=False)
     name_template = models.CharField(_("channel name"), max_length=200, null=True, blank=True)
     topic_template = models.CharField(_("channel topic"), max_length=200, null=True, blank=True)
+    description_template = models.CharField(
+        _("channel description"), max_length=500, null=True, blank=True
+    )
+    announcement_template = models.CharField(
+        _("channel announcement"), max_length=500, null=True, blank=True
+    )
     private_channels = models.BooleanField(_("private channels"), null=True, blank=True)
     whole_course = models.BooleanField(_("a channel for the whole course"), null=True, blank=True)
     course_name_template = models.CharField(

@@ -61,6 +61,8 @@ class ChannelLink(models.Model):
     room_id = models.CharField(_("Rocket.Chat room id"), max_length=64, unique=True)
     name = models.CharField(_("name"), max_length=255)
     topic = models.CharField(_("topic"), max_length=255, blank=True)
+    description = models.CharField(_("description"), max_length=1000, blank=True, default="")
+    announcement = models.CharField(_("announcement"), max_length=1000, blank=True, default="")
     created = models.BooleanField(
         _("created by rcsync"),
         default=False,

@@ -28,6 +28,26 @@ class ChannelSettings(models.Model):
         default="{group} · {course_fullname}",
         help_text=_("The same placeholders. Leave empty to leave topics alone."),
     )
+    description_template = models.CharField(
+        _("channel description"),
+        max_length=500,
+        blank=True,
+        default="",
+        help_text=_(
+            "Rocket.Chat shows it in the information about the channel. The same placeholders. "
+            "Leave empty to leave descriptions alone. Rocket.Chat 6.5 or newer."
+        ),
+    )
+    announcement_template = models.CharField(
+        _("channel announcement"),
+        max_length=500,
+        blank=True,
+        default="",
+        help_text=_(
+            "Rocket.Chat shows it as a bar above the messages. The same placeholders. "
+            "Leave empty to leave announcements alone. Rocket.Chat 6.5 or newer."
+        ),
+    )
     private_channels = models.BooleanField(
         _("private channels"),
         default=True,

@@ -13,7 +13,7 @@ from django.utils import translation
 
 from integration.domain import operations
 from integration.domain.messages import counted, msg
-from integration.domain.operations import ROLES
+from integration.domain.operations import ROLES, ChannelRef, SetTexts
 from integration.domain.state import RoomRole
 from integration.models import AuditEntry, Conflict, GroupRegexFilter, IntegratedCourse
 from integration.services.admin import audit_lists
@@ -26,6 +26,7 @@ PEOPLE = counted("{n} person", "{n} people", 5)
 ANNA_MODERATOR = msg(
     "make {who} {role} of {channel}", who="anna", role=ROLES[RoomRole.MODERATOR], channel="FR-B1"
 )
+ROOM = ChannelRef(10, 2, "A", "r10", True)
 URL = "/admin/integration/auditentry/"
 
 
@@ -73,6 +74,24 @@ def test_the_list_counts_results_not_audit_trails(admin_client: Client) -> None:
             "rename_channel",
             msg("rename channel {channel} to {name}", channel="A", name="B"),
             "admin renamed the channel A to B",
+        ),
+        *(
+            ("set_topic", one.describe(), said)
+            for one, said in (
+                (SetTexts(ROOM, "B", reason="why"), "admin set the topic of A to B"),
+                (
+                    SetTexts(ROOM, description="B", reason="why"),
+                    "admin set the description of A to B",
+                ),
+                (
+                    SetTexts(ROOM, announcement="B", reason="why"),
+                    "admin set the announcement of A to B",
+                ),
+                (
+                    SetTexts(ROOM, "B", description="C", reason="why"),
+                    "admin set texts of A: topic: B; description: C",
+                ),
+            )
         ),
         ("undo", msg("run {n}", n=5), "admin undid run 5"),
         ("change_groupregexfilter", "group pattern Include x", "admin changed the group pattern"),

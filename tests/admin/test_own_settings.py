@@ -65,10 +65,13 @@ def test_a_setting_says_where_it_comes_from(administrator: Client, chosen: Site)
         "from the category “Faculty of Science”",
         "a-{group}",
     )
-    post(administrator, category_page(), "topic_template", topic_template="")
+    template = {"announcement_template": "{group} " * 50}
+    post(administrator, category_page(), "topic_template", *template, topic_template="", **template)
     found = inherited(administrator.get(course_page()))
     assert found["name_template"] == ("from the category “Faculty of Science”", "a-{group}")
     assert found["topic_template"] == ("from the category “Computing”", "—")
+    assert found["announcement_template"][0] == "from the category “Computing”"
+    assert found["description_template"] == ("as the site", "—")
     assert found["patterns"] == ("as the site", "+ .*")
 
 

@@ -109,6 +109,17 @@ def test_a_template_that_cannot_be_meant_is_refused(
     assert IntegrationSettings.load().name_template == "{course}-{group}"
 
 
+@pytest.mark.parametrize("name", ["topic", "description", "announcement"])
+def test_templates_of_texts_are_checked_and_kept(administrator: Client, name: str) -> None:
+    field = f"{name}_template"
+    url = f"{URL}?section={field}"
+    data = as_posted(form_of(administrator, url))
+    page = administrator.post(url, data | {field: "Ask {teacher}"}).content.decode()
+    assert "The placeholder {teacher} is not known" in page
+    assert administrator.post(url, data | {field: "Ask in {course}"}).status_code == 302
+    assert getattr(IntegrationSettings.load(), field) == "Ask in {course}"
+
+
 def test_a_topic_may_be_the_same_for_all_groups() -> None:
     check_template("Ask in the forum of {course}", is_name=False)
     with pytest.raises(ConfigurationError, match="not known"):

@@ -16,7 +16,10 @@ from tests.support.builders import course
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "name_template": st.sampled_from(["{group}", "{course}", "x"]),
-    "topic_template": st.sampled_from(["", "{group}"]),
+    **dict.fromkeys(
+        ("topic_template", "description_template", "announcement_template"),
+        st.sampled_from(["", "{group}"]),
+    ),
     "private_channels": st.booleans(),
     "whole_course": st.booleans(),
     "course_name_template": st.sampled_from(["{course}", "all"]),

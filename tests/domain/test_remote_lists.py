@@ -24,11 +24,15 @@ channels = st.builds(
     *(texts, texts, st.none() | marks),
     slug=texts,
     team=st.booleans(),
+    description=texts,
+    announcement=texts,
 )
 
 
 @given(
-    st.lists(accounts, max_size=5), st.lists(channels, max_size=5), st.dictionaries(texts, texts)
+    st.lists(accounts, max_size=3),
+    st.lists(channels, max_size=3),
+    st.dictionaries(texts, texts, max_size=3),
 )
 def test_lists_are_the_same_after_being_text(
     people: list[RemoteAccount], rooms: list[RemoteChannel], unclear: dict[str, str]

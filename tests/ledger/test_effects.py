@@ -1,12 +1,19 @@
 """What the ledger remembers of a run, where the next run's decisions depend on it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from demo.standin.web.faults import Fault
 from integration.domain.errors import TransientError
-from integration.domain.operations import AddMembers, ChannelRef, CreateAccount, CreateChannel
+from integration.domain.operations import (
+    AddMembers,
+    ChannelRef,
+    CreateAccount,
+    CreateChannel,
+    SetTexts,
+)
 from integration.domain.outcomes import Result
 from integration.domain.state import EVERYTHING, Managed, RoomRole
 from integration.management.operator import Operator
@@ -20,6 +27,7 @@ from integration.models import (
 )
 from integration.services.ledger.effects import Effects
 from integration.services.ledger.journal import RunLedger
+from integration.services.ledger.managed import NO_RUN, load_managed
 from integration.services.rocketchat import creation, invitations, retries
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.errors import NotSent
@@ -247,9 +255,31 @@ def test_a_refusal_after_a_lost_answer_leaves_the_doubt(
 
 def test_the_topic_that_is_stored_is_the_one_the_channel_got() -> None:
     operation = CreateChannel(ChannelRef(101, 10, "c-101", None, True), (), "wanted", reason="why")
-    outcome = Outcome(operation, Result.DONE, room_id="r1", users_count=1, topic="")
+    outcome = Outcome(operation, Result.DONE, room_id="r1", users_count=1)
     Effects(Managed()).store([outcome])
     assert ChannelLink.objects.get().topic == ""
+
+
+def test_only_the_texts_that_an_operation_set_are_stored() -> None:
+    texts = {"topic": "t", "description": "d", "announcement": "a"}
+    row = {"moodle_group_id": 101, "moodle_course_id": 10, "room_id": "r1", "name": "c-101"}
+    ChannelLink.objects.create(**row, **texts)
+    ref = ChannelRef(101, 10, "c-101", "r1", True)
+    operation = SetTexts(ref, description="new", old_description="d", reason="why")
+    Effects(Managed()).store([Outcome(operation, Result.DONE)])
+    link = load_managed(EVERYTHING, NO_RUN).channels[101]
+    assert link.texts == ("t", "new", "a")
+
+
+def test_of_texts_whose_setting_was_interrupted_it_is_known_which(school: School) -> None:
+    run = SyncRun.objects.create(kind="apply", trigger="command", status="failed")
+    ref = ChannelRef(101, 10, "c-101", "r1", True)
+    for number, status in ((101, "started"), (102, "done")):
+        operation = SetTexts(replace(ref, group_id=number), announcement="x", reason="why")
+        ids = {"moodle_group_id": number, "moodle_course_id": 10}
+        details = operation.details()
+        an_operation(run, number, kind=operation.kind, status=status, details=details, **ids)
+    assert load_managed(EVERYTHING, NO_RUN).unfinished_texts == {(101, "announcement")}
 
 
 # ── Sizes of a source that shrank ────────────────────────────────────────────────────────────────

@@ -56,7 +56,7 @@ def whole_life(remote: RocketChatRemote, *, private: bool = True) -> Iterator[St
     count = {made.room_id: None}
     yield lambda: remote.read(known_counts=count, wanted_names=(), full_check=(made.room_id,))
     yield lambda: writes.rename_channel(made.room_id, "renamed")
-    yield lambda: writes.set_topic(made.room_id, "Topic")
+    yield lambda: writes.set_texts(made.room_id, {"topic": "Topic"})
     yield lambda: writes.set_read_only(made.room_id, True)
     yield lambda: writes.remove_member(*room, anna.account_id)
     yield lambda: writes.archive(made.room_id)

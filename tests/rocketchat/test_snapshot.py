@@ -16,6 +16,7 @@ from integration.domain.errors import (
     TransientError,
     UnexpectedAnswer,
 )
+from integration.domain.room_texts import NO_TEXTS
 from integration.domain.state import NameRules, RoomRole
 from integration.services.rocketchat import Connection, Credentials, RocketChat, RocketChatRemote
 from integration.services.rocketchat.limiter import Limiter
@@ -574,7 +575,7 @@ def fill(remote: RocketChatRemote, people: int, rooms: int) -> list[str]:
             name=f"room{number}",
             private=bool(number % 2),
             usernames=names,
-            topic="",
+            texts=NO_TEXTS,
             read_only=False,
             group_id=number,
             course_id=1,

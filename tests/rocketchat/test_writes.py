@@ -19,6 +19,7 @@ from integration.domain.errors import (
     TransientError,
 )
 from integration.domain.operations import CREATE_CHUNK, INVITE_CHUNK
+from integration.domain.room_texts import NO_TEXTS, RoomTexts
 from integration.domain.state import RoomRole
 from integration.services import rocketchat
 from integration.services.rocketchat import RocketChatRemote
@@ -51,7 +52,7 @@ def test_the_whole_life_of_a_channel_and_its_people(
 ) -> None:
     writes = remote.writes
     anna, bert, cleo = (person(remote, name) for name in ("anna", "bert", "cleo"))
-    made = channel(remote, private=private, usernames=["anna", "bert"], topic="Course 7")
+    made = channel(remote, private=private, usernames=["anna", "bert"], texts=RoomTexts("Course 7"))
     assert (made.users_count, made.topic, made.private) == (3, "Course 7", private)
     assert room(standin)["customFields"] == {"moodle_course": 7, "moodle_group": 42}
     assert room(standin)["topic"] == "Course 7"
@@ -73,7 +74,7 @@ def test_the_whole_life_of_a_channel_and_its_people(
     assert room(standin, "closed")["ro"]
 
     writes.rename_channel(room_id, "renamed")
-    writes.set_topic(room_id, "Other")
+    writes.set_texts(room_id, {"topic": "Other"})
     writes.set_read_only(room_id, True)
     now = room(standin, "renamed")
     assert (now["topic"], now["ro"]) == ("Other", True)
@@ -96,7 +97,7 @@ def test_doing_everything_twice_changes_nothing_and_fails_nowhere(
         (writes.add_members, room_id, True, [anna.account_id]),
         (writes.set_role, room_id, True, anna.account_id, RoomRole.MODERATOR),
         (writes.unset_role, room_id, True, anna.account_id, RoomRole.MODERATOR),
-        (writes.set_topic, room_id, "Topic"),
+        (writes.set_texts, room_id, {"topic": "Topic"}),
         (writes.rename_channel, room_id, "renamed"),
         (writes.set_read_only, room_id, True),
         (writes.set_active, anna.account_id, False),
@@ -287,7 +288,7 @@ def test_a_create_with_unknown_outcome_makes_one_complete_channel(
     seconds = 0.5 if "timeout" in fault else 2
     for name, private in (("groups", True), ("channels", False)):
         standin.fault(fault, endpoint=f"{name}.create", seconds=seconds)
-        made = channel(remote, name, private=private, usernames=["anna"], topic="Topic")
+        made = channel(remote, name, private=private, usernames=["anna"], texts=RoomTexts("Topic"))
         now = room(standin, name)
         assert (made.room_id, made.users_count, made.moodle_group) == (now["id"], 2, 42)
         assert (now["members"], now["topic"]) == (["anna", "rcsync-bot"], "Topic")
@@ -321,6 +322,35 @@ def test_unknown_members_are_told_by_the_count(standin: StandIn, remote: RocketC
     assert channel(remote, usernames=["anna", "nobody", "anna"]).users_count == 2
 
 
+def saves(standin: StandIn) -> int:
+    return int(standin.stats()["by_endpoint"].get("POST rooms.saveRoomSettings", 0))
+
+
+def test_all_texts_of_a_channel_are_one_request(standin: StandIn, remote: RocketChatRemote) -> None:
+    room_id = channel(remote).room_id
+    texts = {"topic": "T", "description": "D", "announcement": "A"}
+    standin.reset_stats()
+    remote.writes.set_texts(room_id, texts)
+    assert saves(standin) == 1
+    now = room(standin)
+    assert {name: now[name] for name in texts} == texts
+    remote.writes.set_texts(room_id, {"description": "Other"})
+    assert {name: room(standin)[name] for name in texts} == texts | {"description": "Other"}
+
+
+def test_what_cannot_go_in_with_a_channel_follows_in_one_request(
+    standin: StandIn, remote: RocketChatRemote
+) -> None:
+    texts = RoomTexts("T", "D", "A")
+    standin.reset_stats()
+    made = channel(remote, texts=texts)
+    now = room(standin)
+    assert (now["topic"], now["description"], now["announcement"]) == texts == made.texts
+    assert saves(standin) == 1
+    channel(remote, "without")
+    assert saves(standin) == 1, "nothing is sent where there is nothing to set"
+
+
 def test_what_fails_after_the_room_is_made_does_not_lose_the_room(
     standin: StandIn, remote: RocketChatRemote
 ) -> None:
@@ -329,7 +359,7 @@ def test_what_fails_after_the_room_is_made_does_not_lose_the_room(
     names = [f"p{number}" for number in range(3)]
     for name in names:
         person(remote, name)
-    made = channel(remote, usernames=names, topic="Topic")
+    made = channel(remote, usernames=names, texts=RoomTexts("Topic"))
     assert made.room_id == room(standin)["id"]
     assert (room(standin)["topic"] or "") == made.topic  # 3.x takes none at creation
 
@@ -405,7 +435,7 @@ def test_changes_of_a_channel_come_through_a_bad_moment(fault: str) -> None:
             server.fault(fault, endpoint=endpoint, seconds=0.5 if "timeout" in fault else 2)
         remote.writes.add_members(made.room_id, True, [anna.account_id])
         remote.writes.set_role(made.room_id, True, anna.account_id, RoomRole.MODERATOR)
-        remote.writes.set_topic(made.room_id, "Topic")
+        remote.writes.set_texts(made.room_id, {"topic": "Topic"})
         now = room(server)
         assert now["members"] == ["anna", "rcsync-bot"]
         assert now["roles"]["anna"] == ["moderator"]
@@ -444,7 +474,7 @@ def test_a_room_of_our_own_mark_that_appeared_after_our_look_is_ours(
         made = remote.writes.create_channel(
             name="group",
             private=True,
-            topic="",
+            texts=NO_TEXTS,
             read_only=False,
             group_id=group_id,
             course_id=1,

@@ -19,7 +19,7 @@ from integration.domain.operations import (
     RenameChannel,
     SetReadOnly,
     SetRoomRole,
-    SetTopic,
+    SetTexts,
     Unarchive,
     Unconfirmed,
     UnsetReadOnly,
@@ -122,6 +122,12 @@ class FakeLedger:
             unfinished_changes=frozenset(
                 (one.kind, one.about.group_id or one.about.user_id or 0) for one in unfinished
             ),
+            unfinished_texts=frozenset(
+                (one.group_id, name)
+                for one in unfinished
+                if isinstance(one, SetTexts)
+                for name in one.new
+            ),
         )
 
     def share_limits(self, taking: Mapping[str, int]) -> None:
@@ -138,7 +144,7 @@ class FakeLedger:
             self.accounts[account.user_id] = link._replace(deactivated=account.deactivated)
         for channel in plan.refreshed.channels:
             self._channel(
-                channel.group_id, ended=channel.ended, name=channel.name, topic=channel.topic
+                channel.group_id, ended=channel.ended, name=channel.name, **channel.texts._asdict()
             )
 
     def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
@@ -229,8 +235,8 @@ class FakeLedger:
         match operation:
             case RenameChannel(group_id=group_id, name=name):
                 self._channel(group_id, name=name)
-            case SetTopic(group_id=group_id, topic=topic):
-                self._channel(group_id, topic=topic)
+            case SetTexts(group_id=group_id):
+                self._channel(group_id, **operation.new)
             case SetReadOnly(group_id=group_id):
                 self._channel(group_id, ended=Ending.READ_ONLY)
             case UnsetReadOnly(group_id=group_id):
@@ -274,6 +280,8 @@ class FakeLedger:
             operation.topic,
             outcome.users_count,
             Ending.READ_ONLY if operation.read_only else None,
+            description=operation.description,
+            announcement=operation.announcement,
         )
         self.members[group_id] = {}
         if isinstance(operation, CreateChannel):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from integration.domain.errors import NameTaken, NotFound, RocketChatError
 from integration.domain.needs import Needs
 from integration.domain.outcomes import MadeChannel
+from integration.domain.room_texts import RoomTexts
 from integration.domain.state import (
     ROLE_STRENGTH,
     Mark,
@@ -50,6 +51,8 @@ class Room:
     archived: bool = False
     read_only: bool = False
     topic: str = ""
+    description: str = ""
+    announcement: str = ""
     mark: Mark | None = None
     banned: set[str] = field(default_factory=set)
     invited: set[str] = field(default_factory=set)  # whom rcsync put in, or invited although in
@@ -235,6 +238,8 @@ class FakeRemote:
             room.mark if looked_up else None,
             members,
             roles,
+            description=room.description,
+            announcement=room.announcement,
         )
 
     # ── ports.Writes: accounts ────────────────────────────────────────────────────────────────────
@@ -307,7 +312,7 @@ class FakeRemote:
         name: str,
         private: bool,
         usernames: Sequence[str],
-        topic: str,
+        texts: RoomTexts,
         read_only: bool,
         group_id: int,
         course_id: int,
@@ -317,7 +322,7 @@ class FakeRemote:
             self._check_name(name)
             known = {one.username: one.account_id for one in self.accounts.values()}
             members = {known[username] for username in usernames if username in known}
-            made = Room(self._id("r"), name, private, BOT, topic=topic, read_only=read_only)
+            made = Room(self._id("r"), name, private, BOT, read_only=read_only, **texts._asdict())
             made.mark = Mark(group_id, course_id, self.installation)
             made.members = {*members, BOT}
             made.invited, made.once_invited = set(members), set(members)
@@ -335,8 +340,8 @@ class FakeRemote:
             room.name = name
             self._end("rename_channel")
 
-    def set_topic(self, room_id: str, topic: str) -> None:
-        self._set("set_topic", room_id, topic=topic)
+    def set_texts(self, room_id: str, texts: Mapping[str, str]) -> None:
+        self._set("set_texts", room_id, **texts)
 
     def set_read_only(self, room_id: str, read_only: bool) -> None:
         self._set("set_read_only", room_id, read_only=read_only)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from demo.standin import ADMIN_ID, ADMIN_TOKEN, StandIn
+from integration.domain.room_texts import NO_TEXTS
 from integration.domain.state import RemoteAccount
 from integration.services.rocketchat import Connection, Credentials, RocketChat, RocketChatRemote
 from integration.services.rocketchat.limiter import Limiter
@@ -31,7 +32,7 @@ def channel(remote: RocketChatRemote, name: str = "group", **fields: Any) -> Any
     wishes: dict[str, Any] = {
         "private": True,
         "usernames": (),
-        "topic": "",
+        "texts": NO_TEXTS,
         "read_only": False,
         "group_id": 42,
         "course_id": 7,

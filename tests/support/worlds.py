@@ -140,6 +140,8 @@ def policies(draw: Callable[..., Any]) -> Policy:
         exclude=draw(st.sampled_from([(), (), ("^Closed",)])),
         name_template=draw(st.sampled_from(["{group}", "{group}", "{course}-{group}"])),
         topic_template=draw(st.sampled_from(["", "{group} · {course_fullname}"])),
+        description_template=draw(st.sampled_from(["", "", "All of {group}"])),
+        announcement_template=draw(st.sampled_from(["", "", "{course} begins"])),
         private_channels=draw(flag),
         empty_channels=draw(flag),
         hidden_member_lists=draw(flag),

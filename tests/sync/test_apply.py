@@ -1,7 +1,7 @@
 """Carrying a plan out: order, failures, stopping, and what the journal hears."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from integration.domain.operations import (
     Operation,
     RemoveMember,
     SetRoomRole,
-    SetTopic,
+    SetTexts,
     UpdateAccount,
 )
 from integration.domain.outcomes import Result
@@ -94,8 +94,8 @@ def give(user_id: int, room_id: str | None = None) -> SetRoomRole:
     return SetRoomRole(room, user_id, f"user{user_id}", RoomRole.MODERATOR, reason="why")
 
 
-def topic(room_id: str, text: str = "x") -> SetTopic:
-    return SetTopic(ChannelRef(10, 2, "A", room_id, True), text, "", reason="why")
+def topic(room_id: str, text: str = "x") -> SetTexts:
+    return SetTexts(ChannelRef(10, 2, "A", room_id, True), text, "", reason="why")
 
 
 def results(applied: Applied) -> dict[str, list[Result]]:
@@ -139,7 +139,7 @@ def test_operations_of_a_wave_run_side_by_side() -> None:
     together = threading.Barrier(4, timeout=5)
 
     class Slow(FakeRemote):
-        def set_topic(self, room_id: str, topic: str) -> None:
+        def set_texts(self, room_id: str, texts: Mapping[str, str]) -> None:
             together.wait()
 
     run.chat = Slow()

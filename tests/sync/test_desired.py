@@ -103,7 +103,7 @@ def test_only_courses_of_the_scope_are_looked_at() -> None:
 def test_the_topic_is_filled_in_from_the_template() -> None:
     state = moodle(group(10, "A"), courses=[course(fullname="Biology\n101")])
     rules = policy(topic_template="{group} · {course_fullname}")
-    assert desired(state, rules).channels[10].topic == "A · Biology 101"
+    assert desired(state, rules).channels[10].texts.topic == "A · Biology 101"
 
 
 def test_an_included_role_that_moodle_does_not_have_stops_the_run() -> None:

@@ -69,7 +69,7 @@ def test_a_course_goes_before_its_category_and_a_sub_category_before_its_parent(
         of_category(FIRST_YEAR, name_template="y1-{group}"),
     )
     channel = desired(policy(own=own)).channels[10]
-    assert (channel.name, channel.topic) == ("y1-A", "Science")
+    assert (channel.name, channel.texts.topic) == ("y1-A", "Science")
     own = (*own, of_course(2, name_template="c-{group}"))
     assert desired(policy(own=own)).channels[10].name == "c-A"
 

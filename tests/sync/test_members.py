@@ -17,7 +17,7 @@ from integration.domain.operations import (
     RenameChannel,
     SetReadOnly,
     SetRoomRole,
-    SetTopic,
+    SetTexts,
     Unarchive,
     Unconfirmed,
     UnsetReadOnly,
@@ -524,7 +524,7 @@ def test_a_name_that_was_changed_by_hand_is_changed_back() -> None:
 
 def test_a_topic_follows_moodle() -> None:
     plan = with_room(group_a(), rules=settings(topic_template="Group {group}"), topic="Old")
-    assert [(one.topic, one.old_topic) for one in operations(plan, SetTopic)] == [
+    assert [(one.topic, one.old_topic) for one in operations(plan, SetTexts)] == [
         ("Group A", "Old")
     ]
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integration.domain.room_texts import TEXTS
 from integration.domain.state import MoodleState, NameRules, Scope
 from integration.services.sync.desired import Desired, desire
 from integration.services.sync.plain_text import plain
@@ -53,7 +54,11 @@ def test_no_name_breaks_it(text: str, language: str) -> None:
 
 
 def desired(state: MoodleState, *patterns: str, **values: Any) -> Desired:
-    values = {"name_template": "{course}-{group}", "topic_template": TOPIC, **values}
+    values = {
+        "name_template": "{course}-{group}",
+        **{f"{name}_template": TOPIC for name in TEXTS},
+        **values,
+    }
     rules = NameRules(free_channel_names=True)
     return desire(state, policy(include=patterns or [".*"], **values), rules, managed(), Scope())
 
@@ -68,7 +73,7 @@ STATE = moodle(
 def test_channels_topics_and_people_get_plain_names() -> None:
     found = desired(STATE)
     assert found.channels[10].name == "R&D-Group A"
-    assert found.channels[10].topic == "Group A · Tutorial"
+    assert set(found.channels[10].texts) == {"Group A · Tutorial"}
     assert found.accounts[7].name == "Anna & Co Berg"
 
 

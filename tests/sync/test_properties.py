@@ -25,6 +25,7 @@ from integration.domain.operations import (
 )
 from integration.domain.outcomes import RunStatus
 from integration.domain.policy import Deactivation, Limits, MissingAccounts, Policy
+from integration.domain.room_texts import TEXTS
 from integration.domain.state import (
     EVERYTHING,
     ROLE_STRENGTH,
@@ -158,6 +159,8 @@ class Truth:
             assert "the channel was archived in Rocket.Chat by somebody else" in self.reasons
             return
         assert room.name == name or not policy.follow_renames
+        for text, wanted in self.desired.channels[group_id].texts._asdict().items():
+            assert wanted in ("", getattr(room, text)), "nobody changes texts by hand here"
         course_id = line.moodle.groups[group_id].course_id
         own = resolve(policy, (), course_id).policy
         begins = line.moodle.courses[course_id].startdate
@@ -424,7 +427,7 @@ def test_a_scoped_run_changes_nothing_outside_its_scope(
     for room_id, was in rooms.items():
         now = chat.rooms[room_id]
         if not scope.has_course(course_of_room.get(room_id, 0)) or scope.users is not None:
-            same = ("name", "topic", "archived", "read_only")
+            same = ("name", *TEXTS, "archived", "read_only")
             assert all(getattr(now, key) == getattr(was, key) for key in same)
         if not scope.has_course(course_of_room.get(room_id, 0)):
             assert now.members == was.members
@@ -551,7 +554,7 @@ def picture(line: Line) -> Any:
             (
                 bare(one.name, one.moodle_group),
                 str(one.moodle_group),
-                one.topic,
+                [getattr(one, text) for text in TEXTS],
                 one.archived,
                 one.read_only,
                 sorted(who.get(member, member) for member in one.members),

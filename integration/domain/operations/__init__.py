@@ -36,7 +36,7 @@ from integration.domain.operations.channels import (
     MarkChannel,
     RenameChannel,
     SetReadOnly,
-    SetTopic,
+    SetTexts,
     Unarchive,
     UnsetReadOnly,
 )
@@ -83,7 +83,7 @@ __all__ = [
     "SendPasswordMail",
     "SetReadOnly",
     "SetRoomRole",
-    "SetTopic",
+    "SetTexts",
     "Stored",
     "Unarchive",
     "Unconfirmed",

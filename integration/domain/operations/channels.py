@@ -1,11 +1,11 @@
 """What can happen to a channel itself; its members are in members.py. Pure."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from integration.domain.messages import msg
+from integration.domain.messages import joined, msg
 from integration.domain.operations.base import (
     About,
     ChannelRef,
@@ -17,6 +17,7 @@ from integration.domain.operations.base import (
 )
 from integration.domain.permissions import ARCHIVE_ROOM, EDIT_ROOM, UNARCHIVE_ROOM, Permission
 from integration.domain.policy import Policy, Removal
+from integration.domain.room_texts import LABELS, TEXTS, RoomTexts
 from integration.domain.state import Ending
 
 
@@ -62,8 +63,8 @@ class ChannelOperation(Operation):
 class AdoptChannel(ChannelOperation):
     """Store the pair of ids; nothing is sent.
 
-    `created`: the room carries our own mark. `topic`: as the room has it. `read_only`: it is that,
-    by us.
+    `created`: the room carries our own mark. The texts are those of the
+    room. `read_only`: it is that, by us.
     """
 
     kind: ClassVar[str] = "adopt_channel"
@@ -73,6 +74,12 @@ class AdoptChannel(ChannelOperation):
     created: bool
     topic: str = ""
     read_only: bool = False
+    description: str = ""
+    announcement: str = ""
+
+    @property
+    def texts(self) -> RoomTexts:
+        return RoomTexts(self.topic, self.description, self.announcement)
 
     @property
     def requests(self) -> int:
@@ -148,30 +155,74 @@ class FreeName(RenameChannel):
 
 
 @dataclass(frozen=True, slots=True)
-class SetTopic(ChannelOperation):
-    kind: ClassVar[str] = "set_topic"
-    label: ClassVar[str] = msg("set topic")
+class SetTexts(ChannelOperation):
+    """Topic, description and announcement, in one request. None: that text stays as it is."""
+
+    kind: ClassVar[str] = "set_topic"  # of stored rows: earlier versions changed the topic only
+    label: ClassVar[str] = msg("set texts")
     wave: ClassVar[Wave] = Wave.RENAME
     seen_later: ClassVar[bool] = True
     permissions: ClassVar[tuple[Permission, ...]] = (EDIT_ROOM,)
 
-    topic: str
-    old_topic: str
+    topic: str | None = None
+    old_topic: str = ""
+    description: str | None = None
+    old_description: str = ""
+    announcement: str | None = None
+    old_announcement: str = ""
+
+    @classmethod
+    def of(
+        cls, channel: ChannelRef, new: Mapping[str, str], old: RoomTexts, *, reason: str
+    ) -> "SetTexts":
+        """`new`: name of a text -> what it is to be; `old`: as the room has them."""
+        before = {f"old_{name}": getattr(old, name) for name in new}
+        return cls(channel, **new, **before, reason=reason)
 
     @classmethod
     def needs(cls, policy: Policy) -> tuple[Permission, ...]:
-        return cls.permissions if policy.topic_template else ()
+        return cls.permissions if any(policy.text_templates) else ()
+
+    @property
+    def new(self) -> dict[str, str]:
+        """Name of a text that changes -> what it is to be."""
+        found = ((name, getattr(self, name)) for name in TEXTS)
+        return {name: text for name, text in found if text is not None}
+
+    @property
+    def old(self) -> dict[str, str]:
+        return {name: getattr(self, f"old_{name}") for name in self.new}
 
     def describe(self) -> str:
-        return msg("set topic of {channel}: {topic}", channel=self.name, topic=self.topic)
+        new = self.new
+        if len(new) > 1:
+            parts = (
+                msg("{name}: {text}", name=LABELS[name], text=text) for name, text in new.items()
+            )
+            texts = joined("; ", parts)
+            return msg("set texts of {channel}: {texts}", channel=self.name, texts=texts)
+        if self.description is not None:
+            text = self.description
+            return msg("set description of {channel}: {text}", channel=self.name, text=text)
+        if self.announcement is not None:
+            text = self.announcement
+            return msg("set announcement of {channel}: {text}", channel=self.name, text=text)
+        return msg("set topic of {channel}: {topic}", channel=self.name, topic=self.topic or "")
 
     def changes(self) -> tuple[Facts, Facts]:
-        return {"topic": self.old_topic}, {"topic": self.topic}
+        return {**self.old}, {**self.new}
 
     def inverse(self, now: Now, reason: str) -> Iterable[Operation]:
+        """Of the texts those that are as this operation left them."""
         found = self.channel_now(now)
-        if found is not None and found.room.topic == self.topic:
-            yield SetTopic(found.ref, self.old_topic, found.room.topic, reason=reason)
+        if found is None:
+            return
+        there = found.room.texts
+        back = {
+            name: self.old[name] for name, text in self.new.items() if getattr(there, name) == text
+        }
+        if back:
+            yield SetTexts.of(found.ref, back, there, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from integration.domain.permissions import (
     Permission,
 )
 from integration.domain.policy import Policy, Removal
+from integration.domain.room_texts import RoomTexts
 from integration.domain.state import RoomRole
 
 INVITE_CHUNK = 200  # people in one request; the server handles each by several queries
@@ -62,6 +63,12 @@ class CreateChannel(JoinOperation):
 
     topic: str = ""
     read_only: bool = False  # only those with a room role may write
+    description: str = ""
+    announcement: str = ""
+
+    @property
+    def texts(self) -> RoomTexts:
+        return RoomTexts(self.topic, self.description, self.announcement)
 
     @classmethod
     def needs(cls, policy: Policy) -> tuple[Permission, ...]:
@@ -69,7 +76,8 @@ class CreateChannel(JoinOperation):
 
     @property
     def requests(self) -> int:
-        return 1 + math.ceil(max(0, len(self.joiners) - CREATE_CHUNK) / INVITE_CHUNK)
+        invites = math.ceil(max(0, len(self.joiners) - CREATE_CHUNK) / INVITE_CHUNK)
+        return 1 + invites + bool(self.description or self.announcement)
 
     def describe(self) -> str:
         return msg(
@@ -85,7 +93,8 @@ class CreateChannel(JoinOperation):
             "private": self.private,
             "members": [joiner.user_id for joiner in self.joiners],
         }
-        return {}, made | ({"read_only": True} if self.read_only else {})
+        rest = {name: getattr(self, name) for name in ("read_only", "description", "announcement")}
+        return {}, made | {name: value for name, value in rest.items() if value}
 
     def inverse(self, now: Now, reason: str) -> Iterable[Operation]:
         return archived(self, now, reason)

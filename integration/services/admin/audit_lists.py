@@ -48,6 +48,8 @@ UPKEEP = (
 LABELS = {
     "name": gettext_lazy("name"),
     "topic": gettext_lazy("topic"),
+    "description": gettext_lazy("description"),
+    "announcement": gettext_lazy("announcement"),
     "private": gettext_lazy("private"),
     "members": gettext_lazy("members"),
     "username": gettext_lazy("username"),

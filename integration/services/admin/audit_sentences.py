@@ -30,6 +30,11 @@ OPERATIONS = {
         "{by} renamed {old} temporarily, so that another channel could take its name"
     ),
     "set topic of {channel}: {topic}": msg("{by} set the topic of {channel} to {topic}"),
+    "set description of {channel}: {text}": msg("{by} set the description of {channel} to {text}"),
+    "set announcement of {channel}: {text}": msg(
+        "{by} set the announcement of {channel} to {text}"
+    ),
+    "set texts of {channel}: {texts}": msg("{by} set texts of {channel}: {texts}"),
     "mark {channel} as a channel of this installation": msg(
         "{by} marked {channel} as a channel of this installation"
     ),

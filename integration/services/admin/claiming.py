@@ -125,7 +125,7 @@ def _store(found: Claimable) -> None:
             moodle_course_id=room.mark.course_id or 0,
             room_id=room.room_id,
             name=room.name,
-            topic=room.topic,
+            **room.texts._asdict(),
             created=True,
         )
         for group_id, room in found.rooms.items()

@@ -164,6 +164,6 @@ def _link_channel(conflict: Conflict, room_id: str, state: RemoteState) -> str:
         moodle_course_id=group[0],
         room_id=room.room_id,
         name=room.name,
-        topic=room.topic,
+        **room.texts._asdict(),
     )
     return room.name

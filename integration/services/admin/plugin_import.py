@@ -306,7 +306,7 @@ def _store_takeover(found: PluginImport) -> None:
             moodle_course_id=takeover.course_of[group_id],
             room_id=room.room_id,
             name=room.name,
-            topic=room.topic,
+            **room.texts._asdict(),
         )
         for group_id, room in takeover.rooms.items()
     )

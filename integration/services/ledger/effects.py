@@ -23,11 +23,12 @@ from integration.domain.operations import (
     RenameChannel,
     SetReadOnly,
     SetRoomRole,
-    SetTopic,
+    SetTexts,
     Unarchive,
     UnsetReadOnly,
     UnsetRoomRole,
 )
+from integration.domain.room_texts import TEXTS
 from integration.domain.state import Ending, Managed, RoomRole
 from integration.models import AccountLink, ChannelLink, IntegratedCourse, ManagedMembership
 from integration.services.ledger import bulk
@@ -52,7 +53,7 @@ CHANNEL = (
     "moodle_course_id",
     "room_id",
     "name",
-    "topic",
+    *TEXTS,
     "created",
     "users_count",
     "ended",
@@ -145,7 +146,7 @@ class Effects:
             )
         for channel in refreshed.channels:
             _channels([channel.group_id]).update(
-                ended=channel.ended or "", name=channel.name, topic=channel.topic
+                ended=channel.ended or "", name=channel.name, **channel.texts._asdict()
             )
 
     def store_identities(self, identities: Identities) -> None:
@@ -185,15 +186,15 @@ class Effects:
         for outcome, operation in known:
             if operation.group_id in self._managed.channels:
                 replaced.append(operation.group_id)
-            created, topic = True, outcome.topic
+            created, texts = True, outcome.texts
             if isinstance(operation, CreateChannel):
                 members += self._joined(outcome, operation)
             else:
-                created, topic = operation.created, operation.topic
+                created, texts = operation.created, operation.texts
             ended = Ending.READ_ONLY.value if operation.read_only else ""
             ids = (operation.group_id, operation.course_id, outcome.room_id)
             group = self.identities.groups.get(operation.group_id, NO_GROUP)
-            rows.append((*ids, operation.name, topic, created, outcome.users_count, ended, *group))
+            rows.append((*ids, operation.name, *texts, created, outcome.users_count, ended, *group))
         ManagedMembership.objects.filter(channel__moodle_group_id__in=replaced).delete()
         bulk.insert_or_update(ChannelLink, "moodle_group_id", CHANNEL, rows)
         self._members.insert(members)
@@ -265,8 +266,8 @@ class Effects:
         match operation:
             case RenameChannel(group_id=group_id, name=name):
                 _channel(group_id, name=name)
-            case SetTopic(group_id=group_id, topic=topic):
-                _channel(group_id, topic=topic)
+            case SetTexts(group_id=group_id):
+                _channel(group_id, **operation.new)
             case SetReadOnly(group_id=group_id):
                 _channel(group_id, ended=Ending.READ_ONLY)
             case UnsetReadOnly(group_id=group_id):

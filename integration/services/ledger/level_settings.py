@@ -11,6 +11,8 @@ from integration.tables.levels import lines
 PLAIN = (
     "name_template",
     "topic_template",
+    "description_template",
+    "announcement_template",
     "private_channels",
     "whole_course",
     "course_name_template",

@@ -12,10 +12,12 @@ from integration.domain.identities import CourseIdentity, GroupIdentity, PersonI
 from integration.domain.operations import (
     CreateAccount,
     RemoveMember,
+    SetTexts,
     Stored,
     Unconfirmed,
     restore,
 )
+from integration.domain.room_texts import TEXTS
 from integration.domain.state import (
     AskedAccount,
     Ending,
@@ -80,6 +82,13 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
         ),
         unfinished_changes=frozenset(
             (row.kind, row.group_id or row.user_id or 0) for row in unfinished
+        ),
+        unfinished_texts=frozenset(
+            (row.group_id, name)
+            for row in unfinished
+            if row.kind == SetTexts.kind and row.group_id
+            for name in TEXTS
+            if row.details.get(name) is not None
         ),
     )
 
@@ -212,8 +221,11 @@ def _channels(
         "group_timecreated",
         "group_name",
         "group_idnumber",
+        "description",
+        "announcement",
     )
     for key, group_id, course_id, room_id, name, topic, count, ended, *known in rows_of(rows):
+        *identity, description, announcement = known
         channels[group_id] = ManagedChannel(
             group_id,
             course_id,
@@ -222,7 +234,9 @@ def _channels(
             topic,
             count,
             Ending(ended) if ended else None,
-            None if known[0] is None else GroupIdentity(*known),
+            None if identity[0] is None else GroupIdentity(*identity),
+            description,
+            announcement,
         )
         keys[key] = group_id
     return channels, keys

@@ -37,6 +37,8 @@ def load_policy(role_names: Mapping[int, str]) -> Policy:
         roles=_roles(role_names),
         name_template=row.name_template,
         topic_template=row.topic_template,
+        description_template=row.description_template,
+        announcement_template=row.announcement_template,
         whole_course=row.whole_course,
         course_name_template=row.course_name_template,
         private_channels=row.private_channels,

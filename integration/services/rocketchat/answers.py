@@ -196,6 +196,8 @@ def channel(row: Json, where: str) -> RemoteChannel | None:
         mark=mark(row),
         slug=slug,
         team=flag(row, "teamMain", where, default=False),
+        description=text(row, "description", where),
+        announcement=text(row, "announcement", where),
     )
 
 

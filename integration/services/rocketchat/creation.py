@@ -14,6 +14,7 @@ from integration.domain.errors import NameTaken, NotFound, RocketChatError, Tran
 from integration.domain.messages import msg
 from integration.domain.operations import CREATE_CHUNK
 from integration.domain.outcomes import MadeChannel
+from integration.domain.room_texts import RoomTexts
 from integration.domain.secret import Secret
 from integration.domain.state import Mark, RemoteAccount, RemoteChannel
 from integration.services.rocketchat.answers import (
@@ -164,14 +165,15 @@ class Creations:
         name: str,
         private: bool,
         usernames: Sequence[str],
-        topic: str,
+        texts: RoomTexts,
         read_only: bool,
         group_id: int,
         course_id: int,
     ) -> MadeChannel:
         """Members go in at creation; whoever is over 1000 follows at once.
 
-        `topic` of the result is the room's: 3.x makes it without.
+        The texts of the result are those of the room: only the topic goes in here, and 3.x makes
+        it without.
         """
         wanted = Mark(group_id, course_id, self._client.connection.installation)
         members = list(dict.fromkeys(usernames))  # twice the same name is an error on 3.x
@@ -182,8 +184,8 @@ class Creations:
         }
         if read_only:
             body["readOnly"] = True
-        if topic:
-            body["extraData"] = {"topic": topic}
+        if texts.topic:  # the other texts cannot be given here (8.8 refuses them)
+            body["extraData"] = {"topic": texts.topic}
         kind = kind_of(private)
         try:
             made, left_out = self._made_channel(kind, body, wanted)

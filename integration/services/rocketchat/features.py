@@ -16,6 +16,7 @@ LIST_BY_STATUS: Version = (6, 8)
 INFO = "/api/info"  # without internet 8.6 takes 5 seconds for it (reference 11)
 MEMBERS_BY_ROLE: Version = (7, 3)
 TOPIC_AT_CREATION: Version = (4, 0)  # 3.11 drops it, 6.5 keeps it; between them nobody looked
+ALL_TEXTS_LISTED: Version = (6, 5)  # 3.11 lists rooms without description and announcement
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
 _NO_ARRAYS = re.compile(r"additional propert|user-?param-not-provided", re.IGNORECASE)
 

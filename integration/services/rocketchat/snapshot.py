@@ -22,6 +22,7 @@ from integration.services.rocketchat.answers import inner, mark
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.errors import unknown_endpoint
 from integration.services.rocketchat.features import (
+    ALL_TEXTS_LISTED,
     LIST_BY_STATUS,
     TOPIC_AT_CREATION,
     Features,
@@ -91,7 +92,9 @@ class RemoteReader:
         if self._rules is None:
             settings = self._settings()
             topics = self._features.has("topic at creation", TOPIC_AT_CREATION)
-            self._rules = replace(settings.name_rules(), topic_at_creation=topics)
+            texts = self._features.has("all texts listed", ALL_TEXTS_LISTED)
+            rules = settings.name_rules()
+            self._rules = replace(rules, topic_at_creation=topics, all_texts_listed=texts)
         return self._rules
 
     def _settings(self) -> PublicSettings:

@@ -5,12 +5,13 @@ may delete rooms). An answer about somebody or something else than was asked for
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from integration.domain.errors import AlreadyDone, NotFound, PermissionMissing, RocketChatError
 from integration.domain.messages import msg
 from integration.domain.outcomes import MadeChannel
+from integration.domain.room_texts import RoomTexts
 from integration.domain.state import Mark, RemoteAccount, RoomRole
 from integration.services.rocketchat.answers import Json, account, inner, mark_fields, wrong
 from integration.services.rocketchat.client import RocketChat
@@ -36,6 +37,11 @@ def check_full_view(user: Json) -> None:
 
 
 logger = logging.getLogger(__name__)
+PROPERTIES = {
+    "topic": "roomTopic",
+    "description": "roomDescription",
+    "announcement": "roomAnnouncement",
+}  # of rooms.saveRoomSettings, by the names of the texts
 
 
 class RocketChatWrites:
@@ -102,7 +108,7 @@ class RocketChatWrites:
         name: str,
         private: bool,
         usernames: Sequence[str],
-        topic: str,
+        texts: RoomTexts,
         read_only: bool,
         group_id: int,
         course_id: int,
@@ -111,25 +117,30 @@ class RocketChatWrites:
             name=name,
             private=private,
             usernames=usernames,
-            topic=topic,
+            texts=texts,
             read_only=read_only,
             group_id=group_id,
             course_id=course_id,
         )
-        if made.topic == topic:
+        lacking = {
+            name: text
+            for name, text in texts._asdict().items()
+            if text not in ("", getattr(made, name))
+        }
+        if not lacking:
             return MadeChannel(made, left_out)
         try:
-            self.set_topic(made.room_id, topic)
-        except RocketChatError as problem:  # the room is there: the next run sets its topic
-            logger.warning("room=%s has no topic yet: %s", made.room_id, problem.message)
+            self.set_texts(made.room_id, lacking)
+        except RocketChatError as problem:  # the room is there: the next run sets its texts
+            logger.warning("room=%s lacks texts: %s", made.room_id, problem.message)
             return MadeChannel(made, left_out)
-        return MadeChannel(replace(made, topic=topic), left_out)
+        return MadeChannel(replace(made, **lacking), left_out)
 
     def rename_channel(self, room_id: str, name: str) -> None:
         self._save(room_id, {"roomName": name})
 
-    def set_topic(self, room_id: str, topic: str) -> None:
-        self._save(room_id, {"roomTopic": topic})
+    def set_texts(self, room_id: str, texts: Mapping[str, str]) -> None:
+        self._save(room_id, {PROPERTIES[name]: text for name, text in texts.items()})
 
     def set_read_only(self, room_id: str, read_only: bool) -> None:
         self._save(room_id, {"readOnly": read_only})

@@ -1,11 +1,14 @@
-"""The name and the topic of each group's channel: stable once given, unique in the plan. Pure."""
+"""The name and the texts of each group's channel: stable once given, unique in the plan. Pure."""
 
 from collections.abc import Callable, Iterable
 
 from integration.domain.course_policies import CoursePolicies
 from integration.domain.policy import Policy
+from integration.domain.room_texts import RoomTexts
 from integration.domain.state import Group, Managed, ManagedChannel, MoodleState, NameRules
 from integration.services.sync import names
+
+LIMITS = {"topic": 250, "description": 1000, "announcement": 1000}  # characters, of ChannelLink
 
 
 def channel_names(
@@ -84,7 +87,17 @@ def free_names(rules: NameRules, taken: Iterable[str]) -> Callable[[str], bool]:
     return is_free
 
 
-def topic_of(group: Group, moodle: MoodleState, policy: Policy) -> str:
+def texts_of(group: Group, moodle: MoodleState, policy: Policy, rules: NameRules) -> RoomTexts:
+    """What the templates of the policy make; "" is a text that is left alone, also one that this
+    server would not let us see.
+    """
     course = moodle.courses[group.course_id]
     clean = names.cleaner(policy.plain_names, moodle.language)
-    return names.display_text(names.render(policy.topic_template, course, group, clean), 250)
+    filled = {
+        name: names.display_text(names.render(template, course, group, clean), LIMITS[name])
+        for name, template in policy.text_templates._asdict().items()
+    }
+    texts = RoomTexts(**filled)
+    if not rules.all_texts_listed:
+        texts = RoomTexts(texts.topic)
+    return texts if rules.topic_at_creation else texts._replace(topic="")

@@ -13,7 +13,7 @@ from integration.domain.operations import (
     MarkChannel,
     RenameChannel,
     SetReadOnly,
-    SetTopic,
+    SetTexts,
     Unarchive,
     UnsetReadOnly,
 )
@@ -143,8 +143,13 @@ class _ChannelPlanner:
         private = self.desired.policies.of(wanted.course_id).private_channels
         channel = ChannelRef(*ids, wanted.name, None, private)
         joiners = self.members.joiners(wanted.group_id, members)
-        closed = bool(wanted.read_only)
-        yield CreateChannel(channel, joiners, wanted.topic, closed, reason=self._why(wanted))
+        yield CreateChannel(
+            channel,
+            joiners,
+            read_only=bool(wanted.read_only),
+            **wanted.texts._asdict(),
+            reason=self._why(wanted),
+        )
         yield from self.members.give_roles(channel, members)
 
     def _may_adopt(self, room: RemoteChannel, wanted: DesiredChannel) -> bool:
@@ -166,9 +171,11 @@ class _ChannelPlanner:
         )
         ids = (wanted.group_id, wanted.course_id)
         closed = ours and room.read_only  # by us: whoever made it read-only asked for it so
-        yield AdoptChannel(ref_of(wanted, room), ours, room.topic, closed, reason=reason)
+        texts = room.texts._asdict()
+        channel = ref_of(wanted, room)
+        yield AdoptChannel(channel, ours, read_only=closed, **texts, reason=reason)
         ended = Ending.READ_ONLY if closed else None
-        link = ManagedChannel(*ids, room.room_id, room.name, room.topic, None, ended)
+        link = ManagedChannel(*ids, room.room_id, room.name, users_count=None, ended=ended, **texts)
         yield from self._existing(wanted, link, room, all_ours=True)
 
     # --- a channel exists -------------------------------------------------------------------------
@@ -194,7 +201,7 @@ class _ChannelPlanner:
         if self.scope.has_channel(wanted.group_id):
             yield from self._bring_back(wanted, link, room)
             yield from self._name(wanted, link, room)
-            yield from self._topic(wanted, link, room)
+            yield from self._texts(wanted, link, room)
             yield from self._complete_mark(wanted, room)
         why = self._why(wanted)
         yield from self.members.existing(wanted, link, room, all_ours=all_ours, why=why)
@@ -233,17 +240,24 @@ class _ChannelPlanner:
         why = msg("the name follows Moodle")
         yield RenameChannel(ref_of(wanted, room), room.name, via, reason=why)
 
-    def _topic(
+    def _texts(
         self, wanted: DesiredChannel, link: ManagedChannel, room: RemoteChannel
     ) -> Iterator[ChannelFinding]:
-        """Follows Moodle; one that was changed by hand stays until Moodle's changes."""
-        if wanted.topic in ("", link.topic, room.topic):
-            return
-        if self.claims.retitled_in_vain(wanted.group_id, wanted.topic):
-            yield drift.not_kept(wanted.group_id, self._why(wanted), room, wanted.topic)
-            return
-        why = msg("the topic follows Moodle")
-        yield SetTopic(ref_of(wanted, room), wanted.topic, room.topic, reason=why)
+        """Follow Moodle, each by itself; one that was changed by hand stays until Moodle's
+        changes.
+        """
+        new: dict[str, str] = {}
+        for name, text in wanted.texts._asdict().items():
+            if text in ("", getattr(link, name), getattr(room, name)):
+                continue
+            if self.claims.retitled_in_vain(wanted.group_id, name, text):
+                yield drift.not_kept(wanted.group_id, self._why(wanted), room, text)
+            else:
+                new[name] = text
+        if new:
+            topic_only = new.keys() == {"topic"}
+            why = msg("the topic follows Moodle") if topic_only else msg("the texts follow Moodle")
+            yield SetTexts.of(ref_of(wanted, room), new, room.texts, reason=why)
 
     def _complete_mark(
         self, wanted: DesiredChannel, room: RemoteChannel

@@ -18,7 +18,7 @@ from integration.domain.operations import (
     Operation,
     RemoveMember,
     RenameChannel,
-    SetTopic,
+    SetTexts,
     UnsetRoomRole,
     UpdateAccount,
 )
@@ -86,8 +86,9 @@ class Claims:
         asked = sum(one.name == name for one in self.of_group(RenameChannel, group_id))
         return asked >= TRIES
 
-    def retitled_in_vain(self, group_id: int, topic: str) -> bool:
-        asked = sum(one.topic == topic for one in self.of_group(SetTopic, group_id))
+    def retitled_in_vain(self, group_id: int, name: str, text: str) -> bool:
+        """`name`: of one of the texts."""
+        asked = sum(one.new.get(name) == text for one in self.of_group(SetTexts, group_id))
         return asked >= TRIES
 
 
@@ -148,8 +149,9 @@ def _is_open_channel(
     match operation:
         case RenameChannel():
             return room.name == operation.old_name != operation.name
-        case SetTopic():
-            return room.topic == operation.old_topic != operation.topic
+        case SetTexts():
+            old, there = operation.old, room.texts._asdict()
+            return any(there[name] == old[name] != new for name, new in operation.new.items())
         case UnsetRoomRole():
             return room.roles is None
         case MemberOperation() | JoinOperation():

@@ -10,6 +10,7 @@ from integration.domain.levels import Level, LevelKind
 from integration.domain.messages import msg
 from integration.domain.patterns import Decision, decide
 from integration.domain.policy import AccountsFor, Cause, Deactivation, Policy
+from integration.domain.room_texts import RoomTexts
 from integration.domain.state import (
     Ending,
     Group,
@@ -21,7 +22,7 @@ from integration.domain.state import (
     Scope,
 )
 from integration.services.sync import names
-from integration.services.sync.channel_names import channel_names, free_names, topic_of
+from integration.services.sync.channel_names import channel_names, free_names, texts_of
 from integration.services.sync.course_groups import with_course_groups
 from integration.services.sync.eligibility import Eligibility, unusable_because
 from integration.services.sync.endings import (
@@ -65,7 +66,7 @@ class DesiredChannel:
     group_id: int
     course_id: int
     name: str
-    topic: str
+    texts: RoomTexts
     members: Mapping[int, RoomRole]
     read_only: str = ""
 
@@ -132,7 +133,7 @@ def _channel(
         group.group_id,
         group.course_id,
         name,
-        topic_of(group, moodle, policy) if rules.topic_at_creation else "",
+        texts_of(group, moodle, policy, rules),
         eligibility.members(group),
         read_only_until_begin(course, moodle.read_at, moodle.time_zone, policy),
     )

@@ -16,6 +16,7 @@ from integration.domain.operations import (
     SetRoomRole,
     UnsetRoomRole,
 )
+from integration.domain.room_texts import NO_TEXTS
 from integration.domain.state import (
     ROLE_STRENGTH,
     Group,
@@ -128,7 +129,7 @@ class MemberPlanner:
         entitled = self.eligibility.entitled_without_group(link.group_id, link.course_id)
         rows = self.inputs.managed.members.get(link.group_id, {})
         members = {user: row.role for user, row in rows.items() if entitled(user)}
-        wanted = DesiredChannel(link.group_id, link.course_id, room.name, "", members)
+        wanted = DesiredChannel(link.group_id, link.course_id, room.name, NO_TEXTS, members)
         look = self.presence.look(link.group_id, room, self.joinable(wanted))
         if look.listed is not None:
             yield Compared(link.group_id)

@@ -36,7 +36,7 @@ from integration.domain.operations import (
     SendPasswordMail,
     SetReadOnly,
     SetRoomRole,
-    SetTopic,
+    SetTexts,
     Unarchive,
     UnsetReadOnly,
     UnsetRoomRole,
@@ -194,8 +194,8 @@ class Performer:
         return Outcome(operation, Result.DONE)
 
     @perform.register
-    def _set_topic(self, operation: SetTopic) -> Outcome:
-        self.writes.set_topic(self.ids.room(operation.channel), operation.topic)
+    def _set_texts(self, operation: SetTexts) -> Outcome:
+        self.writes.set_texts(self.ids.room(operation.channel), operation.new)
         return Outcome(operation, Result.DONE)
 
     @perform.register
@@ -233,7 +233,7 @@ class Performer:
             name=operation.name,
             private=operation.private,
             usernames=[self.ids.usernames[user_id] for user_id in present],
-            topic=operation.topic,
+            texts=operation.texts,
             read_only=operation.read_only,
             group_id=operation.group_id,
             course_id=operation.course_id,
@@ -253,7 +253,7 @@ class Performer:
             Result.DONE,
             room_id=channel.room_id,
             users_count=count if count == len(present) - len(refused) + 1 else None,
-            topic=channel.topic,
+            texts=channel.texts,
             dropped=(*missing, *refused),
             refused=self._refused(joining, refused),
         )

@@ -227,6 +227,8 @@ class _Rooms:
                 room.name,
                 room.topic,
                 None,
+                description=room.description,
+                announcement=room.announcement,
             )
             for group_id, room in found.items()
         }

@@ -9,6 +9,7 @@ from typing import Protocol
 from integration.domain.needs import Needs
 from integration.domain.operations import CreateAccount, Operation
 from integration.domain.outcomes import MadeChannel
+from integration.domain.room_texts import RoomTexts
 from integration.domain.state import (
     Managed,
     MoodleState,
@@ -80,7 +81,7 @@ class Writes(Protocol):
         name: str,
         private: bool,
         usernames: Sequence[str],
-        topic: str,
+        texts: RoomTexts,
         read_only: bool,
         group_id: int,
         course_id: int,
@@ -92,7 +93,9 @@ class Writes(Protocol):
 
     def rename_channel(self, room_id: str, name: str) -> None: ...
 
-    def set_topic(self, room_id: str, topic: str) -> None: ...
+    def set_texts(self, room_id: str, texts: Mapping[str, str]) -> None:
+        """By their names (room_texts.TEXTS), in one request."""
+        ...
 
     def set_read_only(self, room_id: str, read_only: bool) -> None: ...
 

@@ -7,6 +7,7 @@ did stays its own and it never takes back what it did not do.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from integration.domain.operations import (
     Activate,
@@ -15,10 +16,11 @@ from integration.domain.operations import (
     FreeName,
     RenameChannel,
     SetReadOnly,
-    SetTopic,
+    SetTexts,
     Unarchive,
     UnsetReadOnly,
 )
+from integration.domain.room_texts import TEXTS
 from integration.domain.state import (
     Ending,
     Managed,
@@ -82,19 +84,29 @@ def _channels(
             continue
         unfinished = managed.unfinished_changes
         renamed = any((kind, link.group_id) in unfinished for kind in RENAMING)
-        retitled = (SetTopic.kind, link.group_id) in unfinished
-        retitled |= any(
-            one.topic == link.topic and one.old_topic == room.topic
-            for one in claims.of_group(SetTopic, link.group_id)
-        )
         true = replace(
             link,
             ended=_ended(link, room, unfinished, claims),
             name=room.name if renamed else link.name,
-            topic=room.topic if retitled else link.topic,
+            **_texts(link, room, managed, claims),
         )
         if true != link:
             yield true
+
+
+def _texts(
+    link: ManagedChannel, room: RemoteChannel, managed: Managed, claims: Claims
+) -> dict[str, Any]:
+    """Of what was being set, or was said to be set and is as before, the room knows the truth."""
+    found: dict[str, Any] = {}
+    for name in TEXTS:
+        known, there = getattr(link, name), getattr(room, name)
+        unsure = (link.group_id, name) in managed.unfinished_texts or any(
+            one.new.get(name) == known and one.old[name] == there
+            for one in claims.of_group(SetTexts, link.group_id)
+        )
+        found[name] = there if unsure else known
+    return found
 
 
 def _ended(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunCause, RunStatus
+from integration.domain.room_texts import NO_TEXTS, RoomTexts
 from integration.domain.state import Course
 from integration.services.sync.differences import Remaining
 from integration.services.sync.grace import Waiting
@@ -19,7 +20,7 @@ class Outcome:
     """What happened to one operation. The first block is what the server gave back, the second what
     it refused.
 
-    `users_count` is the room's count after the call where the server tells it, `topic` the one that
+    `users_count` is the room's count after the call where the server tells it, `texts` those that
     a new channel got; `dropped` are people (Moodle user ids) whom the operation named and the
     server, or an earlier failure, left out.
     """
@@ -30,7 +31,7 @@ class Outcome:
     username: str = ""
     room_id: str = ""
     users_count: int | None = None
-    topic: str = ""
+    texts: RoomTexts = NO_TEXTS
     dropped: tuple[int, ...] = ()
     refused: tuple["Outcome", ...] = ()
     """Of a list of people, one for each whom the server refused; they are in `dropped` too."""

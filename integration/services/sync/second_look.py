@@ -18,7 +18,7 @@ from integration.domain.operations import (
     Deactivate,
     Operation,
     RemoveMember,
-    SetTopic,
+    SetTexts,
     Unarchive,
     UnsetReadOnly,
     UnsetRoomRole,
@@ -31,8 +31,8 @@ from integration.services.sync.report import Outcome
 
 logger = logging.getLogger(__name__)
 
-Checked = Activate | SetTopic | Unarchive | UnsetReadOnly | RemoveMember | UnsetRoomRole
-CHECKED = (Activate, SetTopic, Unarchive, UnsetReadOnly, RemoveMember, UnsetRoomRole)
+Checked = Activate | SetTexts | Unarchive | UnsetReadOnly | RemoveMember | UnsetRoomRole
+CHECKED = (Activate, SetTexts, Unarchive, UnsetReadOnly, RemoveMember, UnsetRoomRole)
 
 
 def second_look(
@@ -153,7 +153,7 @@ class _Look:
                     yield one
 
 
-def _is_seen(operation: Activate | SetTopic | Unarchive | UnsetReadOnly, seen: RemoteState) -> bool:
+def _is_seen(operation: Activate | SetTexts | Unarchive | UnsetReadOnly, seen: RemoteState) -> bool:
     if isinstance(operation, Activate):
         account = seen.accounts.get(operation.account_id)
         return account is not None and account.active
@@ -161,8 +161,8 @@ def _is_seen(operation: Activate | SetTopic | Unarchive | UnsetReadOnly, seen: R
     if room is None:
         return False
     match operation:
-        case SetTopic(topic=topic):
-            return room.topic == topic
+        case SetTexts():
+            return room.texts._asdict() | operation.new == room.texts._asdict()
         case Unarchive():
             return not room.archived
         case UnsetReadOnly():
