@@ -18,9 +18,10 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.in_course.permalinks import Permalinks
+from moodle.models import Course
 from tests.support.lti import begin, come_back
 from tests.support.school import School
-from tests.support.small_moodle import STUDENT
+from tests.support.small_moodle import STUDENT, rows
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "moodle"]),
@@ -225,6 +226,55 @@ def test_whose_account_is_switched_off_is_not_sent_to_a_channel(
 def test_an_archived_channel_is_not_entered(school: School, lms: FakeMoodle) -> None:
     ChannelLink.objects.filter(moodle_group_id=101).update(ended=Ending.ARCHIVE)
     assert "You are not in a channel of this course" in why(lms)
+
+
+def test_an_archived_channel_that_comes_back_is_not_called_a_new_one(
+    school: School, lms: FakeMoodle
+) -> None:
+    ChannelLink.objects.filter(moodle_group_id=101).update(ended=Ending.ARCHIVE)
+    said = why(lms)
+    assert "“Group 101” is archived; the next sync opens it again" in said
+    assert "not been created yet" not in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "course", "reason"),
+    [
+        ("on_course_ended", {"enddate": 1}, "the course has ended"),
+        ("on_course_hidden", {"visible": 0}, "the course is hidden"),
+    ],
+)
+def test_a_course_whose_channels_are_closed_promises_no_sync(
+    school: School, lms: FakeMoodle, setting: str, course: dict[str, int], reason: str
+) -> None:
+    school.set(**{setting: "archive", "sync_on_launch": True, "limit_percent": 100})
+    rows(Course).filter(id=10).update(**course)
+    school.run()
+    said = why(lms)
+    assert f"The channels of this course are closed: {reason}." in said
+    assert "next sync" not in said
+    assert not SyncRun.objects.filter(status="queued").exists()
+
+
+def test_a_channel_that_is_read_only_until_the_course_begins_is_entered(
+    school: School, lms: FakeMoodle
+) -> None:
+    school.set(on_course_not_begun="read_only", limit_percent=100)
+    rows(Course).filter(id=10).update(startdate=4102444800)
+    assert school.run().applied["set_read_only"] == 2
+    assert launch(lms).status_code == 303
+
+
+def test_the_channel_of_the_whole_course_is_for_people_in_no_group_too(
+    school: School, lms: FakeMoodle
+) -> None:
+    person = newcomer(school)
+    school.set(whole_course=True)
+    assert "The channel of this course has not been created yet." in why(lms, person)
+    school.run()
+    answer = launch(lms, sub=str(person))
+    assert answer.status_code == 303
+    assert answer.headers["Location"].endswith("/group/C10")
 
 
 def test_in_a_course_that_is_not_integrated_it_says_so(school: School, lms: FakeMoodle) -> None:

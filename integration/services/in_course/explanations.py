@@ -17,6 +17,7 @@ from integration.services.moodle.reader import MoodleReader
 from integration.services.sync.course_groups import with_course_groups
 from integration.services.sync.desired import choose
 from integration.services.sync.eligibility import Eligibility, unusable_because
+from integration.services.sync.endings import course_ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ def _explained(user_id: int, course_id: int, group_id: int | None) -> Explanatio
     policy, moodle = policies.of(course_id), with_course_groups(moodle, policies, (), scope)
     if outside := _outside(Eligibility(moodle, policy.roles), user_id, course_id):
         return Explanation((outside,))
+    if ended := course_ending(moodle.courses[course_id], moodle.read_at, policy):
+        closed = msg("The channels of this course are closed: {reason}.", reason=ended.reason)
+        return Explanation((closed,))
     groups = [
         moodle.groups[number]
         for number, members in sorted(moodle.group_members.items())
@@ -105,14 +109,29 @@ def _is_chosen(group: Group, policy: Policy) -> bool:
 def _waiting(groups: list[Group]) -> Iterator[str]:
     """Of groups that are to have a channel: is it there, and only the person missing in it?"""
     linked = ChannelLink.objects.filter(moodle_group_id__in=[group.group_id for group in groups])
-    there = {row.moodle_group_id for row in linked if row.ended != Ending.ARCHIVE}
+    archived = {row.moodle_group_id: row.ended == Ending.ARCHIVE for row in linked}
     for group in groups:
-        if group.group_id in there:
-            yield msg("The channel of your group “{group}” is waiting for you.", group=group.name)
-        else:
+        name = group.name
+        if group.of_course:
+            yield _of_course(archived.get(group.group_id))
+        elif group.group_id not in archived:
+            yield msg("The channel of your group “{group}” has not been created yet.", group=name)
+        elif archived[group.group_id]:
             yield msg(
-                "The channel of your group “{group}” has not been created yet.", group=group.name
+                "The channel of your group “{group}” is archived; the next sync opens it again.",
+                group=name,
             )
+        else:
+            yield msg("The channel of your group “{group}” is waiting for you.", group=name)
+
+
+def _of_course(archived: bool | None) -> str:
+    """Of the channel for everybody in the course; None: there is none yet."""
+    if archived is None:
+        return msg("The channel of this course has not been created yet.")
+    if archived:
+        return msg("The channel of this course is archived; the next sync opens it again.")
+    return msg("The channel of this course is waiting for you.")
 
 
 def _with_account(user_id: int, policy: Policy, reasons: list[str]) -> Explanation:
