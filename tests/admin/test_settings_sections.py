@@ -112,7 +112,7 @@ def test_a_template_that_cannot_be_meant_is_refused(
 @pytest.mark.parametrize("name", ["topic", "description", "announcement"])
 def test_templates_of_texts_are_checked_and_kept(administrator: Client, name: str) -> None:
     field = f"{name}_template"
-    url = f"{URL}?section={field}"
+    url = f"{URL}?section=name_template"
     data = as_posted(form_of(administrator, url))
     page = administrator.post(url, data | {field: "Ask {teacher}"}).content.decode()
     assert "The placeholder {teacher} is not known" in page
