@@ -11,6 +11,7 @@ from unfold.forms import AdminPasswordChangeForm
 from integration.pages.odd_input import TakesOddInput
 from integration.pages.users import (
     NewUserWithRole,
+    PermissionsInWords,
     PicksRole,
     SuperusersAmongThemselves,
     UserWithRole,
@@ -23,12 +24,19 @@ Group._meta.verbose_name, Group._meta.verbose_name_plural = _("user group"), _("
 
 
 @admin.register(User)
-class UserAdmin(PicksRole, SuperusersAmongThemselves, TakesOddInput, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(
+    PicksRole,
+    SuperusersAmongThemselves,
+    PermissionsInWords,
+    TakesOddInput,
+    DjangoUserAdmin,
+    ModelAdmin,
+):
     form = UserWithRole
     add_form = NewUserWithRole
     change_password_form = AdminPasswordChangeForm
 
 
 @admin.register(Group)
-class GroupAdmin(TakesOddInput, DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(PermissionsInWords, TakesOddInput, DjangoGroupAdmin, ModelAdmin):
     pass

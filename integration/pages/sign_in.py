@@ -131,7 +131,7 @@ def _words(advice: Advice) -> tuple[str, str]:
             gettext("An administrator of rcsync has deactivated your user."),
         )
     if advice is Advice.AGAIN:
-        return gettext("You are not signed in"), gettext("Please sign in once more.")
+        return gettext("You are not signed in"), gettext("Sign in again.")
     return (
         gettext("You are not signed in"),
         gettext("This way of signing in is not set up correctly. You cannot fix this yourself."),

@@ -1,10 +1,15 @@
 """Who may change whom, and the role of a user: nobody gets more rights than a superuser gives."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django import forms
-from django.contrib.auth.models import Group, User
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -17,6 +22,10 @@ ROLE_CHOICES = (
     ("operator", _("Operator: also syncs, previews and decides conflicts")),
     ("administrator", _("Administrator: also settings, approvals, undo and users")),
 )
+
+
+WITH_PAGES = ("integration", "auth")  # apps whose tables are in the admin
+ACTIONS = {"add": _("add"), "change": _("change"), "delete": _("delete"), "view": _("view")}
 
 
 class RoleForm(forms.ModelForm):
@@ -78,6 +87,53 @@ class PicksRole:
         super().save_related(request, form, formsets, change)  # type: ignore[misc]
         if form.new_role is not None:
             give_role(form.instance, form.new_role)
+
+
+class PermissionsInWords:
+    """Mixed into the ModelAdmins of users and groups. Django stores the names of permissions in
+    English, and lists those of tables that have no page here.
+    """
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+        if field is not None and db_field.remote_field.model is Permission:
+            field.queryset = field.queryset.filter(content_type__app_label__in=WITH_PAGES)
+            field.label_from_instance = permission_in_words
+        return field
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Without the rows that only connect two tables: they go with what they connect."""
+        shown, counts, *rest = super().get_deleted_objects(objs, request)  # type: ignore[misc]
+        through = [model._meta for model in _connecting()]
+        counts = {
+            name: number
+            for name, number in counts.items()
+            if name not in [meta.verbose_name_plural for meta in through]
+        }
+        beginnings = tuple(f"{capfirst(meta.verbose_name)}: " for meta in through)
+        return (_without(shown, beginnings), counts, *rest)
+
+
+def permission_in_words(permission: Permission) -> str:
+    """ "Account: view"."""
+    kind = permission.content_type.model_class()
+    thing = kind._meta.verbose_name if kind else permission.content_type.model
+    verb = ACTIONS.get(permission.codename.partition("_")[0])
+    own = kind is None or permission.codename in dict(kind._meta.permissions)
+    what = gettext(permission.name) if own or verb is None else verb
+    return f"{capfirst(str(thing))}: {what}"
+
+
+def _connecting() -> Iterator[type[Model]]:
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.auto_created:
+            yield model
+
+
+def _without(shown: Sequence[Any], beginnings: tuple[str, ...]) -> list[Any]:
+    kept = [one for one in shown if not (isinstance(one, str) and one.startswith(beginnings))]
+    parts = [_without(one, beginnings) if isinstance(one, list) else one for one in kept]
+    return [one for one in parts if one != []]
 
 
 class SuperusersAmongThemselves:

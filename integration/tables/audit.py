@@ -4,9 +4,11 @@ from typing import Any, ClassVar, NoReturn
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from integration.fields import MessageField, MessageJSONField
 from integration.tables.querysets import AppendOnly
+from integration.translation import local
 
 
 class AuditEntry(models.Model):
@@ -57,12 +59,12 @@ class AuditEntry(models.Model):
             models.Index(fields=["result", "at"], name="audit_by_result"),
         ]
         default_permissions = ("view",)
-        permissions = [("export_audit", "Can export the audit trail")]
+        permissions = [("export_audit", gettext_noop("Can export the audit trail"))]
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit trail")
 
     def __str__(self) -> str:
-        return self.subject
+        return local(self.subject)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:

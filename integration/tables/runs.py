@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from integration.domain.outcomes import Result, RunCause
 from integration.fields import MessageField, MessageJSONField
@@ -136,8 +137,8 @@ class SyncRun(models.Model):
     class Meta:
         ordering = ["-pk"]
         permissions = [
-            ("approve_removals", "Can approve or reject removals that wait"),
-            ("undo", "Can undo runs"),
+            ("approve_removals", gettext_noop("Can approve or reject removals that wait")),
+            ("undo", gettext_noop("Can undo runs")),
         ]
         verbose_name = _("run")
         verbose_name_plural = _("runs")

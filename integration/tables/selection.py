@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from integration.domain import patterns
 from integration.domain.errors import ConfigurationError
@@ -145,7 +146,7 @@ class IntegratedCourse(AuditedModel):
         ordering = ["shortname", "course_id"]
         verbose_name = _("integrated course")
         verbose_name_plural = _("integrated courses")
-        permissions = [("sync", "Can sync and preview courses")]
+        permissions = [("sync", gettext_noop("Can sync and preview courses"))]
 
     def __str__(self) -> str:
         return self.shortname or " ".join((str(_("Course")), str(self.course_id)))

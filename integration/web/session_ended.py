@@ -50,5 +50,5 @@ def _is_page(request: HttpRequest) -> bool:
 @receiver(user_logged_in)
 def say_so(request: HttpRequest | None, **_kwargs: Any) -> None:
     if request is not None and request.session.pop(FLAG, False):
-        text = _("Your session had ended, so nothing was done. Please do it once more.")
+        text = _("Your session had ended, so nothing was done. Do it again.")
         messages.warning(request, text)

@@ -18,7 +18,7 @@ def plain_http(settings: Any) -> None:
 
 
 def summary(page: str) -> str:
-    return page.partition("Nothing was saved. Please correct:")[2].partition("</div>")[0]
+    return page.partition("Nothing was saved. Correct:")[2].partition("</div>")[0]
 
 
 def top(page: str) -> list[str]:

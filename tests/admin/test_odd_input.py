@@ -1,16 +1,16 @@
 """Whatever is written into an address, a filter, a field or a choice, no page answers 500."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 
 from integration.models import Conflict, SyncOperation, SyncRun
+from tests.support.admin_addresses import all_addresses
 from tests.support.site import Site
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
@@ -24,25 +24,7 @@ NAMES = (  # of what our own pages read
     *("q", "p", "o", "all", "at_from", "at_to", "_to_field", "id", "pk", "id__in", "id__exact"),
 )
 ANSWER = 500
-PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
-LEFT_OUT = ("logout", "jsi18n")  # the first would end the session
 SLOW = ("checks",)  # asks both servers; reads no input
-
-
-def addresses(patterns: Any, prefix: str = "/") -> Iterator[str]:
-    """Every address below /admin/, with {name} for what is filled in."""
-    for one in patterns:
-        route = PARAMETER.sub(lambda m: "{" + (m[1] or m[2]) + "}", str(one.pattern))
-        path = prefix + route.lstrip("^").rstrip("$").replace("\\Z", "").replace("\\.", ".")
-        if isinstance(one, URLResolver):
-            yield from addresses(one.url_patterns, path)
-        elif isinstance(one, URLPattern) and path.startswith("/admin/"):
-            yield path
-
-
-def all_addresses() -> list[str]:
-    found = set(addresses(get_resolver().url_patterns))
-    return sorted(path for path in found if not any(name in path for name in LEFT_OUT))
 
 
 def filled(path: str, value: str) -> str:

@@ -65,7 +65,7 @@ def test_without_a_section_and_with_an_unknown_one_all_settings_are_there(
 def test_what_is_wrong_is_named_on_top_and_beside_the_field(administrator: Client) -> None:
     data = as_posted(form_of(administrator, SAFETY)) | {"limit_percent": "400"}
     page = administrator.post(SAFETY, data).content.decode()
-    top = page.split("Nothing was saved. Please correct:")[1]
+    top = page.split("Nothing was saved. Correct:")[1]
     assert '<a href="#id_limit_percent">Limit in percent</a>' in top.split("</div>")[0]
     assert page.count("less than or equal to 100") == 2
 

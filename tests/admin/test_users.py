@@ -1,6 +1,7 @@
 """The group administrator looks after users, and cannot give itself more than it has."""
 
 import importlib
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -131,3 +132,38 @@ def test_a_form_that_does_not_ask_for_the_role_leaves_it(client: Client) -> None
     groups = [str(group.pk) for group in user.groups.all()]
     client.post(f"{USERS}{user.pk}/change/", {**fields(user), "groups": groups})
     assert role_groups(user) == {"viewer"}
+
+
+# --- permissions and deletions in words -----------------------------------------------------------
+
+
+def test_permissions_are_named_in_the_language_of_the_reader(
+    admin_client: Client, member: User, settings: Any
+) -> None:
+    admin_client.cookies[settings.LANGUAGE_COOKIE_NAME] = "de"
+    group = Group.objects.get(name="operator")
+    page = admin_client.get(f"/admin/auth/group/{group.pk}/change/")
+    labels = [
+        str(label) for _value, label in page.context["adminform"].form.fields["permissions"].choices
+    ]
+    assert "Konto: ansehen" in labels
+    assert "Lauf: Darf Läufe zurücknehmen" in labels
+    assert not [label for label in labels if "Can " in label or "axes" in label.lower()]
+
+
+def test_saving_a_group_keeps_its_permissions(admin_client: Client, member: User) -> None:
+    group = Group.objects.get(name="administrator")
+    before = set(group.permissions.values_list("pk", flat=True))
+    form = {"name": "administrator", "permissions": [str(pk) for pk in before]}
+    answer = admin_client.post(f"/admin/auth/group/{group.pk}/change/", form)
+    assert answer.status_code == 302
+    assert set(group.permissions.values_list("pk", flat=True)) == before
+
+
+def test_what_only_connects_two_tables_is_not_listed_before_a_deletion(
+    admin_client: Client, member: User
+) -> None:
+    group = Group.objects.get(name="operator")
+    html = admin_client.get(f"/admin/auth/group/{group.pk}/delete/").content.decode()
+    assert "operator" in html
+    assert "relationship" not in html

@@ -211,7 +211,7 @@ def test_a_pattern_is_judged_while_it_is_typed(desk: Browser, chosen: Site) -> N
     desk.type("pattern", "^(a|aa)+$")
     desk.sees("million steps")
     desk.click(desk.find("button[name=_save]"))
-    desk.sees("Nothing was saved. Please correct:")
+    desk.sees("Nothing was saved. Correct:")
     assert GroupRegexFilter.objects.count() == 1
 
 

@@ -111,7 +111,7 @@ def _carried_out(
 
 UNEXPECTED = SyncError(
     msg("The run ended with an unexpected error."),
-    hint=msg("See the log for details, and please report it."),
+    hint=msg("See the log for details, and report it."),
 )
 
 
