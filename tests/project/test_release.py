@@ -21,6 +21,14 @@ QUICK_TWINS = {
         "background/test_queue.py::test_a_lost_lease_stops_the_run",
         "worker/test_processes.py::test_a_dropped_database_connection_is_opened_again",
     ),
+    "worker/test_machines.py::test_two_workers_share_a_pass_and_the_lists_are_read_once": (
+        "background/test_pass_lists.py::test_a_first_sync_in_five_parts_reads_each_list_once",
+        "background/test_pass_lists.py::test_a_part_that_comes_while_another_reads_waits_for_it",
+    ),
+    "benchmarks/test_rush_plan.py::test_a_small_rush_ends_with_the_right_people": (
+        "benchmarks/test_rush_plan.py::test_every_bound_of_the_rush_can_be_broken",
+        "events/test_event_window.py::test_many_events_wait_for_more_and_become_one_run",
+    ),
     "worker/test_soak.py::test_whatever_happens_all_is_right_in_the_end": (
         "safety/test_faults.py::test_any_failure_of_any_operation_is_repaired_by_the_next_run",
         "safety/test_faults.py::test_a_run_killed_in_any_operation_is_finished_by_the_next_run",
@@ -72,6 +80,21 @@ def test_release_refuses_an_option_it_does_not_know() -> None:
         [ROOT / ".ci/release", "--rehersal"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (2, "usage: .ci/release [--rehearsal]\n")
+
+
+@pytest.mark.parametrize(
+    ("way", "script"),
+    [
+        ("Trying it out", "bare_root.sh"),
+        ("One machine with systemd", "systemd.sh"),
+    ],
+)
+def test_each_way_of_installing_is_walked_by_its_own_commands(way: str, script: str) -> None:
+    assert f"\n## {way}\n" in (ROOT / "docs/install.md").read_text()
+    walk = (ROOT / ".ci" / script).read_text()
+    assert f"^## {way}/" in walk
+    assert "docs/install.md" in walk
+    assert f".ci/{script}" in (ROOT / ".ci/release").read_text()
 
 
 # ── Slow tests ───────────────────────────────────────────────────────────────────────────────────
