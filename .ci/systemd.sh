@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Walk through "One machine with systemd" of docs/install.md: its own commands, in an empty Debian with systemd
-# running (systemd-nspawn), against a sample Moodle and the stand-in. Needs mmdebstrap, systemd-container and root.
+# running (systemd-nspawn), against a sample Moodle and the stand-in, up to the sign-in through nginx with TLS. Ports 80,
+# 443 and 8000 are this machine's. Needs mmdebstrap, systemd-container, curl, openssl and root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ((EUID == 0)) || exec sudo "$0" "$@"
 
 root=$(mktemp --directory --tmpdir rcsync-systemd.XXXXXX)
 clean_up() {
-    rm -f "$root.log" "$root.out"
+    rm -f "$root.log" "$root.out" "$root.jar" "$root.answer"
     if [ -n "${machine:-}" ]; then
         kill "$machine" 2>/dev/null || true # SIGTERM to nspawn: an orderly end
         wait "$machine" 2>/dev/null || true
@@ -45,7 +46,7 @@ page=$(awk '/^## One machine with systemd/ { p = 1; next } /^## / { p = 0 } p' d
 before=${page%%runuser*}
 after=runuser${page#*runuser}
 before=$(sed -e '/^git clone/d' \
-    -e 's#^MOODLE_DATABASE_URL=.*#MOODLE_DATABASE_URL=sqlite:////var/lib/rcsync/demo/moodle.sqlite3\nROCKETCHAT_URL=http://127.0.0.1:3999\nROCKETCHAT_USER_ID=USER_ID\nROCKETCHAT_AUTH_TOKEN=TOKEN\nRCSYNC_WATCHDOG_SECONDS=20#' <<<"$before")
+    -e 's#^MOODLE_DATABASE_URL=.*#MOODLE_DATABASE_URL=sqlite:////var/lib/rcsync/demo/moodle.sqlite3\nROCKETCHAT_URL=http://127.0.0.1:3999\nROCKETCHAT_USER_ID=USER_ID\nROCKETCHAT_AUTH_TOKEN=TOKEN\nRCSYNC_WATCHDOG_SECONDS=20\nRCSYNC_METRICS_TOKEN=only-here#' <<<"$before")
 user=$(sed -n 's/^ADMIN_ID = "\(.*\)"$/\1/p' demo/standin/constants.py)
 token=$(sed -n 's/^ADMIN_TOKEN = "\(.*\)"$/\1/p' demo/standin/constants.py)
 before=${before/USER_ID=USER_ID/USER_ID=$user}
@@ -59,6 +60,12 @@ in_machine runuser -u rcsync -- env RCSYNC_VAR_DIR=/var/lib/rcsync /opt/rcsync/r
     { tail -n 30 "$root.out"; exit 1; }
 in_machine systemd-run --quiet --uid=rcsync --unit=standin /opt/rcsync/rcsync standin --port 3999 --like 8.8
 
+# The certificate that the page expects to be there.
+mkdir -p "$root/etc/ssl/rcsync"
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=rcsync.example.org \
+    -addext subjectAltName=DNS:rcsync.example.org \
+    -keyout "$root/etc/ssl/rcsync/privkey.pem" -out "$root/etc/ssl/rcsync/fullchain.pem" 2>/dev/null
+
 after=${after/createsuperuser/createsuperuser --noinput --username first --email first@rcsync.example.org}
 in_machine env DJANGO_SUPERUSER_PASSWORD=only-in-this-root bash -euc "$after" >"$root.out" 2>&1 ||
     { tail -n 60 "$root.out"; in_machine journalctl --no-pager -n 60 -u 'rcsync-*'; exit 1; }
@@ -71,6 +78,25 @@ for unit in rcsync-web rcsync-worker; do
     echo "$unit: $(show $unit ActiveState), $(show $unit StatusText), restarts $(show $unit NRestarts)"
     [ "$(show $unit ActiveState)/$(show $unit NRestarts)" = active/0 ]
 done
+# A browser's way: from http to https, the log-in page, the name and password of the first administrator.
+ask() { # ask PATH ARGS: the status, with the answer in $root.answer
+    curl --silent --cacert "$root/etc/ssl/rcsync/fullchain.pem" --cookie "$root.jar" --cookie-jar "$root.jar" \
+        --connect-to rcsync.example.org:443:127.0.0.1:443 --connect-to rcsync.example.org:80:127.0.0.1:80 \
+        --output "$root.answer" --write-out '%{http_code} %{url_effective}' --location "${@:2}" "$1"
+}
+answer=$(ask http://rcsync.example.org/)
+echo "first page: $answer"
+grep -q 'name="password"' "$root.answer"
+login=${answer#* }
+form=$(sed -n 's/.*name="csrfmiddlewaretoken" value="\([^"]*\)".*/\1/p' "$root.answer" | head -n 1)
+echo "signed in: $(ask "$login" --referer "$login" --data-urlencode "csrfmiddlewaretoken=$form" \
+    --data-urlencode username=first --data-urlencode password=only-in-this-root)"
+! grep -q 'name="password"' "$root.answer"
+[ "$(ask https://rcsync.example.org/metrics)" = '404 https://rcsync.example.org/metrics' ]
+target=$(sed -n 's/.*targets: \[\(.*\)\]/\1/p' deploy/monitoring/prometheus.yml)
+figures=$(curl --silent --fail --header 'Authorization: Bearer only-here' "http://$target/metrics")
+echo "Prometheus at $target: $(grep -c '^rcsync_' <<<"$figures") figures"
+
 for unit in rcsync-web rcsync-worker; do
     in_machine systemd-analyze security --no-pager "$unit" | tail -n 1
 done
