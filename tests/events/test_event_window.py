@@ -16,6 +16,7 @@ from integration.services.background import event_runs, queue, sweep, work
 from integration.services.events import poller
 from integration.services.ledger import leases
 from integration.services.runs.order import order_of
+from integration.services.sync import needs
 from tests.support.background import COURSES, make_dead, play_worker
 from tests.support.clock import look_after_runs
 from tests.support.moodle_log import NOW, happened
@@ -253,3 +254,31 @@ def test_a_window_costs_one_invite_a_room_one_kick_a_person_and_each_list_once(
     for course in COURSES:
         wanted = {course * 100 + n for n in (1, 2, 3, 50, 51, 52)}
         assert watched.channel_members()[course * 10] == wanted
+
+
+def test_a_window_that_is_read_one_by_one_reads_no_list_after_its_kicks_either(
+    small_site: Site,
+    small_moodle: SmallMoodle,
+    chat: StandIn,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether five kicks were done is five questions, and not the rooms of the whole server."""
+    groups = range(200, 205)
+    for group in groups:
+        small_moodle.group(group, 10, f"Extra {group}", range(1000, 1004))
+    IntegratedCourse.objects.update(event_sync=True)
+    small_site.apply()
+    monkeypatch.setattr(needs, "SMALL_LISTS", 0)
+    monkeypatch.setattr(needs, "LISTED_ACCOUNT", 100_000)  # as of a server with many people
+    for group in groups:
+        small_moodle.leave(group, [1000])
+        event_runs.collect([person(10, 1000)], RUSH)
+    chat.reset_stats()
+    clock.move(LONGEST_SECONDS)
+    play_worker()
+    asked = chat.stats()["by_endpoint"]
+    assert asked["POST groups.kick"] == len(groups)
+    assert not {"GET users.list", "GET rooms.adminRooms"} & asked.keys()
+    members = small_site.channel_members()
+    assert all(1000 not in members[group] for group in groups)

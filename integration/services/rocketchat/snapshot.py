@@ -72,6 +72,7 @@ class RemoteReader:
         self._pool: ThreadPoolExecutor | None = None
         self._lists: Future[RemoteLists] | None = None
         self._shared = shared
+        self._one_by_one = False  # read so, because the lists are far more
 
     def begin(self) -> None:
         """Ask for both lists, for the next `read`. What fails is raised there."""
@@ -116,6 +117,7 @@ class RemoteReader:
         """See `ports.Remote.read`. Complete, or an error: a list that comes short is one."""
         bot_id = self._client.user_id
         if only is not None and (single := self._single.read(only)) is not None:
+            self._one_by_one = True
             accounts, channels = single
             channels |= self._with_members(channels, known_counts, frozenset(full_check))
             channels |= self._with_marks(channels, known_counts, wanted_names)
@@ -230,15 +232,15 @@ class RemoteReader:
         rooms: Collection[str] = (),
         members_of: Collection[str] = (),
     ) -> RemoteState:
-        """See `ports.Remote.look_again`. By their ids where they are few."""
+        """See `ports.Remote.look_again`. By their ids where they are few, or were read so."""
         people: dict[str, RemoteAccount] = {}
         channels: dict[str, RemoteChannel] = {}
-        if len(accounts) > EACH_ACCOUNT:
+        if len(accounts) > EACH_ACCOUNT and not self._one_by_one:
             listed = self._accounts().rows
             people = {one: listed[one] for one in accounts if one in listed}
         else:
             people = self._by_id(accounts, self._single.account)
-        if len(rooms) > EACH_ROOM:
+        if len(rooms) > EACH_ROOM and not self._one_by_one:
             known = read_whole(self._client, self._features, all_rooms()).rows
             channels = {one: known[one] for one in rooms if one in known}
         else:
