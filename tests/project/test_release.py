@@ -87,6 +87,7 @@ def test_release_refuses_an_option_it_does_not_know() -> None:
     [
         ("Trying it out", "bare_root.sh"),
         ("One machine with systemd", "systemd.sh"),
+        ("Containers", "compose.sh"),
     ],
 )
 def test_each_way_of_installing_is_walked_by_its_own_commands(way: str, script: str) -> None:
