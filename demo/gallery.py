@@ -8,6 +8,7 @@ Prints which pages are wider than their window.
 
 import base64
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -129,6 +130,23 @@ from integration.models import *
 Pause.objects.create(actor="anna", reason="Rocket.Chat is upgraded until noon")
 """
 NEWEST = "from integration.models import *\nprint(SyncRun.objects.latest('pk').pk)"
+PLUGIN = """
+CREATE TABLE mdl_local_rocketchat_courses (id bigint PRIMARY KEY, course bigint,
+    pendingsync smallint, eventbasedsync smallint, lastsync bigint, error text);
+CREATE TABLE mdl_local_rocketchat_roles (id bigint PRIMARY KEY, role bigint, requiresync smallint);
+CREATE TABLE IF NOT EXISTS mdl_user_preferences (id bigint PRIMARY KEY, userid bigint,
+    name varchar(255), value varchar(1333));
+CREATE TABLE IF NOT EXISTS mdl_task_scheduled (id bigint PRIMARY KEY, component varchar(255),
+    classname varchar(255), disabled smallint);
+INSERT INTO mdl_task_scheduled VALUES (901, 'local_rocketchat', 'sync', 0);
+INSERT INTO mdl_local_rocketchat_courses VALUES (1, 2, 1, 1, NULL, NULL), (2, 3, 0, 0, NULL, NULL);
+INSERT INTO mdl_local_rocketchat_roles VALUES (1, 5, 1), (2, 3, 1), (3, 4, 0);
+INSERT INTO mdl_config_plugins (plugin, name, value) VALUES
+    ('local_rocketchat', 'host', 'chat.example.org'), ('local_rocketchat', 'port', '443'),
+    ('local_rocketchat', 'protocol', '0'), ('local_rocketchat', 'username', 'bot'),
+    ('local_rocketchat', 'groupregex',
+        '/^lab/i' || char(10) || '/(a|aa)+$/' || char(10) || 'coach');
+"""
 BROKEN = """
 from django.db import connection
 connection.cursor().execute("ALTER TABLE integration_managedmembership RENAME TO gone")
@@ -152,7 +170,11 @@ def main(folder: Path, words: tuple[str, ...]) -> None:
         site.manage("collectstatic", "--noinput", "-v0")
         site.do(screenshots.PREPARE.format(folder=place))
         with screenshots._server(environment) as home, screenshots._browser(place) as browser:
-            _Gallery(browser, home, folder, words, site).walk()
+            gallery = _Gallery(browser, home, folder, words, site)
+            gallery.walk()
+            with sqlite3.connect(f"{place}/moodle.sqlite3") as moodle:
+                moodle.executescript(PLUGIN)
+            gallery.walk_after_the_plugin()
 
 
 class _Site:
@@ -192,6 +214,7 @@ class _Gallery(screenshots._Camera):
     ) -> None:
         super().__init__(browser, home)
         self.folder, self.words, self.site = folder, words, site
+        self.keys: dict[str, Any] = {}
 
     def walk(self) -> None:
         self.everywhere("login", "/admin/login/")
@@ -215,7 +238,13 @@ class _Gallery(screenshots._Camera):
         self._runs(keys)
         self._paused()
         self._lti()
-        self._refused_and_failed(keys)
+        self.keys = keys
+
+    def walk_after_the_plugin(self) -> None:
+        """Where Moodle has the old plugin; then what is refused and what fails."""
+        self.everywhere("plugin-filled", PAGES["plugin-none"])
+        self.everywhere("plugin-people", "/admin/plugin/people/")
+        self._refused_and_failed(self.keys)
 
     def everywhere(self, name: str, page: str | Callable[[], None]) -> None:
         """Every form of a page, which is an address, or what leads to it by a button."""
@@ -291,14 +320,15 @@ class _Gallery(screenshots._Camera):
         self.wait_for("main")
 
     def _refused_and_failed(self, keys: dict[str, int]) -> None:
-        self.site.do(BROKEN)
-        self.everywhere("error-500", PAGES["memberships"])
         self.go("/admin/")
         self.browser.delete_all_cookies()
         self.sign_in_as("viewer")
-        self.everywhere("error-403", "/admin/add-courses/")
         self.everywhere("viewer-start", "/admin/")
         self.everywhere("viewer-course", PAGES["course"].format(**keys))
+        self.everywhere("viewer-settings", PAGES["settings"])
+        self.everywhere("error-403", "/admin/add-courses/")
+        self.site.do(BROKEN)
+        self.everywhere("error-500", PAGES["memberships"])
 
     def sign_in_as(self, name: str) -> None:
         self.go("/admin/login/?next=/admin/help/")

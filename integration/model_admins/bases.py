@@ -5,11 +5,14 @@ from itertools import islice
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import label_for_field, lookup_field
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.urls import path
+from django.utils.html import strip_tags
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from unfold.admin import ModelAdmin
 
@@ -44,15 +47,31 @@ class HugeTable(ReadOnly):
 
 
 class CsvList:
-    """Mixed into a ModelAdmin whose list is a download too, as it is searched and filtered. It says
-    `csv_heading()` and `csv_row(row)`, and may fill rows, `csv_chunk` at a time, by `fill(rows)`.
+    """Mixed into a ModelAdmin whose list is a download too, as it is searched and filtered: its
+    columns, unless it says `csv_heading()` and `csv_row(row)`. It may fill rows, `csv_chunk` at a
+    time, by `fill(rows)`.
     """
 
     csv_chunk = 500
     list_before_template = "integration/list_csv.html"
 
-    csv_heading: Any
-    csv_row: Any
+    def csv_heading(self) -> tuple[str, ...]:
+        admin: Any = self
+        labels = (str(label_for_field(name, admin.model, admin)) for name in admin.list_display)
+        return tuple(str(capfirst(label)) for label in labels)
+
+    def csv_row(self, row: Any) -> Iterator[Any]:
+        for name in self.list_display:  # type: ignore[attr-defined]
+            yield self._csv_cell(row, name)
+
+    def _csv_cell(self, row: Any, name: str) -> str:
+        admin: Any = self
+        field, _attribute, value = lookup_field(name, row, admin)
+        if field is not None and getattr(field, "choices", None):
+            return str(getattr(row, f"get_{name}_display")())
+        if isinstance(value, tuple):  # a badge: its code and its words
+            value = value[-1]
+        return strip_tags(str(value)) if value is not None else ""
 
     def get_urls(self) -> list[Any]:
         opts = self.opts  # type: ignore[attr-defined]

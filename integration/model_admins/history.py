@@ -7,14 +7,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from integration.model_admins.bases import HugeTable, ReadOnly
+from integration.model_admins.bases import CsvList, HugeTable, ReadOnly
 from integration.models import AuditEntry, Conflict, PendingEnding, SyncRun
 from integration.pages import audit, columns, conflicts, runs
 from integration.services.admin import lists
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(columns.RunColumns, ReadOnly):
+class SyncRunAdmin(columns.RunColumns, CsvList, ReadOnly):
     list_display = (
         "number",
         "what",
@@ -40,7 +40,11 @@ class SyncRunAdmin(columns.RunColumns, ReadOnly):
 
 @admin.register(Conflict)
 class ConflictAdmin(
-    columns.ConflictColumns, conflicts.ConflictActions, conflicts.OpensWithOpenOnes, ReadOnly
+    columns.ConflictColumns,
+    conflicts.ConflictActions,
+    conflicts.OpensWithOpenOnes,
+    CsvList,
+    ReadOnly,
 ):
     list_display = ("kind", "in_moodle", "in_rocketchat", "state", "seen")
     list_filter = ("status", "kind")
@@ -82,7 +86,7 @@ class AuditEntryAdmin(columns.AuditColumns, audit.AuditSearch, HugeTable):
 
 
 @admin.register(PendingEnding)
-class PendingEndingAdmin(columns.EndingColumns, ReadOnly):
+class PendingEndingAdmin(columns.EndingColumns, CsvList, ReadOnly):
     list_display = ("what", "why", "due_on")
     search_fields = ("description", "reason")
     list_per_page = 50

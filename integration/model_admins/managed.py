@@ -93,7 +93,7 @@ class ChannelLinkAdmin(links.ChannelActions, CsvList, ReadOnly):
 
 
 @admin.register(ManagedMembership)
-class ManagedMembershipAdmin(links.MembershipSearch, HugeTable):
+class ManagedMembershipAdmin(links.MembershipSearch, CsvList, HugeTable):
     list_display = ("account", "channel", "room_role", "ours")
     list_filter = ("room_role", "ours")
     search_fields = ("account__username", "channel__name")

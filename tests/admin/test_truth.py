@@ -93,6 +93,18 @@ def test_a_run_that_waits_is_the_first_line_and_in_the_menu(
     assert f'href="/admin/integration/syncrun/{run.pk}/change/"' in page
 
 
+def test_who_may_not_approve_reads_that_a_run_waits_and_is_not_asked(
+    viewer: Client, chosen: Site
+) -> None:
+    run = everything_waits(chosen)
+    page = html(viewer, "/admin/")
+    assert "your approval" not in page
+    assert "Review and decide" not in page
+    first = page.split("rc-first")[1].split("</div>")[0]
+    assert f'href="/admin/integration/syncrun/{run.pk}/change/"' in first
+    assert "Waits for approval" in first
+
+
 def test_a_waiting_run_has_one_box_with_one_primary_action_in_the_words_of_the_web(
     administrator: Client, chosen: Site
 ) -> None:
