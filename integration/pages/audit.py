@@ -89,7 +89,6 @@ def _show(request: HttpRequest, object_id: str) -> HttpResponse:
         request,
         gettext("Audit trail"),
         opts=AuditEntry._meta,
-        original=entry,
         entry=entry,
         sentence=sentence(entry),
         changes=audit_lists.changes(entry, with_names=request.user.has_perm(access.SEE_PEOPLE)),

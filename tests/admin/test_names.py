@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client, RequestFactory
 
-from integration.models import ChannelLink
+from integration.models import AuditEntry, ChannelLink
 from integration.pages.navigation import sidebar
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
@@ -54,6 +54,15 @@ def test_a_heading_begins_with_the_list_and_not_with_the_django_app(administrato
     group = Group.objects.create(name="tutors")
     address = f"/admin/auth/group/{group.pk}/change/"
     assert heading(administrator, address) == ["User groups", "tutors"]
+
+
+def test_the_page_of_an_entry_of_the_audit_trail_has_no_english_in_its_heading(
+    administrator: Client,
+) -> None:
+    administrator.post("/admin/pause/begin/", {"reason": "for a test"})
+    entry = AuditEntry.objects.latest("pk")
+    address = f"/admin/integration/auditentry/{entry.pk}/change/"
+    assert heading(administrator, address) == ["Audit trail"]
 
 
 def test_names_of_things_keep_their_small_letters(administrator: Client) -> None:

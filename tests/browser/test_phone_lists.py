@@ -12,6 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "mood
 LISTS = ("integratedcourse", "accountlink", "channellink", "syncrun", "conflict", "removallimit")
 TALLEST = 260  # pixels of the tallest row of the other lists; a card was 400
 TWO_LINES = ("integratedcourse", "accountlink", "channellink", "syncrun", "conflict")
+A_LINE = 21  # pixels
 TWO_LINES_TALL = 80  # pixels, with their padding; a name that takes two lines itself adds one
 PAGES = ("/admin/pause/", "/admin/find/?q=seminar", "/admin/help/", "/admin/no-such-page/")
 
@@ -44,11 +45,18 @@ def test_a_row_on_a_phone_says_name_state_and_what_comes_second(
     assert link.username in row
     assert "Active" in row
     assert browser.find("#result_list .field-channel_count").is_displayed()
-    for address in ("/admin/groups/", "/admin/integration/integratedcourse/{}/change/"):
+    for address in (
+        "/admin/groups/",
+        "/admin/integration/integratedcourse/{}/change/",
+        "/admin/",
+    ):
         browser.go(address.format(IntegratedCourse.objects.earliest("pk").pk))
         heights = [row.size["height"] for row in browser.all(".rc-rows tbody tr")]
         assert heights
         assert max(heights) <= TWO_LINES_TALL
+    browser.go("/admin/integration/removallimit/")
+    heights = [row.size["height"] for row in browser.all(".rc-rows tbody tr")]
+    assert max(heights) <= TWO_LINES_TALL + A_LINE  # "Channels archived or made read-only"
     browser.go("/admin/integration/integratedcourse/")
     row = browser.find("#result_list tr.data-row").text
     assert "In step" in row
