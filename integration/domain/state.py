@@ -14,6 +14,8 @@ from integration.domain.conflicts import Conflict
 from integration.domain.identities import CourseIdentity, GroupIdentity, PersonIdentity
 from integration.domain.left_out import LeftOut
 from integration.domain.room_texts import RoomTexts
+from integration.domain.scope import EVERYTHING as EVERYTHING  # noqa: PLC0414  # one of the nouns
+from integration.domain.scope import Scope as Scope  # noqa: PLC0414  # the same
 
 
 class RoomRole(StrEnum):
@@ -29,41 +31,6 @@ class RoomRole(StrEnum):
 
 ROLE_STRENGTH = {role: strength for strength, role in enumerate(RoomRole)}
 """Of several roles the strongest counts: owner over moderator over leader over member."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which part of the world a run looks at. `courses` None = every integrated course; `users`
-    None = everybody.
-
-    A scope narrows what may be changed, never what is known about a person: whether an account is
-    to be active is always decided over all integrated courses. Where it names people, the channels
-    themselves (name, topic, ending) stay as they are, but for those of `groups`.
-    """
-
-    courses: frozenset[int] | None = None
-    users: frozenset[int] | None = None
-    groups: frozenset[int] = frozenset()
-
-    @property
-    def reads_every_role(self) -> bool:
-        """Whether everybody's roles in all integrated courses are read: by a run over all courses,
-        and by one for people that touches no course.
-        """
-        return self.courses is None or (self.users is not None and not self.courses)
-
-    def has_course(self, course_id: int) -> bool:
-        return self.courses is None or course_id in self.courses
-
-    def has_channel(self, group_id: int) -> bool:
-        """Whether the channel itself is looked at, and not only who is in it."""
-        return self.users is None or group_id in self.groups
-
-    def has_user(self, user_id: int) -> bool:
-        return self.users is None or user_id in self.users
-
-
-EVERYTHING = Scope()
 
 
 # --- Moodle ---------------------------------------------------------------------------------------
@@ -357,6 +324,15 @@ class AskedAccount(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class SiteCounts:
+    """How much is managed on the whole site. `memberships` are ours."""
+
+    accounts: int
+    channels: int
+    memberships: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Managed:
     """The ledger: everything rcsync made or was told to take over, and what a person decided.
 
@@ -375,6 +351,8 @@ class Managed:
     sizes: Mapping[int, Any] = field(default_factory=dict)  # course id -> Size at the last good run
     pending: Mapping[str, int] = field(default_factory=dict)  # what has days of grace -> since when
     removed_lately: Mapping[str, int] = field(default_factory=dict)  # What -> number in 24 hours
+    site: SiteCounts | None = None
+    """Of a part of the ledger: how much there is besides. None: the mappings are all there is."""
     ours_in: Mapping[int, int] | None = None
     """Course id -> memberships of ours there, whatever the scope; None: as `members`."""
     left_rooms: Mapping[int, Conflict] = field(default_factory=dict)
@@ -388,3 +366,8 @@ class Managed:
     unfinished_members: frozenset[tuple[int, int]] = frozenset()  # (group id, user id): being added
     unfinished_changes: frozenset[tuple[str, int]] = frozenset()  # (kind, group or user id)
     unfinished_texts: frozenset[tuple[int, str]] = frozenset()  # (group id, one of TEXTS)
+
+    @property
+    def counts(self) -> SiteCounts:
+        """Of the whole site; `memberships` only where `site` says them."""
+        return self.site or SiteCounts(len(self.accounts), len(self.channels))

@@ -1,6 +1,7 @@
 """What rcsync manages: accounts, channels, and who is in them."""
 
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -45,6 +46,8 @@ class AccountLink(models.Model):
         indexes = [  # the filters of the list, in its order
             models.Index(fields=["deactivated", "username"], name="account_by_deactivated"),
             models.Index(fields=["created", "username"], name="account_by_created"),
+            # Asked for in any case: MySQL takes the plain index of the column, PostgreSQL this.
+            models.Index(Upper("username"), name="account_by_username_any_case"),
         ]
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
@@ -96,6 +99,10 @@ class ChannelLink(models.Model):
         ordering = ["name"]
         verbose_name = _("channel")
         verbose_name_plural = _("channels")
+        indexes = [  # as those of the accounts
+            models.Index(fields=["name"], name="channel_by_name"),
+            models.Index(Upper("name"), name="channel_by_name_any_case"),
+        ]
 
     def __str__(self) -> str:
         return self.name

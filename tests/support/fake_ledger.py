@@ -1,5 +1,6 @@
 """Our tables in memory: `ports.Ledger` with the effects of services/ledger; the whole line."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +27,7 @@ from integration.domain.operations import (
     UnsetRoomRole,
     UpdateAccount,
 )
+from integration.domain.operations.base import About
 from integration.domain.outcomes import Result
 from integration.domain.policy import Policy
 from integration.domain.state import (
@@ -39,6 +41,7 @@ from integration.domain.state import (
     MoodleState,
     RoomRole,
     Scope,
+    SiteCounts,
 )
 from integration.services.sync.carry_out import Terms
 from integration.services.sync.plan import Plan
@@ -89,7 +92,62 @@ class FakeLedger:
     def integrated(self) -> set[int]:
         return self.courses
 
-    def managed(self, scope: Scope) -> Managed:
+    def known_by(
+        self,
+        managed: Managed,
+        *,
+        accounts: Collection[str] = (),
+        rooms: Collection[str] = (),
+        usernames: Collection[str] = (),
+        names: Collection[str] = (),
+        values: Collection[str] = (),
+    ) -> Managed:
+        """Just those that are asked for."""
+        usernames = {name.casefold() for name in usernames}
+        names = {name.casefold() for name in names}
+        people = {
+            user: one
+            for user, one in self.accounts.items()
+            if one.account_id in accounts
+            or one.username.casefold() in usernames
+            or not {*(one.identity or ())[2:]}.isdisjoint(values)
+        }
+        channels = {
+            group: one
+            for group, one in self.channels.items()
+            if one.room_id in rooms or one.name.casefold() in names
+        }
+        return replace(
+            managed,
+            accounts={**people, **managed.accounts},
+            channels={**channels, **managed.channels},
+        )
+
+    def counted(self, managed: Managed) -> Managed:
+        ours: Counter[int] = Counter()
+        for group_id, members in self.members.items():
+            ours[self.channels[group_id].course_id] += sum(one.ours for one in members.values())
+        site = SiteCounts(len(self.accounts), len(self.channels), ours.total())
+        return replace(managed, site=site, ours_in=ours)
+
+    def managed(self, scope: Scope, *, part: bool = False) -> Managed:
+        managed = self._whole(scope)
+        if not part:
+            return managed
+        theirs = {n: one for n, one in self.accounts.items() if scope.has_user(n)}
+        return replace(
+            managed,
+            accounts=theirs or dict([*self.accounts.items()][:1]),
+            channels={
+                n: one for n, one in self.channels.items() if scope.has_course(one.course_id)
+            },
+            site=SiteCounts(len(self.accounts), len(self.channels)),
+            unconfirmed=tuple(
+                one for one in managed.unconfirmed if _is_about(one.operation.about, scope)
+            ),
+        )
+
+    def _whole(self, scope: Scope) -> Managed:
         self.known_counts = {group: link.users_count for group, link in self.channels.items()}
         unfinished = [row.operation for row in self.rows if row.is_open and row.run != self.run]
         return Managed(
@@ -351,6 +409,15 @@ class FakeLedger:
         return self.rows[-1]
 
 
+def _is_about(about: About, scope: Scope) -> bool:
+    """As managed_part.about."""
+    if about.course_id is None:
+        return about.user_id is not None and scope.has_user(about.user_id)
+    return scope.has_course(about.course_id) and (
+        about.user_id is None or scope.has_user(about.user_id)
+    )
+
+
 def _joined(outcome: Outcome, operation: JoinOperation) -> list[int]:
     dropped = set(outcome.dropped)
     return [one.user_id for one in operation.joiners if one.user_id not in dropped]
@@ -376,6 +443,13 @@ class FakeSource:
             raise self.fails
         whole = self.whole
         courses = {n: one for n, one in whole.courses.items() if n in integrated}
+        if scope.is_narrow:
+            theirs = scope.users or frozenset()
+            courses = {
+                n: one
+                for n, one in courses.items()
+                if scope.has_course(n) or not theirs.isdisjoint(whole.enrolments.get(n, {}))
+            }
         in_scope = {n for n in courses if scope.has_course(n)}
         groups = {n: one for n, one in whole.groups.items() if one.course_id in in_scope}
         members = {

@@ -7,7 +7,7 @@ import pytest
 
 from integration.domain.conflicts import ConflictKind
 from integration.domain.identities import CourseIdentity, GroupIdentity, PersonIdentity
-from integration.domain.state import Managed
+from integration.domain.state import EVERYTHING, Managed
 from integration.services.sync.identity import Identities, check_identities
 from tests.support.builders import (
     OURS,
@@ -45,7 +45,7 @@ def people(now: dict[str, Any], *others: Any, stored: dict[str, Any] | None = AN
     """Person 7 as they are `now`, whose link was made when they were `stored`."""
     identity = PersonIdentity(**stored) if stored is not None else None
     managed = Managed(accounts={7: link(7, identity=identity)})
-    return check_identities(managed, moodle(people=[person(7, **now), *others]))
+    return check_identities(managed, moodle(people=[person(7, **now), *others]), EVERYTHING)
 
 
 @pytest.mark.parametrize("same", ["timecreated", "username", "email", "idnumber"])
@@ -109,7 +109,7 @@ FIELDS = ("timecreated", "shortname", "idnumber")
 def course_now(values: tuple[Any, ...]) -> Identities:
     row = course(2, **dict(zip(FIELDS, values, strict=True)))
     managed = Managed(courses={2: BIOLOGY}, channels={10: channel_link(10)})
-    return check_identities(managed, moodle(group(10), courses=[row]))
+    return check_identities(managed, moodle(group(10), courses=[row]), EVERYTHING)
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -137,7 +137,7 @@ def groups(
     row = group(10, course_id=course_id)
     values: dict[str, Any] = {"timecreated": MADE + 9, "name": "B", "idnumber": ""} | now
     changed = replace(row, group=replace(row.group, **values))
-    return check_identities(managed, moodle(changed, *others))
+    return check_identities(managed, moodle(changed, *others), EVERYTHING)
 
 
 TUTORIAL = GroupIdentity(MADE, "A", "G-1")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from integration.domain.needs import NameNeed, Needs, PersonNeed
 from integration.domain.operations import CreateAccount, RemoveMember, RenameChannel
-from integration.domain.policy import Policy
+from integration.domain.policy import Limits, Policy
 from integration.domain.state import Managed, MoodleState, Scope
 from integration.services.sync import needs, reconcile
 from integration.services.sync.plan import Plan
@@ -85,8 +85,11 @@ def arrive(line: Line, some: list[tuple[str, str]]) -> None:
             line.chat.account_by_hand(name, email)
 
 
-def planned(line: Line, scope: Scope, *, one_by_one: bool) -> Plan:
+def planned(line: Line, scope: Scope, *, one_by_one: bool, whole: bool = False) -> Plan:
+    """`whole`: with all of the ledger and every integrated course, whatever the run is about."""
     with pytest.MonkeyPatch.context() as patch:
+        if whole:
+            patch.setattr(Scope, "is_narrow", False)
         patch.setattr(
             reconcile, "reads_one_by_one", lambda one, _: one_by_one and one.is_searchable
         )
@@ -107,7 +110,7 @@ def assert_same(single: Plan, lists: Plan, people: Collection[int]) -> None:
     *(moodles(), moodles(), policies(), chats()),
     *(lists_of_hand_changes, strangers(), st.sampled_from([None, (2,), (3, 4)]), scopes()),
 )
-def test_the_plan_from_single_reads_is_the_plan_from_lists(
+def test_the_plan_from_single_reads_and_a_part_of_the_ledger_is_the_plan_from_all_of_both(
     before: MoodleState,
     after: MoodleState,
     rules: Policy,
@@ -125,6 +128,7 @@ def test_the_plan_from_single_reads_is_the_plan_from_lists(
     line.moodle = after
     single = planned(line, scope, one_by_one=True)
     lists = planned(line, scope, one_by_one=False)
+    assert lists == planned(line, scope, one_by_one=False, whole=True)
     people = line.ledger.accounts.keys() if scope.users is None else scope.users
     assert_same(single, lists, people if scope.users is not None else ())
 
@@ -147,7 +151,7 @@ def moved() -> MoodleState:
 def plan_of(line: Line, scope: Scope = ONE) -> Plan:
     """The same from single reads and from lists, or the test fails."""
     single = planned(line, scope, one_by_one=True)
-    assert_same(single, planned(line, scope, one_by_one=False), scope.users or ())
+    assert_same(single, planned(line, scope, one_by_one=False, whole=True), scope.users or ())
     return single
 
 
@@ -213,6 +217,37 @@ def test_a_run_about_one_person_says_nothing_about_rooms_of_others(site: Line) -
     )
     site.chat.delete_room_by_hand(site.room(11).room_id)
     assert plan_of(site).missing_channels == ()
+
+
+def test_what_an_event_takes_away_is_measured_by_the_whole_site() -> None:
+    """One of three accounts is deactivated, and one of three memberships goes."""
+    people = [person(1, suspended=True), person(2), person(3)]
+    site = Line(moodle(group(10, "A", [1, 2, 3])), policy(limits=Limits(40, 1)))
+    site.sync()
+    site.moodle = moodle(group(10, "A", [1, 2, 3]), people=people)
+    report = site.sync(ONE)
+    assert report.breaches == ()
+    assert report.applied == {"remove_member": 1, "deactivate": 1}
+
+
+def test_an_event_that_takes_too_much_of_the_site_waits_for_a_person() -> None:
+    people = [person(1, suspended=True), person(2), person(3)]
+    site = Line(moodle(group(10, "A", [1, 2, 3])), policy(limits=Limits(30, 1)))
+    site.sync()
+    site.moodle = moodle(group(10, "A", [1, 2, 3]), people=people)
+    found = {(breach.count, breach.managed) for breach in site.sync(ONE).breaches}
+    assert found == {(1, 3)}
+
+
+def test_a_username_that_an_account_elsewhere_has_is_not_given(site: Line) -> None:
+    """Another name is, as the whole ledger would say, and the next one is looked for in turn."""
+    newcomer = person(3, username="user2")
+    site.moodle = moodle(
+        *(group(10, "A", [1, 2, 3]), group(11, "B", [2])),
+        people=[person(1), person(2), newcomer],
+    )
+    plan = plan_of(site, Scope(frozenset({2}), frozenset({3})))
+    assert [one.username for one in operations(plan, CreateAccount)] == ["user2-3"]
 
 
 # --- which way is cheaper -------------------------------------------------------------------------

@@ -13,10 +13,10 @@ from integration.domain.operations import JoinOperation, Operation, SendPassword
 from integration.domain.outcomes import Result
 from integration.domain.state import Managed, Scope
 from integration.models import AccountLink, SyncOperation, SyncRun
-from integration.services.ledger import audit_trail, pass_parts, password_mails
+from integration.services.ledger import audit_trail, managed_part, pass_parts, password_mails
 from integration.services.ledger.bulk import insert
 from integration.services.ledger.effects import Effects
-from integration.services.ledger.managed import integrated_courses, load_managed
+from integration.services.ledger.managed import integrated_courses, known_by, load_managed
 from integration.services.sync.guard import WholePass
 from integration.services.sync.plan import Plan
 from integration.services.sync.report import Outcome
@@ -53,14 +53,20 @@ class RunLedger:
         self._read_at = timezone.now()  # what is managed, and what went lately
         self._looked = False  # a plan was made and is being carried out
 
-    def managed(self, scope: Scope) -> Managed:
+    def managed(self, scope: Scope, *, part: bool = False) -> Managed:
         self._read_at = timezone.now()
-        managed = load_managed(scope, self.run.pk)
+        managed = load_managed(scope, self.run.pk, part=part)
         self._effects = Effects(managed)
         return managed
 
     def integrated(self) -> set[int]:
         return integrated_courses()
+
+    def known_by(self, managed: Managed, **asked: Collection[str]) -> Managed:
+        return known_by(managed, **asked)
+
+    def counted(self, managed: Managed) -> Managed:
+        return managed_part.counted(managed)
 
     def share_limits(self, taking: Mapping[str, int]) -> WholePass | None:
         return pass_parts.share_limits(self.run, taking, self._read_at)

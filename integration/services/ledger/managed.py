@@ -1,7 +1,8 @@
 """What rcsync manages, read from our tables as one value, in a handful of statements."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Q, QuerySet
@@ -19,6 +20,7 @@ from integration.domain.operations import (
 )
 from integration.domain.room_texts import TEXTS
 from integration.domain.state import (
+    EVERYTHING,
     AskedAccount,
     Ending,
     Managed,
@@ -37,7 +39,7 @@ from integration.models import (
     ManagedMembership,
     SyncOperation,
 )
-from integration.services.ledger import left_out, safety
+from integration.services.ledger import left_out, managed_part, safety
 from integration.services.ledger.bulk import rows_of
 from integration.services.ledger.password_mails import DUE
 
@@ -47,22 +49,30 @@ _UNFINISHED = ("kind", "moodle_group_id", "moodle_user_id", "details")  # as in 
 _ROLES = {role.value: role for role in RoomRole}
 
 
-def load_managed(scope: Scope, current_run: int) -> Managed:
-    """All accounts and channels, and the members of the channels in `scope`."""
-    accounts, account_keys = _accounts()
-    channels, channel_keys = _channels(ChannelLink.objects.all())
+def load_managed(scope: Scope, current_run: int, *, part: bool = False) -> Managed:
+    """All accounts and channels, and the members of the channels in `scope`; or, of a narrow scope,
+    only what it is about (ports.Records).
+    """
+    accounts, account_keys = _accounts(
+        managed_part.accounts_in(scope) if part else AccountLink.objects.all()
+    )
+    channels, channel_keys = _channels(
+        managed_part.channels_in(scope) if part else ChannelLink.objects.all()
+    )
     unfinished = _unfinished(current_run)
     settings = IntegrationSettings.load()
+    courses = IntegratedCourse.objects.all()
     return Managed(
         accounts=accounts,
         channels=channels,
         members=_members(scope, account_keys, channel_keys),
-        ours_in=_ours_in_courses(),
-        courses=_courses(IntegratedCourse.objects.all()),
+        site=managed_part.counts_up_to_many() if part else None,
+        ours_in=None if part else _ours_in_courses(),
+        courses=_courses(courses.filter(course_id__in=scope.courses or ()) if part else courses),
         server_id=settings.server_id,
         installation=settings.installation,
-        sizes=safety.known_sizes(),
-        pending=safety.pending_since(),
+        sizes={} if part else safety.known_sizes(),
+        pending=safety.pending_since(managed_part.about(scope) if part else Q()),
         removed_lately=safety.removed_lately(),
         left_rooms=_left_rooms(),
         unfinished_accounts=_asked_accounts(unfinished),
@@ -73,7 +83,7 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
         ),
         left_out=left_out.people(),
         not_made=left_out.channels(),
-        unconfirmed=_unconfirmed(current_run),
+        unconfirmed=_unconfirmed(current_run, managed_part.about(scope) if part else Q()),
         unfinished_members=frozenset(
             (row.group_id, joiner["user"])
             for row in unfinished
@@ -91,6 +101,25 @@ def load_managed(scope: Scope, current_run: int) -> Managed:
             if row.details.get(name) is not None
         ),
     )
+
+
+def known_by(
+    managed: Managed,
+    *,
+    accounts: Collection[str] = (),
+    rooms: Collection[str] = (),
+    usernames: Collection[str] = (),
+    names: Collection[str] = (),
+    values: Collection[str] = (),
+) -> Managed:
+    """See ports.Records. What is known already stays as it was read."""
+    people = managed_part.accounts_by(accounts, usernames, values)
+    channels = managed_part.channels_by(rooms, names)
+    if people is not None:
+        managed = replace(managed, accounts={**_accounts(people)[0], **managed.accounts})
+    if channels is not None:
+        managed = replace(managed, channels={**_channels(channels)[0], **managed.channels})
+    return managed
 
 
 def accounts_asked_elsewhere(user_id: int, worker: str) -> frozenset[AskedAccount]:
@@ -133,8 +162,8 @@ def _left_rooms() -> dict[int, conflicts.Conflict]:
     }
 
 
-def _unconfirmed(current_run: int) -> tuple[Unconfirmed, ...]:
-    rows = SyncOperation.objects.filter(unconfirmed=True).exclude(run_id=current_run)
+def _unconfirmed(current_run: int, about: Q) -> tuple[Unconfirmed, ...]:
+    rows = SyncOperation.objects.filter(about, unconfirmed=True).exclude(run_id=current_run)
     columns = ("pk", "kind", "moodle_user_id", "moodle_group_id", "moodle_course_id")
     found = (
         Unconfirmed(row, operation)
@@ -156,11 +185,17 @@ def load_course(course_id: int) -> Managed:
 class LookOnly:
     """The ledger for callers that only read (ports.Records)."""
 
-    def managed(self, scope: Scope) -> Managed:
-        return load_managed(scope, NO_RUN)
+    def managed(self, scope: Scope, *, part: bool = False) -> Managed:
+        return load_managed(scope, NO_RUN, part=part)
 
     def integrated(self) -> set[int]:
         return integrated_courses()
+
+    def known_by(self, managed: Managed, **asked: Collection[str]) -> Managed:
+        return known_by(managed, **asked)
+
+    def counted(self, managed: Managed) -> Managed:
+        return managed_part.counted(managed)
 
 
 def _ours_in_courses() -> dict[int, int]:
@@ -172,15 +207,18 @@ def _ours_in_courses() -> dict[int, int]:
     return dict(counts)
 
 
-def integrated_courses() -> set[int]:
-    """Moodle course ids of every integrated course."""
-    return set(IntegratedCourse.objects.values_list("course_id", flat=True))
+def integrated_courses(scope: Scope = EVERYTHING) -> set[int]:
+    """Moodle course ids of the integrated courses of the scope."""
+    rows = IntegratedCourse.objects.order_by().values_list("course_id", flat=True)
+    return set(rows if scope.courses is None else rows.filter(course_id__in=scope.courses))
 
 
-def _accounts() -> tuple[dict[int, ManagedAccount], dict[int, int]]:
+def _accounts(
+    links: QuerySet[AccountLink],
+) -> tuple[dict[int, ManagedAccount], dict[int, int]]:
     accounts: dict[int, ManagedAccount] = {}
     keys: dict[int, int] = {}
-    rows = AccountLink.objects.order_by().values_list(
+    rows = links.order_by().values_list(
         *("pk", "moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated"),
         *("address_only", "password_mail"),
         *("moodle_timecreated", "moodle_username", "moodle_email", "moodle_idnumber"),

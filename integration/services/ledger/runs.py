@@ -241,6 +241,9 @@ def _store_courses(run: SyncRun, report: RunReport, scope: Scope) -> None:
 
 def _store_conflicts(report: RunReport, scope: Scope) -> None:
     """Open what is new, renew what is known, close what is gone (after a look at everything)."""
+    everything = scope.courses is None and scope.users is None
+    if not (everything or report.plan.conflicts):
+        return
     now = timezone.now()
     seen = set()
     known = {
@@ -266,7 +269,7 @@ def _store_conflicts(report: RunReport, scope: Scope) -> None:
         if row.status == Conflict.Status.SOLVED:
             row.status = Conflict.Status.OPEN
         row.save()
-    if scope.courses is None and scope.users is None:
+    if everything:
         gone = [row.pk for key, row in known.items() if key not in seen]
         Conflict.objects.unsolved().filter(pk__in=gone).update(
             status=Conflict.Status.SOLVED, solved_at=now

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from integration.domain.operations import kinds
@@ -26,8 +26,8 @@ def known_sizes() -> dict[int, Size]:
     return {course_id: Size(*size) for course_id, size in rows if size}
 
 
-def pending_since() -> dict[str, int]:
-    return dict(PendingEnding.objects.values_list("key", "since"))
+def pending_since(about: Q) -> dict[str, int]:
+    return dict(PendingEnding.objects.filter(about).values_list("key", "since"))
 
 
 def removed_lately() -> Mapping[str, int]:

@@ -51,14 +51,24 @@ class MoodleReader:
     def _read(
         self, scope: Scope, integrated: frozenset[int], linked: frozenset[int]
     ) -> MoodleState:
+        """An event needs the courses where its people are enrolled, besides those that it names;
+        everything else the integrated ones.
+        """
         read_at = int(self._clock())
         site = self._rows.site()
-        courses = self._rows.courses(integrated)
+        theirs = list(self._rows.enrolments_of(scope.users or (), integrated))
+        asked = integrated
+        if scope.is_narrow and scope.courses is not None:
+            asked &= scope.courses.union(row.course_id for row in theirs)
+        courses = self._rows.courses(asked)
         looked_at = [course for course in courses.values() if scope.has_course(course.course_id)]
         _require_contexts(looked_at)
         groups = self._rows.groups(course.course_id for course in looked_at)
         members = _collected(groups, self._rows.memberships(groups, scope.users))
-        concerned, enrolments = self._enrolments(scope, courses, linked.union(*members.values()))
+        concerned: Collection[int] = scope.users or ()
+        if scope.users is None:
+            known = linked.union(*members.values())
+            concerned, theirs = self._enrolments(scope, courses, known)
         people = self._rows.people(concerned, site)
         return MoodleState(
             read_at=read_at,
@@ -67,7 +77,9 @@ class MoodleReader:
             groups=groups,
             group_members=_only(people, members),
             people=people,
-            enrolments=_by_course(row for row in enrolments if row.user_id in people),
+            enrolments=_by_course(
+                row for row in theirs if row.course_id in courses and row.user_id in people
+            ),
             roles=self._roles_held(
                 courses.values() if scope.reads_every_role else looked_at, scope
             ),
@@ -82,21 +94,14 @@ class MoodleReader:
     ) -> tuple[Collection[int], list[Enrolment]]:
         """Whom the scope concerns, and their enrolments in all these courses.
 
-        `known` are the members of the scope's groups and the linked people. Where the scope is
-        narrow, the rows are looked up by person: most of the others' would be of no use.
+        `known` are the members of the scope's groups and the linked people. Of a scope of single
+        courses, the rows are looked up by person: most of the others' would be of no use.
         """
-        methods = self._rows.methods(courses)
-        if scope.users is not None:
-            return scope.users, list(self._rows.enrolments_of(scope.users, methods))
-        here = {
-            number: method
-            for number, method in methods.items()
-            if scope.has_course(method.course_id)
-        }
-        enrolments = list(self._rows.enrolments_by(here))
+        here = {number for number in courses if scope.has_course(number)}
+        enrolments = list(self._rows.enrolments_by(self._rows.methods(here)))
         concerned = known.union(row.user_id for row in enrolments)
         if scope.courses is not None:
-            enrolments = list(self._rows.enrolments_of(concerned, methods))
+            enrolments = list(self._rows.enrolments_of(concerned, courses))
         return concerned, enrolments
 
     def _roles_held(

@@ -65,6 +65,9 @@ class Method(NamedTuple):
     status: int
 
 
+NO_METHOD = Method(SITE, "", 1)  # of a row that outlived it
+
+
 class Category(NamedTuple):
     """What a row of mdl_course_categories says about its courses. `path`: ids from the top."""
 
@@ -185,14 +188,18 @@ class MoodleRows:
             yield Enrolment(course_id, user_id, name, status, on, start, end)
 
     def enrolments_of(
-        self, user_ids: Collection[int], methods: Mapping[int, Method]
+        self, user_ids: Collection[int], courses: Collection[int]
     ) -> Iterator[Enrolment]:
-        """These people's enrolments by these methods."""
-        for user_id, number, status, start, end in self.pager.by_key(
-            UserEnrolment, "userid", user_ids, "enrolid", "status", "timestart", "timeend"
-        ):
-            if number in methods:
-                course_id, name, on = methods[number]
+        """These people's enrolments in these courses, by whatever method. Only the methods of
+        their own rows are read.
+        """
+        columns = ("enrolid", "status", "timestart", "timeend")
+        rows = list(self.pager.by_key(UserEnrolment, "userid", user_ids, *columns))
+        used = self.pager.by_id(Enrol, {row[1] for row in rows}, "courseid", "enrol", "status")
+        methods = {number: Method(*values) for number, *values in used}
+        for user_id, number, status, start, end in rows:
+            course_id, name, on = methods.get(number, NO_METHOD)
+            if course_id in courses:
                 yield Enrolment(course_id, user_id, name, status, on, start, end)
 
     # --- roles ------------------------------------------------------------------------------------

@@ -221,9 +221,7 @@ def _store(
 
 
 def _lease(owner: str, scope: Scope) -> set[int]:
-    courses = integrated_courses()
-    if scope.courses is not None:
-        courses &= scope.courses
+    courses = integrated_courses(scope)
     busy = leases.acquire(owner, courses)
     if busy and leases.take_from_the_dead(courses):
         busy = leases.acquire(owner, courses)

@@ -40,8 +40,8 @@ class SharedLedger(RunLedger):
         self._start_rules = start_rules
         self._imported = imported
 
-    def managed(self, scope: Scope) -> Managed:
-        managed = super().managed(scope)
+    def managed(self, scope: Scope, *, part: bool = False) -> Managed:
+        managed = super().managed(scope, part=part)
         self._claims.learn(managed)
         return managed
 

@@ -90,6 +90,8 @@ def carry_out(proposal: Proposal, remote: Remote, ledger: Ledger, terms: Terms) 
     moodle = proposal.moodle
     size = sizes(moodle, proposal.scope) if moodle else None
     whole = None
+    if proposal.managed.site is not None and taking(plan):
+        proposal = replace(proposal, managed=ledger.counted(proposal.managed))
     if not terms.dry_run:
         whole = ledger.share_limits(taking(plan, terms.approval.operations))
     passed = _breaches(proposal, size, terms.approval, whole)

@@ -100,7 +100,7 @@ def desire(
     policies = CoursePolicies(policy, moodle.courses)
     moodle = with_course_groups(moodle, policies, managed.channels, scope)
     eligibility = Eligibility(moodle, policy.roles, policies.own_roles())
-    identities = check_identities(managed, moodle)
+    identities = check_identities(managed, moodle, scope)
     chosen, unchosen, undecided = _choose(moodle, policies, scope, identities)
     names_of = channel_names(chosen, moodle, policies, rules, managed)
     channels = {
@@ -136,6 +136,25 @@ def _channel(
         texts_of(group, moodle, policy, rules),
         eligibility.members(group),
         read_only_until_begin(course, moodle.read_at, moodle.time_zone, policy),
+    )
+
+
+def given_names(desired: Desired, managed: Managed) -> tuple[frozenset[str], frozenset[str]]:
+    """The usernames and the channel names that are given here: of people without a link, and of
+    channels that are made or get another name.
+    """
+    links = managed.channels
+    return (
+        frozenset(
+            one.username
+            for user_id, one in desired.accounts.items()
+            if user_id not in managed.accounts
+        ),
+        frozenset(
+            one.name
+            for group_id, one in desired.channels.items()
+            if group_id not in links or links[group_id].name != one.name
+        ),
     )
 
 

@@ -88,7 +88,7 @@ class Eligibility:
     def active_somewhere(self) -> frozenset[int]:
         """Usable people with an active enrolment in any integrated course."""
         everyone: set[int] = set()
-        for course_id in self.moodle.integrated:
+        for course_id in self.moodle.integrated & self.moodle.enrolments.keys():
             everyone |= self.active_in(course_id)
         return frozenset(everyone)
 

@@ -278,11 +278,14 @@ def managed_counts(managed: Managed, scope: Scope) -> dict[Removal, int]:
         for group_id, channel in managed.channels.items()
         if scope.has_course(channel.course_id)
     ]
+    channels, memberships = len(groups), _memberships(managed, groups, scope)
+    if managed.site is not None and scope.courses is None:
+        channels, memberships = managed.site.channels, managed.site.memberships
     return {
-        Removal.MEMBERSHIPS: _memberships(managed, groups, scope),
-        Removal.ACCOUNTS: len(managed.accounts),
-        Removal.CHANNELS: len(groups),
-        Removal.RENAMES: len(groups),
+        Removal.MEMBERSHIPS: memberships,
+        Removal.ACCOUNTS: managed.counts.accounts,
+        Removal.CHANNELS: channels,
+        Removal.RENAMES: channels,
     }
 
 
@@ -299,7 +302,7 @@ def another_server(managed: Managed, server_id: str) -> Iterator[Breach]:
     A person says whether it moved or is a new one (services/admin/server_decisions.py); no approval
     of a run does.
     """
-    links = len(managed.accounts) + len(managed.channels)
+    links = managed.counts.accounts + managed.counts.channels
     if links and managed.server_id and server_id and managed.server_id != server_id:
         what = msg(
             "This is another Rocket.Chat workspace ({now}) than the one that all links are about "

@@ -15,7 +15,7 @@ share. A pair without a stored identity (made by an earlier version) is believed
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from integration.domain.conflicts import Conflict, ConflictKind
 from integration.domain.identities import CourseIdentity, GroupIdentity, PersonIdentity
@@ -26,6 +26,7 @@ from integration.domain.state import (
     Managed,
     MoodleState,
     Person,
+    Scope,
 )
 
 
@@ -49,9 +50,12 @@ class Identities:
         return group.group_id in self.held_groups or group.course_id in self.held_courses
 
 
-def check_identities(managed: Managed, moodle: MoodleState) -> Identities:
-    """Compare what was read with what the links were made of."""
+def check_identities(managed: Managed, moodle: MoodleState, scope: Scope) -> Identities:
+    """Compare what was read with what the links were made of; courses those of the scope."""
     people = _People(managed, moodle)
+    moodle = replace(
+        moodle, courses={n: one for n, one in moodle.courses.items() if scope.has_course(n)}
+    )
     changed_people = sorted(people.changed())
     changed_courses = sorted(_changed_courses(managed, moodle))
     groups = _Groups(managed, moodle, frozenset(changed_courses))
@@ -69,6 +73,22 @@ def check_identities(managed: Managed, moodle: MoodleState) -> Identities:
         groups=groups.to_store(frozenset(changed_groups)),
         courses=_courses_to_store(managed, moodle, frozenset(changed_courses)),
     )
+
+
+def values_in_doubt(managed: Managed, moodle: MoodleState) -> frozenset[str]:
+    """Addresses and idnumbers that alone say of a linked person that it is still the same: what
+    others share proves nothing, so they have to be looked for among all links.
+    """
+    found: set[str] = set()
+    for user_id, link in managed.accounts.items():
+        person, stored = moodle.people.get(user_id), link.identity
+        if person is None or stored is None:
+            continue
+        now = person_identity(person)
+        if not is_same_person(stored._replace(email="", idnumber=""), now, {}):
+            pairs = ((stored.email, now.email), (stored.idnumber, now.idnumber))
+            found.update(after for before, after in pairs if _agrees(before, after))
+    return frozenset(found)
 
 
 # --- what a row is made of ------------------------------------------------------------------------

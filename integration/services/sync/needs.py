@@ -43,7 +43,8 @@ def single_bytes(needs: Needs) -> int:
 
 
 def _list_bytes(managed: Managed) -> int:
-    rows = len(managed.accounts) * LISTED_ACCOUNT + len(managed.channels) * LISTED_ROOM
+    counts = managed.counts
+    rows = counts.accounts * LISTED_ACCOUNT + counts.channels * LISTED_ROOM
     return rows + 2 * REQUEST
 
 

@@ -190,8 +190,33 @@ class Remote(Protocol):
 class Records(Protocol):
     """What our own tables know."""
 
-    def managed(self, scope: Scope) -> Managed:
-        """All accounts and channels; the members of the channels in `scope`."""
+    def managed(self, scope: Scope, *, part: bool = False) -> Managed:
+        """All accounts and channels; the members of the channels in `scope`.
+
+        `part`: of a narrow scope only what it is about: the accounts of its people, or of anybody
+        where they have none, the channels of its courses, and `Managed.site` for the rest.
+        """
+        ...
+
+    def known_by(
+        self,
+        managed: Managed,
+        *,
+        accounts: Collection[str] = (),
+        rooms: Collection[str] = (),
+        usernames: Collection[str] = (),
+        names: Collection[str] = (),
+        values: Collection[str] = (),
+    ) -> Managed:
+        """A part of the ledger with the links besides that have one of these: account id, room id,
+        username or channel name in any case, address or idnumber in Moodle (`values`).
+        """
+        ...
+
+    def counted(self, managed: Managed) -> Managed:
+        """A part of the ledger with the numbers that limits are measured by: `site`, and `ours_in`
+        for the courses of its channels.
+        """
         ...
 
     def integrated(self) -> Collection[int]:

@@ -9,12 +9,20 @@ from dataclasses import dataclass, replace
 
 from integration.domain.needs import Needs
 from integration.domain.policy import Limits, Policy
-from integration.domain.state import EVERYTHING, Managed, MoodleState, RemoteState, Scope
+from integration.domain.state import (
+    EVERYTHING,
+    Managed,
+    MoodleState,
+    NameRules,
+    RemoteState,
+    Scope,
+)
 from integration.services.sync.bans import rooms_in_doubt
 from integration.services.sync.carry_out import Proposal, Terms, carry_out
-from integration.services.sync.desired import Desired, desire
+from integration.services.sync.desired import Desired, desire, given_names
 from integration.services.sync.differences import remaining
 from integration.services.sync.grace import Waiting, hold_back
+from integration.services.sync.identity import values_in_doubt
 from integration.services.sync.needs import (
     concerned_groups,
     lists_are_small,
@@ -89,19 +97,48 @@ def compare(
     full_check: bool = False,
 ) -> Comparison:
     """Read the ledger, Moodle and Rocket.Chat, in this order, and plan."""
-    managed = records.managed(scope)
+    managed = records.managed(scope, part=scope.is_narrow)
     if scope == EVERYTHING or lists_are_small(managed):
         remote.begin()  # not before the ledger: else another run's new account seems to be gone
     moodle = source.read(
         scope, integrated=records.integrated(), linked_users=people_in_scope(managed, scope)
     )
-    desired = desire(moodle, policy, remote.name_rules(), managed, scope)
+    managed, desired = _desired(moodle, policy, remote.name_rules(), records, managed, scope)
     found = _read_remote(remote, desired, managed, scope, full_check)
+    if scope.is_narrow:
+        managed = records.known_by(managed, accounts=found.accounts, rooms=found.channels)
     if rooms := list(rooms_in_doubt(desired, managed, found)):
         found = replace(found, banned=remote.banned(rooms))
     plan = make_plan(desired, found, managed, policy, scope)
     plan, waiting = hold_back(plan, policy, managed.pending, moodle.read_at)
     return Comparison(managed, moodle, desired, found, plan, waiting)
+
+
+def _desired(
+    moodle: MoodleState,
+    policy: Policy,
+    rules: NameRules,
+    records: Records,
+    managed: Managed,
+    scope: Scope,
+) -> tuple[Managed, Desired]:
+    """What should be true; with a part of the ledger, and all links that decide about it.
+
+    Whoever else has a name that is given here has to be known. Where somebody has, another name is
+    given, and looked for in turn: so the names are those that the whole ledger would give.
+    """
+    if not scope.is_narrow:
+        return managed, desire(moodle, policy, rules, managed, scope)
+    if values := values_in_doubt(managed, moodle):
+        managed = records.known_by(managed, values=values)
+    asked: set[str] = set()
+    while True:
+        desired = desire(moodle, policy, rules, managed, scope)
+        usernames, names = given_names(desired, managed)
+        if asked >= usernames | names:
+            return managed, desired
+        managed = records.known_by(managed, usernames=usernames, names=names)
+        asked |= usernames | names
 
 
 def _evidence(
