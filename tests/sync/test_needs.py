@@ -285,7 +285,10 @@ def test_too_many_single_requests_are_never_sent() -> None:
 
 
 def test_without_a_linked_account_nothing_shows_that_addresses_are_shown() -> None:
-    assert not needs.reads_one_by_one(replace(of(1, 1), witness=""), big())
+    new = replace(of(1, 1), people=(PersonNeed("", "a@x.org", ("a",)),))
+    assert needs.reads_one_by_one(new, big())
+    assert not needs.reads_one_by_one(replace(new, witness=""), big())
+    assert needs.reads_one_by_one(replace(of(0, 1), witness=""), big())
 
 
 def test_a_name_that_a_search_would_not_find_is_looked_for_in_the_lists() -> None:

@@ -26,8 +26,10 @@ def lists_are_small(managed: Managed) -> bool:
 
 def reads_one_by_one(needs: Needs, managed: Managed) -> bool:
     """Whether single reads are worth it, and possible."""
-    if lists_are_small(managed) or not needs.is_searchable or not needs.witness:
+    if lists_are_small(managed) or not needs.is_searchable:
         return False
+    if needs.new_people and not needs.witness:
+        return False  # nothing would show that the bot is shown addresses
     return single_requests(needs) <= MOST_REQUESTS and single_bytes(needs) < _list_bytes(managed)
 
 
