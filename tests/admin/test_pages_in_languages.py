@@ -28,7 +28,7 @@ NAMES = {"Archive", "Student", "Teacher", "Guest", "Tutor", "Observer", "Group",
 @cache
 def english() -> frozenset[str]:
     """What our code marks for translation."""
-    apps = (ROOT / "integration", ROOT / "moodle", ROOT / "rcsync_project")
+    apps = (ROOT / "integration", ROOT / "moodle", ROOT / "rcsync_project" / "templates")
     return frozenset(text for app in apps for _context, text in texts_of(app))
 
 
