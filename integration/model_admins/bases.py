@@ -1,7 +1,6 @@
 """What the lists of rcsync have in common."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -21,6 +20,7 @@ from integration.pages.downloads import download
 from integration.pages.odd_input import TakesOddInput
 from integration.services.admin import exports
 from integration.services.admin.paging import BoundedPaginator
+from integration.services.ledger import reading
 
 
 class ReadOnly(TakesOddInput, ModelAdmin):
@@ -94,8 +94,7 @@ class CsvList:
         """What a row shows besides its own columns."""
 
     def _csv_rows(self, rows: QuerySet[Any]) -> Iterator[Iterable[Any]]:
-        source = rows.iterator(self.csv_chunk)
-        while chunk := list(islice(source, self.csv_chunk)):
+        for chunk in reading.rows_in_order(rows, self.csv_chunk):
             self.fill(chunk)
             for row in chunk:
                 yield self.csv_row(row)

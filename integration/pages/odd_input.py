@@ -39,7 +39,14 @@ class GroupOrPerson(Number):
 
 
 class PlainLookups(ChangeList):
-    """A list that answers impossible filters as Django answers unknown ones: by showing all."""
+    """A list that answers impossible filters as Django answers unknown ones: by showing all. Django
+    hides the links of columns that are not in `sortable_by`, and sorts by them all the same where
+    the address says so; this list does not.
+    """
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        allowed = self.sortable_by is None or field_name in self.sortable_by
+        return super().get_ordering_field(field_name) if allowed else None
 
     def get_queryset(self, *args: Any, **kwargs: Any) -> Any:
         try:

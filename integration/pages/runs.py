@@ -26,6 +26,7 @@ from integration.pages.downloads import CSV, download
 from integration.services.admin import exports, runs, secrets, server_decisions, start_run
 from integration.services.admin.audit_exports import export_audit as export_audit_trail
 from integration.services.admin.run_failures import failures_by_cause
+from integration.services.ledger import reading
 from integration.services.runs import approval, undo_orders
 from integration.services.runs.order import Order
 from integration.services.sync.guard import is_about_server
@@ -252,7 +253,7 @@ def decide(request: HttpRequest, run_id: int) -> HttpResponse:
 @access.page(access.EXPORT_AUDIT)
 def export_audit(_request: HttpRequest, form: str) -> StreamingHttpResponse:
     """The whole audit trail, for a spreadsheet (csv) or a program (jsonl)."""
-    lines = export_audit_trail(AuditEntry.objects.order_by("pk").iterator(2000), form)
+    lines = export_audit_trail(reading.rows_by(AuditEntry.objects.all()), form)
     kinds = {"csv": CSV, "jsonl": "application/jsonl"}
     return download(f"rcsync-audit.{form}", lines, kinds[form])
 
@@ -262,8 +263,8 @@ def export(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
     """Every operation that the filters let through, as CSV."""
     run = get_object_or_404(SyncRun, pk=run_id)
     chosen = {name: request.GET.get(name, "") for name in FILTERS}
-    rows = _operations(run, chosen).filter(runs.saying(chosen["search"])).iterator(2000)
-    lines = exports.operations_as_csv(rows, exports.names_of_courses())
+    rows = _operations(run, chosen).filter(runs.saying(chosen["search"]))
+    lines = exports.operations_as_csv(reading.rows_by(rows, "position"), exports.names_of_courses())
     return download(f"rcsync-run-{run.pk}.csv", lines)
 
 

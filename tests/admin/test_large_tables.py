@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from integration.model_admins.bases import CsvList
 from integration.models import (
     AccountLink,
     AuditEntry,
@@ -22,7 +23,7 @@ from integration.models import (
 )
 from integration.services.admin import audit_lists, link_lists, paging, runs
 from integration.services.background import jobs
-from integration.services.ledger import audit_trail, pruning
+from integration.services.ledger import audit_trail, pruning, reading
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
 LISTS = ("auditentry", "managedmembership")
@@ -198,6 +199,44 @@ def test_a_huge_table_is_put_in_order_without_other_tables(
     assert not [sql for sql in ordered if " JOIN " in sql]
 
 
+def test_a_step_of_pruning_is_two_statements_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pruning, "STEP", 10)
+    IntegrationSettings.load()
+
+    def pruned(operations: int) -> int:
+        """Statements that prune one run of so many operations."""
+        last = a_run(0)  # the last good one stays
+        SyncRun.objects.filter(pk=last.pk).update(finished_at=timezone.now())
+        a_run(operations)
+        with CaptureQueriesContext(connection) as seen:
+            assert jobs.prune() == 1
+        return len(seen)
+
+    pruned(10)
+    assert pruned(60) - pruned(20) == 2 * (6 - 2)
+
+
+@pytest.mark.parametrize(
+    ("address", "column"),
+    [
+        ("managedmembership/?o=1", "username"),
+        ("managedmembership/?o=3", "room_role"),
+        ("accountlink/?o=3", "deactivated"),
+        ("auditentry/?o=2", "subject"),
+    ],
+)
+def test_no_address_sorts_a_huge_table_by_a_column_without_an_index(
+    admin: Client, address: str, column: str
+) -> None:
+    fill(2)
+    _page, asked = statements(admin, f"/admin/integration/{address}")
+    orders = [sql.partition("ORDER BY")[2] for sql in asked if "ORDER BY" in sql]
+    assert orders
+    assert not [order for order in orders if f'"{column}"' in order.partition("LIMIT")[0]]
+
+
 # --- search ---------------------------------------------------------------------------------------
 
 
@@ -302,3 +341,60 @@ def test_the_courses_of_a_run_can_be_chosen_unless_there_are_too_many(
     assert runs.courses_in(run) == [(2, "C2")], "few operations name their courses themselves"
     monkeypatch.setattr(runs, "MOST_COUNTED", 1)
     assert runs.courses_in(run) == []
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def many_links(number: int) -> None:
+    channel = ChannelLink.objects.create(moodle_group_id=1, moodle_course_id=1, room_id="r")
+    for index in range(number):
+        ManagedMembership.objects.create(channel=channel, account=account(f"person{index}"))
+        audit_trail.record("tried", f"entry {index}")
+
+
+FILES = (
+    ("accountlink", "/admin/integration/accountlink/csv/?q=person"),
+    ("auditentry", "/admin/audit.csv"),
+    ("auditentry", "/admin/audit.jsonl"),
+    ("syncoperation", "/admin/run/{run}/operations.csv"),
+)
+
+
+@pytest.mark.parametrize(("table", "address"), FILES)
+def test_a_file_is_read_some_rows_at_a_time_and_sent_meanwhile(
+    admin: Client, table: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading.rows_by, "__defaults__", ("pk", 4))
+    monkeypatch.setattr(CsvList, "csv_chunk", 4)
+    many_links(10)
+    run = a_run(10)
+    there: Any = {"auditentry": AuditEntry, "accountlink": AccountLink}.get(table, SyncOperation)
+    answer: Any = admin.get(address.format(run=run.pk))
+    lines = iter(answer.streaming_content)
+    with CaptureQueriesContext(connection) as first:
+        begun = [next(lines), next(lines)]
+    with CaptureQueriesContext(connection) as later:
+        rest = list(lines)
+    text = b"".join([*begun, *rest]).decode()
+    assert text.count("\n") >= there.objects.count()
+
+    def read(seen: CaptureQueriesContext) -> int:
+        """Statements that read rows of the table with what the file shows of them."""
+        shown = f'"integration_{table}"."{"username" if table == "accountlink" else "reason"}",'
+        return sum(shown in query["sql"] for query in seen.captured_queries)
+
+    assert read(first) == 1
+    assert read(later) >= 2
+
+
+def test_rows_come_whole_and_in_order_whatever_their_number() -> None:
+    for number in range(9):
+        account(f"person{number}")
+    names = [f"person{number}" for number in range(9)]
+    rows = AccountLink.objects.all()
+    for size in (1, 3, 4, 9, 10):
+        assert [row.username for row in reading.rows_by(rows, size=size)] == names
+        backwards = reading.rows_in_order(rows.order_by("-username"), size)
+        assert [row.username for some in backwards for row in some] == names[::-1]
+    assert list(reading.rows_by(rows.none())) == list(reading.rows_in_order(rows.none())) == []

@@ -16,7 +16,7 @@ from integration.domain.actor import Actor
 from integration.domain.messages import counted, joined
 from integration.domain.outcomes import Result
 from integration.models import AuditEntry, IntegrationSettings, SyncRun
-from integration.services.ledger import bulk, pruning
+from integration.services.ledger import bulk, pruning, reading
 from integration.services.sync.report import Outcome
 
 KIND_OF_TRIGGER = {
@@ -140,4 +140,4 @@ def entries(
         "at__gte": since,
     }
     chosen = {name: value for name, value in wanted.items() if value is not None}
-    return AuditEntry.objects.filter(**chosen).order_by("pk").iterator(1000)
+    return reading.rows_by(AuditEntry.objects.filter(**chosen))

@@ -26,7 +26,7 @@ from integration.models import (
     SyncOperation,
     SyncRun,
 )
-from integration.services.ledger import audit_trail, runs
+from integration.services.ledger import audit_trail, reading, runs
 
 PAGE = 1000
 TEXTS: dict[type[models.Model], tuple[str, ...]] = {
@@ -116,7 +116,7 @@ def _changes(
     model: type[models.Model], user_id: int, replaced: Callable[[Any], Any]
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Rows in which a name stands, each with its changed columns."""
-    for row in model._base_manager.order_by("pk").iterator(PAGE):
+    for row in reading.rows_by(model._base_manager.all(), size=PAGE):
         new = {
             column: value
             for column in TEXTS[model]
