@@ -125,6 +125,9 @@ def client(url: str, **options: Any) -> RocketChat:
     return RocketChat(Connection(url, BOT, **options), **quick)  # type: ignore[arg-type]
 
 
+LONG = 15.0  # seconds; many times the time-outs of these tests
+
+
 def problem(url: str, **options: Any) -> RocketChatError:
     """What a call that must not be repeated ends with."""
     with client(url, **options) as rocketchat, pytest.raises(RocketChatError) as raised:
@@ -138,7 +141,7 @@ def test_silence_ends_with_the_read_time_out() -> None:
         error = problem(url)
     assert type(error) is TransientError
     assert "no answer in time" in error.message
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < LONG
 
 
 def test_a_trickle_ends_with_the_time_for_the_whole_answer() -> None:
@@ -147,7 +150,7 @@ def test_a_trickle_ends_with_the_time_for_the_whole_answer() -> None:
         error = problem(url)
     assert type(error) is TransientError
     assert "not complete after 0.6 seconds" in error.message
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < LONG
 
 
 def test_an_endless_answer_is_cut_off_at_the_limit() -> None:

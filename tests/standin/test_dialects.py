@@ -165,21 +165,25 @@ def test_a_young_administrator_is_asked_for_no_second_factor() -> None:
 # No internet
 
 
+OUTSIDE = 1.0  # seconds that an attempt to reach the internet takes
+
+
 def test_without_internet_an_account_is_there_long_before_the_answer() -> None:
-    with serving("8.6", outside_seconds=0.2) as (server, client), Client(server) as other:
+    with serving("8.6", outside_seconds=OUTSIDE) as (server, client), Client(server) as other:
         started = time.monotonic()
         body = '{"username":"ann","name":"Ann","email":"ann@example.com","password":"x"}'
         client.begin("POST", "/api/v1/users.create", body)
-        time.sleep(0.1)
-        assert other.get("users.info", username="ann").status == 200
+        while other.get("users.info", username="ann").status != 200:
+            assert time.monotonic() - started < OUTSIDE, "not before the answer"
+            time.sleep(0.05)
         assert client.finish().status == 200
-        assert 0.2 <= time.monotonic() - started < 2
+        assert time.monotonic() - started >= OUTSIDE
         server.configure(Accounts_SetDefaultAvatar=False)
         started = time.monotonic()
         create_user(client, "bea")
-        assert time.monotonic() - started < 0.15
+        assert time.monotonic() - started < OUTSIDE
         client.send("GET", "/api/info")
-        assert time.monotonic() - started >= 0.2
+        assert time.monotonic() - started >= OUTSIDE
 
 
 # Names

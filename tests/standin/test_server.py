@@ -255,13 +255,13 @@ def test_settings_change_at_run_time_but_only_known_ones(server: StandIn, client
 
 
 def test_latency_of_one_call_does_not_hold_up_the_others() -> None:
-    with StandIn(latency_ms=150) as server:
+    with StandIn(latency_ms=500) as server:
         clients = [Client(server) for _ in range(8)]
         started = time.monotonic()
         for client in clients:
             client.begin("GET", "/api/v1/me")
         assert {client.finish().status for client in clients} == {200}
-        assert time.monotonic() - started < 8 * 0.15
+        assert time.monotonic() - started < 8 * 0.5, "one after the other"
         for client in clients:
             client.close()
 

@@ -15,7 +15,7 @@ from integration.services.worker import guardian
 from tests.support.paths import ROOT
 from tests.support.processes import MARK, processes_with
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 # Ends on nothing but SIGKILL, and has a child that loses its parent.
 STUBBORN = """

@@ -20,7 +20,7 @@ from tests.support.installation import Installation
 from tests.support.paths import ROOT
 from tests.support.servers import DatabaseServer
 
-PATIENCE = 100.0
+PATIENCE = 300.0
 
 SCALED = """
 import time
@@ -43,7 +43,7 @@ settings.save()
 ALIVE = """
 import time
 from integration.models import WorkerBeat
-until = time.monotonic() + 90
+until = time.monotonic() + 300
 while WorkerBeat.objects.exclude(beat_at=None).count() < 2:
     assert time.monotonic() < until, "no two workers"
     time.sleep(0.2)
@@ -57,7 +57,7 @@ import json, time
 from collections import Counter
 from integration.models import *
 open_ones = SyncRun.objects.filter(status__in=["queued", "running"])
-until = time.monotonic() + 400
+until = time.monotonic() + 900
 while open_ones.exists():
     assert time.monotonic() < until, list(SyncRun.objects.values_list("pk", "status", "worker"))
     time.sleep(0.5)

@@ -20,7 +20,7 @@ from demo.standin import ADMIN_ID, ADMIN_TOKEN, StandIn
 from tests.support.paths import ROOT
 from tests.support.servers import MariaDB
 
-PATIENCE = 90.0
+PATIENCE = 300.0
 NOT_INHERITED = ("ROCKETCHAT_", "RCSYNC_", "DATABASE_", "MOODLE_", "DJANGO_")
 COURSES = 100
 

@@ -16,7 +16,7 @@ from tests.support.installation import Installation
 from tests.support.paths import ROOT
 from tests.support.processes import MARK, processes_with
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 ALL = 8  # run; two guardians, gunicorn and its process; worker; guardian, cluster and its processes
 
 
