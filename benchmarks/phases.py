@@ -21,7 +21,7 @@ import requests  # noqa: E402  # Django has to be set up before anything of ours
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 
-from benchmarks import changes, event_cases  # noqa: E402
+from benchmarks import changes, event_cases, filled  # noqa: E402
 from benchmarks.measure import Meter, peak_megabytes  # noqa: E402
 from demo.sample_moodle.scale import create_scaled_moodle  # noqa: E402
 from integration.domain.state import EVERYTHING, RoomRole, Scope  # noqa: E402
@@ -61,6 +61,11 @@ def setup(options: argparse.Namespace) -> Result:
         [IntegratedCourse(course_id=course_id) for course_id in courses], batch_size=1000
     )
     return made._asdict() | {"effective": changes.effective(connections["moodle"]).as_counts()}
+
+
+def fill(_options: argparse.Namespace) -> Result:
+    """Everything as a first sync would leave it."""
+    return dict(filled.fill())
 
 
 def sync(_options: argparse.Namespace) -> Result:
@@ -129,7 +134,7 @@ def events(_options: argparse.Namespace) -> Result:
 PHASES: Mapping[str, Callable[[argparse.Namespace], Result]] = {
     phase.__name__: phase
     for phase in (
-        *(setup, sync, nochange, members, full_check, change),
+        *(setup, fill, sync, nochange, members, full_check, change),
         *(event_user, event_course, events),
     )
 }

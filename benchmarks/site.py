@@ -22,6 +22,7 @@ from tests.support.servers import running_mariadb
 
 ROOT = Path(__file__).resolve().parent.parent
 PHASE_SECONDS = 1800  # a phase that takes longer is stopped
+HOOK_SECONDS = 600  # the state of half a million accounts takes a while
 NOT_INHERITED = ("ROCKETCHAT_", "RCSYNC_", "DATABASE_", "MOODLE_", "DJANGO_")
 
 
@@ -58,7 +59,7 @@ class StandIn:
     ) -> dict[str, Any]:
         body = None if wishes is None else json.dumps(wishes).encode()
         request = urllib.request.Request(f"{self.url}/_standin/{page}", body, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=HOOK_SECONDS) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 

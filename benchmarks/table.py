@@ -83,14 +83,15 @@ def _endpoints(found: Results) -> str:
 
 
 def _details(results: Mapping[str, Results]) -> Iterator[str]:
-    first, again = results["sync"], results["nochange"]
-    operations = max(1, sum(first["applied"].values()))
-    yield f"The machine's load was {first['load']:.1f} on {first['cores']} cores (1 would be ours)."
-    yield (
-        f"First sync: {first['at_once']:.1f} requests at once on average; bookkeeping "
-        f"{1000 * first['bookkeeping'] / operations:.2f} ms for each of {operations:,} operations; "
-        f"the stand-in's own CPU {first['server_cpu']:.1f} s."
-    )
+    again = results["nochange"]
+    yield f"The machine's load was {again['load']:.1f} on {again['cores']} cores (1 would be ours)."
+    if first := results.get("sync"):
+        operations = max(1, sum(first["applied"].values()))
+        yield (
+            f"First sync: {first['at_once']:.1f} requests at once on average; bookkeeping "
+            f"{1000 * first['bookkeeping'] / operations:.2f} ms for each of {operations:,} "
+            f"operations; the stand-in's own CPU {first['server_cpu']:.1f} s."
+        )
     yield (
         f"No change, median of {again['repeated']}: {again['seconds']:.2f} s; its SQL reads alone "
         f"{again['bare_sql']:.2f} s, its HTTP reads alone {again['bare_http']:.2f} s."

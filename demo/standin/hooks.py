@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from demo.standin.application import Application
+from demo.standin.constants import ADMIN_ID
 from demo.standin.rules import policies
 from demo.standin.rules.documents import emails
 from demo.standin.state.options import Options
@@ -43,6 +44,8 @@ def _answer(application: Application, page: str, body: dict[str, Any]) -> dict[s
             application.faults.clear()
         case "POST /_standin/settings":
             configure(application, body)
+        case "POST /_standin/fill":
+            return fill(application.world, body)
         case _:
             return None
     return {"ok": True}
@@ -70,6 +73,31 @@ def configure(application: Application, wishes: dict[str, Any]) -> None:
             raise KeyError(f"unknown settings: {', '.join(unknown)}")
         world.settings |= wishes
         world.changes += 1
+
+
+def fill(world: ServerState, wishes: dict[str, Any]) -> dict[str, list[str]]:
+    """Stores `users` and `rooms` without asking any rule: their ids, in the same order.
+
+    A user has the arguments of `add_user`, a room those of `add_room` and `members` (id of an
+    account -> its roles there). The administrator makes the rooms and owns them.
+
+    Raises:
+        TypeError, KeyError: something is missing or not known.
+    """
+    with world.lock:
+        return {
+            "users": [world.add_user(**user).id for user in wishes.get("users", ())],
+            "rooms": [_filled(world, **room) for room in wishes.get("rooms", ())],
+        }
+
+
+def _filled(world: ServerState, members: dict[str, list[str]], **fields: Any) -> str:
+    creator = world.users[ADMIN_ID]
+    room = world.add_room(creator=creator, **fields)
+    world.subscribe(room, creator, ["owner"])
+    for user_id, roles in members.items():
+        world.subscribe(room, world.users[user_id], roles)
+    return room.id
 
 
 def state(world: ServerState) -> dict[str, Any]:

@@ -4,18 +4,19 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.support.paths import ROOT
 
 
-def test_a_small_benchmark_measures_every_phase(tmp_path: Path) -> None:
-    result = tmp_path / "result.json"
+def _phases(result: Path, *arguments: str) -> dict[str, Any]:
+    """Their results, of sixty people."""
     done = subprocess.run(
         [
             sys.executable,
             "benchmarks/sync.py",
             *("--people", "60", "--latency-ms", "2", "--database", "sqlite"),
-            *("--json", str(result)),
+            *("--json", str(result), *arguments),
         ],
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
@@ -26,7 +27,20 @@ def test_a_small_benchmark_measures_every_phase(tmp_path: Path) -> None:
     )
     last = done.stdout.strip().splitlines()[-1]
     assert (done.returncode == 0) == last.startswith("All "), done.stdout + done.stderr
-    phases = json.loads(result.read_text())["runs"][0]["results"]
+    phases: dict[str, Any] = json.loads(result.read_text())["runs"][0]["results"]
+    return phases
+
+
+def test_what_is_written_directly_is_what_a_first_sync_would_leave(tmp_path: Path) -> None:
+    phases = _phases(tmp_path / "result.json", "--filled")
+    assert phases["look"]["planned"] == phases["nochange"]["planned"] == {}
+    assert phases["look"]["wrong"] == 0
+    assert phases["fill"]["memberships"] == phases["setup"]["effective"]["memberships"]
+    assert "sync" not in phases
+
+
+def test_a_small_benchmark_measures_every_phase(tmp_path: Path) -> None:
+    phases = _phases(tmp_path / "result.json")
     assert {
         "sync",
         "nochange",
