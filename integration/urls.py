@@ -115,6 +115,7 @@ urlpatterns = [
     path("admin/test-mail/", test_messages.mail, name="test_mail"),
     path("admin/test-message/", test_messages.message, name="test_message"),
     path("admin/failures/", failures.show, name="failures"),
+    path("admin/failures.csv", failures.export, name="failures_csv"),
     path("admin/run/<number:run_id>/progress/", runs.progress, name="progress"),
     path("admin/run/<number:run_id>/cancel/", runs.cancel, name="cancel"),
     path("admin/run/<number:run_id>/retry/", runs.retry, name="retry"),

@@ -1,6 +1,8 @@
 """What the lists of rcsync have in common."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from html import unescape
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -10,7 +12,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.urls import path
+from django.utils import timezone
 from django.utils.html import strip_tags
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from unfold.admin import ModelAdmin
@@ -48,30 +52,32 @@ class HugeTable(ReadOnly):
 
 class CsvList:
     """Mixed into a ModelAdmin whose list is a download too, as it is searched and filtered: its
-    columns, unless it says `csv_heading()` and `csv_row(row)`. It may fill rows, `csv_chunk` at a
-    time, by `fill(rows)`.
+    columns, unless it names others in `csv_columns`, or says `csv_heading()` and `csv_row(row)`. It
+    may fill rows, `csv_chunk` at a time, by `fill(rows)`.
     """
 
     csv_chunk = 500
+    csv_columns: tuple[str, ...] = ()
     list_before_template = "integration/list_csv.html"
 
     def csv_heading(self) -> tuple[str, ...]:
         admin: Any = self
-        labels = (str(label_for_field(name, admin.model, admin)) for name in admin.list_display)
+        labels = (str(label_for_field(name, admin.model, admin)) for name in self._csv_names())
         return tuple(str(capfirst(label)) for label in labels)
 
     def csv_row(self, row: Any) -> Iterator[Any]:
-        for name in self.list_display:  # type: ignore[attr-defined]
+        for name in self._csv_names():
             yield self._csv_cell(row, name)
+
+    def _csv_names(self) -> Sequence[str]:
+        return self.csv_columns or self.list_display  # type: ignore[attr-defined]
 
     def _csv_cell(self, row: Any, name: str) -> str:
         admin: Any = self
         field, _attribute, value = lookup_field(name, row, admin)
         if field is not None and getattr(field, "choices", None):
             return str(getattr(row, f"get_{name}_display")())
-        if isinstance(value, tuple):  # a badge: its code and its words
-            value = value[-1]
-        return strip_tags(str(value)) if value is not None else ""
+        return _in_words(value)
 
     def get_urls(self) -> list[Any]:
         opts = self.opts  # type: ignore[attr-defined]
@@ -100,7 +106,20 @@ class CsvList:
                 yield self.csv_row(row)
 
 
-class EditableList(TakesOddInput, ModelAdmin):
+def _in_words(value: Any) -> str:
+    """What a column shows, as it stands in a file: without markup."""
+    if isinstance(value, tuple):  # a badge: its code and its words
+        value = value[-1]
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, datetime):
+        return timezone.localtime(value).isoformat(" ", "minutes")
+    return unescape(strip_tags(value)) if isinstance(value, SafeString) else str(value)
+
+
+class EditableList(CsvList, TakesOddInput, ModelAdmin):
     """Rows that are edited in their list."""
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:

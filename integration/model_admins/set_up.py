@@ -98,6 +98,7 @@ class GroupRegexFilterAdmin(EditableList):
     list_editable = ("enabled",)
     list_filter = ("kind", "enabled")
     search_fields = ("pattern",)
+    csv_columns = ("pattern", "kind", "enabled")  # without the marks that show blanks
     list_before_template = "integration/patterns_intro.html"
     change_form_outer_after_template = "integration/pattern_preview.html"
 

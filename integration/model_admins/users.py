@@ -1,13 +1,18 @@
 """Who may use rcsync."""
 
+from collections.abc import Sequence
+
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm
 
+from integration.model_admins.bases import CsvList
 from integration.pages.odd_input import TakesOddInput
 from integration.pages.users import (
     NewUserWithRole,
@@ -15,6 +20,8 @@ from integration.pages.users import (
     PicksRole,
     SuperusersAmongThemselves,
     UserWithRole,
+    permission_in_words,
+    role_in_words,
 )
 
 admin.site.unregister(User)
@@ -28,6 +35,7 @@ class UserAdmin(
     PicksRole,
     SuperusersAmongThemselves,
     PermissionsInWords,
+    CsvList,
     TakesOddInput,
     DjangoUserAdmin,
     ModelAdmin,
@@ -35,8 +43,37 @@ class UserAdmin(
     form = UserWithRole
     add_form = NewUserWithRole
     change_password_form = AdminPasswordChangeForm
+    csv_columns = (
+        "username",
+        "email",
+        "first_name",
+        "last_name",
+        "role",
+        "is_superuser",
+        "is_staff",
+        "is_active",
+        "last_login",
+    )
+
+    def fill(self, rows: Sequence[User]) -> None:
+        prefetch_related_objects(rows, "groups")
+
+    @display(description=_("Role in rcsync"))
+    def role(self, row: User) -> str:
+        return role_in_words(row)
 
 
 @admin.register(Group)
-class GroupAdmin(PermissionsInWords, TakesOddInput, DjangoGroupAdmin, ModelAdmin):
-    pass
+class GroupAdmin(PermissionsInWords, CsvList, TakesOddInput, DjangoGroupAdmin, ModelAdmin):
+    csv_columns = ("name", "users", "permissions_in_words")
+
+    def fill(self, rows: Sequence[Group]) -> None:
+        prefetch_related_objects(rows, "user_set", "permissions__content_type")
+
+    @display(description=_("users"))
+    def users(self, row: Group) -> str:
+        return "; ".join(sorted(user.username for user in row.user_set.all()))
+
+    @display(description=_("permissions"))
+    def permissions_in_words(self, row: Group) -> str:
+        return "; ".join(permission_in_words(one) for one in row.permissions.all())

@@ -63,8 +63,14 @@ class NewUserWithRole(RoleForm, UserCreationForm):
 
 def role_of(user: User) -> str:
     """The one with the most rights, "" for none."""
-    held = set(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
+    held = {group.name for group in user.groups.all()}
     return next((role for role in reversed(ROLES) if role in held), "")
+
+
+def role_in_words(user: User) -> str:
+    """ "Operator", "" without a role."""
+    role = role_of(user)
+    return str(dict(ROLE_CHOICES)[role]).partition(":")[0].strip() if role else ""
 
 
 def give_role(user: User, role: str) -> None:

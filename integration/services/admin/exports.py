@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from django.utils import timezone
@@ -30,7 +31,26 @@ def csv_lines(heading: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator
 
 def operations_as_csv(rows: Iterable[SyncOperation], courses: dict[int, str]) -> Iterator[str]:
     """Line by line, the heading first."""
-    heading = (
+    kinds, results = _words()
+    yield from csv_lines(_heading(), (_cells(row, courses, kinds, results) for row in rows))
+
+
+def failures_as_csv(
+    rows: Iterable[SyncOperation], courses: dict[int, str], cut: str = ""
+) -> Iterator[str]:
+    """As the operations of a run, each with its run first; `cut` is said at the end of a list that
+    is not all.
+    """
+    kinds, results = _words()
+    lines: Iterable[Iterable[Any]] = (
+        (row.run_id, *_cells(row, courses, kinds, results)) for row in rows
+    )
+    last: list[Iterable[Any]] = [(cut,)] if cut else []
+    yield from csv_lines((gettext("Run"), *_heading()), chain(lines, last))
+
+
+def _heading() -> tuple[str, ...]:
+    return (
         gettext("No."),
         gettext("Operation"),
         gettext("What"),
@@ -42,10 +62,14 @@ def operations_as_csv(rows: Iterable[SyncOperation], courses: dict[int, str]) ->
         gettext("Rocket.Chat's answer"),
         gettext("Finished"),
     )
-    # Looked up once: Django's get_..._display takes most of the time of a long export.
+
+
+def _words() -> tuple[dict[str, str], dict[str, str]]:
+    """Of kinds and results. Looked up once: Django's get_..._display takes most of the time of a
+    long export.
+    """
     kinds = {kind: gettext(label) for kind, label in labels().items()}
-    results = {status.value: str(status.label) for status in SyncOperation.Status}
-    yield from csv_lines(heading, (_cells(row, courses, kinds, results) for row in rows))
+    return kinds, {status.value: str(status.label) for status in SyncOperation.Status}
 
 
 def names_of_courses() -> dict[int, str]:
