@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "mood
 
 Status = SyncRun.Status
 RUSH = 100  # events: as many as make the longest window
+LISTS = ("GET users.listByStatus", "GET users.list", "GET rooms.adminRooms")
 
 
 class Clock:
@@ -256,29 +257,56 @@ def test_a_window_costs_one_invite_a_room_one_kick_a_person_and_each_list_once(
         assert watched.channel_members()[course * 10] == wanted
 
 
-def test_a_window_that_is_read_one_by_one_reads_no_list_after_its_kicks_either(
-    small_site: Site,
-    small_moodle: SmallMoodle,
-    chat: StandIn,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.fixture
+def many_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lists are as long as those of a server with very many people."""
+    monkeypatch.setattr(needs, "SMALL_LISTS", 0)
+    monkeypatch.setattr(needs, "LISTED_ACCOUNT", 100_000)
+
+
+def window_of_kicks(
+    site: Site, moodle: SmallMoodle, clock: Clock, kicks: list[tuple[int, int]]
+) -> dict[str, int]:
+    """People leave groups of course 10, all in one window: its requests by endpoint."""
+    IntegratedCourse.objects.update(event_sync=True)
+    site.apply()
+    for group, user in kicks:
+        moodle.leave(group, [user])
+        event_runs.collect([person(10, user)], RUSH)
+    site.chat.reset_stats()
+    clock.move(LONGEST_SECONDS)
+    play_worker()
+    members = site.channel_members()
+    assert all(user not in members[group] for group, user in kicks)
+    found: dict[str, int] = site.chat.stats()["by_endpoint"]
+    assert found["POST groups.kick"] == len(kicks)
+    return found
+
+
+@pytest.mark.usefixtures("many_people")
+def test_a_window_of_kicks_asks_for_each_room_and_for_no_list(
+    small_site: Site, small_moodle: SmallMoodle, clock: Clock
 ) -> None:
     """Whether five kicks were done is five questions, and not the rooms of the whole server."""
     groups = range(200, 205)
+    (user,) = small_moodle.people(1500, 1)
+    small_moodle.enrol(10, [user])
     for group in groups:
-        small_moodle.group(group, 10, f"Extra {group}", range(1000, 1004))
-    IntegratedCourse.objects.update(event_sync=True)
-    small_site.apply()
-    monkeypatch.setattr(needs, "SMALL_LISTS", 0)
-    monkeypatch.setattr(needs, "LISTED_ACCOUNT", 100_000)  # as of a server with many people
-    for group in groups:
-        small_moodle.leave(group, [1000])
-        event_runs.collect([person(10, 1000)], RUSH)
-    chat.reset_stats()
-    clock.move(LONGEST_SECONDS)
-    play_worker()
-    asked = chat.stats()["by_endpoint"]
-    assert asked["POST groups.kick"] == len(groups)
-    assert not {"GET users.list", "GET rooms.adminRooms"} & asked.keys()
-    members = small_site.channel_members()
-    assert all(1000 not in members[group] for group in groups)
+        small_moodle.group(group, 10, f"Extra {group}", [user, *range(1000, 1004)])
+    asked = window_of_kicks(small_site, small_moodle, clock, [(group, user) for group in groups])
+    assert asked["GET rooms.adminRooms.getRoom"] == 2 * len(groups), "before the kicks and after"
+    assert asked["GET users.info"] == 1
+    assert asked.keys().isdisjoint(LISTS)
+
+
+@pytest.mark.usefixtures("many_people")
+def test_a_window_of_many_kicks_in_one_room_asks_for_that_room_once_after_them(
+    small_site: Site, small_moodle: SmallMoodle, clock: Clock
+) -> None:
+    people = small_moodle.people(1500, 30)
+    small_moodle.enrol(10, people)
+    small_moodle.group(200, 10, "Extra", people)
+    asked = window_of_kicks(small_site, small_moodle, clock, [(200, user) for user in people[:5]])
+    assert asked["GET rooms.adminRooms.getRoom"] == 2, "once before the kicks, once after them"
+    assert asked["GET users.info"] == 5
+    assert asked.keys().isdisjoint(LISTS)
