@@ -33,6 +33,10 @@ class Busy(SyncError):
     """Another run is at work on the same courses: try again later."""
 
 
+class MadeElsewhere(SyncError):
+    """Another run is making this very account: do everything else first, then ask again."""
+
+
 class SourceError(SyncError):
     """Moodle was not read completely and without error: plan nothing, remove nothing."""
 

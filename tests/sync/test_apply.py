@@ -10,6 +10,7 @@ import pytest
 from integration.domain.errors import (
     AuthenticationError,
     Busy,
+    MadeElsewhere,
     NoSeatLeft,
     PermissionMissing,
     RocketChatError,
@@ -30,9 +31,10 @@ from integration.domain.operations import (
     UpdateAccount,
 )
 from integration.domain.outcomes import Result
-from integration.domain.state import Managed, RoomRole
+from integration.domain.state import Managed, RemoteAccount, RoomRole
 from integration.services.sync import apply, stopping
 from integration.services.sync.apply import Applied, apply_plan
+from integration.services.sync.perform import DirectAccounts
 from integration.services.sync.plan import Plan
 from integration.services.sync.report import Outcome
 from tests.support.builders import channel_link, link, managed
@@ -145,6 +147,48 @@ def test_operations_of_a_wave_run_side_by_side() -> None:
     run.chat = Slow()
     applied = run(*(topic("r1", str(number)) for number in range(4)), workers=4)
     assert results(applied) == {"set_topic": [Result.DONE] * 4}
+
+
+def test_accounts_that_another_run_is_making_come_last_in_their_wave() -> None:
+    """Nobody waits for it while there is something else to do, and the channel waits for all."""
+    run = Run()
+    asked: list[int] = []
+
+    class Shared(DirectAccounts):
+        def make(self, operation: CreateAccount) -> RemoteAccount:
+            asked.append(operation.user_id)
+            if operation.user_id < 20 and asked.count(operation.user_id) == 1:
+                raise MadeElsewhere("by another run")
+            return super().make(operation)
+
+    people = range(40)
+    applied = run(*map(create, people), channel(10, *people), accounts=Shared(run.chat), workers=1)
+    assert asked == [*people, *range(20)]
+    assert results(applied) == {
+        "create_account": [Result.DONE] * 40,
+        "create_channel": [Result.DONE],
+    }
+    assert applied.outcomes[-1].users_count == 41, "the bot is one of them"
+    assert len(run.journal.outcomes) == 41, "each outcome is told once"
+
+
+def test_a_run_that_is_stopped_has_an_outcome_for_what_it_put_off_too() -> None:
+    run = Run()
+
+    class Elsewhere(DirectAccounts):
+        def make(self, operation: CreateAccount) -> RemoteAccount:
+            if operation.user_id == ANNA:
+                raise MadeElsewhere("by another run")
+            return super().make(operation)
+
+    applied = run(
+        create(ANNA),
+        create(BEN),
+        accounts=Elsewhere(run.chat),
+        workers=1,
+        should_stop=lambda: "Cancelled." if run.chat.calls else "",
+    )
+    assert results(applied) == {"create_account": [Result.DONE, Result.NOT_TRIED]}
 
 
 # ── Ids that come into being on the way ───────────────────────────────────────────────────────────

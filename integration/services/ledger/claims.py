@@ -1,9 +1,10 @@
 """One account for one person, although two runs may need it at the same moment.
 
 Two courses may be worked on at once, and both may find that the same person lacks an account.
-Whoever claims the person first asks Rocket.Chat; the other waits for the link to the new account
-and uses it. Claims are taken batch by batch in ascending order of the people, so that two runs
-never wait for each other.
+Whoever claims the person first asks Rocket.Chat. The other makes the accounts that nobody has
+claimed, and only then waits for the links to those that are left: so parts of a first sync share
+the accounts out among them. Claims are taken batch by batch in ascending order of the people, so
+that two runs never wait for each other.
 """
 
 import threading
@@ -14,7 +15,7 @@ from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
 
-from integration.domain.errors import Busy, NameTaken
+from integration.domain.errors import Busy, MadeElsewhere, NameTaken
 from integration.domain.messages import msg
 from integration.domain.operations import CreateAccount, Operation
 from integration.domain.state import AskedAccount, Managed, RemoteAccount
@@ -42,6 +43,7 @@ class Claims:
         self._known: dict[int, str] = {}  # user id -> the account our plan knew of
         self._ours: set[int] = set()
         self._made: dict[int, Account] = {}  # by another run, after our plan was made
+        self._put_off: set[int] = set()  # user ids: another run was at it when we came first
 
     def learn(self, managed: Managed) -> None:
         """Remember the ledger that the plan will be made from."""
@@ -72,9 +74,13 @@ class Claims:
     def made_elsewhere(self, user_id: int) -> Account | None:
         """The account that another run made of this person; None: it is ours to make.
 
-        Waits for a run that is making it. Busy when that does not come to an end.
+        MadeElsewhere where another run is making it. Whoever asks again waits for it; Busy when
+        that does not come to an end.
         """
         if user_id not in self._ours and user_id not in self._made:
+            if user_id not in self._put_off:
+                self._put_off.add(user_id)
+                raise MadeElsewhere(f"Another run is making the account of the user {user_id}.")
             self._wait_for(user_id)
         return self._made.get(user_id)
 

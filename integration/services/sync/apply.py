@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from integration.domain.errors import (
+    MadeElsewhere,
     RocketChatError,
     SyncError,
     TooSoonForPerson,
@@ -74,6 +75,7 @@ class _Run:
         self.workers = workers
         self.rules = rules
         self.waiting: list[Operation] = []  # about people whom the server changes after a pause
+        self.elsewhere: list[Operation] = []  # accounts that other runs are making
         self.outcomes: list[Outcome] = []
         self.done: ResultBatcher[Outcome] = ResultBatcher()
         self.running = 0  # operations handed out whose outcome was not taken in yet
@@ -87,6 +89,12 @@ class _Run:
         return Applied(self.outcomes, self.rules.why, self.rules.cause)
 
     def _wave(self, pool: ThreadPoolExecutor, wave: Iterable[Operation]) -> None:
+        """What other runs are at comes last: most of it is done by then, and nobody waits."""
+        self._hand_out(pool, wave)
+        elsewhere, self.elsewhere = self.elsewhere, []
+        self._hand_out(pool, sorted(elsewhere, key=lambda one: one.about.user_id or 0))
+
+    def _hand_out(self, pool: ThreadPoolExecutor, wave: Iterable[Operation]) -> None:
         """Keep the workers busy, but hand out little ahead: stopping takes effect at once."""
         for batch in batches(wave, self.workers * BATCH_PER_WORKER):
             if self.rules.must_stop():
@@ -108,8 +116,8 @@ class _Run:
         while self.running > leave:
             outcomes = self.done.take(self.running - leave, STORE_SECONDS)
             self.running -= len(outcomes)
-            waiting = set(map(id, self.waiting))
-            self._store([one for one in outcomes if id(one.operation) not in waiting])
+            put_off = set(map(id, (*self.waiting, *self.elsewhere)))
+            self._store([one for one in outcomes if id(one.operation) not in put_off])
 
     def _those_who_wait(self) -> None:
         """When everybody else is through: nobody waits for them."""
@@ -146,6 +154,9 @@ class _Run:
             self.rules.failed(operation, error)
             _log_failure(operation, error)
             return refusal(operation, error)
+        except MadeElsewhere:
+            self.elsewhere.append(operation)
+            return Outcome(operation, Result.NOT_TRIED)
         except SyncError as error:
             return Outcome(operation, Result.SKIPPED, error=error.message, hint=error.hint)
         self.rules.done(operation)
