@@ -273,7 +273,7 @@ def test_nobody_waits_for_another_run_while_there_are_accounts_to_make(
         made.append(small_site.chat.stats()["by_endpoint"]["POST users.create"])
         other.release()
 
-    monkeypatch.setattr(claims.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     small_site.apply()
     assert made[0] == 8, "all others, before anybody waited"
     assert len(small_site.channel_members()[100]) == 4
