@@ -15,6 +15,7 @@ from integration.models import IntegratedCourse, SyncRun
 from integration.services.background import event_runs, queue, sweep, work
 from integration.services.events import poller
 from integration.services.ledger import leases
+from integration.services.rocketchat import snapshot
 from integration.services.runs.order import order_of
 from integration.services.sync import needs
 from tests.support.background import COURSES, make_dead, play_worker
@@ -297,6 +298,19 @@ def test_a_window_of_kicks_asks_for_each_room_and_for_no_list(
     assert asked["GET rooms.adminRooms.getRoom"] == 2 * len(groups), "before the kicks and after"
     assert asked["GET users.info"] == 1
     assert asked.keys().isdisjoint(LISTS)
+
+
+def test_a_window_that_reads_the_lists_reads_none_twice_where_there_are_many_rooms(
+    small_site: Site, small_moodle: SmallMoodle, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "LONG_LIST", 8)  # three courses, five groups
+    groups = range(200, 205)
+    for group in groups:
+        small_moodle.group(group, 10, f"Extra {group}", range(1000, 1004))
+    asked = window_of_kicks(small_site, small_moodle, clock, [(group, 1000) for group in groups])
+    assert asked["GET rooms.adminRooms"] == 1
+    assert asked["GET users.list"] == 1
+    assert asked["GET rooms.adminRooms.getRoom"] == len(groups), "after their kicks"
 
 
 @pytest.mark.usefixtures("many_people")

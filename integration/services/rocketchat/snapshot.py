@@ -45,6 +45,7 @@ Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 ASK_AT_MOST = 500  # things by their id, in one reading
 EACH_ACCOUNT, EACH_ROOM = 20, 3  # from more on one list is cheaper than a question for each
+LONG_LIST, EACH_ROOM_OF_MANY = 1000, 20  # rooms: such a list is ten times as many bytes
 BELIEVABLE = 2  # so many things may be missing from a list although they are there, or a tenth
 ROW_BY_REQUEST = 6  # rows of a list are as many bytes as one question and its answer
 
@@ -73,6 +74,7 @@ class RemoteReader:
         self._lists: Future[RemoteLists] | None = None
         self._shared = shared
         self._one_by_one = False  # read so, because the lists are far more
+        self._rooms_listed = 0  # how many there were in the list that was read
 
     def begin(self) -> None:
         """Ask for both lists, for the next `read`. What fails is raised there."""
@@ -123,6 +125,7 @@ class RemoteReader:
             channels |= self._with_marks(channels, known_counts, wanted_names)
             return RemoteState(bot_id, accounts, channels, {}, self.server_id)
         lists = self._whole_lists(linked_accounts, {*needed_rooms, *known_counts})
+        self._rooms_listed = len(lists.channels)
         users = Whole(lists.accounts, lists.unclear_accounts)
         rooms = Whole(lists.channels, lists.unclear_channels)
         gone = (
@@ -240,7 +243,8 @@ class RemoteReader:
             people = {one: listed[one] for one in accounts if one in listed}
         else:
             people = self._by_id(accounts, self._single.account)
-        if len(rooms) > EACH_ROOM and not self._one_by_one:
+        each_room = EACH_ROOM_OF_MANY if self._rooms_listed >= LONG_LIST else EACH_ROOM
+        if len(rooms) > each_room and not self._one_by_one:
             known = read_whole(self._client, self._features, all_rooms()).rows
             channels = {one: known[one] for one in rooms if one in known}
         else:
