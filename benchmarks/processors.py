@@ -41,11 +41,19 @@ class Processors:
 
 
 def seconds_of(before: Processors, after: Processors) -> dict[str, Any]:
-    """What was used between the two: seconds by name, and how much of the machine was idle."""
+    """Between the two: seconds used by name, the share of the machine that was idle, its load."""
     used = {name: after.used[name] - before.used[name] for name in NAMES.values()}
     all_, idle = after.all - before.all, after.idle - before.idle
     used[OTHERS] = max(0.0, all_ - idle - sum(used.values()))
-    return {"used": used, "idle": idle / all_, "cores": os.cpu_count()}
+    load = os.getloadavg()[0]
+    return {"used": used, "idle": idle / all_, "cores": os.cpu_count(), "load": load}
+
+
+def words(found: Mapping[str, Any]) -> str:
+    """What `seconds_of` found, on one line."""
+    used = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found["used"].items())
+    idle = f"idle {100 * found['idle']:.0f} % of {found['cores']} cores, load {found['load']:.1f}"
+    return f"processor time: {used}; {idle}"
 
 
 def processes() -> dict[int, Process]:

@@ -12,6 +12,7 @@ broken.
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -33,6 +34,7 @@ from benchmarks.latency import (
     wait_for_worker,
 )
 from benchmarks.leftovers import leaving_nothing
+from benchmarks.processors import Processors, seconds_of, words
 from benchmarks.recorder import RECORD, Recorded, reads, recorded_in
 from benchmarks.rush_plan import LEAVE, NEWCOMER, Change, Pair
 from benchmarks.site import Site, running_site
@@ -55,6 +57,7 @@ def main() -> int:
         print(f"first sync: {first['applied']} in {first['seconds']:.0f} s", flush=True)
         result = site.folder / "rush.json"
         command = [sys.executable, "-m", "benchmarks.rush", *people, "--measure", str(result)]
+        command += ["--benchmark", str(os.getpid())]
         command += ["--record", str(site.folder / "requests.jsonl")]
         wanted = [f"--changes={options.changes}", f"--minutes={options.minutes}"]
         child = {**site.environment, "RCSYNC_MOODLE_TESTING": "on"}
@@ -79,6 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--like", default="8.8", help="the version the stand-in resembles")
     parser.add_argument("--measure", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--benchmark", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -106,8 +110,10 @@ def report(found: Mapping[str, Any], options: argparse.Namespace) -> int:
     )
     print(
         f"effects after: median {half:.1f} s, 95th percentile {most:.1f} s, last {last:.1f} s; "
-        f"{found['runs']} runs, {found['runs_with_lists']} of them read the lists"
+        f"{len(found['run_seconds'])} runs, {found['runs_with_lists']} of them read the lists"
     )
+    half, most = (rush_plan.percentile(found["run_seconds"], part) for part in (0.5, 0.95))
+    print(f"seconds of a run: median {half:.1f}, 95th percentile {most:.1f}; {words(found)}")
     print(f"writes: {found['writes']:,}, fewest {found['fewest']:,} ({_by(found['written'])})")
     print(
         f"reads: {sum(found['read'].values()):,} requests, {found['bytes'] / 1e6:.1f} MB "
@@ -152,12 +158,14 @@ def measure(options: argparse.Namespace) -> int:
     rush = Rush(random.Random(7), options.changes, 60 * options.minutes)
     lists = bytes_of_lists()
     before, known = standin_stats(), len(recorded_in(options.record))
+    processors = Processors.now(options.benchmark)
     took = rush.make()
     deadline = time.monotonic() + 5 * SETTLE_SECONDS
     quiet = 0.0
     while quiet < 2 * POLL_SECONDS and time.monotonic() < deadline:
         time.sleep(0.5)
         quiet = 0.0 if open_runs() else quiet + 0.5
+    used = seconds_of(processors, Processors.now(options.benchmark))
     asked = Counter(standin_stats()["by_endpoint"])
     asked.subtract(before["by_endpoint"])
     seconds, missing = rush_plan.seconds_of_effects(rush.done, effects_since(runs))
@@ -173,10 +181,11 @@ def measure(options: argparse.Namespace) -> int:
                 "written": written,
                 "writes": sum(written.values()),
                 "fewest": rush_plan.fewest_writes(rush.made),
-                "runs": runs_since(runs),
+                "run_seconds": seconds_of_runs(runs),
                 "looks": rush_plan.looks_with_changes(rush.made, POLL_SECONDS),
                 "bytes_of_lists": lists,
             }
+            | used
             | figures_of_reads(reads(recorded_in(options.record)[known:]))
         )
     )
@@ -201,11 +210,12 @@ def last_run() -> int:
     return max(SyncRun.objects.values_list("pk", flat=True), default=0)
 
 
-def runs_since(run: int) -> int:
-    """Those that found something to do; the others leave no row."""
+def seconds_of_runs(run: int) -> list[float]:
+    """Of those that found something to do, sorted; the others leave no row."""
     from integration.models import SyncRun
 
-    return SyncRun.objects.filter(pk__gt=run).count()
+    times = SyncRun.objects.filter(pk__gt=run).values_list("started_at", "finished_at")
+    return sorted((ended - began).total_seconds() for began, ended in times if ended)
 
 
 def effects_since(run: int) -> list[tuple[Pair, float]]:

@@ -24,7 +24,7 @@ from benchmarks import bounds
 from benchmarks.bounds import Bound, Size
 from benchmarks.latency import running_worker
 from benchmarks.leftovers import leaving_nothing
-from benchmarks.processors import Processors, seconds_of
+from benchmarks.processors import Processors, seconds_of, words
 from benchmarks.recorder import LISTS
 from benchmarks.rush import wrong_memberships
 from benchmarks.site import running_site
@@ -104,14 +104,12 @@ def lines(count: int, found: Mapping[int, Found]) -> list[str]:
     faster = ""
     if count > 1 and 1 in found:
         faster = f", {found[1]['seconds'] / one['seconds']:.2f} times as fast as one"
-    used = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in one["used"].items())
     first = (
         f"\n{count} worker{'s' if count > 1 else ''}: {one['seconds']:.1f} s{faster}; "
         f"{one['parts']} parts, {one['asked']['total']:,} requests (fewest {one['fewest']:,}), "
         f"each list read {most_reads_of_a_list(one)} times at most"
     )
-    idle = f"idle {100 * one['idle']:.0f} % of {one['cores']} cores, load {one['load']:.1f}"
-    return [first, f"  processor time: {used}; {idle}"]
+    return [first, f"  {words(one)}"]
 
 
 def bounds_of(count: int, found: Mapping[int, Found]) -> list[Bound]:
@@ -180,7 +178,6 @@ def result(run_id: int, began: float) -> dict[str, Any]:
         "seconds": run.finished_at.timestamp() - began,
         "parts": run.parts.count(),
         "failed": sum(status != SyncRun.Status.DONE for status in ends),
-        "load": os.getloadavg()[0],
     }
 
 
