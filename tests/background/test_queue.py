@@ -12,6 +12,7 @@ from demo.standin import StandIn
 from integration.domain.state import Scope
 from integration.models import IntegratedCourse, SyncOperation, SyncRun
 from integration.services.background import crashes, queue, sweep, work
+from integration.services.ledger import heartbeat
 from integration.services.ledger import leases as lease
 from integration.services.monitoring.course_states import CourseState
 from integration.services.rocketchat.writes import RocketChatWrites
@@ -399,3 +400,17 @@ def test_the_lease_is_renewed_while_one_long_read_goes_on(
     assert status_of(run) == Status.DONE
     assert len(seen) >= 3
     assert seen[-1] - seen[0] > timedelta(seconds=0.2)
+
+
+def test_a_worker_is_not_silent_in_the_moment_after_a_long_run(
+    small_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is over, its task is not: there is no beat yet, and no run that is worked on."""
+    monkeypatch.setenv(heartbeat.CLUSTER_VARIABLE, "a worker")
+    monkeypatch.setattr(lease_renewal, "SIGN_SECONDS", 0.0)
+    heartbeat.register("a worker")
+    run = queue.claim(queue.enqueue(order()).pk)
+    assert run is not None
+    runner.execute(order(), run=run)
+    assert status_of(run) == Status.DONE
+    assert heartbeat.last_sign("a worker") is not None

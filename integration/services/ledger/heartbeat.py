@@ -79,7 +79,9 @@ def unregister(name: str) -> None:
 
 
 def beat() -> None:
-    """Record a sign of life. Called by a task that came through the queue."""
+    """Record a sign of life. Called by a task that came through the queue, at its end and, where it
+    works on a run, meanwhile.
+    """
     now = timezone.now()
     WorkerBeat.objects.update_or_create(
         name=cluster_name(), defaults={"beat_at": now}, create_defaults=_first(now)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from integration.domain.messages import msg
 from integration.domain.outcomes import RunCause
 from integration.models import Pause, SyncRun
-from integration.services.ledger import leases
+from integration.services.ledger import heartbeat, leases
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +119,8 @@ class LeaseRenewer:
         ).update(alive_at=timezone.now())
         if not (kept and alive):
             self._reason = LOST
+        elif heartbeat.in_worker():
+            heartbeat.beat()  # the run's sign ends with it, before its task does
         self._renewed = time.monotonic()
 
 
