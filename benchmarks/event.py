@@ -60,7 +60,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--database", choices=("mariadb", "sqlite"), default="mariadb")
     parser.add_argument("--large-room", type=int, default=LARGE_ROOM, metavar="N")
     parser.add_argument("--like", default="8.8", help="the version that the stand-in resembles")
-    parser.add_argument("--json", type=Path, help="write the results here")
+    parser.add_argument("--json", type=Path, help="write the results here, for plot.py")
     return parser.parse_args()
 
 

@@ -70,6 +70,8 @@ def main() -> int:
             seconds = 60 * options.minutes + 10 * SETTLE_SECONDS
             subprocess.run([*command, *wanted], env=child, check=True, timeout=seconds)
         found = json.loads(result.read_text()) | {"wrong": wrong_memberships(site, people)}
+        if options.json:
+            options.json.write_text(json.dumps(found))
         return report(found, options)
 
 
@@ -80,6 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10, metavar="N")
     parser.add_argument("--latency-ms", type=float, default=20, help="of the stand-in")
     parser.add_argument("--like", default="8.8", help="the version the stand-in resembles")
+    parser.add_argument("--json", type=Path, help="write the results here, for plot.py")
     parser.add_argument("--measure", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--benchmark", type=int, help=argparse.SUPPRESS)

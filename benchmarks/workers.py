@@ -32,6 +32,7 @@ from benchmarks.site import running_site
 AIMS = {2: 1.8, 4: 3.2}  # workers -> times as fast as one
 IDLE = 0.1  # of the processors' time: with less they are full
 MORE_REQUESTS = 1.02  # by the fewest
+ONE_PROCESS = {"RCSYNC_WORKERS": "1", "RCSYNC_WATCHDOG_SECONDS": "300"}  # also on a busy machine
 PATIENCE_SECONDS = 1800.0
 LOOK_SECONDS = 0.1
 Found = Mapping[str, Any]
@@ -50,6 +51,8 @@ def main() -> int:
     for count in options.workers:
         found[count] = _measure(options, count)
         print("\n".join(lines(count, found)), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(found))
     checks = [bound for count in found for bound in bounds_of(count, found)]
     for bound in checks:
         print(f"  {bound}")
@@ -63,6 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--latency-ms", type=float, default=100, metavar="N")
     parser.add_argument("--connections", type=int, default=8, metavar="N", help="of each worker")
     parser.add_argument("--like", default="8.8", help="the version that the stand-in resembles")
+    parser.add_argument("--json", type=Path, help="write the results here, for plot.py")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--benchmark", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
@@ -84,7 +88,7 @@ def _measure(options: argparse.Namespace, count: int) -> Found:
         command = [sys.executable, "-m", "benchmarks.workers", "--measure", str(result)]
         command += ["--workers", str(count), "--benchmark", str(os.getpid())]
         subprocess.run([*command, "--prepare"], env=site.environment, check=True, timeout=300)
-        single = {**site.environment, "RCSYNC_WORKERS": "1"}
+        single = {**site.environment, **ONE_PROCESS}
         for _ in range(count):
             stack.enter_context(running_worker(single))
         site.standin.set_latency(options.latency_ms)
