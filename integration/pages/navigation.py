@@ -7,26 +7,29 @@ from django.http import HttpRequest
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from integration.models import SyncRun
 from integration.pages import access
 from integration.services.admin import dashboard
 from integration.services.monitoring.waiting_runs import waiting_runs
 
+RUNS = "admin:integration_syncrun_changelist"
+WAITS = SyncRun.Status.QUARANTINED.value
 
-def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    waits = _waiting(request)
     return [
         {
             "items": [
                 _item(_("Start"), "home", "admin:index"),
-                *_waiting(),
+                *waits,
                 _item(
                     _("Integrated courses"),
                     "school",
                     "admin:integration_integratedcourse_changelist",
                     access.SEE_COURSES,
                 ),
-                _item(
-                    _("Runs"), "history", "admin:integration_syncrun_changelist", access.SEE_RUNS
-                ),
+                _runs(request, waits),
                 _item(_("Open failures"), "error", "rcsync:failures", access.SEE_RUNS),
                 _conflicts(),
                 _item(_("Pause everything"), "pause_circle", "rcsync:pause", access.SYNC),
@@ -126,21 +129,30 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _waiting() -> list[dict[str, Any]]:
-    """Only where a run waits for a decision: with one of them the link goes straight to it."""
+def _waiting(request: HttpRequest) -> list[dict[str, Any]]:
+    """Only where a run waits for a decision: with one of them the link goes straight to it. It is
+    marked on the page of each of them, and on their list.
+    """
     runs = [run for run in waiting_runs() if not run.about_server]
     if not runs:
         return []
-    item = _item(
-        _("Waits for approval"),
-        "approval",
-        "admin:integration_syncrun_changelist",
-        access.SEE_RUNS,
-    )
-    link = f"{item['link']}?status__exact=quarantined"
-    if len(runs) == 1:
-        link = reverse("admin:integration_syncrun_change", args=[runs[0].pk])
-    return [{**item, "link": link, "badge": len(runs)}]
+    pages = [reverse("admin:integration_syncrun_change", args=[run.pk]) for run in runs]
+    rows = reverse(RUNS)
+    listed = request.path == rows and request.GET.get("status__exact") == WAITS
+    item = {
+        **_item(_("Waits for approval"), "approval", RUNS, access.SEE_RUNS),
+        "link": pages[0] if len(pages) == 1 else f"{rows}?status__exact={WAITS}",
+        "badge": len(runs),
+        "active": listed or request.path in pages,
+    }
+    return [item]
+
+
+def _runs(request: HttpRequest, waits: list[dict[str, Any]]) -> dict[str, Any]:
+    """Marked on the pages of all runs but those that are marked as waiting."""
+    here = request.path.startswith(reverse(RUNS))
+    item = _item(_("Runs"), "history", RUNS, access.SEE_RUNS)
+    return {**item, "active": here and not any(entry["active"] for entry in waits)}
 
 
 def _conflicts() -> dict[str, Any]:

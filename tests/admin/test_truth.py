@@ -1,5 +1,6 @@
 """What the pages say is so: each of these was seen to be said wrongly once."""
 
+import re
 from io import StringIO
 from typing import Any
 
@@ -91,6 +92,35 @@ def test_a_run_that_waits_is_the_first_line_and_in_the_menu(
     page = html(administrator, "/admin/why/")
     assert "Waits for approval" in page
     assert f'href="/admin/integration/syncrun/{run.pk}/change/"' in page
+
+
+def marked(page: str) -> list[str]:
+    """The entries of the menu that are marked as where one is."""
+    entries = re.findall(r'<a href="[^"]*" class="([^"]*)">(.*?)</a>', page)
+    texts = [
+        re.findall(r"<span>([^<]+)</span>", text) for kind, text in entries if " active" in kind
+    ]
+    return [text for found in texts for text in found]
+
+
+def test_one_entry_of_the_menu_is_marked_and_it_is_the_one_that_fits(
+    administrator: Client, chosen: Site
+) -> None:
+    done = chosen.apply().run
+    assert marked(run_page(administrator, done)) == ["Runs"]
+    run = everything_waits(chosen)
+    assert marked(run_page(administrator, run)) == ["Waits for approval"]
+    assert marked(run_page(administrator, done)) == ["Runs"]
+    rows = "/admin/integration/syncrun/"
+    assert marked(html(administrator, rows)) == ["Runs"]
+    assert marked(html(administrator, f"{rows}?status__exact=quarantined")) == [
+        "Waits for approval"
+    ]
+    SyncRun.objects.create(kind="apply", trigger="admin", status="quarantined")
+    assert marked(run_page(administrator, run)) == ["Waits for approval"], "one of two"
+    assert marked(html(administrator, rows)) == ["Runs"]
+    for address in ("/admin/", "/admin/failures/", "/admin/groups/", "/admin/auth/user/"):
+        assert len(marked(html(administrator, address))) == 1, address
 
 
 def test_who_may_not_approve_reads_that_a_run_waits_and_is_not_asked(
