@@ -6,8 +6,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integration.domain.state import RoomRole
-from integration.tables import lookups  # noqa: F401  # registers `begins`
 from integration.tables.choices import ENDINGS, ROOM_ROLES
+from integration.tables.lookups import any_case
 
 
 class AccountLink(models.Model):
@@ -48,6 +48,10 @@ class AccountLink(models.Model):
             models.Index(fields=["created", "username"], name="account_by_created"),
             # Asked for in any case: MySQL takes the plain index of the column, PostgreSQL this.
             models.Index(Upper("username"), name="account_by_username_any_case"),
+            # Searched for by how they begin.
+            models.Index(any_case("username"), name="account_by_username_begin"),
+            models.Index(any_case("moodle_username"), name="account_by_moodle_name_begin"),
+            models.Index(any_case("moodle_email"), name="account_by_email_begin"),
         ]
         verbose_name = _("account")
         verbose_name_plural = _("accounts")

@@ -60,10 +60,16 @@ def own(word: str, prefix: str = "") -> Q:
     """A username or address begins with the word, or it is the Moodle id."""
     number = whole_number(word)
     condition = Q() if number is None else Q(**{f"{prefix}moodle_user_id": number})
-    for text in {word, word.lower()}:
+    for text in _spellings(word):
         for column in BEGINNINGS:
             condition |= Q(**{f"{prefix}{column}__begins": text})
     return condition
+
+
+def _spellings(word: str) -> set[str]:
+    """For databases that tell upper from lower case, of all letters or of those beyond ASCII."""
+    spellings = {word, word.lower()}
+    return spellings if word.isascii() else spellings | {word.upper(), word.capitalize()}
 
 
 def channel_has(word: str) -> Q:
