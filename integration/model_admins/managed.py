@@ -94,7 +94,7 @@ class ChannelLinkAdmin(links.ChannelActions, CsvList, ReadOnly):
 
 @admin.register(ManagedMembership)
 class ManagedMembershipAdmin(links.MembershipSearch, CsvList, HugeTable):
-    list_display = ("account", "channel", "room_role", "ours")
+    list_display = ("account", "channel", "room_role", "origin")
     list_filter = ("room_role", "ours")
     search_fields = ("account__username", "channel__name")
     search_help_text = _("Beginning of a username or address, name of a channel")

@@ -6,7 +6,8 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from django.db.models import prefetch_related_objects
+from django.db.models import QuerySet, prefetch_related_objects
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -19,9 +20,9 @@ from integration.pages.users import (
     PermissionsInWords,
     PicksRole,
     SuperusersAmongThemselves,
+    UserColumns,
     UserWithRole,
     permission_in_words,
-    role_in_words,
 )
 
 admin.site.unregister(User)
@@ -32,6 +33,7 @@ Group._meta.verbose_name, Group._meta.verbose_name_plural = _("user group"), _("
 
 @admin.register(User)
 class UserAdmin(
+    UserColumns,
     PicksRole,
     SuperusersAmongThemselves,
     PermissionsInWords,
@@ -43,6 +45,7 @@ class UserAdmin(
     form = UserWithRole
     add_form = NewUserWithRole
     change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "full_name", "email", "role", "status", "last_login")
     csv_columns = (
         "username",
         "email",
@@ -55,12 +58,8 @@ class UserAdmin(
         "last_login",
     )
 
-    def fill(self, rows: Sequence[User]) -> None:
-        prefetch_related_objects(rows, "groups")
-
-    @display(description=_("Role in rcsync"))
-    def role(self, row: User) -> str:
-        return role_in_words(row)
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
 
 
 @admin.register(Group)

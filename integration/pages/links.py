@@ -169,6 +169,10 @@ class MembershipSearch:
             tell_cut(request)
         return rows, False
 
+    @display(description=_("origin"))
+    def origin(self, row: ManagedMembership) -> str:
+        return gettext("by rcsync") if row.ours else gettext("by hand")
+
 
 def tell_cut(request: HttpRequest) -> None:
     text = gettext(

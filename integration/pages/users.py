@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
 from unfold.forms import UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -25,6 +26,7 @@ ROLE_CHOICES = (
 
 
 WITH_PAGES = ("integration", "auth")  # apps whose tables are in the admin
+STATUS_LABELS = {"on": "success", "off": "warning"}
 ACTIONS = {"add": _("add"), "change": _("change"), "delete": _("delete"), "view": _("view")}
 
 
@@ -68,9 +70,11 @@ def role_of(user: User) -> str:
 
 
 def role_in_words(user: User) -> str:
-    """ "Operator", "" without a role."""
+    """ "Operator"; who may do everything needs no role."""
     role = role_of(user)
-    return str(dict(ROLE_CHOICES)[role]).partition(":")[0].strip() if role else ""
+    if user.is_superuser and not role:
+        return gettext("Superuser")
+    return str(dict(ROLE_CHOICES)[role]).partition(":")[0].strip()
 
 
 def give_role(user: User, role: str) -> None:
@@ -93,6 +97,22 @@ class PicksRole:
         super().save_related(request, form, formsets, change)  # type: ignore[misc]
         if form.new_role is not None:
             give_role(form.instance, form.new_role)
+
+
+class UserColumns:
+    """Of the list of users."""
+
+    @display(description=_("name"), ordering="last_name")
+    def full_name(self, row: User) -> str:
+        return row.get_full_name() or "–"
+
+    @display(description=_("role in rcsync"))
+    def role(self, row: User) -> str:
+        return role_in_words(row)
+
+    @display(description=_("status"), ordering="is_active", label=STATUS_LABELS)
+    def status(self, row: User) -> tuple[str, str]:
+        return ("on", gettext("Active")) if row.is_active else ("off", gettext("Switched off"))
 
 
 class PermissionsInWords:

@@ -1,5 +1,6 @@
 """Lists, pages of runs and the pruning over large tables: nothing is counted or deleted whole."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -283,6 +284,14 @@ def test_memberships_are_found_by_words_of_account_and_channel(
         ManagedMembership.objects.create(channel=channel, account=member)
     page = admin.get("/admin/integration/managedmembership/", {"q": words})
     assert {str(row) for row in page.context["cl"].result_list} == found
+
+
+def test_a_membership_says_in_words_who_made_it(admin: Client) -> None:
+    fill(2)
+    ManagedMembership.objects.filter(account__username="person1").update(ours=False)
+    page = admin.get("/admin/integration/managedmembership/").content.decode()
+    said = re.findall(r'class="field-origin[^>]*>\s*([^<]+?)\s*<', page)
+    assert sorted(said) == ["by hand", "by rcsync"]
 
 
 @pytest.mark.parametrize("name", ["accountlink", "managedmembership"])

@@ -8,6 +8,7 @@ from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 pytestmark = pytest.mark.django_db(transaction=True)
 USERS = "/admin/auth/user/"
@@ -167,3 +168,22 @@ def test_what_only_connects_two_tables_is_not_listed_before_a_deletion(
     html = admin_client.get(f"/admin/auth/group/{group.pk}/delete/").content.decode()
     assert "operator" in html
     assert "relationship" not in html
+
+
+def test_the_list_says_roles_and_states_in_words_and_asks_once_for_all_roles(
+    client: Client, root: User
+) -> None:
+    def page() -> str:
+        with CaptureQueriesContext(connection) as seen:
+            answer = client.get(USERS)
+        roles = [one["sql"] for one in seen.captured_queries if "auth_user_groups" in one["sql"]]
+        assert len([sql for sql in roles if "prefetch_related" in sql]) == 1
+        return str(answer.content.decode().split('id="result_list"')[1])
+
+    User.objects.create_user("left", is_active=False, first_name="Anna", last_name="Left")
+    table = page()
+    for words in ("Administrator", "Superuser", "No role", "Switched off", "Anna Left"):
+        assert words in table, words
+    for number in range(5):
+        User.objects.create_user(f"more{number}").groups.add(Group.objects.get(name="viewer"))
+    assert page().count("Viewer") == 5
