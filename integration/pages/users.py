@@ -120,6 +120,9 @@ class PermissionsInWords:
     English, and lists those of tables that have no page here.
     """
 
+    class Media:
+        js = ("integration/filter_boxes.js",)
+
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
         if field is not None and db_field.remote_field.model is Permission:

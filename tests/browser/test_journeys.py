@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 
 from integration.models import (
@@ -261,13 +262,18 @@ def test_why_tells_the_chain_and_syncs_just_this_person(desk: Browser, chosen: S
     desk.sees("Nothing to change for these people")
 
 
-def test_every_page_fits_a_phone(desk: Browser, chosen: Site) -> None:
+def test_every_page_fits_a_phone_in_every_language(desk: Browser, chosen: Site) -> None:
     chosen.apply()
     resize(desk.driver, PHONE)
-    for page in (*main_pages(), "/admin/why/"):
-        desk.go(page)
-        desk.find("#content-main")
-        assert desk.too_wide() <= 0, page
+    wide = []
+    for language, _name in settings.LANGUAGES:
+        by_language(desk, language)
+        for page in (*main_pages(), "/admin/why/"):
+            desk.go(page)
+            desk.find("#content-main")
+            assert desk.find("html").get_attribute("lang") == language
+            wide += [f"{language} {page}: {desk.too_wide()}"] if desk.too_wide() > 0 else []
+    assert not wide
 
 
 def test_roles_are_chosen_with_the_keyboard_alone(desk: Browser, chosen: Site) -> None:

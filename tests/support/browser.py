@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.signals import request_started
 from django.db import connections
 from django.test import Client
@@ -60,6 +60,16 @@ PAGES = (
     "/admin/integration/channellink/{channel}/change/",
     "/admin/integration/accountlink/",
     "/admin/integration/accountlink/{account}/change/",
+    "/admin/integration/managedmembership/",
+    "/admin/integration/pendingending/",
+    "/admin/auth/user/",
+    "/admin/auth/user/{user}/change/",
+    "/admin/auth/group/",
+    "/admin/auth/group/{user_group}/change/",
+    "/admin/pause/",
+    "/admin/plugin/",
+    "/admin/find/?q=seminar",
+    "/admin/help/",
 )
 
 
@@ -71,6 +81,8 @@ def main_pages() -> list[str]:
         "channel": ChannelLink.objects.earliest("pk").pk,
         "account": AccountLink.objects.earliest("pk").pk,
         "entry": AuditEntry.objects.filter(action="create_channel").earliest("pk").pk,
+        "user": User.objects.earliest("pk").pk,
+        "user_group": Group.objects.get_or_create(name="operator")[0].pk,
     }
     return [page.format(**keys) for page in PAGES]
 
