@@ -42,6 +42,15 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+def same_address(one: str, other: str) -> bool:
+    """Whether both name the same site: host in any case, a slash at the end or none."""
+    return bool(origin(one)) and (origin(one), _path(one)) == (origin(other), _path(other))
+
+
+def _path(url: str) -> str:
+    return urlsplit(url.strip()).path.rstrip("/")
+
+
 def is_refused(address: str, allowed: Collection[str] = ()) -> bool:
     """Whether nothing may be sent to this IP address. `allowed`: networks that are all right."""
     number = _embedded(ip_address(address.partition("%")[0]))

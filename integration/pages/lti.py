@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from integration.fields import UnreadableSecret
 from integration.models import LtiPlatform
@@ -55,11 +55,15 @@ def start(request: HttpRequest) -> HttpResponseBase:
 
 @csrf_exempt  # Moodle posts the signed token through the browser
 @never_cache
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def launch(request: HttpRequest) -> HttpResponseBase:
-    """To the person's channel; to a choice of several; or why there is none."""
+    """To the person's channel; to a choice of several; or why there is none. By GET comes who
+    reloads or bookmarks the page, or looks what the tool's address is.
+    """
     if not lti.is_installed():
         return _not_installed(request)
+    if request.method != "POST":
+        return _again(request, status=405, ask=public.whom_to_ask(teacher=False))
     fields = request.POST.dict()
     try:
         platform = launches.platform_of(fields)
@@ -76,7 +80,7 @@ def launch(request: HttpRequest) -> HttpResponseBase:
     return public.framed_by(answer, platform.issuer)
 
 
-@require_GET
+@require_safe
 def keyset(_request: HttpRequest) -> HttpResponse:
     """The tool's public keys."""
     if not lti.is_installed():
@@ -120,9 +124,8 @@ def register(request: HttpRequest, token: str) -> HttpResponseBase:
 def _arrive(request: HttpRequest, arrived: Launch) -> HttpResponseBase:
     found = destination(arrived)
     if found.explanation is not None:
-        return _explained(request, found)
-    framed = arrived.framed or request.headers.get("Sec-Fetch-Dest") == "iframe"
-    if len(found.channels) == 1 and not framed:
+        return _explained(request, found, teaches=arrived.teaches)
+    if len(found.channels) == 1 and not _is_framed(request, arrived):
         answer = go.enter(request, found.channels[0])
         return _go_to(answer.headers["Location"]) if answer.status_code == 302 else answer
     title = gettext("Your channels in this course")
@@ -131,7 +134,13 @@ def _arrive(request: HttpRequest, arrived: Launch) -> HttpResponseBase:
     return _page(request, title, found)
 
 
-def _explained(request: HttpRequest, found: Destination) -> HttpResponseBase:
+def _is_framed(request: HttpRequest, arrived: Launch) -> bool:
+    """As the browser says. Old ones, and those without HTTPS, do not: then as Moodle says."""
+    kind = request.headers.get("Sec-Fetch-Dest")
+    return arrived.framed if kind is None else kind != "document"
+
+
+def _explained(request: HttpRequest, found: Destination, *, teaches: bool) -> HttpResponseBase:
     explanation = found.explanation
     assert explanation is not None  # noqa: S101  # for the type checker
     title = gettext("You are not in a channel of this course")
@@ -144,8 +153,10 @@ def _explained(request: HttpRequest, found: Destination) -> HttpResponseBase:
         sentences.append(
             gettext("Your access is being updated now. Open the activity again in a minute.")
         )
+    elif explanation.may_sync and found.by_itself:
+        sentences.append(gettext("The next sync does this automatically."))
     elif explanation.may_sync:
-        sentences.append(gettext("The next sync does this automatically, usually within an hour."))
+        sentences.append(gettext("An administrator starts the next sync of this course."))
     if found.channels:
         sentences.append(gettext("Your channels in this course are:"))
     return _page(
@@ -154,7 +165,7 @@ def _explained(request: HttpRequest, found: Destination) -> HttpResponseBase:
         found,
         *sentences,
         reasons=[local(reason) for reason in explanation.reasons],
-        ask=public.whom_to_ask(teacher=explanation.teacher),
+        ask=public.whom_to_ask(teacher=explanation.teacher and not teaches),
     )
 
 
@@ -188,14 +199,18 @@ def _refused(
 ) -> TemplateResponse:
     issuer = platform.issuer if platform else request.POST.get("iss", request.GET.get("iss", ""))
     reference = _log(refused, issuer)
-    if refused.advice is Advice.AGAIN:
-        title = gettext("This did not work")
-        text = gettext("Go back to your course in Moodle and open the activity once more.")
-    else:
-        title = gettext("This activity is not set up correctly")
-        text = gettext("You cannot fix this yourself. Tell the people who look after Moodle.")
     ask = public.whom_to_ask(teacher=False)
+    if refused.advice is Advice.AGAIN:
+        return _again(request, status=403, ask=ask, reference=reference)
+    title = gettext("This activity is not set up correctly")
+    text = gettext("You cannot fix this yourself. Tell the people who look after Moodle.")
     return public.message(request, title, text, status=403, ask=ask, reference=reference)
+
+
+def _again(request: HttpRequest, **more: Any) -> TemplateResponse:
+    title = gettext("This did not work")
+    text = gettext("Go back to your course in Moodle and open the activity once more.")
+    return public.message(request, title, text, **more)
 
 
 def _log(refused: Refused, issuer: str) -> str:

@@ -10,6 +10,7 @@ from integration.models import ChannelLink, IntegratedCourse, IntegrationSetting
 from integration.services.background import event_runs
 from integration.services.in_course.explanations import Explanation, explain
 from integration.services.in_course.lti.launches import Launch
+from integration.services.ledger import pauses
 
 logger = logging.getLogger(__name__)
 SYNC_PAUSE_SECONDS = 300  # for one person in one course
@@ -18,12 +19,14 @@ SYNC_PAUSE_SECONDS = 300  # for one person in one course
 @dataclass(frozen=True, slots=True)
 class Destination:
     """`channels` are those to choose from; without any, or where the wished one is not among them,
-    `explanation` says why. `synced`: a sync of the person was queued.
+    `explanation` says why. `synced`: a sync of the person was queued. `by_itself`: a sync of the
+    course begins without anybody starting it.
     """
 
     channels: tuple[ChannelLink, ...] = ()
     explanation: Explanation | None = None
     synced: bool = False
+    by_itself: bool = False
 
 
 def destination(launch: Launch) -> Destination:
@@ -33,7 +36,9 @@ def destination(launch: Launch) -> Destination:
     if wished:
         return Destination(wished)
     explanation = explain(launch.user_id, launch.course_id, launch.group_id)
-    return Destination(own, explanation, explanation.may_sync and _sync(launch))
+    if not (explanation.may_sync and _syncs_by_itself(launch.course_id)):
+        return Destination(own, explanation)
+    return Destination(own, explanation, _sync(launch), by_itself=True)
 
 
 def _own_channels(launch: Launch) -> list[ChannelLink]:
@@ -50,8 +55,6 @@ def _sync(launch: Launch) -> bool:
     """Queue a sync of just this person, where the policy wants it; not again within minutes."""
     if not IntegrationSettings.objects.filter(sync_on_launch=True).exists():
         return False
-    if not _syncs_by_itself(launch.course_id):
-        return False
     if cache.add(f"lti-sync-{launch.user_id}-{launch.course_id}", True, SYNC_PAUSE_SECONDS):
         scope = Scope(frozenset({launch.course_id}), frozenset({launch.user_id}))
         (run,) = event_runs.collect([scope], 1)
@@ -60,5 +63,7 @@ def _sync(launch: Launch) -> bool:
 
 
 def _syncs_by_itself(course_id: int) -> bool:
+    if pauses.current():
+        return False
     rows = IntegratedCourse.objects.filter(course_id=course_id)
     return any(row.background_sync or row.event_sync for row in rows)

@@ -1,6 +1,8 @@
 """JSON from a platform, in seconds or not at all."""
 
 import json
+import re
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,7 +15,10 @@ from integration.domain.addresses import is_refused
 from integration.services.rocketchat.address_guard import guarded_pools
 
 TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, and between two bytes
+WHOLE_SECONDS = 10.0  # for the whole answer: a server that drips holds nobody up
 MOST_BYTES = 256 * 1024
+PIECE_BYTES = 16 * 1024
+WORDS = re.compile(r"[\w .,:'-]{1,100}")  # such as Moodle's token_already_used
 
 
 class FetchFailed(Exception):
@@ -47,7 +52,7 @@ def _check_addresses(found: Iterable[str]) -> None:
 def _object(method: str, url: str, token: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
     status, content = _answer(method, url, token, body)
     if not 200 <= status < 300 or len(content) > MOST_BYTES:
-        raise FetchFailed(f"{url} answers with status {status} and {len(content)} bytes")
+        raise FetchFailed(f"{url} answers with status {status}{_said(content)}")
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
@@ -55,6 +60,25 @@ def _object(method: str, url: str, token: str, body: Mapping[str, Any] | None) -
     if not isinstance(value, dict):
         raise FetchFailed(f"{url} does not answer with a JSON object")
     return value
+
+
+def _said(content: bytes) -> str:
+    """A few plain words of an error, else its length. No pages and no binary data."""
+    words = content.decode("ascii", "replace").strip()
+    return f": {words}" if WORDS.fullmatch(words) else f" and {len(content)} bytes"
+
+
+def _content(answer: requests.Response) -> bytes:
+    """At most one byte more than is read; FetchFailed where it takes too long."""
+    ends, content = time.monotonic() + WHOLE_SECONDS, b""
+    while len(content) <= MOST_BYTES:
+        piece = answer.raw.read1(PIECE_BYTES, decode_content=True)
+        if not piece:
+            return content
+        content += piece
+        if time.monotonic() > ends:
+            raise FetchFailed(f"{answer.url} takes more than {WHOLE_SECONDS:g} s to answer")
+    return content[: MOST_BYTES + 1]
 
 
 def _answer(method: str, url: str, token: str, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
@@ -75,6 +99,6 @@ def _answer(method: str, url: str, token: str, body: Mapping[str, Any] | None) -
                 allow_redirects=False,
                 stream=True,
             )
-            return answer.status_code, answer.raw.read(MOST_BYTES + 1, decode_content=True)
+            return answer.status_code, _content(answer)
         except (requests.RequestException, HTTPError, OSError) as error:
             raise FetchFailed(f"{url} does not answer ({type(error).__name__})") from None

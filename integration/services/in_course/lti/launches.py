@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from integration.domain.addresses import same_address
 from integration.models import LtiPlatform
 from integration.services.in_course.lti import single_use
 from integration.services.in_course.lti.refusals import Advice, Refused
@@ -12,6 +13,7 @@ from integration.services.in_course.lti.state import new_state, read_state
 from integration.services.in_course.lti.tokens import verified
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
+ADDRESSES = "Compare the initiate login URL and the redirection URI of the tool in Moodle."
 Fields = Mapping[str, str]
 
 
@@ -21,6 +23,7 @@ class Launch:
 
     `group_id` is what a teacher typed (0 for what is no number), None without it: only ever a
     wish among the person's own channels. `framed`: the activity is embedded in a page of Moodle.
+    `teaches`: the person's role there is a teacher's or an administrator's.
     """
 
     user_id: int
@@ -28,10 +31,13 @@ class Launch:
     group_id: int | None
     locale: str
     framed: bool
+    teaches: bool
 
 
 def authentication_request(fields: Fields, redirect_uri: str) -> str:
     """Where the browser goes with the initiation that Moodle sent (OIDC third-party login)."""
+    if "id_token" in fields:
+        raise Refused("address", "a launch arrives where launches begin", hint=ADDRESSES)
     platform = _platform_named(fields)
     deployment = fields.get("lti_deployment_id", "")
     if deployment:
@@ -58,6 +64,14 @@ def authentication_request(fields: Fields, redirect_uri: str) -> str:
 
 def platform_of(fields: Fields) -> LtiPlatform:
     """The platform to which the state that comes back was given; Refused."""
+    if "lti_version" in fields and "id_token" not in fields:
+        raise Refused(
+            "version",
+            f"Moodle launches with {fields['lti_version'][:40]!r}",
+            hint="Choose LTI 1.3 as LTI version in the tool's settings in Moodle.",
+        )
+    if "login_hint" in fields and "id_token" not in fields:
+        raise Refused("address", "an initiation arrives where launches end", hint=ADDRESSES)
     state = read_state(fields.get("state", ""))
     platform = LtiPlatform.objects.filter(pk=state.platform_id, enabled=True).first()
     if platform is None:
@@ -86,9 +100,13 @@ def accept(fields: Fields, platform: LtiPlatform) -> Launch:
 
 
 def _platform_named(fields: Fields) -> LtiPlatform:
-    """By issuer and client id; without a client id where the issuer has just one registration."""
-    issuer, client = fields.get("iss", "").rstrip("/"), fields.get("client_id", "")
-    found = LtiPlatform.objects.filter(issuer=issuer, enabled=True)
+    """By issuer and client id; without a client id where the issuer has just one registration.
+
+    Compared here and not by the database: each engine has its own idea of equal texts.
+    """
+    issuer, client = fields.get("iss", ""), fields.get("client_id", "")
+    enabled = LtiPlatform.objects.filter(enabled=True)
+    found = [row for row in enabled if same_address(row.issuer, issuer)]
     if not found:
         raise Refused(
             "issuer",
@@ -99,14 +117,14 @@ def _platform_named(fields: Fields) -> LtiPlatform:
     if len(matching) != 1:
         raise Refused(
             "client",
-            f"{issuer!r} is not registered with the client ID {client[:200]!r}",
+            f"{issuer[:200]!r} is not registered with the client ID {client[:200]!r}",
             hint="Compare the client ID of the registration with the tool's in Moodle.",
         )
     return matching[0]
 
 
 def _check_deployment(platform: LtiPlatform, deployment_id: str) -> None:
-    if not platform.deployments.filter(deployment_id=deployment_id).exists():
+    if deployment_id not in platform.deployments.values_list("deployment_id", flat=True):
         raise Refused(
             "deployment",
             f"{platform.name!r} has no deployment {deployment_id[:200]!r}",
@@ -134,8 +152,15 @@ def _read(claims: Mapping[str, Any]) -> Launch:
         course_id=course,
         group_id=None if wish in (None, "") else _number(wish),
         locale=str(shown.get("locale", "")),
-        framed=shown.get("document_target") in ("iframe", "frame"),
+        # "frame" is Moodle's word for its container "Existing window", which is no frame.
+        framed=shown.get("document_target") == "iframe",
+        teaches=_teaches(claims.get(f"{CLAIM}roles")),
     )
+
+
+def _teaches(roles: object) -> bool:
+    names = [str(role).rpartition("#")[2] for role in roles] if isinstance(roles, list) else []
+    return any(name in ("Instructor", "Administrator") for name in names)
 
 
 def _inner(claims: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -1,4 +1,8 @@
-"""Public keys of a platform: remembered for an hour, read anew when it signs with another one."""
+"""Public keys of a platform: read anew after an hour, and when it signs with another one.
+
+Where it cannot be read, those of the last day still count: the log-in of a whole school does not
+hang on one address.
+"""
 
 import hashlib
 import logging
@@ -11,35 +15,41 @@ from integration.services.in_course.lti.fetch import FetchFailed, get_json
 from integration.services.in_course.lti.refusals import Advice, Refused
 
 logger = logging.getLogger(__name__)
-REMEMBER_SECONDS = 3600
+FRESH_SECONDS = 3600
+KEEP_SECONDS = 24 * 3600  # while the platform does not answer
 PAUSE_SECONDS = 30  # between two looks for a key that is not there
 
 
 def key_of(platform: LtiPlatform, kid: str) -> Any:
     """The RSA public key with this id; Refused where the platform publishes none."""
-    found = _usable(cache.get(_name(platform), {})).get(kid)
-    if found is not None:
+    found = _remembered(platform).get(kid)
+    if found is not None and cache.get(f"{_name(platform)}-fresh"):
         return found
     problem = _read_anew(platform)
+    found = _remembered(platform).get(kid)
+    if found is not None:
+        return found
     if problem:
         hint = "rcsync's server has to reach the public keyset URL of Moodle."
         raise Refused("keys-unreachable", problem, hint=hint, advice=Advice.AGAIN)
-    found = _usable(cache.get(_name(platform), {})).get(kid)
-    if found is None:
-        raise Refused(
-            "key-unknown",
-            f"{platform.jwks_url} publishes no key {kid[:80]!r}",
-            hint="Check the public keyset URL; after a new key in Moodle wait half a minute.",
-            advice=Advice.AGAIN,
-        )
-    return found
+    raise Refused(
+        "key-unknown",
+        f"{platform.jwks_url} publishes no key {kid[:80]!r}",
+        hint="Check the public keyset URL; after a new key in Moodle wait half a minute.",
+        advice=Advice.AGAIN,
+    )
 
 
 def published(platform: LtiPlatform) -> list[str]:
     """Ids of the keys that can be used, read now; FetchFailed."""
     document = get_json(platform.jwks_url)
-    cache.set(_name(platform), document, REMEMBER_SECONDS)
+    cache.set(_name(platform), document, KEEP_SECONDS)
+    cache.set(f"{_name(platform)}-fresh", True, FRESH_SECONDS)
     return sorted(_usable(document))
+
+
+def _remembered(platform: LtiPlatform) -> dict[str, Any]:
+    return _usable(cache.get(_name(platform), {}))
 
 
 def _read_anew(platform: LtiPlatform) -> str:
@@ -52,6 +62,7 @@ def _read_anew(platform: LtiPlatform) -> str:
             problem = ""
         except FetchFailed as error:
             problem = str(error)
+            logger.warning("lti=keys-unreachable %s", error)
         cache.set(asked, problem, PAUSE_SECONDS)
     return problem
 
