@@ -146,6 +146,8 @@ CSRF_COOKIE_SECURE = SECURE_SSL
 PROXIES = number_of_proxies(text("BEHIND_PROXY", "off"))
 if PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# One page lists everybody who is in a room wrongly, each with a tick. Bodies stay below 2.5 MB.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -19,7 +19,8 @@ class PluginRows:
 
     `scheme` is "https" or "http". `pattern_text` is the setting groupregex as it is stored.
     `accounts`: Moodle user id -> what that person's own log-in to Rocket.Chat left, the id or the
-    username of the account. `task_on`: whether its scheduled task is on; None: could not be read.
+    username of the account; None: could not be read. `task_on`: whether its scheduled task is on;
+    None: could not be read.
     """
 
     scheme: str = ""
@@ -29,7 +30,7 @@ class PluginRows:
     pattern_text: str = ""
     courses: tuple[PluginCourse, ...] = ()
     roles: frozenset[int] = frozenset()
-    accounts: Mapping[int, str] = field(default_factory=dict)
+    accounts: Mapping[int, str] | None = field(default_factory=dict)
     task_on: bool | None = False
 
     @property

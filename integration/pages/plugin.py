@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integration.domain.errors import SyncError
+from integration.domain.numbers import whole_number
 from integration.pages import access
 from integration.services.admin import plugin_import, plugin_review
 from integration.services.sync.plugin_rooms import WrongPerson
@@ -103,4 +104,5 @@ def release(request: HttpRequest) -> HttpResponse:
 def _pair(text: str) -> tuple[int, int] | None:
     """(group id, user id) of "7:12"; None of anything else."""
     group, _colon, user = text.partition(":")
-    return (int(group), int(user)) if group.isdecimal() and user.isdecimal() else None
+    group_id, user_id = whole_number(group), whole_number(user)
+    return None if group_id is None or user_id is None else (group_id, user_id)

@@ -57,10 +57,10 @@ def test_patterns_and_roles_of_the_site_stay_beside_those_of_the_plugin() -> Non
     )
     site = policy(include=["x"], roles={TEACHER: RoomRole.OWNER})
     choices = read_choices(rows, COURSES, ROLE_NAMES)
-    found = policy_with(site, choices, COURSES, alone=True)
+    found = policy_with(site, choices, COURSES.values(), alone=True)
     assert [one.text for one in found.patterns] == ["x", "/a/"]
     assert found.roles == {TEACHER: RoomRole.OWNER, STUDENT: RoomRole.MEMBER}
-    beside = policy_with(site, choices, COURSES, alone=False)
+    beside = policy_with(site, choices, COURSES.values(), alone=False)
     assert (beside.patterns, beside.roles) == (site.patterns, site.roles)
     assert set(beside.own[0].values) == {"name_template", "patterns", "roles"}
 
@@ -68,7 +68,7 @@ def test_patterns_and_roles_of_the_site_stay_beside_those_of_the_plugin() -> Non
 def test_what_a_course_has_of_its_own_stays() -> None:
     mine = OwnSettings(Level(LevelKind.COURSE, 2), {"topic_template": "mine"})
     choices = read_choices(PluginRows(courses=(PluginCourse(2),)), COURSES, ROLE_NAMES)
-    found = policy_with(policy(own=(mine,)), choices, COURSES, alone=True)
+    found = policy_with(policy(own=(mine,)), choices, COURSES.values(), alone=True)
     assert found.own[0].values == {"topic_template": "mine", "name_template": NAME_TEMPLATE}
 
 

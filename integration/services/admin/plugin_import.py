@@ -14,10 +14,13 @@ from django.utils import timezone
 
 from integration.domain import reasons
 from integration.domain.addresses import origin
+from integration.domain.conflicts import ConflictKind
+from integration.domain.course_policies import CoursePolicies
 from integration.domain.errors import ConfigurationError
 from integration.domain.levels import LevelKind
 from integration.domain.messages import counted, joined, msg
 from integration.domain.plugin import PluginCourse, PluginRows
+from integration.domain.policy import Policy
 from integration.domain.state import EVERYTHING, Course, RoomRole
 from integration.models import (
     AccountLink,
@@ -60,6 +63,7 @@ class PluginImport:
     takeover: Takeover
     courses: Mapping[int, Course]
     looked_at: str
+    fresh: frozenset[int]
     alone: bool
     roles: tuple[str, ...]  # short names of choices.roles
     warnings: tuple[str, ...] = ()
@@ -78,9 +82,12 @@ def find() -> PluginImport:
         linked_users=set(managed.accounts),
     )
     choices = read_choices(rows, moodle.courses, moodle.role_names)
-    alone = integrated <= choices.course_ids
+    look = IntegrationSettings.load().plugin_look
+    fresh = choices.course_ids - {link.course_id for link in managed.channels.values()}
+    fresh -= set(look.get("imported", ()))
+    alone = integrated <= choices.course_ids and fresh == choices.course_ids
     policy = load_policy(moodle.role_names)
-    policy = policy_with(policy, choices, moodle.courses, alone=alone)
+    policy = policy_with(policy, choices, [moodle.courses[one] for one in fresh], alone=alone)
     with connect(_connection(choices)) as remote:
         rules = remote.name_rules()
         wanted = desire(moodle, policy, rules, managed, EVERYTHING)
@@ -91,11 +98,12 @@ def find() -> PluginImport:
         choices,
         find_takeover(rows, choices.course_ids, wanted, state, managed, policy, rules),
         {course: moodle.courses[course] for course in sorted(choices.course_ids)},
-        str(IntegrationSettings.load().plugin_look.get("at", "")),
+        str(look.get("at", "")),
+        fresh,
         alone,
         tuple(moodle.role_names[role] for role in choices.roles),
         (*choices.warnings, *_other_side(choices, bot.username if bot else "")),
-        tuple(_blocks(now, choices, has_roles=bool(policy.roles) or not alone)),
+        tuple(_blocks(now, choices, has_roles=_has_roles(policy, choices, moodle.courses))),
     )
 
 
@@ -134,12 +142,17 @@ def apply(reason: str) -> PluginImport:
 
 
 def _as_remembered(rows: PluginRows) -> PluginRows:
-    """With the courses' switches as they were when the plugin was last seen switched on."""
+    """With the courses' switches as they were when the plugin was last seen switched on.
+
+    Event sync is switched off one course after the other, with looks in between: what was seen on
+    once stays remembered.
+    """
     settings = IntegrationSettings.load()
     if rows.is_on or not settings.plugin_look:
         settings.plugin_look = {
+            **settings.plugin_look,
             "at": timezone.now().isoformat(timespec="seconds"),
-            "events": sorted(rows.event_courses),
+            "events": sorted({*rows.event_courses, *settings.plugin_look.get("events", ())}),
             "pending": [one.course_id for one in rows.courses if one.pending],
         }
         settings.save(update_fields=["plugin_look"])
@@ -151,6 +164,11 @@ def _as_remembered(rows: PluginRows) -> PluginRows:
         for one in rows.courses
     )
     return replace(rows, courses=courses)
+
+
+def _has_roles(policy: Policy, choices: PluginChoices, courses: Mapping[int, Course]) -> bool:
+    policies = CoursePolicies(policy, courses)
+    return any(policies.of(one).roles for one in choices.course_ids)
 
 
 def _blocks(rows: PluginRows, choices: PluginChoices, *, has_roles: bool) -> list[str]:
@@ -238,6 +256,10 @@ def _other_side(choices: PluginChoices, bot: str) -> list[str]:
 
 
 def _store_choices(found: PluginImport) -> None:
+    settings = IntegrationSettings.load()
+    imported = {*settings.plugin_look.get("imported", ()), *found.courses}
+    settings.plugin_look = {**settings.plugin_look, "imported": sorted(imported)}
+    settings.save(update_fields=["plugin_look"])
     for one in found.choices.courses:
         course = found.courses[one.course_id]
         row, _ = IntegratedCourse.objects.get_or_create(
@@ -247,7 +269,8 @@ def _store_choices(found: PluginImport) -> None:
         row.event_sync |= one.event_sync
         row.pending_sync |= one.pending
         row.save(update_fields=["event_sync", "pending_sync"])
-        _store_own_settings(found, course)
+        if one.course_id in found.fresh:
+            _store_own_settings(found, course)
     if found.alone:
         _store_patterns(found.choices)
         _store_roles(found.choices)
@@ -327,12 +350,16 @@ def _store_takeover(found: PluginImport) -> None:
 
 def _store_left(takeover: Takeover) -> None:
     """The inbox holds the groups back until a person has decided (services/sync/channels.py)."""
+    ignored = Conflict.objects.filter(
+        kind=ConflictKind.PLUGIN_ROOM, status=Conflict.Status.IGNORED
+    ).values_list("moodle_group_id", flat=True)
+    kept = dict.fromkeys(ignored, Conflict.Status.IGNORED)  # somebody decided that
     for left in takeover.left:
         Conflict.objects.update_or_create(
             kind=left.kind,
             moodle_group_id=left.group_id,
             defaults={
-                "status": Conflict.Status.OPEN,
+                "status": kept.get(left.group_id, Conflict.Status.OPEN),
                 "moodle_side": left.moodle_side,
                 "rocketchat_side": left.rocketchat_side,
                 "remote_id": left.remote_id,

@@ -4,12 +4,13 @@ rcsync removes only whom it put into a channel. A person may say of others that 
 them there: then their membership is rcsync's, and the next plan removes them, through the guard.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from django.db import transaction
 from django.db.models import Q
 
 from integration.domain import reasons
+from integration.domain.chunks import chunks
 from integration.domain.messages import counted, msg
 from integration.domain.state import EVERYTHING
 from integration.models import ChannelLink, ManagedMembership
@@ -17,6 +18,8 @@ from integration.services.admin.both_sides import read_both_sides
 from integration.services.ledger import audit_trail
 from integration.services.ledger.managed import LookOnly
 from integration.services.sync.plugin_rooms import WrongPerson, wrong_people
+
+AT_ONCE = 200  # SQLite takes no expression that is deeper than 1000
 
 
 def find() -> tuple[WrongPerson, ...]:
@@ -40,11 +43,9 @@ def release(people: Collection[tuple[int, int]], reason: str) -> int:
     found = [one for one in find() if (one.group_id, one.user_id) in people and not one.protected]
     if not found:
         return 0
-    which = Q()
-    for one in found:
-        which |= Q(channel__moodle_group_id=one.group_id, account__moodle_user_id=one.user_id)
     with transaction.atomic():
-        ManagedMembership.objects.filter(which, ours=False).update(ours=True)
+        for rows in chunks([(one.group_id, one.user_id) for one in found], AT_ONCE):
+            ManagedMembership.objects.filter(_any_of(rows), ours=False).update(ours=True)
         audit_trail.record(
             "put_there_by_the_plugin",
             counted("{n} membership", "{n} memberships", len(found)),
@@ -52,3 +53,10 @@ def release(people: Collection[tuple[int, int]], reason: str) -> int:
             reason=reason.strip(),
         )
     return len(found)
+
+
+def _any_of(pairs: Sequence[tuple[int, int]]) -> Q:
+    return Q(
+        *(Q(channel__moodle_group_id=g, account__moodle_user_id=u) for g, u in pairs),
+        _connector=Q.OR,
+    )

@@ -7,9 +7,10 @@ Never read: the plugin's password and the tokens among the user preferences.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.db import connections
+from django.db import Error, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from integration.domain.database_errors import NOT_ALLOWED, code_of
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.domain.plugin import PluginCourse, PluginRows
@@ -54,13 +55,16 @@ def _read(alias: str) -> PluginRows:
         roles=frozenset(
             row["role"] for row in tables.rows(ROLES, "role", "requiresync") if row["requiresync"]
         ),
-        accounts={
-            row["userid"]: row["value"].strip()
-            for row in tables.rows("user_preferences", "userid", "value", only=("name", OWN_LOGIN))
-            if row["value"].strip()
-        },
+        accounts=_accounts(tables),
         task_on=_task_on(tables),
     )
+
+
+def _accounts(tables: "_Tables") -> Mapping[int, str] | None:
+    if not tables.may_read("user_preferences"):
+        return None
+    rows = tables.rows("user_preferences", "userid", "value", only=("name", OWN_LOGIN))
+    return {row["userid"]: row["value"].strip() for row in rows if row["value"].strip()}
 
 
 def _courses(rows: Iterator[Row]) -> tuple[PluginCourse, ...]:
@@ -77,7 +81,7 @@ def _courses(rows: Iterator[Row]) -> tuple[PluginCourse, ...]:
 
 def _task_on(tables: "_Tables") -> bool | None:
     """None where the table is out of sight: every Moodle has it."""
-    if not tables.has("task_scheduled"):
+    if not tables.may_read("task_scheduled"):
         return None
     tasks = tables.rows("task_scheduled", "disabled", only=("component", PLUGIN))
     return any(not task["disabled"] for task in tasks)
@@ -89,10 +93,25 @@ class _Tables:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
         with connection.cursor() as cursor:
-            self._names = set(connection.introspection.table_names(cursor))
+            listed = connection.introspection.table_names(cursor, include_views=True)
+        self._names = set(listed)
 
     def has(self, name: str) -> bool:
         return table(name) in self._names
+
+    def may_read(self, name: str) -> bool:
+        """PostgreSQL also lists tables that the account may not read."""
+        if not self.has(name):
+            return False
+        try:
+            with transaction.atomic(using=self._connection.alias), self._connection.cursor() as sql:
+                quoted = self._connection.ops.quote_name(table(name))
+                sql.execute(f"SELECT * FROM {quoted} WHERE 1 = 0")  # noqa: S608
+        except Error as error:
+            if code_of(error) in NOT_ALLOWED:
+                return False
+            raise
+        return True
 
     def rows(self, name: str, *columns: str, only: tuple[str, str] | None = None) -> Iterator[Row]:
         """By id, of those whose column has the value of `only`. Columns that are not there are

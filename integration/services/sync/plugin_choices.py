@@ -1,6 +1,6 @@
 """What the settings of the Moodle plugin local_rocketchat become here. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,6 +102,11 @@ def _warnings(rows: PluginRows) -> Iterator[str]:
             "The plugin's choice of roles never had an effect: everybody enrolled was "
             "added. Here it has."
         )
+    if rows.accounts is None:
+        yield msg(
+            "People's own log-ins to Rocket.Chat (the table user_preferences) cannot be read: an "
+            "account is taken over by its verified address alone."
+        )
     yield msg(
         "The plugin's password and people's tokens are not read. Delete them in Moodle when the "
         "plugin is gone: its settings, and the user preferences local_rocketchat_external_token."
@@ -109,12 +114,12 @@ def _warnings(rows: PluginRows) -> Iterator[str]:
 
 
 def policy_with(
-    policy: Policy, choices: PluginChoices, courses: Mapping[int, Course], *, alone: bool
+    policy: Policy, choices: PluginChoices, courses: Iterable[Course], *, alone: bool
 ) -> Policy:
-    """The policy with the plugin's choices. The names are those of the imported courses only.
+    """The policy with the plugin's choices. The names are those of `courses` only.
 
     `alone`: no other course is integrated, so patterns and roles hold for the whole site; else
-    they are the imported courses' own as well.
+    they are the courses' own as well.
     """
     patterns = tuple(Pattern(text) for text in choices.patterns)
     roles = dict.fromkeys(choices.roles, RoomRole.MEMBER)
@@ -126,8 +131,8 @@ def policy_with(
         values |= {"patterns": patterns} if patterns else {}
         values |= {"roles": roles} if roles else {}
     own = {one.level.key: one for one in policy.own}
-    for course_id in choices.course_ids:
-        level = Level(LevelKind.COURSE, course_id, courses[course_id].shortname)
+    for course in courses:
+        level = Level(LevelKind.COURSE, course.course_id, course.shortname)
         known = own.get(level.key)
         own[level.key] = OwnSettings(level, {**(known.values if known else {}), **values})
     return replace(policy, own=tuple(own[key] for key in sorted(own)))

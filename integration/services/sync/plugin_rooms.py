@@ -329,7 +329,7 @@ class _Accounts:
         """Stored by the plugin after the person's own log-in to that account."""
         by_name = {one.username.casefold(): one for one in self.remote.accounts.values()}
         told: dict[str, list[Person]] = defaultdict(list)
-        for user_id, text in sorted(self.rows.accounts.items()):
+        for user_id, text in sorted((self.rows.accounts or {}).items()):
             account = self.remote.accounts.get(text) or by_name.get(text.casefold())
             person = self.moodle.people.get(user_id)
             if account and person and not (person.deleted or person.guest):
