@@ -13,7 +13,13 @@ from django.test.utils import CaptureQueriesContext
 
 from demo.moodle_activity import CLAIM, CLIENT, DEPLOYMENT, FakeMoodle, Key
 from integration.domain.addresses import same_address
-from integration.models import IntegratedCourse, LtiDeployment, LtiPlatform, SyncRun
+from integration.models import (
+    GroupRegexFilter,
+    IntegratedCourse,
+    LtiDeployment,
+    LtiPlatform,
+    SyncRun,
+)
 from integration.services.in_course.lti import fetch
 from integration.services.ledger import pauses
 from tests.support.lti import begin, come_back, launch
@@ -309,3 +315,35 @@ def test_a_teacher_who_tries_the_activity_is_not_sent_to_the_teacher(
     school.moodle.enrol(10, [5000], STUDENT)
     said = launch(lms, roles=[f"http://purl.imsglobal.org/vocab/lis/v2/{role}"])
     assert helper in said.content.decode()
+
+
+# --- groups that Moodle hides ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("visibility", "told"), [(0, True), (1, True), (2, True), (3, False)])
+def test_nobody_learns_of_a_group_that_hides_their_own_membership(
+    school: School, lms: FakeMoodle, visibility: int, told: bool
+) -> None:
+    """Moodle's visibility 3: not even its members see that they are in it."""
+    school.moodle.group(190, 10, "Under observation", [])
+    school.moodle.change_group(190, visibility=visibility)
+    GroupRegexFilter.objects.create(pattern="observation", kind="exclude")
+    school.moodle.person(5000)
+    school.moodle.enrol(10, [5000], STUDENT)
+    school.moodle.join(190, [5000])
+    lms.user_id = 5000
+    said = launch(lms).content.decode()
+    assert ("Under observation" in said) is told
+    assert ("You are in no group of this course." in said) is not told
+
+
+@pytest.mark.parametrize(("visibility", "named"), [(0, True), (1, False), (2, False), (3, False)])
+def test_an_activity_for_a_hidden_group_does_not_name_it(
+    school: School, lms: FakeMoodle, visibility: int, named: bool
+) -> None:
+    school.moodle.group(190, 10, "Under observation", [])
+    school.moodle.change_group(190, visibility=visibility)
+    lms.custom = {"group": "190"}
+    said = launch(lms).content.decode()
+    assert ("Under observation" in said) is named
+    assert ("This activity is for a group that you are not in." in said) is not named

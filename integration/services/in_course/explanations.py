@@ -19,6 +19,8 @@ from integration.services.sync.desired import choose
 from integration.services.sync.eligibility import Eligibility, unusable_because
 from integration.services.sync.endings import course_ending
 
+SECRET = 3  # mdl_groups.visibility: not even its members see it; from 1 on others do not
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -60,9 +62,10 @@ def _explained(user_id: int, course_id: int, group_id: int | None) -> Explanatio
         for number, members in sorted(moodle.group_members.items())
         if user_id in members and group_id in (None, number)
     ]
+    chosen = [group for group in groups if _is_chosen(group, policy)]
+    groups = [one for one in groups if one in chosen or one.visibility < SECRET]
     if not groups:
         return Explanation((_not_in(moodle, group_id),))
-    chosen = [group for group in groups if _is_chosen(group, policy)]
     reasons: list[str] = [
         msg("Your group “{group}” has no channel.", group=group.name)
         for group in groups
@@ -96,6 +99,8 @@ def _not_in(moodle: MoodleState, group_id: int | None) -> str:
     group = moodle.groups.get(group_id)
     if group is None:
         return msg("This activity is for a group that this course does not have.")
+    if group.visibility:
+        return msg("This activity is for a group that you are not in.")
     return msg("This activity is for the group “{group}”, and you are not in it.", group=group.name)
 
 

@@ -53,7 +53,7 @@ def render(template: str, course: Course, group: Group, clean: Cleaner = str) ->
         "course_fullname": clean(course.fullname),
         "course_id": str(course.course_id),
         "group": clean(group.name),
-        "group_id": str(group.group_id),
+        "group_id": str(abs(group.group_id)),  # of a whole course it is the course's, less than 0
         "course_underscored": clean(course.shortname).replace(" ", "_"),
         "group_underscored": clean(group.name).replace(" ", "_"),
     }
