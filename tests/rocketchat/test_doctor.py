@@ -116,6 +116,31 @@ def test_policies_of_newer_servers_are_said() -> None:
         assert "Log-ins" not in checks_of(server.url, policy=link_only)
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"Accounts_PasswordReset": False}, "may not reset their passwords"),
+        ({"SMTP_Host": ""}, "has no mail server"),
+    ],
+)
+def test_a_mail_to_set_a_password_that_cannot_arrive_is_warned_about(
+    settings: dict[str, object], words: str
+) -> None:
+    """Newer servers say yes to every mail, also where it gets lost."""
+    wanted = Policy(password_mail=True)
+    name = "Mail to set a password"
+    with StandIn(like="8.8") as server:
+        world = server.application.world
+        world.settings |= {"SMTP_Host": "mail.example.invalid", "Accounts_PasswordReset": True}
+        assert name not in checks_of(server.url, policy=wanted)
+        world.settings |= settings
+        assert name not in checks_of(server.url)
+        check = checks_of(server.url, policy=wanted)[name]
+    assert check.status is CheckStatus.WARNING
+    assert words in check.found
+    assert check.fix
+
+
 def test_a_limited_bot_hears_how_long_it_would_take(standin: StandIn) -> None:
     standin.configure(permissions={"api-bypass-rate-limit": []})
     check = checks_of(standin.url)["Rate limit"]

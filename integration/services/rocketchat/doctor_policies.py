@@ -13,6 +13,8 @@ from integration.services.rocketchat.versions import Version
 
 ENCRYPTION = "E2E_Force_Encryption_For_Private_Rooms"
 ATTRIBUTES = "ABAC_Enabled"
+RESETS_ALLOWED = "Accounts_PasswordReset"
+MAIL_SERVER = "SMTP_Host"
 LICENSED_LOGINS: Version = (9, 0)  # custom OAuth, LDAP and SAML need a licence from here on
 
 
@@ -34,6 +36,7 @@ def policy_checks(
             "the attributes in time."
         )
         yield Check(msg("Attributes"), CheckStatus.WARNING, found, fix)
+    yield from _mail_checks(client, public, policy)
     link_only = policy.missing_accounts is MissingAccounts.LINK_ONLY
     if link_only and version and version >= LICENSED_LOGINS and not _is_licensed(client):
         found = msg(
@@ -44,6 +47,24 @@ def policy_checks(
             "Check whether people can still log in; otherwise let rcsync create the accounts."
         )
         yield Check(msg("Log-ins"), CheckStatus.WARNING, found, fix)
+
+
+def _mail_checks(client: RocketChat, public: Json, policy: Policy) -> Iterator[Check]:
+    """Rocket.Chat says yes to the mail to set a password where it has no mail server too."""
+    if not policy.password_mail:
+        return
+    name = msg("Mail to set a password")
+    if _setting(client, public, RESETS_ALLOWED) is False:
+        found = msg("people may not reset their passwords ({name})", name=RESETS_ALLOWED)
+        fix = msg("Switch it on in Rocket.Chat, or switch off the mail to set a password.")
+        yield Check(name, CheckStatus.WARNING, found, fix)
+    if _setting(client, public, MAIL_SERVER) == "":
+        found = msg("Rocket.Chat has no mail server ({name})", name=MAIL_SERVER)
+        fix = msg(
+            "Enter one in Rocket.Chat under Email, unless its environment names one (MAIL_URL). "
+            "Without it the mails get lost, and Rocket.Chat says yes all the same."
+        )
+        yield Check(name, CheckStatus.WARNING, found, fix)
 
 
 def _setting(client: RocketChat, public: Json, name: str) -> object:
