@@ -44,7 +44,8 @@ def origin(url: str) -> str:
 
 def same_address(one: str, other: str) -> bool:
     """Whether both name the same site: host in any case, a slash at the end or none."""
-    return bool(origin(one)) and (origin(one), _path(one)) == (origin(other), _path(other))
+    first = origin(one)
+    return bool(first) and first == origin(other) and _path(one) == _path(other)
 
 
 def _path(url: str) -> str:

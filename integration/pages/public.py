@@ -60,7 +60,10 @@ def message(
 
 def framed_by(response: HttpResponseBase, address: str) -> HttpResponseBase:
     """The page may be in a frame of the site at `address`, and of nobody else."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # http://[
+        return response
     if parts.scheme in ("http", "https") and SITE.fullmatch(parts.netloc):
         response.framed_by = f"{parts.scheme}://{parts.netloc}"  # type: ignore[attr-defined]
         response.xframe_options_exempt = True  # type: ignore[attr-defined]

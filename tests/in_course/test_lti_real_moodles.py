@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from demo.moodle_activity import CLAIM, CLIENT, DEPLOYMENT, FakeMoodle, Key
 from integration.domain.addresses import same_address
@@ -20,7 +21,7 @@ from integration.models import (
     LtiPlatform,
     SyncRun,
 )
-from integration.services.in_course.lti import fetch
+from integration.services.in_course.lti import fetch, registration
 from integration.services.ledger import pauses
 from tests.support.lti import begin, come_back, launch
 from tests.support.school import School
@@ -45,6 +46,7 @@ pytest.importorskip("jwt")
         ("https://m.example/Moodle", "https://m.example/moodle", False),
         ("http://m.example", "https://m.example", False),
         ("https://m.example", "https://m.example.evil", False),
+        ("https://m.example", "http://[", False),
         ("", "", False),
     ],
 )
@@ -92,7 +94,7 @@ def _unchecked(lms: FakeMoodle, claims: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("name", ["iss", "client_id", "lti_deployment_id", "login_hint"])
-@pytest.mark.parametrize("value", ["\x00", "a\x00b", "\ud800", "x" * 9000, "'\""])
+@pytest.mark.parametrize("value", ["http://[", "\x00", "a\x00b", "\ud800", "x" * 9000, "'\""])
 def test_odd_input_reaches_no_database(lms: FakeMoodle, name: str, value: str) -> None:
     """PostgreSQL refuses NUL, engines differ in what they call equal: they are not asked."""
     fields = lms.initiation() | {name: value.encode("utf-8", "replace").decode()}
@@ -205,6 +207,51 @@ def test_addresses_in_the_wrong_fields_are_told_so(
         assert "not set up correctly" in answer.content.decode()
         assert "code=address" in caplog.text
         assert "redirection URI" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"openid_configuration": "http://["},
+        {"openid_configuration": "http://[::1"},
+        {"openid_configuration": "\x00"},
+        {"openid_configuration": "x" * 9000},
+        {"openid_configuration": "http://x:99999/"},
+        {"registration_token": "\u20ac\n"},
+    ],
+)
+def test_odd_input_of_a_registration_is_told_and_uses_no_link_up(
+    lms: FakeMoodle, odd: dict[str, str]
+) -> None:
+    fields = {
+        "openid_configuration": f"{lms.url}/mod/lti/openid-configuration.php",
+        "registration_token": lms.registration_token,
+    }
+    path = reverse("rcsync:lti_register", args=[registration.new_link_token()])
+    assert Client().get(path, fields | odd).status_code == 400
+    assert Client().get("/lti/register/x", fields | odd).status_code == 400
+    assert Client().get(path, fields).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["issuer", "jwks_uri", "registration_endpoint"])
+def test_an_address_in_the_configuration_that_is_none_is_refused(
+    lms: FakeMoodle, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    whole = lms.configuration() | {name: "http://["}
+    monkeypatch.setattr(lms, "configuration", lambda: whole)
+    path = reverse("rcsync:lti_register", args=[registration.new_link_token()])
+    fields = {"openid_configuration": f"{lms.url}/mod/lti/openid-configuration.php"}
+    assert Client().get(path, fields).status_code == 400
+
+
+def test_what_moodle_says_about_a_failed_registration_is_repeated(lms: FakeMoodle) -> None:
+    """Moodle answers with one word, such as token_already_used; pages are not repeated."""
+    path = reverse("rcsync:lti_register", args=[registration.new_link_token()])
+    fields = {
+        "openid_configuration": f"{lms.url}/mod/lti/openid-configuration.php",
+        "registration_token": "used",
+    }
+    assert "answers with status 401: null" in Client().get(path, fields).content.decode()
 
 
 # --- Moodle's keys --------------------------------------------------------------------------------

@@ -100,5 +100,5 @@ def _answer(method: str, url: str, token: str, body: Mapping[str, Any] | None) -
                 stream=True,
             )
             return answer.status_code, _content(answer)
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise FetchFailed(f"{url} does not answer ({type(error).__name__})") from None

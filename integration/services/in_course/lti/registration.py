@@ -71,9 +71,10 @@ def _registered(fields: Mapping[str, str], ours: OurAddresses) -> LtiPlatform:
     if not address:
         raise Refused("malformed", "paste the link into Moodle's tool URL; it is not a page")
     theirs = get_json(address)
-    platform = _platform(theirs, urlsplit(address).netloc)
+    host = _host(address)
+    platform = _platform(theirs, host)
     endpoint = str(theirs.get("registration_endpoint", ""))
-    _check_host(endpoint, urlsplit(address).netloc)
+    _check_host(endpoint, host)
     answer = post_json(endpoint, _our_description(ours), fields.get("registration_token", ""))
     return _stored(platform, answer)
 
@@ -90,10 +91,17 @@ def _platform(theirs: Mapping[str, Any], host: str) -> LtiPlatform:
     return platform
 
 
+def _host(url: str) -> str:
+    """ "" for what is no address."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
+
+
 def _check_host(url: str, host: str) -> None:
     """Everything is where the configuration is: the specification asks it of the issuer."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or parts.netloc != host:
+    if not url.startswith(("http://", "https://")) or _host(url) != host:
         raise Refused("issuer", f"{url[:200]!r} is not an address of {host[:200]!r}")
 
 
