@@ -183,3 +183,50 @@ def test_log_ins_that_cannot_be_read_are_said(plugin: PluginSite) -> None:
     assert any(
         "user_preferences" in one and "cannot" in one for one in plugin_import.find().warnings
     )
+
+
+# --- whose is it? ---------------------------------------------------------------------------------
+
+
+def test_an_address_in_another_case_is_the_same_address(plugin: PluginSite, site: Site) -> None:
+    user, taken = next(iter(plugin_import.find().takeover.accounts.items()))
+    world = site.chat.application.world
+    with world.lock:
+        account = world.users[taken.account.account_id]
+        world.set_email(account, taken.account.emails[0].swapcase(), verified=True)
+    plugin.sql(f"UPDATE mdl_user SET email = upper(email) WHERE id = {user}")
+    again = plugin_import.find().takeover.accounts
+    assert again[user].account.account_id == taken.account.account_id
+
+
+def test_two_people_with_an_address_in_two_cases_share_no_account(
+    plugin: PluginSite, site: Site
+) -> None:
+    user, taken = next(iter(plugin_import.find().takeover.accounts.items()))
+    plugin.sql(
+        f"UPDATE mdl_user SET email = (SELECT upper(email) FROM mdl_user WHERE id = {user}) "
+        "WHERE id = (SELECT max(userid) FROM mdl_user_enrolments WHERE userid <> "
+        f"{user} AND enrolid IN (SELECT enrolid FROM mdl_user_enrolments WHERE userid = {user}))"
+    )
+    found = plugin_import.find().takeover
+    assert user not in found.accounts
+    assert any("several people" in str(one.why) for one in found.unclaimed)
+    assert taken.account.account_id not in {o.account.account_id for o in found.accounts.values()}
+
+
+def test_one_room_for_groups_of_two_courses_is_left_to_a_person(
+    plugin: PluginSite, site: Site
+) -> None:
+    """CS101 with B-C and CS101-B with C: the plugin put both groups into the room CS101-B-C."""
+    courses = {one.shortname: number for number, one in plugin_import.find().courses.items()}
+    columns = "courseid, idnumber, name, timecreated, visibility"
+    plugin.sql(
+        f"UPDATE mdl_course SET shortname = 'CS101-B' WHERE id = {courses['MA110']};"
+        f"INSERT INTO mdl_groups ({columns}) VALUES ({courses['CS101']}, '', 'B-C', 1, 0), "
+        f"({courses['MA110']}, '', 'C', 1, 0)"
+    )
+    PluginSync(site.chat).room("CS101-B-C")
+    found = plugin_import.find().takeover
+    assert len([one for one in found.left if "CS101-B-C" in str(one.rocketchat_side)]) == 2
+    assert "CS101-B-C" not in {room.name for room in found.rooms.values()}
+    assert not [name for name in found.new if name.endswith("B-C")]

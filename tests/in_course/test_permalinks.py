@@ -11,7 +11,7 @@ from django.template import Context, Template
 from django.test import Client
 
 from integration.domain.state import Ending
-from integration.models import ChannelLink, IntegrationSettings, LinkKey
+from integration.models import ChannelLink, IntegrationSettings, LevelSettings, LinkKey
 from integration.services.in_course.permalinks import Permalinks
 from integration.services.monitoring import diagnostics
 from tests.support.school import School
@@ -315,3 +315,53 @@ def test_any_template_can_copy_links_for_one_query(
     links = Permalinks()
     for path in (link(), links.of_group(5, 10), links.of_course(10)):
         assert f'data-copy="{path}"' in text
+
+
+# --- what else is sent to a link ------------------------------------------------------------------
+
+
+def test_a_look_without_a_body_is_answered_as_a_click(school: School) -> None:
+    """Previews of links and checkers ask with HEAD."""
+    answer = Client().head(link())
+    assert (answer.status_code, answer.content) == (302, b"")
+    assert answer["Location"].endswith("/group/C10-Group-101")
+    assert Client().post(link()).status_code == 405
+
+
+@pytest.mark.parametrize("token", ["%00", "%EF%BF%BD", "a.b", "g1_1_1_:x", ".", "%0D%0AX:1", "é"])
+def test_junk_is_not_complete_and_asks_nobody(school: School, token: str) -> None:
+    school.chat.reset_stats()
+    answer = follow(f"/go/{token}?next=https://evil.example&room=x")
+    assert answer.status_code == 404
+    assert "not complete" in answer.content.decode()
+    assert school.chat.stats()["by_endpoint"] == {}
+
+
+def test_a_link_tells_rocketchat_not_where_somebody_came_from(school: School) -> None:
+    answer = Client(headers={"Referer": "https://moodle.example/course/view.php?id=3"}).get(link())
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert "moodle" not in answer["Location"]
+    assert not answer.cookies
+
+
+def test_after_the_workspace_moved_links_lead_to_its_new_address(
+    school: School, settings: Any
+) -> None:
+    path = link()
+    assert follow(path).status_code == 302
+    settings.ROCKETCHAT_PUBLIC_URL = "https://new.example.org/chat"
+    assert follow(path).url == "https://new.example.org/chat/group/C10-Group-101"
+
+
+@pytest.mark.parametrize(("level", "kind"), [("site", "channel"), ("course", "channel")])
+def test_without_an_answer_a_public_channel_keeps_the_address_of_one(
+    school: School, level: str, kind: str
+) -> None:
+    """Its kind by the settings of the course, and before that as it was seen last."""
+    path = link()
+    if level == "site":
+        school.set(private_channels=False)
+    else:
+        LevelSettings.objects.create(level="course", moodle_id=10, private_channels=False)
+    school.chat.fault("status", endpoint="rooms.info", code=503, times=50)
+    assert follow(path).url.endswith(f"/{kind}/C10-Group-101")

@@ -7,10 +7,11 @@ from urllib.parse import quote
 from django.core.cache import cache
 
 from integration.domain.errors import ConfigurationError, SyncError
+from integration.domain.levels import LevelKind
 from integration.domain.messages import msg
 from integration.domain.state import Ending
 from integration.fields import UnreadableSecret
-from integration.models import ChannelLink, IntegrationSettings
+from integration.models import ChannelLink, IntegrationSettings, LevelSettings
 from integration.services.rocketchat.room_lookup import RoomNow, look_up_room
 from integration.services.runs.configured_connection import (
     rocketchat_address,
@@ -20,6 +21,7 @@ from integration.services.runs.configured_connection import (
 logger = logging.getLogger(__name__)
 REMEMBER_SECONDS = 60  # a class that clicks at once costs one request
 UNANSWERED_SECONDS = 10  # a server that is down is not asked by everybody
+LAST_SEEN_SECONDS = 24 * 3600
 GONE = "gone"
 
 
@@ -62,12 +64,32 @@ def _room(link: ChannelLink) -> RoomNow | None:
 
 def _looked_up(link: ChannelLink) -> tuple[RoomNow | str, int]:
     try:
-        return look_up_room(rocketchat_connection(), link.room_id) or GONE, REMEMBER_SECONDS
+        room = look_up_room(rocketchat_connection(), link.room_id)
     except (SyncError, UnreadableSecret) as error:
         logger.warning("room=%s looked up in our own tables: %s", link.room_id, error)
         return _stored(link), UNANSWERED_SECONDS
+    cache.set(_last_seen(link), room, LAST_SEEN_SECONDS)
+    return room or GONE, REMEMBER_SECONDS
+
+
+def _last_seen(link: ChannelLink) -> str:
+    return f"in-course-room-{link.room_id}-last"
 
 
 def _stored(link: ChannelLink) -> RoomNow:
-    private = IntegrationSettings.objects.values_list("private_channels", flat=True).first()
-    return RoomNow(link.name, private is not False, link.ended == Ending.ARCHIVE)
+    return RoomNow(link.name, _is_private(link), link.ended == Ending.ARCHIVE)
+
+
+def _is_private(link: ChannelLink) -> bool:
+    """As it was seen last, else by the settings of the course or the site: those of categories are
+    in Moodle's tables, which nobody waits for here.
+    """
+    seen: RoomNow | None = cache.get(_last_seen(link))
+    if seen is not None:
+        return seen.private
+    own = LevelSettings.objects.filter(level=LevelKind.COURSE, moodle_id=link.moodle_course_id)
+    for rows in (own, IntegrationSettings.objects):
+        private = rows.values_list("private_channels", flat=True).first()
+        if private is not None:
+            return bool(private)
+    return True
