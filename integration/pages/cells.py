@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -19,7 +18,7 @@ from integration.domain.policy import Removal
 from integration.forms import described
 from integration.models import AuditEntry, Conflict, IntegratedCourse, IntegrationSettings, SyncRun
 from integration.services.monitoring.course_states import CourseState, CourseStatus
-from integration.translation import local
+from integration.translation import day_and_time, local
 
 Status = SyncRun.Status
 Groups = Sequence[tuple[Any, dict[str, Any]]]
@@ -199,7 +198,7 @@ def run_link(run: SyncRun | None) -> SafeString | str:
     return format_html(
         '<a class="rc-link" href="{}">{}</a>',
         reverse("admin:integration_syncrun_change", args=[run.pk]),
-        date_format(timezone.localtime(run.started_at), "DATETIME_FORMAT"),
+        day_and_time(run.started_at),
     )
 
 
@@ -211,7 +210,7 @@ def next_run(row: Any) -> str:
         return gettext("only by hand")
     if row.next_pass is None or row.next_pass < timezone.now():  # no worker, or any moment now
         return gettext("as scheduled")
-    return date_format(timezone.localtime(row.next_pass), "DATETIME_FORMAT")
+    return day_and_time(row.next_pass)
 
 
 def copy_link(path: str) -> SafeString | str:
@@ -223,13 +222,13 @@ def copy_link(path: str) -> SafeString | str:
     return format_html(
         '<button type="button" class="rc-copy" data-copy="{}" data-copied="{}">{}</button>',
         path,
-        gettext("copied"),
-        gettext("copy link"),
+        gettext("Copied"),
+        gettext("Copy link"),
     )
 
 
 def when(moment: datetime) -> SafeString:
-    return on_one_line(date_format(timezone.localtime(moment), "DATETIME_FORMAT"))
+    return on_one_line(day_and_time(moment))
 
 
 def on_one_line(text: str) -> SafeString:
@@ -253,8 +252,7 @@ def clipped(text: str) -> SafeString | str:
 
 def moment(seconds: int) -> str:
     """Unix seconds as a date and time where the person is."""
-    local = timezone.localtime(datetime.fromtimestamp(seconds, UTC))
-    return date_format(local, "DATETIME_FORMAT")
+    return day_and_time(datetime.fromtimestamp(seconds, UTC))
 
 
 def duration(run: SyncRun) -> str:

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -13,7 +11,7 @@ from integration.models import SyncRun
 from integration.services.admin import start_run
 from integration.services.monitoring.course_states import differences_of
 from integration.services.sync.guard import SAY_WHICH_SERVER, are_about_renames, is_about_server
-from integration.translation import local
+from integration.translation import day_and_time, local
 
 Status = SyncRun.Status
 
@@ -67,9 +65,7 @@ def _decided(run: SyncRun) -> Verdict:
     rejected = run.status == Status.REFUSED
     values = {
         "who": run.decided_by,
-        "day": date_format(timezone.localtime(run.decided_at), "DATETIME_FORMAT")
-        if run.decided_at
-        else "",
+        "day": day_and_time(run.decided_at) if run.decided_at else "",
     }
     title = _("Rejected by %(who)s on %(day)s") if rejected else _("Approved by %(who)s on %(day)s")
     texts = [_("Reason: %(reason)s") % {"reason": run.decision_reason}, local(run.message)]

@@ -126,7 +126,7 @@ def test_a_link_is_copied_with_one_click(browser: Browser, school: School, setti
     browser.driver.execute_cdp_cmd("Browser.grantPermissions", allowed)
     browser.go("/admin/course/10/links/")
     browser.click(browser.find("table .rc-copy"))
-    browser.sees("copied")
+    browser.sees("Copied")
     copied = browser.driver.execute_script("return navigator.clipboard.readText()")
     channel = ChannelLink.objects.get(moodle_group_id=101)
     assert copied == browser.home + Permalinks().of_channel(channel)

@@ -3,15 +3,22 @@
 import pytest
 from django.contrib.auth.models import User
 
-from integration.models import AccountLink, GroupRegexFilter, IntegratedCourse
+from integration.models import AccountLink, ChannelLink, GroupRegexFilter, IntegratedCourse
 from tests.support.browser import PHONE, Browser, resize
 from tests.support.site import Site
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
-LISTS = ("integratedcourse", "accountlink", "channellink", "syncrun", "conflict", "removallimit")
+TWO_LINES = (
+    "integratedcourse",
+    "accountlink",
+    "channellink",
+    "managedmembership",
+    "syncrun",
+    "conflict",
+)
+LISTS = (*TWO_LINES, "removallimit")
 TALLEST = 260  # pixels of the tallest row of the other lists; a card was 400
-TWO_LINES = ("integratedcourse", "accountlink", "channellink", "syncrun", "conflict")
 A_LINE = 21  # pixels
 TWO_LINES_TALL = 80  # pixels, with their padding; a name that takes two lines itself adds one
 PAGES = ("/admin/pause/", "/admin/find/?q=seminar", "/admin/help/", "/admin/no-such-page/")
@@ -54,6 +61,9 @@ def test_a_row_on_a_phone_says_name_state_and_what_comes_second(
         heights = [row.size["height"] for row in browser.all(".rc-rows tbody tr")]
         assert heights
         assert max(heights) <= TWO_LINES_TALL
+    browser.go(f"/admin/integration/channellink/{ChannelLink.objects.earliest('pk').pk}/change/")
+    heights = [row.size["height"] for row in browser.all(".rc-inline tbody tr")]
+    assert max(heights) <= TWO_LINES_TALL + A_LINE  # a long username
     browser.go("/admin/integration/removallimit/")
     heights = [row.size["height"] for row in browser.all(".rc-rows tbody tr")]
     assert max(heights) <= TWO_LINES_TALL + A_LINE  # "Channels archived or made read-only"

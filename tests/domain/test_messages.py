@@ -97,3 +97,30 @@ def test_our_tables_keep_it_however_it_is_stored() -> None:
         MessageField,
         MessageJSONField,
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "the self enrolment ended on 29 Mar 2026"),
+        ("de", "die Einschreibung über self endete am 29. März 2026"),
+        ("fr", "l’inscription self a pris fin le 29 mars 2026"),
+        ("es", "la matriculación self terminó el 29 Mar 2026"),
+    ],
+)
+def test_days_in_sentences_are_written_as_the_reader_writes_them(language: str, said: str) -> None:
+    reason = msg("the {method} enrolment ended on {day}", method="self", day="2026-03-29")
+    with translation.override(language):
+        assert local(reason) == said
+
+
+def test_days_and_times_in_sentences_are_written_alike() -> None:
+    log = msg("on, its newest entry is of {time}", time="2026-03-29 06:48")
+    assert local(log) == "on, its newest entry is of 29 Mar 2026, 06:48"
+
+
+def test_what_is_no_day_stays_as_it_is() -> None:
+    far = msg("the course begins on {day}", day=msg("second {n}", n=9**20))
+    named = msg("{who} stays", who="2026-03-29")
+    assert local(far) == f"the course begins on second {9**20}"
+    assert local(named) == "2026-03-29 stays"

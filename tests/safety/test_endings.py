@@ -134,7 +134,7 @@ def test_a_new_channel_of_a_course_to_come_is_made_read_only_and_opens_when_it_b
     assert school.site.room_of(103)["ro"]
     assert len(school.members(103)) == 3
     (step,) = [one for one in why_channel(103).steps if one.title == "Course"]
-    day = date_format(datetime.fromtimestamp(tomorrow, UTC), "Y-m-d")
+    day = date_format(datetime.fromtimestamp(tomorrow, UTC), "DATE_FORMAT")
     assert f"Its channels are read-only: the course begins on {day}." in step.sentences[0].text
     assert f"3 people, read-only: the course begins on {day}" in why_channel(103).verdict.text
     rows(Course).filter(id=10).update(startdate=tomorrow - 2 * DAY)
@@ -147,7 +147,7 @@ def test_a_course_that_has_ended_says_since_when_to_whoever_asks_why(school: Sch
     school.set(on_course_ended="read_only")
     rows(Course).filter(id=10).update(enddate=1769900400)
     (step,) = [one for one in why_channel(101).steps if one.title == "Course"]
-    assert "It ended on 2026-01-31." in step.sentences[0].text
+    assert "It ended on 31 Jan 2026." in step.sentences[0].text
 
 
 # ── Members and accounts ─────────────────────────────────────────────────────────────────────────

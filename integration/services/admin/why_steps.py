@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 
 from integration.domain.days import day_of
 from integration.domain.errors import PatternTimeout
+from integration.domain.messages import msg
 from integration.domain.operations import ROLES, Operation
 from integration.domain.policy import Policy
 from integration.domain.state import (
@@ -264,7 +265,7 @@ def _outside_dates(findings: Findings, course: Course) -> list[str]:
     ending = course_ending(course, moodle.read_at, policy)
     if ending is None or not ending.by_date:
         return []
-    text = gettext("It ended on %(day)s.") % {"day": day_of(course.enddate, moodle.time_zone)}
+    text = local(msg("It ended on {day}.", day=day_of(course.enddate, moodle.time_zone)))
     return [text, *why_levels.decided_by(policies, course.course_id, "on_course_ended")]
 
 

@@ -168,7 +168,7 @@ def _supersede(run: SyncRun, other: SyncRun) -> None:
 
 
 def _next_try(tries: int, since: datetime, cause: RunCause) -> str:
-    moment = f"{since:%Y-%m-%d %H:%M:%S} UTC"
+    moment = f"{timezone.localtime(since):%Y-%m-%d %H:%M}"
     if cause in AWAY:
         return msg(
             "Tried {n} times, first {since}. It is tried again as soon as the server answers.",

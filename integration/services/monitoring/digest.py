@@ -20,7 +20,7 @@ from integration.models import (
 )
 from integration.services.monitoring.course_states import CourseState, CourseStatus, course_states
 from integration.services.monitoring.failures import BrokenRuns, broken_runs, open_failures
-from integration.translation import local
+from integration.translation import day_and_time, local
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def _broken(broken: Sequence[BrokenRuns]) -> list[str]:
         (
             text
             % {
-                "since": f"{one.since:%Y-%m-%d %H:%M} UTC",
+                "since": day_and_time(one.since),
                 "message": local(one.last.message),
                 "hint": local(one.last.hint),
             }

@@ -23,7 +23,7 @@ from integration.services.monitoring.status import last_good
 from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.sync.guard import are_about_renames, is_about_server
-from integration.translation import local
+from integration.translation import day_and_time, local
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ def _success(settings: IntegrationSettings) -> State:
     return State(
         True,
         _("rcsync: nothing has succeeded for %(hours)d hours") % {"hours": hours},
-        text % {"since": since.strftime("%Y-%m-%d %H:%M UTC")},
+        text % {"since": day_and_time(since)},
     )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
 
 from integration.domain.checks import Check, CheckStatus
 from integration.domain.errors import SyncError
@@ -196,8 +197,8 @@ def _log(connection: BaseDatabaseWrapper) -> Finding:
     newest = entries.values_list("timecreated", flat=True).first()
     if newest is None:
         return Finding(CheckStatus.OK, msg("on, but empty"))
-    when = datetime.fromtimestamp(newest, UTC)
-    found = msg("on, its newest entry is of {time} UTC", time=f"{when:%Y-%m-%d %H:%M}")
+    when = timezone.localtime(datetime.fromtimestamp(newest, UTC))
+    found = msg("on, its newest entry is of {time}", time=f"{when:%Y-%m-%d %H:%M}")
     return Finding(CheckStatus.OK, found)
 
 
@@ -205,7 +206,9 @@ def _clocks(connection: BaseDatabaseWrapper, clock: Callable[[], float]) -> Find
     ahead = server.seconds(connection) - clock()
     distance = f"{abs(ahead):.0f}"
     found = msg("the database's clock is {seconds} s behind this machine's", seconds=distance)
-    if ahead > 0:
+    if distance == "0":
+        found = msg("the database's clock agrees with this machine's")
+    elif ahead > 0:
         found = msg("the database's clock is {seconds} s ahead of this machine's", seconds=distance)
     if abs(ahead) <= CLOCK_SECONDS:
         return Finding(CheckStatus.OK, found)
