@@ -27,6 +27,7 @@ from integration.pages import (
     why,
 )
 from integration.pages.odd_input import GroupOrPerson, Number
+from integration.pages.script_texts import ScriptTexts
 from integration.web import health
 
 
@@ -77,6 +78,7 @@ urlpatterns = [
     path("sign-in/openid/callback/", sign_in.openid_callback, name="openid_callback"),
     path("sign-in/proxy/", sign_in.by_proxy, name="sign_in_by_proxy"),
     path("go/<str:token>", go.follow, name="go"),
+    path("admin/jsi18n/", ScriptTexts.as_view(), name="script_texts"),
     path("admin/course/<number:course_id>/links/", course_links.show, name="course_links"),
     path("admin/course/<number:course_id>/sync/", course_page.sync, name="sync_course"),
     path("admin/groups/", groups.show, name="groups"),

@@ -1,5 +1,7 @@
 """What Django and Unfold say in our pages is German, French and Spanish too."""
 
+import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -9,12 +11,15 @@ import django
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.test import Client
 from django.utils import translation
 from django.utils.translation import trans_real
 
 from integration.pages import framework_texts
 from tests.support.translatable import LANGUAGES, Text, texts_of
 
+SAID = re.compile(r"""\bgettext\(\s*(['"])(.*?)\1\s*\)""")
+SAME_WORDS = {"Filter", "April", "August", "September", "November"}  # in German as in English
 NO_PAGES = ("axes", "django_q")  # their tables are not in the admin
 # Parts of Unfold for packages that are not installed, and folders without pages.
 LEFT_OUT = {
@@ -70,3 +75,16 @@ def test_the_packages_that_are_left_out_have_no_pages() -> None:
 def test_our_words_come_before_those_of_the_packages() -> None:
     with translation.override("de"):
         assert translation.gettext("Type to search") == "Suchen"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_scripts_of_django_speak_the_language_of_the_page(
+    administrator: Client, language: str
+) -> None:
+    administrator.cookies["django_language"] = language
+    told = administrator.get("/admin/jsi18n/").content.decode()
+    catalogue = json.loads(told.split("const newcatalog = ")[1].split(";\n")[0])
+    scripts = (Path(django.__file__).parent / "contrib/admin/static/admin/js").glob("*.js")
+    said = {match[2] for path in scripts for match in SAID.finditer(path.read_text())}
+    assert len(said) > 20
+    assert {text for text in said if catalogue.get(text, text) == text} <= SAME_WORDS
