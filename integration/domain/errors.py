@@ -95,6 +95,10 @@ class PermissionMissing(RocketChatError):
     """The bot account lacks a permission: an administrator of Rocket.Chat has to grant it."""
 
 
+class MailRefused(RocketChatError):
+    """The server sends no mail of this kind: an administrator of Rocket.Chat has to set that up."""
+
+
 class NameTaken(RocketChatError):
     """A username, e-mail address or room name already belongs to somebody else: ask a person."""
 

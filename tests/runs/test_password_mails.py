@@ -79,6 +79,19 @@ def test_a_refusal_is_a_failure_with_a_next_step_and_is_tried_again(school: Scho
     assert len(mails(school)) == again.applied[KIND]
 
 
+def test_a_server_that_sends_no_mail_is_not_asked_for_each_of_thousands(school: School) -> None:
+    """It is asked anew in the next run; nobody's mail is lost."""
+    school.chat.application.world.options.sends_mail = False
+    school.chat.reset_stats()
+    run = school.run()
+    asked = school.chat.stats()["by_endpoint"][f"POST {ENDPOINT}"]
+    assert run.planned[KIND] > 15
+    assert asked < 15, "three, and those that were under way"
+    assert AccountLink.objects.filter(password_mail="due").count() == run.planned[KIND]
+    school.chat.application.world.options.sends_mail = True
+    assert school.run().applied == {KIND: run.planned[KIND]}
+
+
 def test_a_doubtful_mail_is_never_sent_again(school: School) -> None:
     school.run()
     address = newcomer(school)

@@ -49,6 +49,7 @@ class RunLedger:
         self._people: list[Operation] = []
         self._plan = Plan()
         self._to_mail: set[int] = set()  # Moodle ids of people who get a mail by this plan
+        self._mails_of_ours: set[int] = set()  # those for whom this run asks for one
         self._to_do = 0
         self._read_at = timezone.now()  # what is managed, and what went lately
         self._looked = False  # a plan was made and is being carried out
@@ -95,7 +96,7 @@ class RunLedger:
         self._to_do = len(numbered) - len(held_back)
 
     def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
-        taken = password_mails.claim(operations)
+        taken = password_mails.claim(operations, self._mails_of_ours)
         self._rows(operations).update(status=SyncOperation.Status.STARTED)
         return taken
 
@@ -107,7 +108,7 @@ class RunLedger:
             self._note_single_people(outcomes)
             self._effects.store([o for o in outcomes if o.result is Result.DONE])
             password_mails.note_due([o for o in outcomes if o.result is Result.DONE], self._to_mail)
-            password_mails.give_back(outcomes)
+            password_mails.give_back(outcomes, self._mails_of_ours)
             self._effects.doubt([o for o in outcomes if o.result is Result.FAILED])
             self._effects.leave_alone([o for o in outcomes if o.result is Result.LEFT_ALONE])
             self._store_results(outcomes, now)

@@ -26,22 +26,27 @@ def note_due(outcomes: Iterable[Outcome], planned: Collection[int]) -> None:
         _move(made, NONE, DUE)
 
 
-def claim(operations: Sequence[Operation]) -> list[Operation]:
+def claim(operations: Sequence[Operation], ours: set[int]) -> list[Operation]:
     """Note that these mails are being asked for; the answer is those that somebody else asked for.
+    `ours` gets the people (Moodle user ids) whose mails we ask for.
 
     Accounts that could not be made have no link; their mails are left to their performer.
     """
     mails = [one for one in operations if isinstance(one, SendPasswordMail)]
-    return [one for one in mails if not _move([one.user_id], DUE, ASKED) and _is_linked(one)]
+    others = [one for one in mails if not _move([one.user_id], DUE, ASKED)]
+    ours |= {one.user_id for one in mails} - {one.user_id for one in others}
+    return [one for one in others if _is_linked(one)]
 
 
-def give_back(outcomes: Iterable[Outcome]) -> None:
-    """Mails that surely were not sent are due again."""
+def give_back(outcomes: Iterable[Outcome], ours: Collection[int]) -> None:
+    """Mails of `ours` that surely were not sent are due again."""
     unsent = [
         one.operation.user_id
         for one in outcomes
         if isinstance(one.operation, SendPasswordMail)
-        and (one.result is Result.NOT_TRIED or (one.result is Result.FAILED and not one.in_doubt))
+        and one.operation.user_id in ours
+        and one.result is not Result.DONE
+        and not one.in_doubt
     ]
     if unsent:
         _move(unsent, ASKED, DUE)

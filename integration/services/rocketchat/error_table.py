@@ -9,6 +9,7 @@ from integration.domain.errors import (
     AccessByAttributes,
     AlreadyDone,
     Banned,
+    MailRefused,
     NameTaken,
     NoSeatLeft,
     NotFound,
@@ -59,7 +60,7 @@ _NO_USER = Rule(
     msg("Run the sync again to read it anew."),
 )
 _NO_MAIL = Rule(
-    RocketChatError,
+    MailRefused,
     msg("Rocket.Chat sent no mail"),
     msg(
         "It has to be able to send mail (Administration, Email, SMTP) and to let people reset "

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from integration.domain.errors import (
     AuthenticationError,
+    MailRefused,
     NoSeatLeft,
     PermissionMissing,
     RocketChatError,
@@ -16,7 +17,7 @@ from integration.domain.outcomes import Result, RunCause
 from integration.services.sync.report import Outcome
 
 GIVE_UP_AFTER = 10  # transient failures in a row: the server is down, trying on would only hurt it
-GIVE_UP_KIND_AFTER = 3  # operations of a kind that lack a permission, before one ever worked
+GIVE_UP_KIND_AFTER = 3  # operations of a kind that are not permitted, before one ever worked
 
 
 class StopRules:
@@ -32,7 +33,7 @@ class StopRules:
         self.why = ""
         self.cause = RunCause.NONE
         self._transient_in_a_row = 0
-        self._forbidden: dict[str, list[PermissionMissing]] = defaultdict(list)
+        self._forbidden: dict[str, list[RocketChatError]] = defaultdict(list)
         self._allowed: set[str] = set()  # kinds of operations of which one was done
 
     def must_stop(self) -> bool:
@@ -47,7 +48,7 @@ class StopRules:
         self._seats_wanted -= operation.takes_seat
 
     def failed(self, operation: Operation, error: RocketChatError) -> None:
-        if isinstance(error, PermissionMissing):
+        if isinstance(error, PermissionMissing | MailRefused):
             self._forbidden[operation.kind].append(error)
         if isinstance(error, NoSeatLeft):
             self._no_seat = error
