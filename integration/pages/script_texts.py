@@ -22,5 +22,5 @@ class ScriptTexts(JavaScriptCatalog):
 
     packages = ["django.contrib.admin"]
 
-    def get_catalog(self) -> dict[str, object]:
+    def get_catalog(self) -> dict[str, list[str] | str]:
         return {**super().get_catalog(), **{text: gettext(text) for text in TEXTS}}
