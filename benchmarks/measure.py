@@ -117,7 +117,7 @@ class Meter:
 def _size(answer: Answer) -> int:
     """Bytes: the body, and each header with its colon, blank and line end."""
     headers = sum(len(name) + len(value) + 4 for name, value in answer.headers.items())
-    return headers + len(answer.content)
+    return headers + answer.size
 
 
 def covered(intervals: Iterable[tuple[float, float]]) -> float:

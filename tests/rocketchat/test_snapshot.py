@@ -336,9 +336,12 @@ def test_text_that_no_database_holds_is_cleaned(lists: Lists, text: str) -> None
 
 def test_too_much_at_once_is_read_in_pages(lists: Lists) -> None:
     lists.rows["users"] = [user(number) for number in range(1000)]
-    with lists.remote(max_answer_bytes=50_000) as remote:
+    with lists.remote(max_answer_bytes=4_000) as remote:  # sixteen times that, read row by row
         state = remote.read(known_counts={}, wanted_names=())
     assert len(state.accounts) == 1000
+    asked = [query["count"] for path, query in lists.asked if path == "users.list"]
+    assert asked[0] == "0"
+    assert len(asked) > 10
 
 
 def test_a_server_that_fails_on_everything_at_once_is_read_in_pages(lists: Lists) -> None:

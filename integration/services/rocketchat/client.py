@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -162,10 +163,20 @@ class RocketChat:
         self.stats.waited(seconds)
 
     def get(
-        self, path: str, params: Mapping[str, object] | None = None, *, slow: bool = False
+        self,
+        path: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        slow: bool = False,
+        each: tuple[str, Callable[[object], object]] | None = None,
     ) -> Json:
-        """`path` is below /api/v1 ("users.list"), or with a slash from the root ("/api/info")."""
-        return self._call(_api("GET", path, params=params, repeatable=True, slow=slow))
+        """`path` is below /api/v1 ("users.list"), or with a slash from the root ("/api/info").
+
+        `each` (the name of a list, and a function that raises nothing) replaces every row of the
+        list as soon as it came.
+        """
+        request = _api("GET", path, params=params, repeatable=True, slow=slow)
+        return self._call(replace(request, each=each) if each else request)
 
     def post(
         self, path: str, body: Mapping[str, object], *, repeatable: bool = False, slow: bool = False

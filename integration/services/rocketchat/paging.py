@@ -8,7 +8,7 @@ comes back, and a wish for more is cut down silently. So: go on by what was rece
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from integration.domain.errors import TransientError, UnexpectedAnswer
 from integration.domain.messages import msg
@@ -124,9 +124,9 @@ class _Reading(Generic[Row]):
         where, before = self.listing.where, len(self.seen)
         at_once = offset == 0 and self.features.count_unlimited
         answer = self._everything() if at_once else self._get(offset, count=PAGE_SIZE)
-        page = rows(answer, self.listing.key, where)
+        page = cast("list[_Received[Row]]", rows(answer, self.listing.key, where))
         self.total = number(answer, "total", where)
-        if before and (not page or self._identity(page[0]) != self.last):
+        if before and (not page or page[0].identity != self.last):
             return False
         for row in page:
             self._take(row)
@@ -143,37 +143,30 @@ class _Reading(Generic[Row]):
                 return self.listing.sort_first
         return True
 
-    def _take(self, row: object) -> None:
+    def _take(self, row: "_Received[Row]") -> None:
         """Whatever it holds, it was received."""
-        self.last = self._identity(row)
+        if row.problem is not None and not self.listing.lenient:
+            raise row.problem
+        self.last = row.identity
         if self.last in self.seen:
             return
         self.seen.add(self.last)
+        if row.problem is not None:
+            self.not_understood[self.last] = row.problem.message
+        elif row.value is not None:
+            self.rows[self.last] = row.value
+
+    def _received(self, row: object) -> "_Received[Row]":
+        """What the list keeps of a JSON row."""
+        where, identity = self.listing.where, ""
         try:
-            value = self._parsed(row)
+            if not isinstance(row, dict):
+                raise wrong(where, msg("a row of its list is no object"))
+            identity = self.listing.identity(row, where)
+            return _Received(identity, self.listing.parse(row, where), None)
         except UnexpectedAnswer as problem:
-            if not self.listing.lenient:
-                raise
-            self.not_understood[self.last] = problem.message
-        else:
-            if value is not None:
-                self.rows[self.last] = value
-
-    def _parsed(self, row: object) -> Row | None:
-        where = self.listing.where
-        if not isinstance(row, dict):
-            raise wrong(where, msg("a row of its list is no object"))
-        self.listing.identity(row, where)
-        return self.listing.parse(row, where)
-
-    def _identity(self, row: object) -> str:
-        """The row's own, or for a row without one what can be shown of it."""
-        try:
-            return self.listing.identity(row if isinstance(row, dict) else {}, self.listing.where)
-        except UnexpectedAnswer:
-            if not self.listing.lenient:
-                raise
-            return words(json.dumps(row, sort_keys=True), longest=SHOWN)
+            shown = identity or _what_can_be_shown(row)
+            return _Received(shown, None, problem.with_traceback(None))  # which would keep the row
 
     def _everything(self) -> Json:
         """All in one answer, or the first page where that is too much for the server or for us."""
@@ -189,4 +182,17 @@ class _Reading(Generic[Row]):
         params = {**self.listing.params, "count": count, "offset": offset}
         if self.listing.sort_first or count:
             params["sort"] = self.listing.sort
-        return self.client.get(self.listing.path, params, slow=True)
+        each = (self.listing.key, self._received)
+        return self.client.get(self.listing.path, params, slow=True, each=each)
+
+
+class _Received(NamedTuple, Generic[Row]):
+    """A row that came. Without an identity it has what can be shown of it."""
+
+    identity: str
+    value: Row | None  # None: it does not matter, or there is a problem
+    problem: UnexpectedAnswer | None
+
+
+def _what_can_be_shown(row: object) -> str:
+    return words(json.dumps(row, sort_keys=True), longest=SHOWN)

@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,8 +23,11 @@ from integration.services.rocketchat.address_guard import guarded_pools
 from integration.services.rocketchat.answers import words
 from integration.services.rocketchat.connection import MEGABYTE, Connection, check_addresses
 from integration.services.rocketchat.errors import AnswerTooLarge, NotSent
+from integration.services.rocketchat.json_rows import ValueTooLong, object_with_rows
 
 PIECE = 64 * 1024
+ROW_BY_ROW = 16  # times as large may be an answer of which only what its rows come to is kept
+SUCCESS = 200
 TOTAL_FACTOR = 3  # a whole exchange may take this many read time-outs, however the bytes trickle
 REDIRECTS = (301, 302, 303, 307, 308)
 _NEVER_SENT = (
@@ -38,7 +42,8 @@ _WRONG_TLS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "Hostname mis
 class Request:
     """One call. `repeatable`: doing it twice does no harm.
 
-    `slow`: a bulk read, or a create with many members.
+    `slow`: a bulk read, or a create with many members. `each`: the name of a list in the answer,
+    and what is made of each of its rows as soon as it came; the rows themselves are not kept.
     """
 
     method: str
@@ -48,13 +53,15 @@ class Request:
     body: Mapping[str, object] | None = None
     repeatable: bool = False
     slow: bool = False
+    each: tuple[str, Callable[[object], object]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back. Content and body are not shown: an answer to a login holds the token.
 
-    `body` is the JSON object in `content`, None when there is none.
+    `body` is the JSON object in `content`, None when there is none. Of an answer that was read row
+    by row `content` is the beginning. `size`: bytes of the body as they were sent.
     """
 
     status: int
@@ -62,6 +69,7 @@ class Answer:
     content: bytes = field(repr=False)
     body: Mapping[str, object] | None = field(repr=False)
     seconds: float
+    size: int = 0
 
     @property
     def succeeded(self) -> bool:
@@ -151,12 +159,14 @@ class Transport:
                 if status in REDIRECTS:
                     location = headers.get("Location", "")
                     raise _redirected(request, location, self._connection.url)
-                content = self._content(request, response, started)
+                pieces = self._pieces(request, response, started)
+                content, body = self._content(request, status, pieces)
+                size = response.raw.tell()
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
             failure = _no_answer(request, problem, self._connection.url)
         else:
             seconds = self._clock() - started
-            return Answer(status, headers, content, parsed(content), seconds)
+            return Answer(status, headers, content, body, seconds, size)
         raise failure  # outside of the handler: what requests raised may hold headers
 
     def _open(self, request: Request, auth: AuthBase) -> requests.Response:
@@ -199,18 +209,33 @@ class Transport:
             url = self._urls[path] = prepared.url
         return url
 
-    def _content(self, request: Request, response: requests.Response, started: float) -> bytes:
+    def _pieces(
+        self, request: Request, response: requests.Response, started: float
+    ) -> Iterator[bytes]:
         """The body, piece by piece, so that neither size nor slowness is without a bound."""
-        connection, pieces, size = self._connection, [], 0
+        connection, size = self._connection, 0
         read = connection.long_read_timeout if request.slow else connection.read_timeout
+        most = connection.max_answer_bytes * (1 if request.each is None else ROW_BY_ROW)
         while piece := response.raw.read1(PIECE, decode_content=True):
-            pieces.append(piece)
             size += len(piece)
-            if size > connection.max_answer_bytes:
-                raise _too_large(request, connection.max_answer_bytes)
+            if size > most:
+                raise _too_large(request, most)
             if self._clock() - started > TOTAL_FACTOR * read:
                 raise _too_slow(request, TOTAL_FACTOR * read)
-        return b"".join(pieces)
+            yield piece
+
+    def _content(
+        self, request: Request, status: int, pieces: Iterator[bytes]
+    ) -> tuple[bytes, dict[str, object] | None]:
+        """Content and body of the answer."""
+        if request.each is None or status != SUCCESS:
+            content = b"".join(pieces)
+            return content, parsed(content)
+        beginning, most = next(pieces, b""), self._connection.max_answer_bytes
+        try:
+            return beginning, object_with_rows(chain([beginning], pieces), *request.each, most)
+        except ValueTooLong:
+            raise _too_large(request, most) from None
 
 
 def parsed(content: bytes) -> dict[str, object] | None:
