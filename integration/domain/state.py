@@ -96,14 +96,13 @@ class Person(NamedTuple):
 
 
 class Enrolment(NamedTuple):
-    """A row of mdl_user_enrolments with its method (mdl_enrol). Status 0 = active, 1 =
-    suspended/disabled.
+    """What a row of mdl_user_enrolments and its method (mdl_enrol) say: one value for all of whom
+    they say the same. Status 0 = active, 1 = suspended/disabled.
 
-    `timestart` and `timeend` are unix seconds; a `timeend` of 0 means for ever.
+    `timestart` and `timeend` are unix seconds; a `timeend` of 0 means for ever. A `timestart` of 0
+    has passed: the moment itself is kept only in a reading about single people or courses.
     """
 
-    course_id: int
-    user_id: int
     method: str
     status: int
     method_status: int

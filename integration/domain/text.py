@@ -2,6 +2,8 @@
 
 import re
 
+Texts = dict[str, str]
+"""One copy of each text that Moodle, Rocket.Chat and the ledger all have of a person: `same`."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -16,3 +18,8 @@ def clean(text: str) -> str:
     if text.isascii():
         return text
     return _SURROGATES.sub("\ufffd", text)
+
+
+def same(texts: Texts, text: str) -> str:
+    """The copy that is kept in `texts`, where this one is from now on if there was none."""
+    return texts.setdefault(text, text)

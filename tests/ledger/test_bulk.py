@@ -39,12 +39,17 @@ again = [(1, "b", "berta", True, True), (2, "c", "carl", False, False)]
 bulk.insert_or_update(AccountLink, "moodle_user_id", link, again)
 bulk.insert_missing(AccountLink, link, [(2, "d", "dora", True, True), (3, "e", "emil", True, True)])
 last = SyncOperation.objects.get(position=1199)
+in_pieces = []
+for bulk.READ_ROWS in (1, 7, 1200, 5000):
+    found = list(bulk.every_row(SyncOperation, "position"))
+    in_pieces.append([found == sorted(found), [n for _, n in found] == list(range(1200))])
 names = ("moodle_user_id", "username", "deactivated")
 links = AccountLink.objects.order_by("moodle_user_id").values_list(*names)
 print(json.dumps({
     "rows": SyncOperation.objects.count(),
     "last": [last.reason, last.details, last.finished_at == when, last.status],
     "links": [[user, name, bool(off)] for user, name, off in bulk.rows_of(links)],
+    "in_pieces": in_pieces,
     "linked": AccountLink.objects.filter(linked_at__isnull=False).count(),
 }))
 """
@@ -90,3 +95,7 @@ def test_rows_go_in_whole_and_with_the_defaults_of_the_other_columns(
 
 def test_rows_that_are_there_are_updated_or_left_as_asked(result: dict[str, Any]) -> None:
     assert result["links"] == [[1, "berta", True], [2, "carl", False], [3, "emil", True]]
+
+
+def test_every_row_is_read_once_whatever_the_size_of_a_piece(result: dict[str, Any]) -> None:
+    assert result["in_pieces"] == [[True, True]] * 4

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from integration.domain.patterns import Pattern
 from integration.domain.policy import Policy
@@ -56,10 +56,16 @@ def person(user_id: int, **values: Any) -> Person:
     return Person(user_id, **(ordinary | values))
 
 
-def enrolment(course_id: int, user_id: int, method: str = "manual", **values: int) -> Enrolment:
+class EnrolmentOf(NamedTuple):
+    course_id: int
+    user_id: int
+    row: Enrolment
+
+
+def enrolment(course_id: int, user_id: int, method: str = "manual", **values: int) -> EnrolmentOf:
     """An active enrolment without an end."""
     ordinary = {"status": 0, "method_status": 0, "timestart": 0, "timeend": 0}
-    return Enrolment(course_id, user_id, method, **(ordinary | values))
+    return EnrolmentOf(course_id, user_id, Enrolment(method, **(ordinary | values)))
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def moodle(
     *groups: GroupOf,
     courses: Iterable[Course] = (),
     people: Iterable[Person] = (),
-    enrolments: Iterable[Enrolment] = (),
+    enrolments: Iterable[EnrolmentOf] = (),
     roles: Mapping[tuple[int, int], tuple[int, ...]] | None = None,
     integrated: Iterable[int] | None = None,
     default_role_id: int | None = None,
@@ -114,17 +120,17 @@ def moodle(
     told = list(enrolments)
     rows: dict[int, dict[int, tuple[Enrolment, ...]]] = {number: {} for number in known_courses}
     held: dict[int, dict[int, tuple[int, ...]]] = {}
-    for row in told:
-        of_course = rows.setdefault(row.course_id, {})
-        of_course[row.user_id] = (*of_course.get(row.user_id, ()), row)
-        held.setdefault(100 + row.course_id, {})[row.user_id] = (STUDENT,)
-        known_people.setdefault(row.user_id, person(row.user_id))
+    for course_id, user_id, row in told:
+        of_course = rows.setdefault(course_id, {})
+        of_course[user_id] = (*of_course.get(user_id, ()), row)
+        held.setdefault(100 + course_id, {})[user_id] = (STUDENT,)
+        known_people.setdefault(user_id, person(user_id))
     for one in groups:
         for user_id in one.members:
             known_people.setdefault(user_id, person(user_id))
             number = one.group.course_id
             if all((row.course_id, row.user_id) != (number, user_id) for row in told):
-                rows[number][user_id] = (enrolment(number, user_id),)
+                rows[number][user_id] = (enrolment(number, user_id).row,)
                 held.setdefault(100 + number, {})[user_id] = (STUDENT,)
     for (context, user_id), role_ids in (roles or {}).items():
         held.setdefault(context, {})[user_id] = role_ids

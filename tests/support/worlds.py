@@ -13,7 +13,6 @@ from integration.domain.policy import AccountsFor, Deactivation, MissingAccounts
 from integration.domain.state import (
     Course,
     Ending,
-    Enrolment,
     MoodleState,
     NameRules,
     Person,
@@ -25,6 +24,7 @@ from tests.support.builders import (
     STUDENT,
     TEACHER,
     TUTOR,
+    EnrolmentOf,
     GroupOf,
     course,
     enrolment,
@@ -78,8 +78,8 @@ ROWS: Mapping[str, dict[str, int]] = {
 
 
 @st.composite
-def enrolments(draw: Callable[..., Any]) -> list[Enrolment]:
-    rows: list[Enrolment] = []
+def enrolments(draw: Callable[..., Any]) -> list[EnrolmentOf]:
+    rows: list[EnrolmentOf] = []
     for number in COURSES:
         for user_id in PEOPLE:
             states = draw(st.sampled_from([("active",)] * 6 + [()] * 3 + [None]))

@@ -146,7 +146,7 @@ def test_who_does_not_count_any_more_leaves_it_with_the_reason() -> None:
 def test_the_causes_that_keep_members_of_groups_keep_them_here_too() -> None:
     site = whole(members_kept=frozenset({Cause.UNENROLLED}))
     assert operations(existing(site).plan(), RemoveMember) == []
-    gone = replace(state(), enrolments={2: {ANNA: (enrolment(2, ANNA),)}})
+    gone = replace(state(), enrolments={2: {ANNA: (enrolment(2, ANNA).row,)}})
     assert operations(existing(site, gone).plan(), RemoveMember) == []
 
 
@@ -154,7 +154,7 @@ def test_somebody_who_is_new_in_the_course_joins_it() -> None:
     dora = 11
     more = replace(
         state(),
-        enrolments={2: {**state().enrolments[2], dora: (enrolment(2, dora),)}},
+        enrolments={2: {**state().enrolments[2], dora: (enrolment(2, dora).row,)}},
         people={
             **state().people,
             dora: state()
@@ -194,7 +194,7 @@ def test_a_deleted_course_ends_it_as_the_settings_say() -> None:
 
 def test_in_step_nothing_is_planned() -> None:
     fine = replace(
-        state(), enrolments={2: {user: (enrolment(2, user),) for user in (ANNA, BEN, CARA)}}
+        state(), enrolments={2: {user: (enrolment(2, user).row,) for user in (ANNA, BEN, CARA)}}
     )
     case = existing(whole(), fine)
     plan = replace(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from integration.domain.state import Enrolment, MoodleState, Person, RoomRole
+from integration.domain.state import MoodleState, Person, RoomRole
 from integration.services.sync.eligibility import Eligibility
 from tests.support.builders import (
     CATEGORY,
@@ -14,6 +14,7 @@ from tests.support.builders import (
     TEACHER,
     TUTOR,
     USER,
+    EnrolmentOf,
     course,
     enrolment,
     group,
@@ -29,7 +30,7 @@ def eligibility(state: MoodleState, roles: dict[int, RoomRole] | None = None) ->
     return Eligibility(state, ROLES if roles is None else roles)
 
 
-def with_rows(*rows: Enrolment) -> Eligibility:
+def with_rows(*rows: EnrolmentOf) -> Eligibility:
     return eligibility(moodle(group(10, "Group A", [ANNA]), enrolments=rows))
 
 

@@ -75,17 +75,17 @@ def account_sentence(person: Person) -> Sentence:
 
 def enrolments(findings: Findings, user_id: int) -> list[Sentence]:
     found = [
-        _enrolment(findings, row)
-        for _course, rows in sorted(findings.moodle.enrolments.items())
+        _enrolment(findings, course_id, row)
+        for course_id, rows in sorted(findings.moodle.enrolments.items())
         for row in rows.get(user_id, ())
     ]
     return found or [Sentence(gettext("Not enrolled in any integrated course."), "bad")]
 
 
-def _enrolment(findings: Findings, row: Enrolment) -> Sentence:
-    course = findings.moodle.courses.get(row.course_id)
+def _enrolment(findings: Findings, course_id: int, row: Enrolment) -> Sentence:
+    course = findings.moodle.courses.get(course_id)
     values = {
-        "course": course.shortname if course else row.course_id,
+        "course": course.shortname if course else course_id,
         "method": row.method,
         "since": _day(row.timestart) or gettext("none"),
         "until": _day(row.timeend) or gettext("none"),

@@ -19,6 +19,7 @@ from django.utils import timezone
 from integration.fields import MessageField, MessageJSONField
 
 ROWS = 500  # in one statement
+READ_ROWS = 5_000  # in one statement
 VALUES = 16_000  # in one statement; PostgreSQL takes 65,535, SQLite says what it takes
 
 
@@ -54,6 +55,20 @@ def rows_of(queryset: "QuerySet[Any, tuple[Any, ...]]") -> Iterator[tuple[Any, .
         cursor.execute(sql, values)
         while part := cursor.fetchmany(ROWS):
             yield from part
+
+
+def every_row(model: type[Model], *columns: str) -> Iterator[tuple[Any, ...]]:
+    """The primary key and these columns of all rows, by key, as `rows_of` gives them.
+
+    In several statements: MariaDB's driver has the whole answer of each in memory. A filter would
+    make the engine walk over most rows, so there is none.
+    """
+    rows = model._default_manager.order_by("pk").values_list("pk", *columns)
+    page = list(rows_of(rows[:READ_ROWS]))
+    while page:
+        yield from page
+        last = page[-1][0]
+        page = list(rows_of(rows.filter(pk__gt=last)[:READ_ROWS])) if len(page) == READ_ROWS else []
 
 
 def _insert(

@@ -9,7 +9,7 @@ that two runs never wait for each other.
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 from django.db import connection
@@ -18,7 +18,7 @@ from django.utils import timezone
 from integration.domain.errors import Busy, MadeElsewhere, NameTaken
 from integration.domain.messages import msg
 from integration.domain.operations import CreateAccount, Operation
-from integration.domain.state import AskedAccount, Managed, RemoteAccount
+from integration.domain.state import AskedAccount, Managed, ManagedAccount, RemoteAccount
 from integration.models import AccountClaim, AccountLink
 from integration.services.ledger import heartbeat, moments, retry
 from integration.services.ledger.bulk import insert_missing
@@ -40,14 +40,14 @@ class Claims:
 
     def __init__(self, owner: str) -> None:
         self._owner = owner
-        self._known: dict[int, str] = {}  # user id -> the account our plan knew of
+        self._known: Mapping[int, ManagedAccount] = {}  # those that our plan knew of
         self._ours: set[int] = set()
         self._made: dict[int, Account] = {}  # by another run, after our plan was made
         self._put_off: set[int] = set()  # user ids: another run was at it when we came first
 
     def learn(self, managed: Managed) -> None:
         """Remember the ledger that the plan will be made from."""
-        self._known = {user: account.account_id for user, account in managed.accounts.items()}
+        self._known = managed.accounts
 
     def take(self, operations: Sequence[Operation]) -> None:
         """Claim everybody whose account is about to be made and whom no other run has claimed."""
@@ -112,7 +112,8 @@ class Claims:
         for user_id, account_id, username in links.values_list(
             "moodle_user_id", "rocketchat_user_id", "username"
         ):
-            if self._known.get(user_id) != account_id:
+            known = self._known.get(user_id)
+            if known is None or known.account_id != account_id:
                 self._made[user_id] = (account_id, username)
 
     def _wait_for(self, user_id: int) -> None:

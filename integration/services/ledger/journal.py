@@ -12,6 +12,7 @@ from integration.domain.messages import msg
 from integration.domain.operations import JoinOperation, Operation, SendPasswordMail
 from integration.domain.outcomes import Result
 from integration.domain.state import Managed, Scope
+from integration.domain.text import Texts
 from integration.models import AccountLink, SyncOperation, SyncRun
 from integration.services.ledger import audit_trail, managed_part, pass_parts, password_mails
 from integration.services.ledger.bulk import insert
@@ -38,11 +39,20 @@ ROW = (
 class RunLedger:
     """The ledger of one run (ports.Ledger). Writes in batches: a few statements each."""
 
-    def __init__(self, run: SyncRun, scope: Scope, on_progress: Callable[[int, int], None]) -> None:
-        """`on_progress` hears the number of finished and of all operations after every batch."""
+    def __init__(
+        self,
+        run: SyncRun,
+        scope: Scope,
+        on_progress: Callable[[int, int], None],
+        texts: Texts | None = None,
+    ) -> None:
+        """`on_progress` hears the number of finished and of all operations after every batch.
+        `texts` are shared with the other readers of the run.
+        """
         self.run = run
         self.scope = scope
         self._on_progress = on_progress
+        self._texts = texts
         self._finished = 0
         self._positions: dict[int, int] = {}  # id(operation) -> position of its row in the run
         self._effects = Effects(Managed())
@@ -56,7 +66,7 @@ class RunLedger:
 
     def managed(self, scope: Scope, *, part: bool = False) -> Managed:
         self._read_at = timezone.now()
-        managed = load_managed(scope, self.run.pk, part=part)
+        managed = load_managed(scope, self.run.pk, part=part, texts=self._texts)
         self._effects = Effects(managed)
         return managed
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Q, QuerySet
@@ -30,6 +31,7 @@ from integration.domain.state import (
     RoomRole,
     Scope,
 )
+from integration.domain.text import Texts, same
 from integration.models import (
     AccountLink,
     ChannelLink,
@@ -40,7 +42,7 @@ from integration.models import (
     SyncOperation,
 )
 from integration.services.ledger import left_out, managed_part, safety
-from integration.services.ledger.bulk import rows_of
+from integration.services.ledger.bulk import every_row, rows_of
 from integration.services.ledger.password_mails import DUE
 
 NO_RUN = 0  # no row has this key: every unfinished operation counts
@@ -49,13 +51,13 @@ _UNFINISHED = ("kind", "moodle_group_id", "moodle_user_id", "details")  # as in 
 _ROLES = {role.value: role for role in RoomRole}
 
 
-def load_managed(scope: Scope, current_run: int, *, part: bool = False) -> Managed:
+def load_managed(
+    scope: Scope, current_run: int, *, part: bool = False, texts: Texts | None = None
+) -> Managed:
     """All accounts and channels, and the members of the channels in `scope`; or, of a narrow scope,
-    only what it is about (ports.Records).
+    only what it is about (ports.Records). `texts` are shared with other readers.
     """
-    accounts, account_keys = _accounts(
-        managed_part.accounts_in(scope) if part else AccountLink.objects.all()
-    )
+    accounts, account_keys = _accounts(managed_part.accounts_in(scope) if part else None, texts)
     channels, channel_keys = _channels(
         managed_part.channels_in(scope) if part else ChannelLink.objects.all()
     )
@@ -213,20 +215,30 @@ def integrated_courses(scope: Scope = EVERYTHING) -> set[int]:
     return set(rows if scope.courses is None else rows.filter(course_id__in=scope.courses))
 
 
+_ACCOUNT = (
+    *("moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated"),
+    *("address_only", "password_mail"),
+    *("moodle_timecreated", "moodle_username", "moodle_email", "moodle_idnumber"),
+)
+
+
 def _accounts(
-    links: QuerySet[AccountLink],
+    links: QuerySet[AccountLink] | None, texts: Texts | None = None
 ) -> tuple[dict[int, ManagedAccount], dict[int, int]]:
+    """By user id; and the user id of each primary key. None: all links."""
     accounts: dict[int, ManagedAccount] = {}
     keys: dict[int, int] = {}
-    rows = links.order_by().values_list(
-        *("pk", "moodle_user_id", "rocketchat_user_id", "username", "created", "deactivated"),
-        *("address_only", "password_mail"),
-        *("moodle_timecreated", "moodle_username", "moodle_email", "moodle_idnumber"),
+    rows = (
+        every_row(AccountLink, *_ACCOUNT)
+        if links is None
+        else rows_of(links.order_by().values_list("pk", *_ACCOUNT))
     )
-    for key, user_id, account_id, username, created, off, by_address, mail, *known in rows_of(rows):
-        identity = None if known[0] is None else PersonIdentity(*known)
+    one = partial(same, {} if texts is None else texts)
+    for key, user_id, account_id, username, created, off, by_address, mail, *known in rows:
+        made, *values = known
+        identity = None if made is None else PersonIdentity(made, *map(one, values))
         accounts[user_id] = ManagedAccount(
-            *(user_id, account_id, username, bool(created), bool(off), identity),
+            *(user_id, one(account_id), one(username), bool(created), bool(off), identity),
             mail_due=mail == DUE,
             address_only=bool(by_address),
         )
@@ -283,11 +295,11 @@ def _channels(
 def _members(
     scope: Scope, account_keys: dict[int, int], channel_keys: dict[int, int]
 ) -> dict[int, dict[int, ManagedMember]]:
-    rows = ManagedMembership.objects.order_by()
-    if scope.courses is not None:
-        rows = rows.filter(channel__moodle_course_id__in=scope.courses)
-    if scope.users is not None:
-        rows = rows.filter(account__moodle_user_id__in=scope.users)
+    columns = ("channel_id", "account_id", "room_role", "ours", "missing")
+    if scope == EVERYTHING:
+        rows = every_row(ManagedMembership, *columns)
+    else:
+        rows = rows_of(_memberships_in(scope).values_list("pk", *columns))
     members: dict[int, dict[int, ManagedMember]] = defaultdict(dict)
     kinds = {  # also for 1 and 0, which are equal to True and False
         (role, ours, missing): ManagedMember(_ROLES[role], ours, missing)
@@ -295,10 +307,19 @@ def _members(
         for ours in (True, False)
         for missing in (True, False)
     }
-    values = rows.values_list("channel_id", "account_id", "room_role", "ours", "missing")
-    for channel, account, role, ours, missing in rows_of(values):
-        members[channel_keys[channel]][account_keys[account]] = kinds[role, ours, missing]
+    for _, channel, account, role, ours, missing in rows:
+        if channel in channel_keys and account in account_keys:  # else another run just made them
+            members[channel_keys[channel]][account_keys[account]] = kinds[role, ours, missing]
     return members
+
+
+def _memberships_in(scope: Scope) -> QuerySet[ManagedMembership]:
+    rows = ManagedMembership.objects.order_by()
+    if scope.courses is not None:
+        rows = rows.filter(channel__moodle_course_id__in=scope.courses)
+    if scope.users is not None:
+        rows = rows.filter(account__moodle_user_id__in=scope.users)
+    return rows
 
 
 class _Unfinished(NamedTuple):

@@ -7,7 +7,7 @@ as long.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from django.db import connections
@@ -43,7 +43,8 @@ class Pager:
     ) -> Iterator[tuple[Any, ...]]:
         """The rows with these ids as (id, *columns), by id; ids without a row are left out."""
         rows = self._rows(model).order_by("id").values_list("id", *self._read(model, columns))
-        for chunk in chunks(sorted(set(ids)), min(self.page_size, KEYS_PER_QUERY)):
+        ids = ids if isinstance(ids, Set | Mapping) else set(ids)  # each once
+        for chunk in chunks(sorted(ids), min(self.page_size, KEYS_PER_QUERY)):
             yield from rows.filter(id__in=chunk)
 
     def by_key(

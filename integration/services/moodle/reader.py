@@ -14,13 +14,16 @@ from django.utils import timezone
 from integration.domain.errors import ConfigurationError, SourceError
 from integration.domain.messages import msg
 from integration.domain.state import Course, Enrolment, Group, MoodleState, Person, Scope
+from integration.domain.text import Texts
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.log_evidence import taken_out
 from integration.services.moodle.paging import PAGE_SIZE
-from integration.services.moodle.rows import SITE, MoodleRows
+from integration.services.moodle.rows import SITE, EnrolmentOf, MoodleRows
 from moodle.models import Context, User
 from moodle.models import Course as CourseRow
 from moodle.router import MOODLE
+
+Enrolments = dict[int, dict[int, tuple[Enrolment, ...]]]  # course id -> user id -> rows
 
 
 class MoodleReader:
@@ -32,44 +35,48 @@ class MoodleReader:
         *,
         alias: str = MOODLE,
         page_size: int = PAGE_SIZE,
+        texts: Texts | None = None,
     ) -> None:
+        """`texts` are shared with other readers of the run."""
         self._clock = clock
         self._alias = alias
-        self._rows = MoodleRows(alias, page_size)
+        self._rows = MoodleRows(alias, page_size, texts)
 
     def read(
         self, scope: Scope, *, integrated: Collection[int], linked_users: Collection[int]
     ) -> MoodleState:
         """See ports.Source. With `scope.users`, members, people and roles are only theirs."""
-        courses, linked = frozenset(integrated), frozenset(linked_users)
-        return read_whole(lambda: self._read(scope, courses, linked), self._alias)
+        courses = frozenset(integrated)
+        return read_whole(lambda: self._read(scope, courses, linked_users), self._alias)
 
     def taken_out(self, users: Collection[int], since: int) -> frozenset[tuple[int, int]] | None:
         """See ports.Source."""
         return read_whole(lambda: taken_out(self._alias, users, since), self._alias)
 
     def _read(
-        self, scope: Scope, integrated: frozenset[int], linked: frozenset[int]
+        self, scope: Scope, integrated: frozenset[int], linked: Collection[int]
     ) -> MoodleState:
         """An event needs the courses where its people are enrolled, besides those that it names;
         everything else the integrated ones.
         """
         read_at = int(self._clock())
         site = self._rows.site()
+        ids = _each(linked)  # whom the scope concerns: one number for all their rows
         theirs = list(self._rows.enrolments_of(scope.users or (), integrated))
         asked = integrated
         if scope.is_narrow and scope.courses is not None:
-            asked &= scope.courses.union(row.course_id for row in theirs)
+            asked &= scope.courses.union(course_id for course_id, _, _ in theirs)
         courses = self._rows.courses(asked)
         looked_at = [course for course in courses.values() if scope.has_course(course.course_id)]
         _require_contexts(looked_at)
         groups = self._rows.groups(course.course_id for course in looked_at)
-        members = _collected(groups, self._rows.memberships(groups, scope.users))
-        concerned: Collection[int] = scope.users or ()
+        members = _collected(groups, self._rows.memberships(groups, scope.users), ids)
         if scope.users is None:
-            known = linked.union(*members.values())
-            concerned, theirs = self._enrolments(scope, courses, known)
-        people = self._rows.people(concerned, site)
+            enrolments = self._enrolments(scope, courses, ids, read_at)
+        else:
+            enrolments = _by_course((row for row in theirs if row[0] in courses), ids)
+        ids = ids if scope.users is None else _each(scope.users)
+        people = self._rows.people(ids, site)
         return MoodleState(
             read_at=read_at,
             integrated=integrated,
@@ -77,11 +84,9 @@ class MoodleReader:
             groups=groups,
             group_members=_only(people, members),
             people=people,
-            enrolments=_by_course(
-                row for row in theirs if row.course_id in courses and row.user_id in people
-            ),
+            enrolments=_theirs(people, enrolments),
             roles=self._roles_held(
-                courses.values() if scope.reads_every_role else looked_at, scope
+                courses.values() if scope.reads_every_role else looked_at, scope, ids
             ),
             role_names=self._rows.role_names(),
             default_role_id=site.default_role,
@@ -90,22 +95,22 @@ class MoodleReader:
         )
 
     def _enrolments(
-        self, scope: Scope, courses: Collection[int], known: frozenset[int]
-    ) -> tuple[Collection[int], list[Enrolment]]:
-        """Whom the scope concerns, and their enrolments in all these courses.
+        self, scope: Scope, courses: Collection[int], ids: dict[int, int], now: int
+    ) -> Enrolments:
+        """Of whom the scope concerns, in all these courses. Those people are in `ids` afterwards.
 
-        `known` are the members of the scope's groups and the linked people. Of a scope of single
-        courses, the rows are looked up by person: most of the others' would be of no use.
+        Before, that has the members of the scope's groups and the linked people. Of a scope of
+        single courses, the rows are looked up by person: most of the others' would be of no use.
         """
-        here = {number for number in courses if scope.has_course(number)}
-        enrolments = list(self._rows.enrolments_by(self._rows.methods(here)))
-        concerned = known.union(row.user_id for row in enrolments)
-        if scope.courses is not None:
-            enrolments = list(self._rows.enrolments_of(concerned, courses))
-        return concerned, enrolments
+        here = self._rows.methods({number for number in courses if scope.has_course(number)})
+        rows = self._rows.enrolments_by(here, now)
+        if scope.courses is None:
+            return _by_course(rows, ids)
+        ids.update((user_id, user_id) for _, user_id, _ in rows)
+        return _by_course(self._rows.enrolments_of(ids, courses), ids)
 
     def _roles_held(
-        self, courses: Iterable[Course], scope: Scope
+        self, courses: Iterable[Course], scope: Scope, ids: dict[int, int]
     ) -> dict[int, dict[int, tuple[int, ...]]]:
         """Roles in the contexts of the courses: context id -> user id -> role ids, each once."""
         held: dict[int, dict[int, tuple[int, ...]]] = {
@@ -116,7 +121,7 @@ class MoodleReader:
             of_context = held[context]
             roles = of_context.get(user_id)
             if roles is None:
-                of_context[user_id] = alone.setdefault(role, (role,))
+                of_context[ids.setdefault(user_id, user_id)] = alone.setdefault(role, (role,))
             elif role not in roles:
                 of_context[user_id] = (*roles, role)
         return held
@@ -144,7 +149,8 @@ class MoodleReader:
         """The people by id, called what the site calls them; ids without a row are left out."""
         if not user_ids:
             return {}
-        return read_whole(lambda: self._rows.people(user_ids, self._rows.site()), self._alias)
+        ids = _each(user_ids)
+        return read_whole(lambda: self._rows.people(ids, self._rows.site()), self._alias)
 
     def groups_of(
         self, course_ids: Collection[int]
@@ -288,10 +294,16 @@ def _require_contexts(courses: Iterable[Course]) -> None:
             )
 
 
-def _collected(groups: Iterable[int], rows: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
+def _each(user_ids: Iterable[int]) -> dict[int, int]:
+    return {user_id: user_id for user_id in user_ids}
+
+
+def _collected(
+    groups: Iterable[int], rows: Iterable[tuple[int, int]], ids: dict[int, int]
+) -> dict[int, list[int]]:
     members: dict[int, list[int]] = {group_id: [] for group_id in groups}
     for group_id, user_id in rows:
-        members[group_id].append(user_id)
+        members[group_id].append(ids.setdefault(user_id, user_id))
     return members
 
 
@@ -305,13 +317,27 @@ def _only(
     }
 
 
-def _by_course(rows: Iterable[Enrolment]) -> dict[int, dict[int, tuple[Enrolment, ...]]]:
-    found: dict[int, dict[int, tuple[Enrolment, ...]]] = {}
-    for row in rows:
-        of_course = found.setdefault(row.course_id, {})
-        others = of_course.get(row.user_id)
-        of_course[row.user_id] = (row,) if others is None else (*others, row)
+def _by_course(rows: Iterable[EnrolmentOf], ids: dict[int, int]) -> Enrolments:
+    found: Enrolments = {}
+    alike: dict[Enrolment, tuple[Enrolment, ...]] = {}  # what most people share is there once
+    for course_id, user_id, row in rows:
+        of_course = found.setdefault(course_id, {})
+        others = of_course.get(user_id)
+        of_course[ids.setdefault(user_id, user_id)] = (
+            alike.setdefault(row, (row,)) if others is None else (*others, row)
+        )
     return found
+
+
+def _theirs(people: Mapping[int, Person], enrolments: Enrolments) -> Enrolments:
+    """Without people who have no row in mdl_user, and without courses of only such."""
+    for course_id in list(enrolments):
+        of_course = enrolments[course_id]
+        if not of_course.keys() <= people.keys():
+            enrolments[course_id] = {n: rows for n, rows in of_course.items() if n in people}
+        if not enrolments[course_id]:
+            del enrolments[course_id]
+    return enrolments
 
 
 def _is_id(text: str) -> bool:

@@ -2,13 +2,14 @@
 one snapshot.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from integration.domain.errors import SourceError
 from integration.domain.messages import msg
 from integration.domain.state import Course, Enrolment, Group, Person
-from integration.domain.text import clean
+from integration.domain.text import Texts, clean, same
 from integration.services.moodle.full_names import USUAL, fields_of, full_name, name_format
 from integration.services.moodle.paging import Pager
 from integration.services.moodle.versions import WITHOUT_MNET, number_of
@@ -46,6 +47,9 @@ REMOVED_AUTH = "mnet"  # by Moodle 5.0: who has it cannot log in any more
 IDENTITY = ("timecreated", "idnumber")
 
 
+EnrolmentOf = tuple[int, int, Enrolment]  # course id, user id
+
+
 class Site(NamedTuple):
     """What mdl_config says about the whole site."""
 
@@ -78,8 +82,9 @@ class Category(NamedTuple):
 class MoodleRows:
     """Reads tables through one pager. Ids that have no row are left out of the answers."""
 
-    def __init__(self, alias: str, page_size: int) -> None:
+    def __init__(self, alias: str, page_size: int, texts: Texts | None = None) -> None:
         self.alias = alias
+        self.texts: Texts = {} if texts is None else texts
         self.pager = Pager(alias, page_size)
 
     def site(self) -> Site:
@@ -159,16 +164,20 @@ class MoodleRows:
 
     # --- people and enrolments --------------------------------------------------------------------
 
-    def people(self, user_ids: Collection[int], site: Site) -> dict[int, Person]:
+    def people(self, ids: Mapping[int, int], site: Site) -> dict[int, Person]:
+        """Those with these ids, each of which is the number that its person has everywhere."""
+        one = partial(same, self.texts)
         if site.name_format == USUAL:
-            rows = self.pager.by_id(User, user_ids, *NAMES, *FLAGS, *IDENTITY)
-            return {row[0]: _person(row, site) for row in rows}
+            rows = self.pager.by_id(User, ids, *NAMES, *FLAGS, *IDENTITY)
+            return {ids[row[0]]: _person(ids[row[0]], row, site, one) for row in rows}
         fields, first = fields_of(site.name_format), 1 + len(NAMES) + len(FLAGS) + len(IDENTITY)
-        rows = self.pager.by_id(User, user_ids, *NAMES, *FLAGS, *IDENTITY, *fields)
+        rows = self.pager.by_id(User, ids, *NAMES, *FLAGS, *IDENTITY, *fields)
         return {
-            row[0]: _person(
+            ids[row[0]]: _person(
+                ids[row[0]],
                 row[:first],
                 site,
+                one,
                 full_name(site.name_format, dict(zip(fields, row[first:], strict=True))),
             )
             for row in rows
@@ -179,17 +188,20 @@ class MoodleRows:
         rows = self.pager.by_key(Enrol, "courseid", course_ids, "id", "enrol", "status")
         return {number: Method(course, name, status) for course, number, name, status in rows}
 
-    def enrolments_by(self, methods: Mapping[int, Method]) -> Iterator[Enrolment]:
-        """Everybody's enrolments by these methods."""
+    def enrolments_by(self, methods: Mapping[int, Method], now: int) -> Iterator[EnrolmentOf]:
+        """Everybody's enrolments by these methods. When one began that did is left out (0): with it
+        hardly two people would have the same.
+        """
         for number, user_id, status, start, end in self.pager.by_key(
             UserEnrolment, "enrolid", methods, "userid", "status", "timestart", "timeend"
         ):
             course_id, name, on = methods[number]
-            yield Enrolment(course_id, user_id, name, status, on, start, end)
+            to_come = start if start >= now else 0
+            yield course_id, user_id, Enrolment(name, status, on, to_come, end)
 
     def enrolments_of(
         self, user_ids: Collection[int], courses: Collection[int]
-    ) -> Iterator[Enrolment]:
+    ) -> Iterator[EnrolmentOf]:
         """These people's enrolments in these courses, by whatever method. Only the methods of
         their own rows are read.
         """
@@ -200,7 +212,7 @@ class MoodleRows:
         for user_id, number, status, start, end in rows:
             course_id, name, on = methods.get(number, NO_METHOD)
             if course_id in courses:
-                yield Enrolment(course_id, user_id, name, status, on, start, end)
+                yield course_id, user_id, Enrolment(name, status, on, start, end)
 
     # --- roles ------------------------------------------------------------------------------------
 
@@ -268,16 +280,18 @@ def _course(row: tuple[Any, ...], category: Category, contexts: tuple[int, ...])
     )
 
 
-def _person(row: tuple[Any, ...], site: Site, shown: str = "") -> Person:
-    user_id, username, email, first, last, auth, *flags, timecreated, idnumber = row
+def _person(
+    user_id: int, row: tuple[Any, ...], site: Site, one: Callable[[str], str], shown: str = ""
+) -> Person:
+    _, username, email, first, last, auth, *flags, timecreated, idnumber = row
     confirmed, suspended, deleted = flags
     return Person(
         user_id,
-        clean(username),
-        clean(email),
-        clean(first),
+        one(clean(username)),
+        one(clean(email)),
+        one(clean(first)),
         clean(last),
-        auth,
+        one(auth),
         bool(confirmed),
         bool(suspended),
         bool(deleted),

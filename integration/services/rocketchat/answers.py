@@ -6,14 +6,14 @@ What is missing or of the wrong kind is an UnexpectedAnswer; `where` is the endp
 import html
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from sys import intern
 
 from integration.domain.errors import UnexpectedAnswer
 from integration.domain.messages import msg
 from integration.domain.secret import without
 from integration.domain.state import ROLE_STRENGTH, Mark, RemoteAccount, RemoteChannel, RoomRole
-from integration.domain.text import clean
+from integration.domain.text import Texts, clean, same
 from integration.services.rocketchat.versions import SUPPORTED
 
 Json = Mapping[str, object]
@@ -136,16 +136,17 @@ def row_id(row: Json, where: str) -> str:
     return intern(identifier(row, where))
 
 
-def account(row: Json, where: str) -> RemoteAccount:
-    """A row of users.list, users.listByStatus or users.info.
+def account(row: Json, where: str, pool: Texts | None = None) -> RemoteAccount:
+    """A row of users.list, users.listByStatus or users.info. Its texts are those of `pool`.
 
     Somebody in registration may lack a username.
     """
+    one = partial(same, {} if pool is None else pool)
     return RemoteAccount(
-        account_id=row_id(row, where),
-        username=text(row, "username", where),
+        account_id=one(identifier(row, where)),
+        username=one(text(row, "username", where)),
         name=text(row, "name", where),
-        emails=emails(row, where),
+        emails=tuple(map(one, emails(row, where))),
         active=flag(row, "active", where, default=True),
         roles=_shared(texts(row, "roles", where)),
         kind=intern(text(row, "type", where) or "user"),

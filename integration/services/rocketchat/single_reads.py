@@ -24,7 +24,16 @@ from integration.domain.errors import (
 from integration.domain.messages import msg
 from integration.domain.needs import Needs
 from integration.domain.state import RemoteAccount, RemoteChannel
-from integration.services.rocketchat.answers import account, channel, inner, row_id, wrong
+from integration.domain.text import Texts, same
+from integration.services.rocketchat.answers import (
+    Json,
+    account,
+    channel,
+    identifier,
+    inner,
+    row_id,
+    wrong,
+)
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.features import LIST_BY_STATUS, Features
 from integration.services.rocketchat.paging import Listing, read_all
@@ -134,8 +143,16 @@ class SingleReader:
         return read_all(self._client, self._features, listing)
 
 
-def users(path: str, more: dict[str, object] | None = None) -> Listing[RemoteAccount]:
-    return Listing(path, "users", row_id, account, params=more, lenient=not more)
+def users(
+    path: str, more: dict[str, object] | None = None, texts: Texts | None = None
+) -> Listing[RemoteAccount]:
+    pool = {} if texts is None else texts
+
+    def identity(row: Json, where: str) -> str:
+        return same(pool, identifier(row, where))
+
+    parse = partial(account, pool=pool)
+    return Listing(path, "users", identity, parse, params=more, lenient=not more)
 
 
 def rooms(more: dict[str, object] | None = None) -> Listing[RemoteChannel]:

@@ -18,6 +18,7 @@ from integration.domain.needs import Needs
 from integration.domain.remote_lists import RemoteLists, Shared
 from integration.domain.server_facts import ServerFacts
 from integration.domain.state import NameRules, RemoteAccount, RemoteChannel, RemoteState
+from integration.domain.text import Texts
 from integration.services.rocketchat.answers import inner, mark
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.errors import unknown_endpoint
@@ -55,6 +56,7 @@ class RemoteReader:
 
     Version and settings are two more, where `known` does not hold them. With `shared`, lists that
     another run read are taken from there, and what rcsync changed since is asked for one by one.
+    `texts` are shared with those who read before; after `read` nobody does any more.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class RemoteReader:
         features: Features,
         known: ServerFacts | None = None,
         shared: SharedLists | None = None,
+        texts: Texts | None = None,
     ) -> None:
         self._client, self._features = client, features
+        self._texts: Texts = {} if texts is None else texts
         self._members = MemberReader(client, features)
         self._single = SingleReader(client, features)
         self._rules = known.rules if known else None
@@ -129,17 +133,19 @@ class RemoteReader:
         users = Whole(lists.accounts, lists.unclear_accounts)
         rooms = Whole(lists.channels, lists.unclear_channels)
         gone = (
-            {*needed_accounts} - users.rows.keys(),
-            {*needed_rooms, *known_counts} - rooms.rows.keys(),
+            any(one not in users.rows for one in needed_accounts),
+            any(one not in rooms.rows for one in (*needed_rooms, *known_counts)),
         )
         if any(gone) and not self._asked:
             self._settings()  # is this still the same server?
         unclear = {**users.not_understood, **rooms.not_understood}
         # A row that cannot be understood may be anybody's who is missing.
-        people = {*needed_accounts, *(linked_accounts if users.not_understood else ())}
+        people = {*needed_accounts, *linked_accounts} if users.not_understood else needed_accounts
         places = {*needed_rooms, *(known_counts if rooms.not_understood else ())}
-        accounts = users.rows | self._missing(people, users, self._single.account, unclear)
-        channels = rooms.rows | self._missing(places, rooms, self._single.room, unclear)
+        accounts, channels = users.rows, rooms.rows
+        accounts |= self._missing(people, users, self._single.account, unclear)
+        channels |= self._missing(places, rooms, self._single.room, unclear)
+        self._texts.clear()
         self._check_visible(bot_id, accounts.values())
         channels |= self._with_members(channels, known_counts, frozenset(full_check))
         channels |= self._with_marks(channels, known_counts, wanted_names)
@@ -211,7 +217,7 @@ class RemoteReader:
         Adds to `unclear` what is there and cannot be read, and takes out what could be.
         UnexpectedAnswer where too much is there that the list does not have.
         """
-        missing = sorted(set(needed) - listed.rows.keys())[:ASK_AT_MOST]
+        missing = sorted({one for one in needed if one not in listed.rows})[:ASK_AT_MOST]
         found: dict[str, Item] = {}
         for one, (item, problem) in self._single.those_of(missing, ask).items():
             if item is not None:
@@ -276,12 +282,17 @@ class RemoteReader:
     def _accounts(self) -> Whole[RemoteAccount]:
         if self._features.has(USERS_BY_STATUS, LIST_BY_STATUS):
             try:
-                return read_whole(self._client, self._features, users(USERS_BY_STATUS))
+                return read_whole(
+                    self._client, self._features, users(USERS_BY_STATUS, texts=self._texts)
+                )
             except RocketChatError as error:
                 if not unknown_endpoint(error):
                     raise
                 self._features.note_missing(USERS_BY_STATUS)
-        return read_whole(self._client, self._features, users(USERS))
+        return self._users(USERS)
+
+    def _users(self, path: str) -> Whole[RemoteAccount]:
+        return read_whole(self._client, self._features, users(path, texts=self._texts))
 
     def _check_visible(self, bot_id: str, accounts: Iterable[RemoteAccount]) -> None:
         """Without view-full-other-user-info no e-mail is listed, so nobody would be matched."""
