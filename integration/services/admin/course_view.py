@@ -205,7 +205,7 @@ def _why_no_account(user_id: int, course: Course, policy: Policy, desired: Desir
     eligibility = desired.eligibility
     if reason := unusable_because(eligibility.moodle.people[user_id]):
         return reason
-    if user_id not in eligibility.active_in(course.course_id):
+    if not eligibility.is_active_in(course.course_id, user_id):
         return eligibility.why_not_active(course.course_id, user_id)
     if eligibility.channel_role(course, user_id) is None:
         return eligibility.why_no_role(course, user_id)

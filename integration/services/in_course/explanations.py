@@ -85,7 +85,7 @@ def _outside(eligibility: Eligibility, user_id: int, course_id: int) -> str:
         return msg("Moodle does not know you in this course.")
     if reason := unusable_because(person):
         return msg("Your Moodle account cannot be used: {reason}.", reason=reason)
-    if user_id not in eligibility.active_in(course_id):
+    if not eligibility.is_active_in(course_id, user_id):
         reason = eligibility.why_not_active(course_id, user_id)
         return msg("Your enrolment in this course is not active: {reason}.", reason=reason)
     if eligibility.channel_role(course, user_id) is None:

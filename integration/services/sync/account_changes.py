@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import cached_property
 
 from integration.domain.conflicts import Skip
 from integration.domain.messages import msg
@@ -16,35 +17,48 @@ from integration.domain.policy import Policy
 from integration.domain.state import ManagedAccount, RemoteAccount, RemoteState
 from integration.services.sync import account_conflicts as conflicts
 from integration.services.sync.confirm import Claims
-from integration.services.sync.desired import Desired, DesiredAccount
+from integration.services.sync.desired import Desired
+from integration.services.sync.desired_accounts import DesiredAccount
 from integration.services.sync.partial_plans import AccountFinding, HasAccount, StaysInactive
 from integration.services.sync.protection import is_protected
 
 
-@dataclass(frozen=True, slots=True)
 class Addresses:
     """Who has which e-mail address and username in Rocket.Chat, in lower case.
 
-    `sharers`: how many people are to have an address. `promised`: address -> the person who is
-    getting it in this plan; it grows while accounts are planned.
+    Looked up only where something changes, so each mapping is made when it is first asked for.
+    `promised`: address -> the person who is getting it in this plan; it grows while accounts are
+    planned.
     """
 
-    by_email: Mapping[str, RemoteAccount]
-    by_username: Mapping[str, RemoteAccount]
-    sharers: Mapping[str, int]
-    promised: dict[str, int] = field(default_factory=dict)
+    def __init__(self, desired: Desired, remote: RemoteState) -> None:
+        self._desired, self._remote = desired, remote
+        self.promised: dict[str, int] = {}
 
-    @classmethod
-    def of(cls, desired: Desired, remote: RemoteState) -> "Addresses":
-        by_email: dict[str, RemoteAccount] = {}
-        by_username: dict[str, RemoteAccount] = {}
-        for _, account in sorted(remote.accounts.items()):
-            by_username.setdefault(account.username.lower(), account)
+    @cached_property
+    def by_email(self) -> Mapping[str, RemoteAccount]:
+        """Of several accounts the one with the first id."""
+        found: dict[str, RemoteAccount] = {}
+        for account_id in sorted(self._remote.accounts):
+            account = self._remote.accounts[account_id]
             for email in account.emails:
-                by_email.setdefault(email, account)
-        people = desired.accounts.values()
-        wanted = (one.email.lower() for one in people if one.wanted and one.email)
-        return cls(by_email, by_username, Counter(wanted))
+                found.setdefault(email, account)
+        return found
+
+    @cached_property
+    def by_username(self) -> Mapping[str, RemoteAccount]:
+        """The same."""
+        found: dict[str, RemoteAccount] = {}
+        for account_id in sorted(self._remote.accounts):
+            account = self._remote.accounts[account_id]
+            found.setdefault(account.username.lower(), account)
+        return found
+
+    @cached_property
+    def sharers(self) -> Mapping[str, int]:
+        """How many people are to have an address."""
+        people = self._desired.accounts.values()
+        return Counter(one.email.lower() for one in people if one.wanted and one.email)
 
     def is_shared(self, email: str) -> bool:
         """Somebody else is to have it, or is getting it."""

@@ -4,7 +4,7 @@ from integration.domain.conflicts import Conflict, ConflictKind
 from integration.domain.messages import msg
 from integration.domain.operations import UpdateAccount
 from integration.domain.state import RemoteAccount, RemoteChannel
-from integration.services.sync.desired import DesiredAccount
+from integration.services.sync.desired_accounts import DesiredAccount
 
 
 def no_email(account: DesiredAccount) -> Conflict:

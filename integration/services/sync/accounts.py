@@ -5,6 +5,7 @@ Everything else is a conflict that names both sides; an account is never guessed
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from integration.domain.conflicts import Skip
 from integration.domain.messages import msg
@@ -19,7 +20,8 @@ from integration.services.sync.account_changes import (
     password_mail,
 )
 from integration.services.sync.confirm import Claims
-from integration.services.sync.desired import Desired, DesiredAccount
+from integration.services.sync.desired import Desired
+from integration.services.sync.desired_accounts import DesiredAccount
 from integration.services.sync.partial_plans import (
     AccountFinding,
     AccountGone,
@@ -46,12 +48,16 @@ class _Matcher:
         self.remote = remote
         self.managed = managed
         self.policy = policy
-        self.owner_of = {link.account_id: user_id for user_id, link in managed.accounts.items()}
-        self.addresses = Addresses.of(desired, remote)
+        self.addresses = Addresses(desired, remote)
         self.teams = {
             name: room for room in remote.channels.values() if room.team for name in room.names
         }
         self.known = KnownAccounts(remote, policy, self.addresses, Claims(managed))
+
+    @cached_property
+    def owner_of(self) -> dict[str, int]:
+        """Account id -> user id, of links and of what this plan adopts."""
+        return {link.account_id: user_id for user_id, link in self.managed.accounts.items()}
 
     def run(self, held: frozenset[int]) -> Iterator[AccountFinding]:
         for account in self._in_order():

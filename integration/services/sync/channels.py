@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cached_property
 
 from integration.domain.conflicts import Conflict, ConflictKind, Skip
 from integration.domain.messages import msg
@@ -73,11 +74,15 @@ class _ChannelPlanner:
         for _, room in sorted(inputs.remote.channels.items()):
             for name in room.names:
                 self.by_name[name].append(room)
-        self.usernames = {one.username.casefold() for one in inputs.remote.accounts.values()}
         self.freed = FreedNames(
             *(inputs.desired, inputs.remote, inputs.managed, inputs.policy, self.by_name),
             inputs.scope,
         )
+
+    @cached_property
+    def usernames(self) -> set[str]:
+        """Of all accounts; needed where a channel gets another name."""
+        return {one.username.casefold() for one in self.remote.accounts.values()}
 
     def run(self) -> Iterator[ChannelFinding]:
         desired = self.desired

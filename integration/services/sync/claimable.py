@@ -21,7 +21,8 @@ from dataclasses import dataclass, field, replace
 from integration.domain.messages import msg
 from integration.domain.policy import Policy
 from integration.domain.state import Managed, RemoteAccount, RemoteChannel, RemoteState, RoomRole
-from integration.services.sync.desired import Desired, DesiredAccount
+from integration.services.sync.desired import Desired
+from integration.services.sync.desired_accounts import DesiredAccount
 from integration.services.sync.protection import is_protected
 
 

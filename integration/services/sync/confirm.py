@@ -7,7 +7,7 @@ happened. What was asked for twice and is not kept is not asked for again.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TypeVar
 
 from integration.domain.operations import (
@@ -93,7 +93,7 @@ class Claims:
 
 
 def confirmed(
-    managed: Managed, remote: RemoteState, scope: Scope, concerned: frozenset[int]
+    managed: Managed, remote: RemoteState, scope: Scope, concerned: Container[int]
 ) -> frozenset[int]:
     """Rows that are settled by this look. `concerned`: whose accounts the run was about."""
     return frozenset(
@@ -108,7 +108,7 @@ def _is_settled(
     managed: Managed,
     remote: RemoteState,
     scope: Scope,
-    concerned: frozenset[int],
+    concerned: Container[int],
 ) -> bool:
     if isinstance(operation, AccountOperation):
         link = managed.accounts.get(operation.user_id)

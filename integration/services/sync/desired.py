@@ -1,15 +1,14 @@
 """What should be true in Rocket.Chat: Moodle's state seen through the policy. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from integration.domain.course_policies import CoursePolicies
 from integration.domain.errors import ConfigurationError, PatternTimeout
 from integration.domain.levels import Level, LevelKind
 from integration.domain.messages import msg
 from integration.domain.patterns import Decision, decide
-from integration.domain.policy import AccountsFor, Cause, Deactivation, Policy
+from integration.domain.policy import AccountsFor, Policy
 from integration.domain.room_texts import RoomTexts
 from integration.domain.state import (
     Ending,
@@ -17,14 +16,13 @@ from integration.domain.state import (
     Managed,
     MoodleState,
     NameRules,
-    Person,
     RoomRole,
     Scope,
 )
-from integration.services.sync import names
-from integration.services.sync.channel_names import channel_names, free_names, texts_of
+from integration.services.sync.channel_names import channel_names, texts_of
 from integration.services.sync.course_groups import with_course_groups
-from integration.services.sync.eligibility import Eligibility, unusable_because
+from integration.services.sync.desired_accounts import DesiredAccounts
+from integration.services.sync.eligibility import Eligibility
 from integration.services.sync.endings import (
     DesiredEnding,
     all_endings,
@@ -34,26 +32,7 @@ from integration.services.sync.endings import (
 )
 from integration.services.sync.identity import Identities, check_identities
 
-ENROLLED = msg("has an active enrolment in an integrated course")  # said of nearly everybody
 MEMBERS_HIDDEN_FROM = 2  # mdl_groups.visibility: 2 own membership only, 3 nobody
-
-
-class DesiredAccount(NamedTuple):
-    """One person.
-
-    `wanted`: is to have an account; otherwise only one that exists matters. `usable`: Moodle itself
-    would let the person in; only then the account follows Moodle's data and may be woken. `active`
-    False = is to be deactivated, None = is left as it is.
-    """
-
-    user_id: int
-    username: str  # for a new account; an account that exists keeps its own
-    name: str
-    email: str  # as in Moodle, "" when Moodle has none
-    active: bool | None
-    usable: bool
-    wanted: bool
-    reason: str  # why active or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +59,7 @@ class Desired:
     Nothing is to be done about people in `identities.held_people` either.
     """
 
-    accounts: Mapping[int, DesiredAccount]
+    accounts: DesiredAccounts
     channels: Mapping[int, DesiredChannel]
     endings: Mapping[int, DesiredEnding]
     undecided: Mapping[int, str]
@@ -105,7 +84,7 @@ def desire(
     names_of = channel_names(chosen, moodle, policies, rules, managed)
     channels = {
         group.group_id: _channel(group, names_of[group.group_id], eligibility, policies, rules)
-        for group in chosen
+        for group in sorted(chosen, key=lambda group: group.course_id)  # whose roles are at hand
     }
     if not policy.empty_channels:
         channels = {
@@ -114,7 +93,10 @@ def desire(
             if channel.members or group_id in managed.channels
         }
     return Desired(
-        accounts=_accounts(channels.values(), moodle, policy, rules, managed, eligibility, scope),
+        accounts=DesiredAccounts(
+            *(_wanted(channels.values(), policy, eligibility, scope), policy, rules, managed),
+            *(eligibility, scope),
+        ),
         channels=channels,
         endings=all_endings(moodle, policies, managed, scope, unchosen, channels, undecided),
         undecided=undecided,
@@ -251,45 +233,14 @@ def _choose(
     return chosen, unchosen, undecided
 
 
-def _accounts(
-    channels: Iterable[DesiredChannel],
-    moodle: MoodleState,
-    policy: Policy,
-    rules: NameRules,
-    managed: Managed,
-    eligibility: Eligibility,
-    scope: Scope,
-) -> dict[int, DesiredAccount]:
+def _wanted(
+    channels: Iterable[DesiredChannel], policy: Policy, eligibility: Eligibility, scope: Scope
+) -> set[int]:
+    """Who is to have an account."""
     wanted = {user_id for channel in channels for user_id in channel.members}
     if policy.accounts_for is AccountsFor.ENROLLED:
-        wanted |= _enrolled_with_role(moodle, eligibility, scope)
-    is_free = free_names(rules, (account.username for account in managed.accounts.values()))
-    usable, plainly_active = eligibility.usable, eligibility.active_somewhere
-    if policy.deactivates_without_role:
-        plainly_active &= eligibility.with_role
-    people_in_scope = wanted | (managed.accounts.keys() & moodle.people.keys())
-    clean = names.cleaner(policy.plain_names, moodle.language)
-    accounts: dict[int, DesiredAccount] = {}
-    for user_id in sorted(
-        people_in_scope if scope.users is None else people_in_scope & scope.users
-    ):
-        person = moodle.people[user_id]
-        known = managed.accounts.get(user_id)
-        active: bool | None = True
-        reason: str = ENROLLED
-        if user_id not in plainly_active:
-            active, reason = _activity(person, policy, eligibility, scope)
-        accounts[user_id] = DesiredAccount(
-            user_id,
-            known.username if known else _username(person, rules, is_free),
-            names.display_name(person, clean),
-            person.email.strip(),
-            active,
-            user_id in usable,
-            user_id in wanted,
-            reason,
-        )
-    return accounts
+        wanted |= _enrolled_with_role(eligibility.moodle, eligibility, scope)
+    return wanted
 
 
 def _enrolled_with_role(moodle: MoodleState, eligibility: Eligibility, scope: Scope) -> set[int]:
@@ -300,38 +251,3 @@ def _enrolled_with_role(moodle: MoodleState, eligibility: Eligibility, scope: Sc
         for user_id in eligibility.active_in(course.course_id)
         if eligibility.channel_role(course, user_id) is not None
     }
-
-
-def _username(person: Person, rules: NameRules, is_free: Callable[[str], bool]) -> str:
-    return names.unique(
-        names.username(person, rules),
-        "user",
-        person.user_id,
-        is_free,
-        names.MAX_USERNAME,
-        names.separator_of(rules.username_pattern),
-    )
-
-
-def _activity(
-    person: Person,
-    policy: Policy,
-    eligibility: Eligibility,
-    scope: Scope,
-) -> tuple[bool | None, str]:
-    """Whether the account of somebody who does not plainly count anywhere is to be active, and why.
-
-    None where that takes a look at courses that were not read.
-    """
-    if reason := unusable_because(person):
-        cause = Cause.DELETED if person.deleted else Cause.SUSPENDED
-        kept = policy.deactivation is Deactivation.NEVER or cause in policy.accounts_kept
-        return kept, reason
-    if person.user_id not in eligibility.active_somewhere:
-        return (
-            policy.deactivation is not Deactivation.ENROLMENT,
-            msg("has no active enrolment in any integrated course"),
-        )
-    if scope.reads_every_role:
-        return False, msg("holds no included role in any integrated course")
-    return None, msg("may hold an included role in another course")

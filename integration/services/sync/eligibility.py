@@ -2,8 +2,8 @@
 (get_enrolled_users with onlyactive) plus the account checks that Moodle leaves to the caller.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, partial
 
 from integration.domain.days import day_of
 from integration.domain.messages import joined, listed, msg
@@ -61,7 +61,8 @@ class Eligibility:
     """Everybody's standing, from one reading of Moodle and the included roles.
 
     `roles` maps included Moodle role ids to channel roles; `own_roles` are those of courses that
-    have others (course id -> the same). The sets of a course are computed once, on demand.
+    have others (course id -> the same). Kept are the ids of those who do not count, being few, and
+    the channel roles of the course that was asked for last: so ask course by course.
     """
 
     def __init__(
@@ -73,51 +74,74 @@ class Eligibility:
         self.moodle = moodle
         self._roles = roles
         self._own_roles = own_roles or {}
-        self._active: dict[int, frozenset[int]] = {}
-        self._channel_roles: dict[int, dict[int, RoomRole]] = {}
+        self._not_active: dict[int, frozenset[int]] = {}  # by course
+        self._roles_here: tuple[Course | None, dict[int, RoomRole]] = (None, {})
         self._why_member: dict[tuple[int, frozenset[str], tuple[int, ...]], str] = {}
 
     @cached_property
-    def usable(self) -> frozenset[int]:
-        """People whose Moodle account works."""
-        return frozenset(
-            person.user_id for person in self.moodle.people.values() if not unusable_because(person)
-        )
+    def _unusable(self) -> frozenset[int]:
+        people = self.moodle.people.items()
+        return frozenset(user_id for user_id, person in people if unusable_because(person))
+
+    def is_usable(self, user_id: int) -> bool:
+        """Whether Moodle has the person, and the account works there."""
+        return user_id in self.moodle.people and user_id not in self._unusable
 
     @cached_property
-    def active_somewhere(self) -> frozenset[int]:
-        """Usable people with an active enrolment in any integrated course."""
+    def _active_nowhere(self) -> frozenset[int]:
         everyone: set[int] = set()
         for course_id in self.moodle.integrated & self.moodle.enrolments.keys():
-            everyone |= self.active_in(course_id)
-        return frozenset(everyone)
+            everyone.update(self._active_among(course_id))
+        return frozenset(user_id for user_id in self.moodle.people if user_id not in everyone)
+
+    def is_active_somewhere(self, user_id: int) -> bool:
+        """Whether a usable person has an active enrolment in any integrated course."""
+        return user_id in self.moodle.people and user_id not in self._active_nowhere
 
     @cached_property
-    def with_role(self) -> frozenset[int]:
-        """Usable people with an active enrolment and an included role in a course that was read.
-
-        In a course for which no role is chosen the enrolment is enough: nobody chose to shut its
-        people out.
-        """
-        return frozenset(
+    def _without_role(self) -> frozenset[int]:
+        with_role = {
             user_id
             for course in self.moodle.courses.values()
             for user_id in self.active_in(course.course_id)
             if not self.roles_for(course.course_id)
             or self.channel_role(course, user_id) is not None
-        )
+        }
+        return frozenset(user_id for user_id in self.moodle.people if user_id not in with_role)
+
+    def lacks_role(self, user_id: int) -> bool:
+        """Whether a person has no active enrolment with an included role in a course that was read.
+
+        In a course for which no role is chosen the enrolment is enough: nobody chose to shut its
+        people out.
+        """
+        return user_id in self._without_role
 
     def active_in(self, course_id: int) -> frozenset[int]:
         """Usable people with at least one active enrolment in the course, by whatever method."""
-        found = self._active.get(course_id)
+        return frozenset(self._active_among(course_id))
+
+    def _active_among(self, course_id: int) -> Iterator[int]:
+        inactive = self._not_active_in(course_id)
+        enrolled = self.moodle.enrolments.get(course_id, ())
+        return (user_id for user_id in enrolled if user_id not in inactive)
+
+    def is_active_in(self, course_id: int, user_id: int) -> bool:
+        """Whether the person is among those."""
+        enrolled = self.moodle.enrolments.get(course_id, ())
+        return user_id in enrolled and user_id not in self._not_active_in(course_id)
+
+    def _not_active_in(self, course_id: int) -> frozenset[int]:
+        """People with an enrolment, but no active one, in the course."""
+        found = self._not_active.get(course_id)
         if found is None:
-            now, usable = self.moodle.read_at, self.usable
+            now, people, unusable = self.moodle.read_at, self.moodle.people, self._unusable
             found = frozenset(
                 user_id
                 for user_id, rows in self.moodle.enrolments.get(course_id, {}).items()
-                if user_id in usable and _any_active(rows, now)
+                if user_id in unusable or user_id not in people or not _any_active(rows, now)
             )
-            self._active[course_id] = found
+            self._not_active[course_id] = found
         return found
 
     def roles_for(self, course_id: int) -> Mapping[int, RoomRole]:
@@ -138,11 +162,14 @@ class Eligibility:
     def members(self, group: Group) -> dict[int, RoomRole]:
         """Effective members of the group who hold an included role: user id -> channel role."""
         course = self.moodle.courses[group.course_id]
-        active, held = self.active_in(group.course_id), self._roles_in(course)
+        enrolled = self.moodle.enrolments.get(group.course_id, {})
+        inactive = self._not_active_in(group.course_id)
         people = self.moodle.group_members.get(group.group_id, ())
+        active = (user for user in people if user in enrolled and user not in inactive)
         if self._everybodys(group.course_id) is None:
-            return {user: held[user] for user in people if user in active and user in held}
-        roles = ((user, self.channel_role(course, user)) for user in people if user in active)
+            held = self._roles_in(course)
+            return {user: held[user] for user in active if user in held}
+        roles = ((user, self.channel_role(course, user)) for user in active)
         return {user_id: role for user_id, role in roles if role is not None}
 
     def entitled_without_group(self, group_id: int, course_id: int) -> Callable[[int], bool]:
@@ -153,18 +180,19 @@ class Eligibility:
         """
         group, people = self.moodle.groups.get(group_id), self.moodle.people
         if group is not None:
-            right: Collection[int] = self.members(group).keys()
+            right: Callable[[int], bool] = self.members(group).__contains__
         elif course_id in self.moodle.courses:
-            right = self.active_in(course_id)
+            right = partial(self.is_active_in, course_id)
         else:
-            right = self.usable
-        return lambda user_id: user_id in right or user_id not in people
+            right = self.is_usable
+        return lambda user_id: right(user_id) or user_id not in people
 
     def _roles_in(self, course: Course) -> dict[int, RoomRole]:
-        found = self._channel_roles.get(course.course_id)
-        if found is None:
-            found = self._channel_roles[course.course_id] = self._roles_of(course)
-        return found
+        known, roles = self._roles_here
+        if known is not course:
+            roles = self._roles_of(course)
+            self._roles_here = (course, roles)
+        return roles
 
     # --- in words ---------------------------------------------------------------------------------
 
@@ -215,7 +243,7 @@ class Eligibility:
             return msg("the group does not exist any more")
         if user_id not in self.moodle.group_members.get(group_id, ()):
             return self._why_not_in(group, user_id)
-        if user_id not in self.active_in(group.course_id):
+        if not self.is_active_in(group.course_id, user_id):
             return self.why_not_active(group.course_id, user_id)
         return self.why_no_role(self.moodle.courses[group.course_id], user_id)
 
@@ -246,21 +274,21 @@ class Eligibility:
             return Cause.UNENROLLED  # Moodle takes such a person out of the groups as well
         if user_id not in self.moodle.group_members.get(group_id, ()):
             return None
-        return Cause.ROLE_LOST if user_id in self.active_in(group.course_id) else Cause.UNENROLLED
+        return Cause.ROLE_LOST if self.is_active_in(group.course_id, user_id) else Cause.UNENROLLED
 
     def row_is_gone(self, group_id: int, user_id: int) -> bool:
         """Whether somebody whose account works does not count because a row of Moodle is missing:
         of the group's member, of every enrolment, or of every included role.
         """
         group = self.moodle.groups.get(group_id)
-        if group is None or user_id not in self.usable:
+        if group is None or not self.is_usable(user_id):
             return False
         if not self._rows(group.course_id, user_id):
             return True
         if user_id not in self.moodle.group_members.get(group_id, ()):
             return True
         course = self.moodle.courses[group.course_id]
-        is_active = user_id in self.active_in(group.course_id)
+        is_active = self.is_active_in(group.course_id, user_id)
         return is_active and self.channel_role(course, user_id) is None
 
     def ended_by_date(self, course_id: int, user_id: int) -> bool:
@@ -308,7 +336,7 @@ class Eligibility:
         if group.of_course:
             return self.why_not_active(group.course_id, user_id)
         left = msg("no longer in group '{group}'", group=group.name)
-        if user_id in self.active_in(group.course_id):
+        if self.is_active_in(group.course_id, user_id):
             return left
         return joined("; ", [left, self.why_not_active(group.course_id, user_id)])
 

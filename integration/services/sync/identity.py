@@ -16,6 +16,7 @@ share. A pair without a stored identity (made by an earlier version) is believed
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from integration.domain.conflicts import Conflict, ConflictKind
 from integration.domain.identities import CourseIdentity, GroupIdentity, PersonIdentity
@@ -85,7 +86,7 @@ def values_in_doubt(managed: Managed, moodle: MoodleState) -> frozenset[str]:
         if person is None or stored is None:
             continue
         now = person_identity(person)
-        if not is_same_person(stored._replace(email="", idnumber=""), now, {}):
+        if not _is_plainly_same(stored, now):
             pairs = ((stored.email, now.email), (stored.idnumber, now.idnumber))
             found.update(after for before, after in pairs if _agrees(before, after))
     return frozenset(found)
@@ -110,14 +111,15 @@ def group_identity(group: Group) -> GroupIdentity:
 
 def is_same_person(stored: PersonIdentity, now: PersonIdentity, shared: Mapping[str, int]) -> bool:
     """`shared`: addresses and idnumbers that several people have now, with their number."""
-    return (
-        _agrees(stored.timecreated, now.timecreated)
-        or _agrees(stored.username, now.username)
-        or any(
-            _agrees(before, after) and shared.get(after, 0) <= 1
-            for before, after in ((stored.email, now.email), (stored.idnumber, now.idnumber))
-        )
+    return _is_plainly_same(stored, now) or any(
+        _agrees(before, after) and shared.get(after, 0) <= 1
+        for before, after in ((stored.email, now.email), (stored.idnumber, now.idnumber))
     )
+
+
+def _is_plainly_same(stored: PersonIdentity, now: PersonIdentity) -> bool:
+    """By what nobody shares."""
+    return _agrees(stored.timecreated, now.timecreated) or _agrees(stored.username, now.username)
 
 
 def is_same_course(stored: CourseIdentity, now: CourseIdentity) -> bool:
@@ -139,7 +141,11 @@ class _People:
     def __init__(self, managed: Managed, moodle: MoodleState) -> None:
         self.managed = managed
         self.moodle = moodle
-        self.shared = Counter(self._values())
+
+    @cached_property
+    def shared(self) -> Mapping[str, int]:
+        """Needed where neither creation time nor username agree."""
+        return Counter(self._values())
 
     def _values(self) -> Iterator[str]:
         """Addresses and idnumbers of everybody who was read, and of links that were not."""
@@ -155,7 +161,9 @@ class _People:
             person = self.moodle.people.get(user_id)
             if person is None or person.deleted or link.identity is None:
                 continue  # Moodle changes the username and address of who is deleted
-            if not is_same_person(link.identity, person_identity(person), self.shared):
+            now = person_identity(person)
+            plainly = _is_plainly_same(link.identity, now)
+            if not plainly and not is_same_person(link.identity, now, self.shared):
                 yield user_id
 
     def to_store(self, changed: frozenset[int]) -> dict[int, PersonIdentity]:

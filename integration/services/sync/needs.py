@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from integration.domain.needs import NameNeed, Needs, PersonNeed
 from integration.domain.state import Managed, Scope
 from integration.services.sync.confirm import Claims
-from integration.services.sync.desired import Desired, DesiredAccount
+from integration.services.sync.desired import Desired
+from integration.services.sync.desired_accounts import DesiredAccount
 
 LISTED_ACCOUNT, LISTED_ROOM = 217, 289  # bytes a row
 ONE_ACCOUNT, ONE_ROOM = 332, 404  # bytes an answer

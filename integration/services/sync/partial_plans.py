@@ -69,12 +69,18 @@ class AccountPlan:
 
     @classmethod
     def of(cls, findings: Iterable[AccountFinding], held: frozenset[int]) -> "AccountPlan":
-        found = list(findings)
+        account_ids: dict[int, str] = {}
+        found: list[AccountFinding] = []
+        for one in findings:
+            if isinstance(one, HasAccount):  # nearly everybody
+                account_ids[one.user_id] = one.account_id
+            else:
+                found.append(one)
         return cls(
             operations=_those(found, AccountOperation),
             conflicts=_those(found, Conflict),
             skips=_those(found, Skip),
-            account_ids=dict(_those(found, HasAccount)),
+            account_ids=account_ids,
             being_created=frozenset(one.user_id for one in _those(found, GetsAccount)),
             deactivated=frozenset(one.user_id for one in _those(found, StaysInactive)),
             missing_remotely=frozenset(one.user_id for one in _those(found, AccountGone)),

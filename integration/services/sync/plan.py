@@ -83,7 +83,7 @@ def make_plan(
         refreshed=refreshed,
         identities=desired.identities,
         compared=channels.compared,
-        confirmed=confirmed(known, remote, scope, frozenset(desired.accounts)),
+        confirmed=confirmed(known, remote, scope, desired.accounts),
     )
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from integration.domain.state import ManagedChannel, ManagedMember, RemoteChannel, RoomRole
 from integration.services.sync.confirm import Claims
@@ -39,12 +40,18 @@ class Presence:
 
     def __init__(self, inputs: PlanInputs) -> None:
         self.inputs = inputs
-        self.user_of = {link.account_id: user for user, link in inputs.managed.accounts.items()}
-        self.user_of |= {account: user for user, account in inputs.account_plan.account_ids.items()}
         self.claims = Claims(inputs.managed)
         self.interrupted: dict[int, set[int]] = defaultdict(set)
         for group_id, user_id in inputs.managed.unfinished_members:
             self.interrupted[group_id].add(user_id)
+
+    @cached_property
+    def user_of(self) -> dict[str, int]:
+        """Account id -> user id. Needed where members were read."""
+        links, planned = self.inputs.managed.accounts, self.inputs.account_plan.account_ids
+        found = {link.account_id: user for user, link in links.items()}
+        found.update((account, user) for user, account in planned.items())
+        return found
 
     def look(self, group_id: int, room: RemoteChannel, should: Mapping[int, RoomRole]) -> Look:
         """`should`: who is to be in the channel, as what."""

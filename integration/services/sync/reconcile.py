@@ -158,12 +158,12 @@ def _evidence(
     return weigh_evidence(seen.plan, gone, logged, seen.desired, seen.managed, scope, limits)
 
 
-def people_in_scope(managed: Managed, scope: Scope) -> set[int]:
+def people_in_scope(managed: Managed, scope: Scope) -> Collection[int]:
     """People the scope is about although they may be in no group of it any more."""
     if scope.users is not None:
-        return set(scope.users)
+        return scope.users
     if scope.courses is None:
-        return set(managed.accounts)
+        return managed.accounts.keys()
     return {
         user_id
         for group_id, channel in managed.channels.items()
@@ -199,7 +199,7 @@ def _read_remote(
         needed_accounts=[
             link.account_id
             for user_id, link in managed.accounts.items()
-            if (person := desired.accounts.get(user_id)) is not None and person.wanted
+            if desired.accounts.is_wanted(user_id)
         ],
         needed_rooms=[
             channel.room_id
