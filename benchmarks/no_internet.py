@@ -37,6 +37,8 @@ class NoJournal:
     def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
         return ()
 
+    def put_off(self, operations: Sequence[Operation]) -> None: ...
+
     def finished(self, outcomes: Sequence[Outcome]) -> None: ...
 
 

@@ -21,6 +21,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.ledger import claims, heartbeat, leases
+from integration.services.ledger.journal import RunLedger
 from integration.services.runs import runner
 from integration.services.worker import supervisor
 from tests.support.background import order
@@ -268,14 +269,24 @@ def test_nobody_waits_for_another_run_while_there_are_accounts_to_make(
     other = claims.Claims("another run")
     other._claim(range(1000, 1004))
     made: list[int] = []
+    begun: list[int | None] = []
+    put_off = RunLedger.put_off
 
     def sleep(_seconds: float) -> None:
         made.append(small_site.chat.stats()["by_endpoint"]["POST users.create"])
         other.release()
 
+    def watched(ledger: RunLedger, operations: Sequence[Operation]) -> None:
+        put_off(ledger, operations)
+        rows = ledger.run.operations.filter(status=SyncOperation.Status.STARTED)
+        begun.extend(rows.values_list("moodle_user_id", flat=True))
+
     monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(RunLedger, "put_off", watched)
     small_site.apply()
     assert made[0] == 8, "all others, before anybody waited"
+    assert begun
+    assert {*begun}.isdisjoint(range(1000, 1004)), "a crash leaves nothing of them in doubt"
     assert len(small_site.channel_members()[100]) == 4
 
 

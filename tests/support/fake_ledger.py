@@ -210,6 +210,10 @@ class FakeLedger:
             self._row(operation).status = "started"
         return ()
 
+    def put_off(self, operations: Sequence[Operation]) -> None:
+        for operation in operations:
+            self._row(operation).status = "planned"
+
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             row = self._row(outcome.operation)

@@ -58,6 +58,11 @@ class Journal:
         self.started += operations
         return ()
 
+    def put_off(self, operations: Sequence[Operation]) -> None:
+        self.heard.append(("put off", len(operations)))
+        for operation in operations:
+            self.started.remove(operation)
+
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         assert all(o.operation in self.started or o.result is Result.NOT_TRIED for o in outcomes)
         self.threads.add(threading.current_thread().name)
@@ -170,6 +175,8 @@ def test_accounts_that_another_run_is_making_come_last_in_their_wave() -> None:
     }
     assert applied.outcomes[-1].users_count == 41, "the bot is one of them"
     assert len(run.journal.outcomes) == 41, "each outcome is told once"
+    assert sum(number for what, number in run.journal.heard if what == "put off") == 20
+    assert len(run.journal.started) == 41, "what was put off was begun again"
 
 
 def test_a_run_that_is_stopped_has_an_outcome_for_what_it_put_off_too() -> None:

@@ -110,6 +110,10 @@ class RunLedger:
         self._rows(operations).update(status=SyncOperation.Status.STARTED)
         return taken
 
+    def put_off(self, operations: Sequence[Operation]) -> None:
+        """Nothing was asked for that a crash would leave in doubt."""
+        self._rows(operations).update(status=SyncOperation.Status.PLANNED)
+
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         """Store outcomes together with what they change: both or neither."""
         now = timezone.now()

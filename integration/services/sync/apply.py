@@ -116,8 +116,12 @@ class _Run:
         while self.running > leave:
             outcomes = self.done.take(self.running - leave, STORE_SECONDS)
             self.running -= len(outcomes)
-            put_off = set(map(id, (*self.waiting, *self.elsewhere)))
-            self._store([one for one in outcomes if id(one.operation) not in put_off])
+            waiting, elsewhere = set(map(id, self.waiting)), set(map(id, self.elsewhere))
+            put_off = [one.operation for one in outcomes if id(one.operation) in elsewhere]
+            if put_off:
+                self.journal.put_off(put_off)
+            left = waiting | elsewhere
+            self._store([one for one in outcomes if id(one.operation) not in left])
 
     def _those_who_wait(self) -> None:
         """When everybody else is through: nobody waits for them."""

@@ -233,6 +233,10 @@ class Journal(Protocol):
         """
         ...
 
+    def put_off(self, operations: Sequence[Operation]) -> None:
+        """These were begun and not sent: they will be begun again."""
+        ...
+
     def finished(self, outcomes: Sequence[Outcome]) -> None:
         """With those of single people whom a list was refused for, of which nobody heard before."""
         ...
