@@ -38,7 +38,7 @@ def main() -> None:
 
 def a_pass(found: Any) -> Any:
     """Requests and seconds of three kinds of passes by size, beside what is possible."""
-    figure, (requests, seconds) = plt.subplots(1, 2, figsize=(12, 5))
+    figure, (requests, seconds) = plt.subplots(1, 2, figsize=(12, 5.4))
     runs = found["runs"]
     _by_size(
         requests,
@@ -73,7 +73,7 @@ def _by_size(
     axes.set(xscale="log", yscale="log", xlabel="people")
     axes.set_xticks(people, [f"{count:,}" for count in people])
     axes.grid(visible=True, which="major", alpha=0.3)
-    axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
+    axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
 
 
 def _plugin(run: Run, phase: str) -> float | None:
