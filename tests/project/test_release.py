@@ -29,6 +29,10 @@ QUICK_TWINS = {
         "benchmarks/test_rush_plan.py::test_every_bound_of_the_rush_can_be_broken",
         "events/test_event_window.py::test_many_events_wait_for_more_and_become_one_run",
     ),
+    "benchmarks/test_workers_benchmark.py::test_two_workers_share_a_small_first_sync": (
+        "benchmarks/test_workers_benchmark.py::test_every_bound_can_be_broken",
+        "background/test_pass_lists.py::test_a_first_sync_in_five_parts_reads_each_list_once",
+    ),
     "worker/test_soak.py::test_whatever_happens_all_is_right_in_the_end": (
         "safety/test_faults.py::test_any_failure_of_any_operation_is_repaired_by_the_next_run",
         "safety/test_faults.py::test_a_run_killed_in_any_operation_is_finished_by_the_next_run",
