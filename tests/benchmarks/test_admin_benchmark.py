@@ -14,7 +14,9 @@ from tests.support.paths import ROOT
 NEEDS = {"mariadb": servers.require_mariadb, "postgresql": servers.require_postgres}
 
 
-@pytest.mark.parametrize("database", ["mariadb", "postgresql"])
+@pytest.mark.parametrize(
+    "database", ["mariadb", pytest.param("postgresql", marks=pytest.mark.slow)]
+)
 def test_no_page_needs_more_statements_over_ten_times_the_rows_or_reads_a_big_table_whole(
     database: str,
 ) -> None:

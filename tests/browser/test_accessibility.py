@@ -10,7 +10,7 @@ from tests.support.site import Site
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_no_serious_finding_on_the_main_pages(browser: Browser, chosen: Site, theme: str) -> None:
     done = chosen.apply().run
     undo = chosen.run(kind="preview", keep_plan=True, undoes=done.pk).run
