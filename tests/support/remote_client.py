@@ -9,15 +9,17 @@ from integration.services.rocketchat import Connection, Credentials, RocketChat,
 from integration.services.rocketchat.limiter import Limiter
 
 
-def quick_remote(url: str, token: str = ADMIN_TOKEN, **secrets: str) -> RocketChatRemote:
-    """One whose pauses take no time, and whose patience is short."""
+def quick_remote(
+    url: str, token: str = ADMIN_TOKEN, *, patience: float = 0.25, **secrets: Any
+) -> RocketChatRemote:
+    """One whose pauses take no time; it waits `patience` seconds for an answer."""
     now = [0.0]
     limiter = Limiter(8, clock=lambda: now[0], sleep=lambda pause: now.append(now.pop() + pause))
     connection = Connection(
         url,
         Credentials(user_id=ADMIN_ID, token=token, **secrets),
-        read_timeout=0.25,
-        long_read_timeout=0.25,
+        read_timeout=patience,
+        long_read_timeout=patience,
     )
     return RocketChatRemote(RocketChat(connection, limiter=limiter, sleep=lambda _seconds: None))
 
