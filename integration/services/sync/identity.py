@@ -87,8 +87,7 @@ def values_in_doubt(managed: Managed, moodle: MoodleState) -> frozenset[str]:
             continue
         now = person_identity(person)
         if not _is_plainly_same(stored, now):
-            pairs = ((stored.email, now.email), (stored.idnumber, now.idnumber))
-            found.update(after for before, after in pairs if _agrees(before, after))
+            found.update(_kept_values(stored, now))
     return frozenset(found)
 
 
@@ -109,17 +108,15 @@ def group_identity(group: Group) -> GroupIdentity:
     return GroupIdentity(group.timecreated, group.name, group.idnumber)
 
 
-def is_same_person(stored: PersonIdentity, now: PersonIdentity, shared: Mapping[str, int]) -> bool:
-    """`shared`: addresses and idnumbers that several people have now, with their number."""
-    return _is_plainly_same(stored, now) or any(
-        _agrees(before, after) and shared.get(after, 0) <= 1
-        for before, after in ((stored.email, now.email), (stored.idnumber, now.idnumber))
-    )
-
-
 def _is_plainly_same(stored: PersonIdentity, now: PersonIdentity) -> bool:
     """By what nobody shares."""
     return _agrees(stored.timecreated, now.timecreated) or _agrees(stored.username, now.username)
+
+
+def _kept_values(stored: PersonIdentity, now: PersonIdentity) -> list[str]:
+    """Address and idnumber, as far as they are what they were. Others may have them too."""
+    pairs = ((stored.email, now.email), (stored.idnumber, now.idnumber))
+    return [after for before, after in pairs if _agrees(before, after)]
 
 
 def is_same_course(stored: CourseIdentity, now: CourseIdentity) -> bool:
@@ -161,10 +158,13 @@ class _People:
             person = self.moodle.people.get(user_id)
             if person is None or person.deleted or link.identity is None:
                 continue  # Moodle changes the username and address of who is deleted
-            now = person_identity(person)
-            plainly = _is_plainly_same(link.identity, now)
-            if not plainly and not is_same_person(link.identity, now, self.shared):
+            if not self._is_same(link.identity, person_identity(person)):
                 yield user_id
+
+    def _is_same(self, stored: PersonIdentity, now: PersonIdentity) -> bool:
+        return _is_plainly_same(stored, now) or any(
+            self.shared.get(value, 0) <= 1 for value in _kept_values(stored, now)
+        )
 
     def to_store(self, changed: frozenset[int]) -> dict[int, PersonIdentity]:
         """Also of people without a link: this run may make one."""
