@@ -282,9 +282,7 @@ class RemoteReader:
     def _accounts(self) -> Whole[RemoteAccount]:
         if self._features.has(USERS_BY_STATUS, LIST_BY_STATUS):
             try:
-                return read_whole(
-                    self._client, self._features, users(USERS_BY_STATUS, texts=self._texts)
-                )
+                return self._users(USERS_BY_STATUS)
             except RocketChatError as error:
                 if not unknown_endpoint(error):
                     raise
