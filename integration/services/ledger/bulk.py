@@ -8,6 +8,7 @@ for Rocket.Chat (benchmarks/sync.py).
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -17,6 +18,7 @@ from django.db.models.constants import OnConflict
 from django.utils import timezone
 
 from integration.fields import MessageField, MessageJSONField
+from integration.services.ledger.reading import rows_by
 
 ROWS = 500  # in one statement
 READ_ROWS = 5_000  # in one statement
@@ -63,12 +65,8 @@ def every_row(model: type[Model], *columns: str) -> Iterator[tuple[Any, ...]]:
     In several statements: MariaDB's driver has the whole answer of each in memory. A filter would
     make the engine walk over most rows, so there is none.
     """
-    rows = model._default_manager.order_by("pk").values_list("pk", *columns)
-    page = list(rows_of(rows[:READ_ROWS]))
-    while page:
-        yield from page
-        last = page[-1][0]
-        page = list(rows_of(rows.filter(pk__gt=last)[:READ_ROWS])) if len(page) == READ_ROWS else []
+    rows = model._default_manager.values_list("pk", *columns)
+    return rows_by(rows, size=READ_ROWS, read=lambda some: list(rows_of(some)), key=itemgetter(0))
 
 
 def _insert(
