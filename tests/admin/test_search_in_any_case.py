@@ -1,16 +1,12 @@
 """Whoever types "anna" finds Anna.Schmidt and ANNA, by an index, on every engine that rcsync's own
-database may be. Each gets a process of its own, because Django's tests know one database only.
+database may be.
 """
 
-import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.own_database import ENGINES, empty_database, told_by
 
 SCRIPT = """
 import json
@@ -66,32 +62,12 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module", params=["sqlite", "mariadb", "postgres"])
+@pytest.fixture(scope="module", params=ENGINES)
 def answer(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('own')}/own.sqlite3"
-    else:
-        server = request.getfixturevalue(request.param)
-        url = str(server.url(server.create_database()))
-    settings = {
-        "PYTHONPATH": str(ROOT),
-        "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
-        "RCSYNC_ENV_FILE": "",
-        "SECRET_KEY": "only-for-tests-" + 5 * "0123456789",
-        "DATABASE_URL": url,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={"PATH": os.environ["PATH"], **settings},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return {"engine": request.param, **json.loads(done.stdout)}
+    url = empty_database(request.param, request, tmp_path_factory.mktemp("own"))
+    return {"engine": request.param, **told_by(SCRIPT, url)}
 
 
 def test_a_beginning_is_found_in_any_case_and_what_has_it_in_the_middle_is_not(

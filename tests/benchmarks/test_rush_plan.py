@@ -3,8 +3,6 @@
 import argparse
 import math
 import random
-import subprocess
-import sys
 from collections import Counter
 from typing import Any
 
@@ -23,7 +21,7 @@ from benchmarks.rush_plan import (
     schedule,
     seconds_of_effects,
 )
-from tests.support.paths import ROOT
+from tests.support.benchmarks import run_benchmark
 
 RIGHT: dict[str, Any] = {
     "seconds": [1.0, 2.0, 9.9],
@@ -145,18 +143,9 @@ def test_the_exit_status_and_the_last_line_say_the_same(capsys: pytest.CaptureFi
 
 @pytest.mark.slow
 def test_a_small_rush_ends_with_the_right_people() -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            *("-m", "benchmarks.rush"),
-            *("--people", "500", "--changes", "20", "--minutes", "0.2"),
-        ],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
+    done = run_benchmark(
+        *("-m", "benchmarks.rush"),
+        *("--people", "500", "--changes", "20", "--minutes", "0.2"),
     )
     assert (done.returncode == 0) == done.stdout.strip().endswith("bounds hold."), done.stderr
     assert "changes without effect: 0 (" in done.stdout, done.stdout

@@ -1,29 +1,18 @@
 """The benchmark runs from the command line and its exit status agrees with its last line."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from tests.support.paths import ROOT
+from tests.support.benchmarks import run_benchmark
 
 
 def _phases(result: Path, *arguments: str) -> dict[str, Any]:
     """Their results, of sixty people."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "benchmarks/sync.py",
-            *("--people", "60", "--latency-ms", "2", "--database", "sqlite"),
-            *("--json", str(result), *arguments),
-        ],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+    done = run_benchmark(
+        "benchmarks/sync.py",
+        *("--people", "60", "--latency-ms", "2", "--database", "sqlite"),
+        *("--json", str(result), *arguments),
     )
     last = done.stdout.strip().splitlines()[-1]
     assert (done.returncode == 0) == last.startswith("All "), done.stdout + done.stderr

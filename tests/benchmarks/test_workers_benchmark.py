@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.processors import OTHERS, Process, Processors, by_name, processes, seconds_of
 from benchmarks.workers import bounds_of, lines
-from tests.support.paths import ROOT
+from tests.support.benchmarks import run_benchmark
 
 BENCHMARK = 10
 ONE: dict[str, Any] = {
@@ -84,18 +84,9 @@ def test_this_machine_tells_its_processes_and_times() -> None:
 
 @pytest.mark.slow
 def test_two_workers_share_a_small_first_sync() -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            *("-m", "benchmarks.workers"),
-            *("--people", "2000", "--workers", "2", "--latency-ms", "5"),
-        ],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
+    done = run_benchmark(
+        *("-m", "benchmarks.workers"),
+        *("--people", "2000", "--workers", "2", "--latency-ms", "5"),
     )
     last = done.stdout.strip().splitlines()[-1]
     assert (done.returncode == 0) == last.startswith("All "), done.stdout + done.stderr

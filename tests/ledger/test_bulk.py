@@ -1,19 +1,14 @@
 """Rows in bulk into our own tables, on every engine that rcsync's own database may be.
 
-Each engine gets a process of its own, because Django's tests know one database only. That the
-tables can be made there at all is part of the test.
+That the tables can be made there at all is part of the test.
 """
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.own_database import ENGINES, empty_database, told_by
 
 SCRIPT = """
 import json, sys
@@ -55,34 +50,14 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(params=["sqlite", "mariadb", "postgres"])
+@pytest.fixture(params=ENGINES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/own.sqlite3"
-    server = request.getfixturevalue(request.param)
-    return str(server.url(server.create_database()))
+    return empty_database(request.param, request, tmp_path)
 
 
 @pytest.fixture
 def result(url: str) -> dict[str, Any]:
-    settings = {
-        "PYTHONPATH": str(ROOT),
-        "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
-        "RCSYNC_ENV_FILE": "",
-        "SECRET_KEY": "only-for-tests-" + 5 * "0123456789",
-        "DATABASE_URL": url,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={"PATH": os.environ["PATH"], **settings},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return told_by(SCRIPT, url)
 
 
 def test_rows_go_in_whole_and_with_the_defaults_of_the_other_columns(
