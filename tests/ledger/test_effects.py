@@ -9,6 +9,7 @@ from demo.standin.web.faults import Fault
 from integration.domain.errors import TransientError
 from integration.domain.operations import (
     AddMembers,
+    AdoptAccount,
     ChannelRef,
     CreateAccount,
     CreateChannel,
@@ -78,6 +79,35 @@ def test_who_came_by_hand_left_and_was_put_back_by_us_is_ours(school: School) ->
     school.moodle.leave(102, [STUDENT])
     assert school.run().applied == {"remove_member": 1}
     assert username not in school.members(102)
+
+
+# ── What another run stored meanwhile ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("made", [True, False], ids=["made", "adopted"])
+def test_a_link_that_another_run_stored_meanwhile_stays_as_it_is(made: bool) -> None:
+    """This run read the ledger before the link was there, and the server after the account was."""
+    operation = AdoptAccount(7, "remote7", "ada", created=False, reason="the same address")
+    outcome = Outcome(operation, Result.DONE, account_id="remote7", username="ada")
+    AccountLink.objects.create(
+        moodle_user_id=7, rocketchat_user_id="remote7", username="ada", created=made
+    )
+    Effects(Managed()).store([outcome])
+    assert AccountLink.objects.get().created is made
+
+
+def test_an_account_that_takes_the_place_of_another_is_stored_in_its_link(school: School) -> None:
+    before = AccountLink.objects.get(moodle_user_id=STUDENT)
+    ids = (STUDENT, "another", "somebody")
+    outcome = Outcome(
+        AdoptAccount(*ids, created=False, reason="the same address"),
+        Result.DONE,
+        account_id="another",
+        username="somebody",
+    )
+    Effects(load_managed(EVERYTHING, NO_RUN)).store([outcome])
+    after = AccountLink.objects.get(moodle_user_id=STUDENT)
+    assert (before.created, after.created, after.rocketchat_user_id) == (True, False, "another")
 
 
 # ── What stays in doubt ──────────────────────────────────────────────────────────────────────────

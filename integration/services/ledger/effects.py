@@ -164,7 +164,7 @@ class Effects:
         """Columns as in ACCOUNT."""
         known: list[tuple[Outcome, CreateAccount | AdoptAccount]]
         known = [*_those(outcomes, CreateAccount), *_those(outcomes, AdoptAccount)]
-        rows, replaced = [], []
+        rows, found, replaced = [], [], []
         for outcome, operation in known:
             created, address_only = True, False
             if isinstance(operation, AdoptAccount):
@@ -173,10 +173,15 @@ class Effects:
                 replaced.append(operation.user_id)
             ids = (operation.user_id, outcome.account_id)
             person = self.identities.people.get(operation.user_id, NOBODY)
-            rows.append((*ids, outcome.username, created, False, address_only, *person))
+            row = (*ids, outcome.username, created, False, address_only, *person)
+            is_new = isinstance(operation, AdoptAccount) and operation.user_id not in replaced
+            (found if is_new else rows).append(row)
         ManagedMembership.objects.filter(account__moodle_user_id__in=replaced).delete()
         AccountLink.objects.filter(moodle_user_id__in=replaced).update(password_mail="")
         bulk.insert_or_update(AccountLink, "moodle_user_id", ACCOUNT, rows)
+        # Who has a link by now got it from another run, which knows better whose the account is:
+        # it may have made the account after our look into the ledger and before that at the server.
+        bulk.insert_missing(AccountLink, ACCOUNT, found)
 
     def _store_channels(self, outcomes: Sequence[Outcome]) -> None:
         """Columns as in CHANNEL."""
