@@ -57,7 +57,7 @@ def apply_plan(
     `should_stop` returns a reason to stop, "" to go on. It is asked before each operation and by
     several threads, so it has to be quick.
     """
-    performer = Performer(writes, Ids.of(managed, plan), accounts)
+    performer = Performer(writes, Ids(managed, plan), accounts)
     seats = sum(operation.takes_seat for operation in plan.operations)
     return _Run(performer, journal, workers, StopRules(should_stop, seats)).run(plan)
 

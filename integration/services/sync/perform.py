@@ -5,9 +5,9 @@ A new operation gets its performer here: a method with its class as annotation.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import singledispatchmethod
-from typing import TypeVar
+from typing import NamedTuple
 
 from integration.domain.errors import (
     AccessByAttributes,
@@ -51,66 +51,67 @@ from integration.services.sync.report import Outcome
 logger = logging.getLogger(__name__)
 DECIDED_THERE = (Banned, AccessByAttributes)
 """Refusals that are a decision of somebody, or a policy, in Rocket.Chat: no failure of ours."""
-T = TypeVar("T")
 
 
-@dataclass(slots=True)
+class Pair(NamedTuple):
+    """A person's account."""
+
+    account_id: str
+    username: str
+
+
 class Ids:
     """Rocket.Chat's ids of people and channels, extended as the plan makes new ones.
 
+    Links to what the server no longer has are not used, not even when making it again fails.
     `learn` is called by one thread, between waves and while a wave runs; the others only read.
     """
 
-    accounts: dict[int, str]
-    usernames: dict[int, str]
-    rooms: dict[int, str]
-
-    @classmethod
-    def of(cls, managed: Managed, plan: Plan) -> "Ids":
-        """Links to what the server no longer has are not used, not even when making it again
-        fails.
-        """
-        accounts = _less(managed.accounts, plan.missing_accounts)
-        channels = _less(managed.channels, plan.missing_channels)
-        return cls(
-            {user_id: account.account_id for user_id, account in accounts.items()},
-            {user_id: account.username for user_id, account in accounts.items()},
-            {group_id: channel.room_id for group_id, channel in channels.items()},
-        )
+    def __init__(self, managed: Managed, plan: Plan) -> None:
+        self._links, self._channels = managed.accounts, managed.channels
+        self._gone = frozenset(plan.missing_accounts)
+        self._gone_rooms = frozenset(plan.missing_channels)
+        self._made: dict[int, Pair] = {}
+        self._made_rooms: dict[int, str] = {}
 
     def learn(self, outcome: Outcome) -> None:
         """Only operations that bring a new pair of ids have one in their outcome."""
         about = outcome.operation.about
         if outcome.account_id and about.user_id is not None:
-            self.accounts[about.user_id] = outcome.account_id
-            self.usernames[about.user_id] = outcome.username
+            self._made[about.user_id] = Pair(outcome.account_id, outcome.username)
         if outcome.room_id and about.group_id is not None:
-            self.rooms[about.group_id] = outcome.room_id
+            self._made_rooms[about.group_id] = outcome.room_id
+
+    def pair(self, user_id: int) -> Pair | None:
+        """None where there is no account."""
+        link = self._links.get(user_id)
+        known = Pair(link.account_id, link.username) if link and user_id not in self._gone else None
+        return self._made.get(user_id, known)
 
     def account(self, user_id: int) -> str:
-        account_id = self.accounts.get(user_id)
-        if account_id is None:
+        pair = self.pair(user_id)
+        if pair is None:
             raise SyncError(msg("The account could not be created."), hint=msg("See its own row."))
-        return account_id
+        return pair.account_id
 
     def room(self, channel: ChannelRef) -> str:
-        room_id = channel.room_id or self.rooms.get(channel.group_id)
+        link, group_id = self._channels.get(channel.group_id), channel.group_id
+        known = link.room_id if link and group_id not in self._gone_rooms else None
+        room_id = channel.room_id or self._made_rooms.get(group_id, known)
         if room_id is None:
             raise SyncError(msg("The channel could not be created."), hint=msg("See its own row."))
         return room_id
 
-    def split(self, joiners: Iterable[Joiner]) -> tuple[list[int], list[int]]:
+    def split(self, joiners: Iterable[Joiner]) -> tuple[dict[int, Pair], list[int]]:
         """Those who have an account, and those whose account could not be made."""
-        present: list[int] = []
+        present: dict[int, Pair] = {}
         missing: list[int] = []
         for joiner in joiners:
-            (present if joiner.user_id in self.accounts else missing).append(joiner.user_id)
+            if pair := self.pair(joiner.user_id):
+                present[joiner.user_id] = pair
+            else:
+                missing.append(joiner.user_id)
         return present, missing
-
-
-def _less(mapping: Mapping[int, T], without: Iterable[int]) -> dict[int, T]:
-    gone = set(without)
-    return {key: value for key, value in mapping.items() if key not in gone}
 
 
 class DirectAccounts:
@@ -232,16 +233,16 @@ class Performer:
         channel, left_out = self.writes.create_channel(
             name=operation.name,
             private=operation.private,
-            usernames=[self.ids.usernames[user_id] for user_id in present],
+            usernames=[pair.username for pair in present.values()],
             texts=operation.texts,
             read_only=operation.read_only,
             group_id=operation.group_id,
             course_id=operation.course_id,
         )
         refused: dict[int, RocketChatError] = {
-            user: _kept_out() for user in present if self.ids.usernames[user] in left_out
+            user: _kept_out() for user, pair in present.items() if pair.username in left_out
         }
-        rest = [user for user in present if user not in refused]
+        rest = {pair.account_id: user for user, pair in present.items() if user not in refused}
         count: int | None = channel.users_count
         if count != len(rest) + 1 and rest:  # the bot makes one more
             count, more = self._add_by_id(channel.room_id, operation.private, rest)
@@ -259,14 +260,13 @@ class Performer:
         )
 
     def _add_by_id(
-        self, room_id: str, private: bool, users: Sequence[int]
+        self, room_id: str, private: bool, accounts: Mapping[str, int]
     ) -> tuple[int | None, Mapping[int, RocketChatError]]:
         """Once more by id: whose username was changed in Rocket.Chat is left out of a new channel.
 
         Returns the server's count, and who is refused. The channel is there already, so any other
         failure only means that the next run has to look.
         """
-        accounts = {self.ids.accounts[user]: user for user in users}
         try:
             return self.writes.add_members(room_id, private, list(accounts)), {}
         except PartlyRefused as partly:
@@ -282,7 +282,7 @@ class Performer:
             raise SyncError(
                 msg("None of these people has an account yet."), hint=msg("See their own rows.")
             )
-        accounts = {self.ids.accounts[user_id]: user_id for user_id in present}
+        accounts = {pair.account_id: user for user, pair in present.items()}
         try:
             count = self.writes.add_members(
                 self.ids.room(operation.channel), operation.private, list(accounts)
