@@ -164,7 +164,9 @@ class Effects:
         """Columns as in ACCOUNT."""
         known: list[tuple[Outcome, CreateAccount | AdoptAccount]]
         known = [*_those(outcomes, CreateAccount), *_those(outcomes, AdoptAccount)]
-        rows, found, replaced = [], [], []
+        rows: list[tuple[Any, ...]] = []
+        found: list[tuple[Any, ...]] = []
+        replaced = []
         for outcome, operation in known:
             created, address_only = True, False
             if isinstance(operation, AdoptAccount):

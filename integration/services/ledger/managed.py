@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, Q, QuerySet
 
 from integration.domain import conflicts
+from integration.domain.by_person import ByPerson
 from integration.domain.conflicts import ConflictKind
 from integration.domain.identities import CourseIdentity, GroupIdentity, PersonIdentity
 from integration.domain.operations import (
@@ -294,7 +295,7 @@ def _channels(
 
 def _members(
     scope: Scope, account_keys: dict[int, int], channel_keys: dict[int, int]
-) -> dict[int, dict[int, ManagedMember]]:
+) -> dict[int, ByPerson[ManagedMember]]:
     columns = ("channel_id", "account_id", "room_role", "ours", "missing")
     if scope == EVERYTHING:
         rows = every_row(ManagedMembership, *columns)
@@ -310,7 +311,7 @@ def _members(
     for _, channel, account, role, ours, missing in rows:
         if channel in channel_keys and account in account_keys:  # else another run just made them
             members[channel_keys[channel]][account_keys[account]] = kinds[role, ours, missing]
-    return members
+    return {group: ByPerson(members.pop(group)) for group in list(members)}
 
 
 def _memberships_in(scope: Scope) -> QuerySet[ManagedMembership]:

@@ -6,11 +6,14 @@ of rows. Nothing is decided here: `sync/eligibility` says who counts.
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from integration.domain.by_person import ByPerson
 from integration.domain.errors import ConfigurationError, SourceError
 from integration.domain.messages import msg
 from integration.domain.state import Course, Enrolment, Group, MoodleState, Person, Scope
@@ -23,7 +26,9 @@ from moodle.models import Context, User
 from moodle.models import Course as CourseRow
 from moodle.router import MOODLE
 
-Enrolments = dict[int, dict[int, tuple[Enrolment, ...]]]  # course id -> user id -> rows
+Value = TypeVar("Value")
+Enrolments = dict[int, ByPerson[tuple[Enrolment, ...]]]  # course id -> user id -> rows
+Roles = dict[int, ByPerson[tuple[int, ...]]]  # context id -> user id -> role ids
 
 
 class MoodleReader:
@@ -75,8 +80,8 @@ class MoodleReader:
             enrolments = self._enrolments(scope, courses, ids, read_at)
         else:
             enrolments = _by_course((row for row in theirs if row[0] in courses), ids)
-        ids = ids if scope.users is None else _each(scope.users)
-        people = self._rows.people(ids, site)
+        roles = self._roles_held(courses.values() if scope.reads_every_role else looked_at, scope)
+        people = self._rows.people(ids if scope.users is None else _each(scope.users), site)
         return MoodleState(
             read_at=read_at,
             integrated=integrated,
@@ -85,9 +90,7 @@ class MoodleReader:
             group_members=_only(people, members),
             people=people,
             enrolments=_theirs(people, enrolments),
-            roles=self._roles_held(
-                courses.values() if scope.reads_every_role else looked_at, scope, ids
-            ),
+            roles=roles,
             role_names=self._rows.role_names(),
             default_role_id=site.default_role,
             language=site.language,
@@ -109,22 +112,18 @@ class MoodleReader:
         ids.update((user_id, user_id) for _, user_id, _ in rows)
         return _by_course(self._rows.enrolments_of(ids, courses), ids)
 
-    def _roles_held(
-        self, courses: Iterable[Course], scope: Scope, ids: dict[int, int]
-    ) -> dict[int, dict[int, tuple[int, ...]]]:
-        """Roles in the contexts of the courses: context id -> user id -> role ids, each once."""
-        held: dict[int, dict[int, tuple[int, ...]]] = {
-            context: {} for course in courses for context in course.context_ids
+    def _roles_held(self, courses: Iterable[Course], scope: Scope) -> Roles:
+        """Roles in the contexts of the courses, each once."""
+        contexts = {context for course in courses for context in course.context_ids}
+        rows = self._rows.assignments(contexts, scope.users)  # of everybody: by context
+        if scope.users is not None:
+            rows = iter(sorted(rows))
+        nobody: ByPerson[tuple[int, ...]] = ByPerson({})
+        found = {
+            context: ByPerson(_role_ids(of_context))
+            for context, of_context in groupby(rows, key=itemgetter(0))
         }
-        alone: dict[int, tuple[int, ...]] = {}  # one tuple for the many who hold just this role
-        for context, user_id, role in self._rows.assignments(held, scope.users):
-            of_context = held[context]
-            roles = of_context.get(user_id)
-            if roles is None:
-                of_context[ids.setdefault(user_id, user_id)] = alone.setdefault(role, (role,))
-            elif role not in roles:
-                of_context[user_id] = (*roles, role)
-        return held
+        return dict.fromkeys(contexts, nobody) | found
 
     # --- look-ups ---------------------------------------------------------------------------------
 
@@ -317,8 +316,21 @@ def _only(
     }
 
 
+def _role_ids(rows: Iterable[tuple[int, int, int]]) -> dict[int, tuple[int, ...]]:
+    """User id -> role ids, of the rows of one context."""
+    found: dict[int, tuple[int, ...]] = {}
+    alone: dict[int, tuple[int, ...]] = {}  # one tuple for the many who hold just this role
+    for _, user_id, role in rows:
+        others = found.get(user_id)
+        if others is None:
+            found[user_id] = alone.setdefault(role, (role,))
+        elif role not in others:
+            found[user_id] = (*others, role)
+    return found
+
+
 def _by_course(rows: Iterable[EnrolmentOf], ids: dict[int, int]) -> Enrolments:
-    found: Enrolments = {}
+    found: dict[int, dict[int, tuple[Enrolment, ...]]] = {}
     alike: dict[Enrolment, tuple[Enrolment, ...]] = {}  # what most people share is there once
     for course_id, user_id, row in rows:
         of_course = found.setdefault(course_id, {})
@@ -326,18 +338,24 @@ def _by_course(rows: Iterable[EnrolmentOf], ids: dict[int, int]) -> Enrolments:
         of_course[ids.setdefault(user_id, user_id)] = (
             alike.setdefault(row, (row,)) if others is None else (*others, row)
         )
-    return found
+    return _small(found)
 
 
 def _theirs(people: Mapping[int, Person], enrolments: Enrolments) -> Enrolments:
     """Without people who have no row in mdl_user, and without courses of only such."""
-    for course_id in list(enrolments):
-        of_course = enrolments[course_id]
-        if not of_course.keys() <= people.keys():
-            enrolments[course_id] = {n: rows for n, rows in of_course.items() if n in people}
-        if not enrolments[course_id]:
-            del enrolments[course_id]
-    return enrolments
+    found: Enrolments = {}
+    for course_id, of_course in enrolments.items():
+        known = of_course
+        if not all(user_id in people for user_id in of_course):
+            known = ByPerson({n: rows for n, rows in of_course.items() if n in people})
+        if known:
+            found[course_id] = known
+    return found
+
+
+def _small(found: dict[int, dict[int, Value]]) -> dict[int, ByPerson[Value]]:
+    """The same; `found` is empty afterwards, so that hardly anything is there twice."""
+    return {key: ByPerson(found.pop(key)) for key in list(found)}
 
 
 def _is_id(text: str) -> bool:

@@ -60,7 +60,7 @@ class _Matcher:
         return {link.account_id: user_id for user_id, link in self.managed.accounts.items()}
 
     def run(self, held: frozenset[int]) -> Iterator[AccountFinding]:
-        for account in self._in_order():
+        for account in self.desired.accounts.values():  # by user id
             if account.user_id in held:
                 continue
             link = self.managed.accounts.get(account.user_id)
@@ -76,10 +76,6 @@ class _Matcher:
                 yield AccountGone(account.user_id)
             if account.wanted:
                 yield from self._unlinked(account)
-
-    def _in_order(self) -> Iterator[DesiredAccount]:
-        for user_id in sorted(self.desired.accounts):
-            yield self.desired.accounts[user_id]
 
     # --- an account has to be found or made -------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from integration.domain.by_person import ByPerson
 from integration.domain.course_policies import CoursePolicies
 from integration.domain.errors import ConfigurationError, PatternTimeout
 from integration.domain.levels import Level, LevelKind
@@ -116,7 +117,7 @@ def _channel(
         group.course_id,
         name,
         texts_of(group, moodle, policy, rules),
-        eligibility.members(group),
+        ByPerson(eligibility.members(group)),
         read_only_until_begin(course, moodle.read_at, moodle.time_zone, policy),
     )
 

@@ -3,6 +3,7 @@
 There are as many as people, so each is made when it is asked for and kept by nobody.
 """
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
@@ -57,7 +58,7 @@ class DesiredAccounts(Mapping[int, DesiredAccount]):
         linked = (user_id for user_id in self._links if user_id in self._people)
         self._unwanted = {user_id for user_id in linked if user_id not in wanted}
         found = filter(scope.has_user, chain(wanted, self._unwanted))
-        self._order = tuple(sorted(found))
+        self._order = array("q", sorted(found))
         self._given = self._new_usernames(rules)
 
     def _new_usernames(self, rules: NameRules) -> dict[int, str]:
@@ -87,7 +88,7 @@ class DesiredAccounts(Mapping[int, DesiredAccount]):
         person, known = self._people[user_id], self._links.get(user_id)
         active, reason = self._activity(person)
         return DesiredAccount(
-            user_id,
+            person.user_id,  # one number for all who keep it
             known.username if known else self._given[user_id],
             names.display_name(person, self._clean),
             person.email.strip(),

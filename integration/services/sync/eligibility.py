@@ -62,7 +62,7 @@ class Eligibility:
 
     `roles` maps included Moodle role ids to channel roles; `own_roles` are those of courses that
     have others (course id -> the same). Kept are the ids of those who do not count, being few, and
-    the channel roles of the course that was asked for last: so ask course by course.
+    who is active and as what in the course that was asked for last: so ask course by course.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Eligibility:
         self._roles = roles
         self._own_roles = own_roles or {}
         self._not_active: dict[int, frozenset[int]] = {}  # by course
+        self._active_here: tuple[int | None, frozenset[int]] = (None, frozenset())
         self._roles_here: tuple[Course | None, dict[int, RoomRole]] = (None, {})
         self._why_member: dict[tuple[int, frozenset[str], tuple[int, ...]], str] = {}
 
@@ -119,7 +120,11 @@ class Eligibility:
 
     def active_in(self, course_id: int) -> frozenset[int]:
         """Usable people with at least one active enrolment in the course, by whatever method."""
-        return frozenset(self._active_among(course_id))
+        known, active = self._active_here
+        if known != course_id:
+            active = frozenset(self._active_among(course_id))
+            self._active_here = (course_id, active)
+        return active
 
     def _active_among(self, course_id: int) -> Iterator[int]:
         inactive = self._not_active_in(course_id)
@@ -162,10 +167,8 @@ class Eligibility:
     def members(self, group: Group) -> dict[int, RoomRole]:
         """Effective members of the group who hold an included role: user id -> channel role."""
         course = self.moodle.courses[group.course_id]
-        enrolled = self.moodle.enrolments.get(group.course_id, {})
-        inactive = self._not_active_in(group.course_id)
-        people = self.moodle.group_members.get(group.group_id, ())
-        active = (user for user in people if user in enrolled and user not in inactive)
+        among, people = self.active_in(group.course_id), self.moodle.group_members
+        active = [user for user in people.get(group.group_id, ()) if user in among]
         if self._everybodys(group.course_id) is None:
             held = self._roles_in(course)
             return {user: held[user] for user in active if user in held}

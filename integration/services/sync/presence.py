@@ -162,7 +162,7 @@ class Presence:
         members = self.inputs.managed.members.get(group_id, {})
         plan = self.inputs.account_plan
         if self.inputs.scope.users is None and not (plan.missing_remotely or plan.held):
-            return dict(members)
+            return dict(members.items())
         return {user: member for user, member in members.items() if self._concerns(user)}
 
     def _concerns(self, user_id: int) -> bool:
