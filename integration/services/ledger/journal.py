@@ -97,13 +97,14 @@ class RunLedger:
         SyncRun.objects.filter(pk=self.run.pk).update(
             planned=dict(plan.counts), digest=plan.digest, alive_at=timezone.now()
         )
-        numbered = list(enumerate(plan.operations))
-        insert(SyncOperation, ROW, (self._row(number, operation) for number, operation in numbered))
-        self._positions = {id(operation): number for number, operation in numbered}
+        insert(
+            SyncOperation, ROW, (self._row(*numbered) for numbered in enumerate(plan.operations))
+        )
+        self._positions = {id(operation): n for n, operation in enumerate(plan.operations)}
         held_back = list(held)
         for part in chunks(held_back, 500):
             self._rows(part).update(status=SyncOperation.Status.HELD)
-        self._to_do = len(numbered) - len(held_back)
+        self._to_do = len(plan.operations) - len(held_back)
 
     def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
         taken = password_mails.claim(operations, self._mails_of_ours)

@@ -53,6 +53,7 @@ class _Matcher:
             name: room for room in remote.channels.values() if room.team for name in room.names
         }
         self.known = KnownAccounts(remote, policy, self.addresses, Claims(managed))
+        self._said: dict[str, str] = {}  # why an account is active -> why it is made
 
     @cached_property
     def owner_of(self) -> dict[str, int]:
@@ -165,10 +166,16 @@ class _Matcher:
             account.username,
             account.name,
             account.email,
-            reason=msg("has no Rocket.Chat account yet; {reason}", reason=account.reason),
+            reason=self._why_created(account.reason),
         )
         if self.policy.password_mail:
             yield password_mail(account.user_id, account.username, account.email)
+
+    def _why_created(self, reason: str) -> str:
+        """One text for the many of whom the same is said."""
+        if reason not in self._said:
+            self._said[reason] = msg("has no Rocket.Chat account yet; {reason}", reason=reason)
+        return self._said[reason]
 
 
 def _has_verified(holder: RemoteAccount, email: str) -> bool:

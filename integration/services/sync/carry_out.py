@@ -4,13 +4,13 @@ A sync and an undo differ in how they make their plan, and in nothing that follo
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from integration.domain.errors import StalePlan
 from integration.domain.messages import msg
 from integration.domain.outcomes import Result, RunStatus
 from integration.domain.policy import Limits
-from integration.domain.state import Managed, MoodleState, Scope
+from integration.domain.state import Course, Managed, Scope
 from integration.services.sync.apply import Applied, apply_plan
 from integration.services.sync.grace import Waiting
 from integration.services.sync.guard import (
@@ -29,7 +29,7 @@ from integration.services.sync.ports import Accounts, Ledger, Remote
 from integration.services.sync.refresh import Refreshed
 from integration.services.sync.report import RunReport
 from integration.services.sync.second_look import second_look
-from integration.services.sync.sizes import Size, shrunk, sizes
+from integration.services.sync.sizes import Size, shrunk
 from integration.services.sync.vanished import NO_EVIDENCE, Evidence
 
 
@@ -61,8 +61,9 @@ class Proposal:
     """A plan, and what it is judged by.
 
     `managed` is the ledger that it was made from. `waiting` has days of grace and is not in the
-    plan. `moodle` is None where it was not read. `server_id` is the id of the workspace that was
-    read, `evidence` what Moodle itself tells of the plan's removals.
+    plan. `sizes` and `courses` are those that Moodle told of, None and nothing where it was not
+    read. `server_id` is the id of the workspace that was read, `evidence` what Moodle itself tells
+    of the plan's removals. Of what was read, nothing else is kept while the plan is carried out.
     """
 
     plan: Plan
@@ -70,7 +71,8 @@ class Proposal:
     scope: Scope
     limits: Limits
     waiting: tuple[Waiting, ...] = ()
-    moodle: MoodleState | None = None
+    sizes: Mapping[int, Size] | None = None
+    courses: Mapping[int, Course] = field(default_factory=dict)
     server_id: str = ""
     evidence: Evidence = NO_EVIDENCE
     checks_joins: bool = False
@@ -87,21 +89,19 @@ def carry_out(proposal: Proposal, remote: Remote, ledger: Ledger, terms: Terms) 
             msg("The plan has changed since it was shown."),
             hint=msg("Review the new plan and confirm that one."),
         )
-    moodle = proposal.moodle
-    size = sizes(moodle, proposal.scope) if moodle else None
     whole = None
     if proposal.managed.site is not None and taking(plan):
         proposal = replace(proposal, managed=ledger.counted(proposal.managed))
     if not terms.dry_run:
         whole = ledger.share_limits(taking(plan, terms.approval.operations))
-    passed = _breaches(proposal, size, terms.approval, whole)
+    passed = _breaches(proposal, terms.approval, whole)
     report = RunReport(
         plan,
         RunStatus.PLANNED,
         breaches=passed,
         waiting=proposal.waiting,
-        sizes=size or {},
-        courses=moodle.courses if moodle else {},
+        sizes=proposal.sizes or {},
+        courses=proposal.courses,
     )
     if terms.dry_run:
         return report
@@ -136,10 +136,7 @@ def carry_out(proposal: Proposal, remote: Remote, ledger: Ledger, terms: Terms) 
 
 
 def _breaches(
-    proposal: Proposal,
-    size: Mapping[int, Size] | None,
-    approval: Approval,
-    whole: WholePass | None,
+    proposal: Proposal, approval: Approval, whole: WholePass | None
 ) -> tuple[Breach, ...]:
     """What was approved does not count."""
     managed, scope, limits = proposal.managed, proposal.scope, proposal.limits
@@ -156,15 +153,15 @@ def _breaches(
         ),
         *proposal.evidence.breaches,
     ]
-    if size is not None:
-        found = [*shrunk(size, managed.sizes, scope, limits), *found]
+    if proposal.sizes is not None:
+        found = [*shrunk(proposal.sizes, managed.sizes, scope, limits), *found]
     found = [*another_server(managed, proposal.server_id), *found]
     return tuple(breach for breach in found if not approval.covers(breach))
 
 
 def _course_names(proposal: Proposal) -> dict[int, str]:
     """As Moodle says; where it was not read, as in an undo, as the ledger knows them."""
-    courses = proposal.moodle.courses if proposal.moodle else proposal.managed.courses
+    courses = proposal.managed.courses if proposal.sizes is None else proposal.courses
     return {number: one.shortname for number, one in courses.items()}
 
 

@@ -104,4 +104,4 @@ def in_order(operations: Iterable[Operation]) -> list[Operation]:
 
 def _order(operation: Operation) -> tuple[int, int, int, str]:
     about = operation.about
-    return operation.wave, about.group_id or 0, about.user_id or 0, operation.describe()
+    return operation.wave, about.group_id or 0, about.user_id or 0, operation.key

@@ -32,6 +32,7 @@ from integration.services.sync.needs import (
 from integration.services.sync.plan import Plan, make_plan
 from integration.services.sync.ports import Ledger, Records, Remote, Source
 from integration.services.sync.report import RunReport
+from integration.services.sync.sizes import sizes
 from integration.services.sync.vanished import (
     LOOK_BACK_SECONDS,
     Evidence,
@@ -59,19 +60,10 @@ def reconcile(
     """
     with garbage_collector_paused():
         seen = compare(scope, policy, source, remote, ledger, full_check=full_check)
-    proposal = Proposal(
-        seen.plan,
-        seen.managed,
-        scope,
-        policy.limits,
-        seen.waiting,
-        seen.moodle,
-        server_id=seen.remote.server_id,
-        checks_joins=policy.respect_leavers,
-        evidence=_evidence(seen, scope, policy.limits, source, terms.approval.operations),
-    )
-    report = carry_out(proposal, remote, ledger, terms)
+    proposal = _proposal(seen, scope, policy, source, terms.approval.operations)
     left = remaining(scope, seen.moodle, seen.desired, seen.plan, seen.waiting)
+    del seen  # a first sync is carried out for hours
+    report = carry_out(proposal, remote, ledger, terms)
     return replace(report, remaining=left)
 
 
@@ -85,6 +77,23 @@ class Comparison:
     remote: RemoteState
     plan: Plan
     waiting: tuple[Waiting, ...]
+
+
+def _proposal(
+    seen: Comparison, scope: Scope, policy: Policy, source: Source, approved: Collection[str]
+) -> Proposal:
+    return Proposal(
+        seen.plan,
+        seen.managed,
+        scope,
+        policy.limits,
+        seen.waiting,
+        sizes(seen.moodle, scope),
+        seen.moodle.courses,
+        server_id=seen.remote.server_id,
+        checks_joins=policy.respect_leavers,
+        evidence=_evidence(seen, scope, policy.limits, source, approved),
+    )
 
 
 def compare(
