@@ -34,15 +34,20 @@ class ByPerson(Mapping[int, V]):
             self._which = bytes(which) if len(places) <= _FEW else array("I", which)
 
     def __getitem__(self, user_id: int) -> V:
-        place = bisect_left(self._users, user_id)
-        if place == len(self._users) or self._users[place] != user_id:
+        place = self._place(user_id)
+        if place is None:
             raise KeyError(user_id)
         return self._values[0 if self._which is None else self._which[place]]
 
     def __contains__(self, user_id: object) -> bool:
-        number = cast("int", user_id)  # as in a dict of numbers, nothing else is asked for
-        place = bisect_left(self._users, number)
-        return place < len(self._users) and self._users[place] == number
+        return self._place(user_id) is not None
+
+    def _place(self, user_id: object) -> int | None:
+        if not isinstance(user_id, int):
+            return None
+        place = bisect_left(self._users, user_id)
+        found = place < len(self._users) and self._users[place] == user_id
+        return place if found else None
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._users)

@@ -21,6 +21,7 @@ def test_it_answers_as_a_dict_does(values: dict[int, Any], asked: int) -> None:
     assert dict(small.items()) == values
     assert list(small.values()) == [values[user] for user in sorted(values)]
     assert (asked in small, small.get(asked)) == (asked in values, values.get(asked))
+    assert None not in small
     assert small.keys() & {asked} == values.keys() & {asked}
     assert small == ByPerson(dict(reversed(values.items())))
     assert repr(small) == repr(dict(sorted(values.items())))
