@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from benchmarks.site import BUFFER_MEGABYTES
 from tests.support.servers import running_mariadb, running_postgres
 
 MOST_AT_FIRST = 0.01  # the smaller size is a tenth of the greater one, but at most this
 MOST_SEARCHED = 50_000  # rows, as the pages have it
-MEMORY = 2 << 30  # bytes that MariaDB may keep of its tables
+LOG_BYTES = 2 << 30  # of changes that MariaDB has not written into its tables yet
 PAGES = (
     "/admin/",
     "/admin/find/?q=group+77",
@@ -122,9 +123,8 @@ def _options() -> argparse.Namespace:
 def _database(kind: str, folder: str, stack: ExitStack) -> str:
     """The address of an empty database that ends with the benchmark."""
     if kind == "mariadb":
-        mariadb = stack.enter_context(running_mariadb())
-        mariadb.sql(f"SET GLOBAL innodb_buffer_pool_size = {MEMORY}")
-        mariadb.sql(f"SET GLOBAL innodb_log_file_size = {MEMORY}")
+        mariadb = stack.enter_context(running_mariadb(BUFFER_MEGABYTES))
+        mariadb.sql(f"SET GLOBAL innodb_log_file_size = {LOG_BYTES}")
         return mariadb.url(mariadb.create_database())
     if kind == "postgresql":
         postgres = stack.enter_context(running_postgres())

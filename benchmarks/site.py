@@ -22,6 +22,7 @@ from tests.support.servers import running_mariadb
 
 ROOT = Path(__file__).resolve().parent.parent
 PHASE_SECONDS = 1800  # a phase that takes longer is stopped
+BUFFER_MEGABYTES = 2048  # of MariaDB, as a site has whose tables are in memory
 HOOK_SECONDS = 600  # the state of half a million accounts takes a while
 NOT_INHERITED = ("ROCKETCHAT_", "RCSYNC_", "DATABASE_", "MOODLE_", "DJANGO_")
 
@@ -119,7 +120,7 @@ def running_site(database: str, latency_ms: float, like: str) -> Iterator[Site]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rcsync-benchmark-")))
         if database == "mariadb":
-            server = stack.enter_context(running_mariadb())
+            server = stack.enter_context(running_mariadb(BUFFER_MEGABYTES))
             own, moodle = (server.url(server.create_database()) for _ in range(2))
         else:
             own, moodle = (f"sqlite:///{folder}/{name}.sqlite3" for name in ("own", "moodle"))

@@ -169,7 +169,7 @@ class Postgres(DatabaseServer):
 
 
 @contextmanager
-def running_mariadb() -> Iterator[MariaDB]:
+def running_mariadb(buffer_megabytes: int = 64) -> Iterator[MariaDB]:
     program = require_mariadb()
     install = _require("mariadb-install-db", "MariaDB's mariadb-install-db")
     with _temporary_folder("rcsync-mariadb-") as folder:
@@ -190,7 +190,7 @@ def running_mariadb() -> Iterator[MariaDB]:
             "--skip-networking",
             "--skip-log-bin",
             "--character-set-server=utf8mb4",
-            "--innodb-buffer-pool-size=64M",
+            f"--innodb-buffer-pool-size={buffer_megabytes}M",
             "--innodb-flush-log-at-trx-commit=0",
         ]
         with _running([program, *common, *options], server, stop=signal.SIGTERM):
