@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from demo.standin import StandIn
+from demo.standin import Options, StandIn
 from demo.standin.dialects import DIALECTS
 from integration.domain.state import RoomRole
 from integration.management.operator import Operator
 from integration.models import Conflict, IncludedRole, IntegrationSettings, SyncRun
 from integration.services.runs import runner, undo_orders
+from integration.services.sync import apply
 from tests.support.real_moodle import (
     ALL_ROLES,
     COURSES,
@@ -28,6 +29,7 @@ from tests.support.site import Site, chat_content
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
 TEACHER = 3
+SECONDS_BETWEEN_ADDRESSES = 2.0  # of one account; a server that limits that wants a minute
 IN_EVERY_SUITE = ("3.11", "7.2", "9.0")
 LIKES = [
     pytest.param(like, marks=() if like in IN_EVERY_SUITE else pytest.mark.slow)
@@ -68,9 +70,14 @@ def assert_right(site: Site, truth: dict[str, Any]) -> int:
 
 @pytest.mark.parametrize("like", LIKES)
 def test_a_whole_life(
-    real: RealMoodle, like: str, settings: Any, note: Callable[[str], None]
+    real: RealMoodle,
+    like: str,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    note: Callable[[str], None],
 ) -> None:
-    with StandIn(like=like) as chat:
+    monkeypatch.setattr(apply, "PERSON_PAUSE_SECONDS", SECONDS_BETWEEN_ADDRESSES)
+    with StandIn(like=like, options=Options(address_seconds=SECONDS_BETWEEN_ADDRESSES)) as chat:
         site = Site(chat, settings)
         site.choose(COURSES, ALL_ROLES)
         IncludedRole.objects.filter(role_id=TEACHER).update(room_role=RoomRole.MODERATOR)
