@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.support.background",
     "tests.support.browser",
     "tests.support.clock",
+    "tests.support.own_database",
     "tests.support.school",
 ]
 

@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.own_database import ENGINES, empty_database, told_by
+from tests.support.own_database import ENGINES, MigratedDatabases, told_by
 
 SCRIPT = """
 import json
 import django
 django.setup()
-from django.core.management import call_command
 from django.db import connection
-call_command("migrate", verbosity=0)
 from integration.models import AccountLink
 from integration.services.admin import account_search
 
@@ -64,9 +62,11 @@ print(json.dumps({
 
 @pytest.fixture(scope="module", params=ENGINES)
 def answer(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    migrated_databases: MigratedDatabases,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Any]:
-    url = empty_database(request.param, request, tmp_path_factory.mktemp("own"))
+    url = migrated_databases.copy(request.param, tmp_path_factory.mktemp("own"))
     return {"engine": request.param, **told_by(SCRIPT, url)}
 
 

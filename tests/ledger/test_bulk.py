@@ -3,20 +3,17 @@
 That the tables can be made there at all is part of the test.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.own_database import ENGINES, empty_database, told_by
+from tests.support.own_database import ENGINES, MigratedDatabases, told_by
 
 SCRIPT = """
 import json, sys
 import django
 django.setup()
 from datetime import datetime, UTC
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from integration.models import AccountLink, IntegrationSettings, SyncOperation, SyncRun
 from integration.services.ledger import bulk
 
@@ -50,14 +47,14 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(params=ENGINES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return empty_database(request.param, request, tmp_path)
-
-
-@pytest.fixture
-def result(url: str) -> dict[str, Any]:
-    return told_by(SCRIPT, url)
+@pytest.fixture(scope="module", params=ENGINES)
+def result(
+    request: pytest.FixtureRequest,
+    migrated_databases: MigratedDatabases,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("own")
+    return told_by(SCRIPT, migrated_databases.copy(request.param, folder))
 
 
 def test_rows_go_in_whole_and_with_the_defaults_of_the_other_columns(

@@ -25,8 +25,8 @@ from integration.services.ledger.journal import RunLedger
 from integration.services.runs import runner
 from integration.services.worker import supervisor
 from tests.support.background import order
+from tests.support.own_database import MigratedDatabases
 from tests.support.paths import ROOT
-from tests.support.servers import MariaDB
 from tests.support.site import Site
 from tests.support.small_moodle import SmallMoodle
 
@@ -66,27 +66,22 @@ while time.monotonic() < until:
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+def database(
+    request: pytest.FixtureRequest, migrated_databases: MigratedDatabases, tmp_path: Path
+) -> dict[str, str]:
     """An own database with its tables and five courses, as the environment of processes."""
-    if request.param == "mariadb":
-        server: MariaDB = request.getfixturevalue("mariadb")
-        url = server.url(server.create_database())
-    else:
-        url = f"sqlite:///{tmp_path}/own.sqlite3"
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("RCSYNC_")},
         "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
         "PYTHONPATH": str(ROOT),
         "RCSYNC_ENV_FILE": "",
         "SECRET_KEY": "x" * 50,
-        "DATABASE_URL": url,
+        "DATABASE_URL": migrated_databases.copy(request.param, tmp_path),
         "LOG_LEVEL": "ERROR",
     }
     prepare = (
         "import django; django.setup()\n"
-        "from django.core.management import call_command\n"
         "from integration.models import IntegratedCourse\n"
-        "call_command('migrate', verbosity=0)\n"
         "[IntegratedCourse.objects.create(course_id=c) for c in range(1, 6)]"
     )
     run_python(prepare, environment)

@@ -13,6 +13,7 @@ import pytest
 
 from demo.standin import StandIn
 from tests.support.installation import COURSES, GROUPS, PEOPLE_OF_A_COURSE, Installation
+from tests.support.own_database import MigratedDatabases
 from tests.support.servers import MariaDB, Postgres
 
 CANNOT_RUN, NOT_READY = 2, 1
@@ -27,11 +28,15 @@ def chat() -> Iterator[StandIn]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, chat: StandIn) -> Installation:
+def site(
+    tmp_path_factory: pytest.TempPathFactory,
+    chat: StandIn,
+    migrated_databases: MigratedDatabases,
+) -> Installation:
     """Set up, and never synced. Each test works on a database of its own."""
     folder = tmp_path_factory.mktemp("site")
-    site = Installation(folder, f"sqlite:///{folder / 'filled.sqlite3'}", chat)
-    site.set_up()
+    site = Installation(folder, migrated_databases.copy("sqlite", folder), chat)
+    site.choose()
     return site
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from demo.standin import StandIn
 from tests.support.installation import Installation
+from tests.support.own_database import MigratedDatabases
 from tests.support.servers import MariaDB, Postgres
 
 TABLES = ("integration_channellink", "integration_syncrun")
@@ -28,11 +29,10 @@ def manage(site: Installation, url: str, *command: str, status: int = 0) -> str:
 
 
 def test_tables_that_cannot_hold_every_name_are_refused_with_the_statement_that_repairs_them(
-    site: Installation, mariadb: MariaDB
+    site: Installation, mariadb: MariaDB, migrated_databases: MigratedDatabases
 ) -> None:
-    name = mariadb.create_database()
+    name = migrated_databases.on_mariadb(mariadb)
     url = mariadb.url(name)
-    manage(site, url, "migrate", "--verbosity=0")
     for table in TABLES:
         mariadb.sql(f"ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb3", name)
     mariadb.sql("CREATE TABLE somebody_elses (name varchar(9)) CHARACTER SET utf8mb3", name)

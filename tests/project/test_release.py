@@ -19,11 +19,27 @@ QUICK_TWINS = {
     "worker/test_machines.py::test_two_hosts_share_a_pass_and_one_is_cut_off_and_killed": (
         "background/test_queue.py::test_a_dead_run_is_interrupted_and_another_goes_on_with_it",
         "background/test_queue.py::test_a_lost_lease_stops_the_run",
-        "worker/test_processes.py::test_a_dropped_database_connection_is_opened_again",
+        "worker/test_processes.py::test_a_connection_dropped_before_a_task_is_opened_again",
     ),
     "worker/test_machines.py::test_two_workers_share_a_pass_and_the_lists_are_read_once": (
         "background/test_pass_lists.py::test_a_first_sync_in_five_parts_reads_each_list_once",
         "background/test_pass_lists.py::test_a_part_that_comes_while_another_reads_waits_for_it",
+    ),
+    "worker/test_processes.py::test_a_connection_dropped_in_the_middle_of_a_task_is_opened_again": (
+        "worker/test_processes.py::test_a_connection_dropped_before_a_task_is_opened_again",
+        "worker/test_processes.py::test_tasks_lost_with_a_killed_busy_worker_are_gone_on_with",
+        "background/test_queue.py::test_an_unexpected_error_is_an_attempt_like_a_death",
+    ),
+    "worker/test_processes.py::"
+    "test_a_course_that_kills_every_worker_is_given_up_and_the_others_are_done": (
+        "background/test_queue.py::test_a_course_that_kills_its_worker_does_not_hold_up_the_others",
+        "background/test_queue.py::test_a_run_is_given_up_after_some_attempts_with_state_and_reason",
+        "worker/test_processes.py::test_tasks_lost_with_a_killed_busy_worker_are_gone_on_with",
+    ),
+    "worker/test_processes.py::test_a_worker_that_was_killed_takes_its_cluster_with_it": (
+        "worker/test_guardian.py::test_nothing_outlives_a_killed_parent",
+        "worker/test_run_killed.py::test_kill_9_of_run_leaves_nothing_behind",
+        "worker/test_processes.py::test_a_hung_cluster_is_started_again",
     ),
     "benchmarks/test_rush_plan.py::test_a_small_rush_ends_with_the_right_people": (
         "benchmarks/test_rush_plan.py::test_every_bound_of_the_rush_can_be_broken",

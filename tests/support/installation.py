@@ -109,7 +109,12 @@ class Installation:
         self.python(code, RCSYNC_MOODLE_TESTING="on")
 
     def set_up(self) -> None:
+        """Tables and choices."""
         self.manage("migrate", "--verbosity=0")
+        self.choose()
+
+    def choose(self) -> None:
+        """An administrator, and what one would choose: every course, two roles."""
         self.python(SETTINGS.replace("COURSES", str(COURSES)))
 
     def plan(self, *, status: int = 0) -> dict[str, Any]:

@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from demo.standin import ADMIN_ID, ADMIN_TOKEN, StandIn
+from tests.support.own_database import MigratedDatabases
 from tests.support.paths import ROOT
 from tests.support.servers import MariaDB
 
@@ -26,14 +28,12 @@ COURSES = 100
 
 PREPARE = """
 import time
-from django.core.management import call_command
 from django.db import connections
 from demo.sample_moodle.scale import create_scaled_moodle
 from integration.models import *
 from demo.sample_moodle import scale
 scale.GROUP_SIZE, scale.GROUPS_PER_COURSE = HOW_LARGE
 made = create_scaled_moodle(connections["moodle"], PEOPLE, int(time.time()))
-call_command("migrate", verbosity=0)
 GroupRegexFilter.objects.create(pattern=".*")
 IncludedRole.objects.create(shortname="student")
 from moodle.models import Course
@@ -66,13 +66,12 @@ class Config(AppConfig):
 class Site:
     """A Moodle, rcsync's tables and a Rocket.Chat, and processes that work on them."""
 
-    def __init__(
-        self, mariadb: MariaDB, chat: StandIn, people: int, size: tuple[int, int] = (30, 5)
-    ) -> None:
-        """`size`: people in a group, groups in a course; everybody is in three groups."""
+    def __init__(self, mariadb: MariaDB, chat: StandIn, own: str, moodle: str) -> None:
+        """`own` and `moodle` are names of databases."""
         self.chat = chat
         self.mariadb = mariadb
-        self.own = mariadb.create_database()
+        self.own = own
+        self.moodle = moodle
         clean = {
             key: value for key, value in os.environ.items() if not key.startswith(NOT_INHERITED)
         }
@@ -85,18 +84,20 @@ class Site:
             "RCSYNC_DRAIN_SECONDS": "15",
             "SECRET_KEY": "only-for-tests-" + 5 * "0123456789",
             "LOG_LEVEL": "WARNING",
-            "DATABASE_URL": mariadb.url(self.own),
-            "MOODLE_DATABASE_URL": mariadb.url(mariadb.create_database()),
+            "DATABASE_URL": mariadb.url(own),
+            "MOODLE_DATABASE_URL": mariadb.url(moodle),
             "ROCKETCHAT_URL": chat.url,
             "ROCKETCHAT_USER_ID": ADMIN_ID,
             "ROCKETCHAT_AUTH_TOKEN": ADMIN_TOKEN,
         }
-        writable = {"RCSYNC_MOODLE_TESTING": "on"}
-        self.courses = int(
-            self.python(
-                PREPARE.replace("PEOPLE", str(people)).replace("HOW_LARGE", str(size)), writable
-            )
-        )
+
+    def prepare(self, people: int, size: tuple[int, int]) -> int:
+        """Fill Moodle and choose everything; the answer is the number of courses.
+
+        `size`: people in a group, groups in a course; everybody is in three groups.
+        """
+        code = PREPARE.replace("PEOPLE", str(people)).replace("HOW_LARGE", str(size))
+        return int(self.python(code, {"RCSYNC_MOODLE_TESTING": "on"}))
 
     def python(self, code: str, more: dict[str, str] | None = None) -> str:
         done = subprocess.run(
@@ -173,9 +174,24 @@ def chat() -> Iterator[StandIn]:
         yield chat
 
 
+@pytest.fixture(scope="module")
+def dumps(
+    mariadb: MariaDB, migrated_databases: MigratedDatabases, tmp_path_factory: Any
+) -> tuple[Path, Path]:
+    """Our own database and Moodle's, filled once: most tests begin with the same."""
+    folder = tmp_path_factory.mktemp("filled")
+    with StandIn(like="6.5") as nobody_asks:
+        own, moodle = migrated_databases.on_mariadb(mariadb), mariadb.create_database()
+        Site(mariadb, nobody_asks, own, moodle).prepare(people=300, size=(30, 5))
+    for name in (own, moodle):
+        (folder / f"{name}.sql").write_bytes(mariadb.dump(name))
+    return folder / f"{own}.sql", folder / f"{moodle}.sql"
+
+
 @pytest.fixture
-def site(mariadb: MariaDB, chat: StandIn) -> Site:
-    return Site(mariadb, chat, people=300)
+def site(mariadb: MariaDB, chat: StandIn, dumps: tuple[Path, Path]) -> Site:
+    own, moodle = map(mariadb.load, dumps)
+    return Site(mariadb, chat, own, moodle)
 
 
 def descendants(pid: int) -> dict[int, int]:
@@ -239,6 +255,7 @@ def test_a_hung_cluster_is_started_again(
     site.one_of_each()
 
 
+@pytest.mark.slow
 def test_a_course_that_kills_every_worker_is_given_up_and_the_others_are_done(
     site: Site, tmp_path: Path, note: Callable[[str], None]
 ) -> None:
@@ -257,19 +274,32 @@ def test_a_course_that_kills_every_worker_is_given_up_and_the_others_are_done(
         site.enqueue()
         seconds = site.until(lambda: not {"queued", "running"} & set(site.statuses()), 180)
     deaths = site.statuses().count("interrupted")
-    note(f"a poison course among {site.courses}: given up after {deaths} deaths, {seconds:.0f} s")
-    assert site.statuses().count("done") == site.courses - 1
+    courses = int(site.sql("SELECT COUNT(*) FROM integration_integratedcourse")[0][0])
+    note(f"a poison course among {courses}: given up after {deaths} deaths, {seconds:.0f} s")
+    assert site.statuses().count("done") == courses - 1
     assert deaths <= 2 + 3
     last = site.sql("SELECT hint FROM integration_syncrun WHERE status = 'interrupted' ORDER BY id")
     assert "Given up after 3 attempts" in last[-1][0]
     assert site.sql("SELECT id FROM integration_integratedcourse WHERE lease_owner <> ''") == []
 
 
-def test_a_dropped_database_connection_is_opened_again(site: Site, chat: StandIn) -> None:
-    """Of every process of the worker, before a task and in the middle of one."""
+def test_a_connection_dropped_before_a_task_is_opened_again(site: Site) -> None:
+    """Of every process of the worker."""
     with site.worker("--beat", "1"):
         site.until(site.beats)
         drop_connections(site)
+        site.enqueue()
+        site.until(lambda: site.statuses() == ["done"])
+    site.one_of_each()
+
+
+@pytest.mark.slow
+def test_a_connection_dropped_in_the_middle_of_a_task_is_opened_again(
+    site: Site, chat: StandIn
+) -> None:
+    """Of every process of the worker."""
+    with site.worker("--beat", "1"):
+        site.until(site.beats)
         site.enqueue()
         site.until(lambda: site.statuses() == ["done"])
         chat.configure(latency_ms=60)
@@ -311,6 +341,7 @@ def test_sigterm_lets_the_run_end_and_leaves_nothing_behind(site: Site, chat: St
     assert descendants(worker.pid) == {}
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_killed_takes_its_cluster_with_it(site: Site) -> None:
     with site.worker("--beat", "1") as worker:
         site.until(site.beats)
@@ -323,10 +354,14 @@ def test_a_worker_that_was_killed_takes_its_cluster_with_it(site: Site) -> None:
 
 
 def test_two_clusters_share_a_run_over_a_hundred_courses(
-    mariadb: MariaDB, chat: StandIn, note: Callable[[str], None]
+    mariadb: MariaDB,
+    migrated_databases: MigratedDatabases,
+    chat: StandIn,
+    note: Callable[[str], None],
 ) -> None:
-    site = Site(mariadb, chat, people=COURSES * 5, size=(15, 1))
-    assert site.courses == COURSES
+    own, moodle = migrated_databases.on_mariadb(mariadb), mariadb.create_database()
+    site = Site(mariadb, chat, own, moodle)
+    assert site.prepare(people=COURSES * 5, size=(15, 1)) == COURSES
     code = "from integration.services.background import jobs; print(jobs.full_pass().pk)"
     with site.worker("--beat", "1"), site.worker("--beat", "1"):
         site.until(lambda: len(site.beats()) == 2)

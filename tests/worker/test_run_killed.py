@@ -13,6 +13,7 @@ import requests
 
 from demo.standin import StandIn
 from tests.support.installation import Installation
+from tests.support.own_database import MigratedDatabases
 from tests.support.paths import ROOT
 from tests.support.processes import MARK, processes_with
 
@@ -40,17 +41,19 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def test_kill_9_of_run_leaves_nothing_behind(chat: StandIn, tmp_path: Path) -> None:
+def test_kill_9_of_run_leaves_nothing_behind(
+    chat: StandIn, migrated_databases: MigratedDatabases, tmp_path: Path
+) -> None:
     """Neither processes nor an open port; what it did is in the database."""
     site = Installation(
         tmp_path,
-        f"sqlite:///{tmp_path / 'rcsync.sqlite3'}",
+        migrated_databases.copy("sqlite", tmp_path),
         chat,
         RCSYNC_DRAIN_SECONDS="2",
         RCSYNC_STATIC_DIR=str(tmp_path / "static"),
         ALLOWED_HOSTS="127.0.0.1",
     )
-    site.set_up()
+    site.choose()
     mark, port = tmp_path.as_posix(), free_port()
     command = [str(ROOT / "rcsync"), "run", "--bind", f"127.0.0.1:{port}", "--web-processes", "1"]
     run = subprocess.Popen(command, env={**site.environment, MARK: mark}, cwd=tmp_path)
