@@ -118,7 +118,7 @@ def test_backup_upgrade_and_restore(engine: str, site: Installation, tmp_path: P
     assert site.python(LATER_ROWS).split() == ["19", "7"]
 
 
-@pytest.mark.parametrize("engine", ["mysql", "postgresql"])
+@pytest.mark.parametrize("engine", [pytest.param("mysql", marks=pytest.mark.slow), "postgresql"])
 def test_without_the_databases_programs_rows_are_kept_instead(
     engine: str, site: Installation, tmp_path: Path
 ) -> None:

@@ -1,8 +1,11 @@
 """The benchmark of events runs from the command line and its exit status agrees with its words."""
 
+import pytest
+
 from tests.support.benchmarks import run_benchmark
 
 
+@pytest.mark.slow
 def test_a_small_benchmark_of_events_finds_nothing_wrong_and_keeps_its_word() -> None:
     done = run_benchmark(
         *("-m", "benchmarks.event", "--people", "120,240"),

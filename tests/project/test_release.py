@@ -41,6 +41,15 @@ QUICK_TWINS = {
         "worker/test_run_killed.py::test_kill_9_of_run_leaves_nothing_behind",
         "worker/test_processes.py::test_a_hung_cluster_is_started_again",
     ),
+    "project/test_setup.py::test_on_this_machine_alone_the_way_leads_to_a_first_sync": (
+        "project/test_setup.py::test_behind_a_proxy_that_ends_tls_the_way_leads_to_a_first_sync",
+        "project/test_setup.py::test_setup_asks_and_writes_what_only_its_user_may_read",
+    ),
+    "benchmarks/test_event_benchmark.py::"
+    "test_a_small_benchmark_of_events_finds_nothing_wrong_and_keeps_its_word": (
+        "benchmarks/test_sync_benchmark.py::test_a_small_benchmark_measures_every_phase",
+        "benchmarks/test_bounds.py::test_a_broken_bound_says_so",
+    ),
     "benchmarks/test_rush_plan.py::test_a_small_rush_ends_with_the_right_people": (
         "benchmarks/test_rush_plan.py::test_every_bound_of_the_rush_can_be_broken",
         "events/test_event_window.py::test_many_events_wait_for_more_and_become_one_run",

@@ -198,6 +198,7 @@ def first_sync(browser: Browser, chat: StandIn) -> None:
     assert sorted(rooms) == [f"CS101-Seminar-group-{n}" for n in range(1, 6)]
 
 
+@pytest.mark.slow
 def test_on_this_machine_alone_the_way_leads_to_a_first_sync(
     copy: Path, moodle: str, chromium_that_trusts: webdriver.Chrome
 ) -> None:

@@ -26,7 +26,9 @@ pytestmark = [
     pytest.mark.django_db(databases=["default", "moodle"]),
     pytest.mark.usefixtures("no_pauses"),
 ]
-EXAMPLES = int(os.environ.get("RCSYNC_EXAMPLES", "150"))  # more for a night of looking
+FEW = 25  # in every run of the suite
+MANY = int(os.environ.get("RCSYNC_EXAMPLES", "150"))  # more for a night of looking
+EXAMPLES = pytest.mark.parametrize("number", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 
 
 def examples(number: int) -> Any:
@@ -89,12 +91,13 @@ def test_a_hostile_name_of_a_group_or_person_is_only_a_name(school: School, name
     assert school.run().planned == {}
 
 
+@EXAMPLES
 def test_random_rows_of_moodle_never_break_a_run(
-    school: School, note: Callable[[str], None]
+    school: School, number: int, note: Callable[[str], None]
 ) -> None:
     cases = 0
 
-    @examples(EXAMPLES)
+    @examples(number)
     @given(people, st.lists(st.tuples(st.sampled_from([101, 102, 111, 112]), words), max_size=3))
     def fuzz(persons: list[tuple[int, str, str, str]], groups: list[tuple[int, str]]) -> None:
         nonlocal cases
@@ -141,15 +144,16 @@ def damaged(value: Any, choose: random.Random, part: Any) -> Any:
     return part
 
 
+@EXAMPLES
 def test_random_answers_of_rocketchat_never_break_a_run_or_remove_anybody(
-    school: School, note: Callable[[str], None]
+    school: School, number: int, note: Callable[[str], None]
 ) -> None:
     honest = school.chat.application.reply
     before = {group: school.members(group) for group in (101, 102, 111, 112)}
     active = {name for name, is_active in school.users().items() if is_active}
     cases = 0
 
-    @examples(EXAMPLES)
+    @examples(number)
     @given(st.integers(0, 2**32), nonsense, st.booleans())
     def fuzz(seed: int, part: Any, full_check: bool) -> None:
         nonlocal cases
@@ -201,8 +205,10 @@ def push(client: Client, body: bytes, *, signed: bool, timestamp: str = "") -> i
     ).status_code
 
 
+@EXAMPLES
 def test_random_calls_at_the_event_door_are_answered_and_change_nothing_but_where_to_look(
     school: School,
+    number: int,
     client: Client,
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -213,7 +219,7 @@ def test_random_calls_at_the_event_door_are_answered_and_change_nothing_but_wher
     before = school.chat.state()
     cases = 0
 
-    @examples(EXAMPLES * 2)
+    @examples(number * 2)
     @given(bodies, st.booleans(), st.text(string.printable.strip(), max_size=12))
     def fuzz(body: bytes, signed: bool, timestamp: str) -> None:
         nonlocal cases
