@@ -1,5 +1,6 @@
 """Fixtures for infrastructure; those of whole sites are plugins in `tests.support`."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -43,6 +44,33 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")  # set by pytest-xdist
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what meets a MariaDB or MySQL server: only those can tell its drivers apart.
+
+    Benchmarks that start a server of their own, and tests that ask for the fixture by its name
+    only, are marked by hand.
+    """
+    for item in items:
+        if _meets_mysql(item):
+            item.add_marker(pytest.mark.mysql)
+
+
+def _meets_mysql(item: pytest.Item) -> bool:
+    """By a fixture, or by the name of an engine among the parameters, also inside of others."""
+    if "mariadb" in getattr(item, "fixturenames", ()):
+        return True
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and re.search(r"mariadb|mysql", callspec.id) is not None
+
+
+@pytest.fixture(autouse=True)
+def _marked_as_mysql(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Who asked for the server by its name only has to bear the mark."""
+    yield
+    if "mariadb" in request.fixturenames:
+        assert request.node.get_closest_marker("mysql"), "give it the mark `mysql`"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,7 +7,7 @@ import pytest
 
 from demo.standin import StandIn
 from tests.support.installation import Installation
-from tests.support.paths import ROOT
+from tests.support.paths import PYTHON_PATH
 from tests.support.release_dumps import ENGINES, files, stand_in_of
 
 VERSION = "1.0.0"
@@ -84,7 +84,7 @@ def upgraded(site: Installation, folder: Path) -> dict[str, str]:
     return {
         **site.environment,
         "DJANGO_SETTINGS_MODULE": "later_settings",
-        "PYTHONPATH": f"{folder}:{ROOT}",
+        "PYTHONPATH": f"{folder}:{PYTHON_PATH}",
     }
 
 

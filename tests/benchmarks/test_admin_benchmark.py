@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.admin import PAGES
 from tests.support import servers
-from tests.support.paths import ROOT
+from tests.support.paths import PYTHON_PATH, ROOT
 
 NEEDS = {"mariadb": servers.require_mariadb, "postgresql": servers.require_postgres}
 
@@ -25,7 +25,7 @@ def test_no_page_needs_more_statements_over_ten_times_the_rows_or_reads_a_big_ta
     done = subprocess.run(
         [sys.executable, "benchmarks/admin.py", *options],
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": PYTHON_PATH, "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=600,

@@ -142,6 +142,7 @@ def test_the_exit_status_and_the_last_line_say_the_same(capsys: pytest.CaptureFi
 
 
 @pytest.mark.slow
+@pytest.mark.mysql
 def test_a_small_rush_ends_with_the_right_people() -> None:
     done = run_benchmark(
         *("-m", "benchmarks.rush"),

@@ -83,6 +83,7 @@ def test_this_machine_tells_its_processes_and_times() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.mysql
 def test_two_workers_share_a_small_first_sync() -> None:
     done = run_benchmark(
         *("-m", "benchmarks.workers"),

@@ -26,7 +26,7 @@ from integration.services.runs import runner
 from integration.services.worker import supervisor
 from tests.support.background import order
 from tests.support.own_database import MigratedDatabases
-from tests.support.paths import ROOT
+from tests.support.paths import PYTHON_PATH
 from tests.support.site import Site
 from tests.support.small_moodle import SmallMoodle
 
@@ -73,7 +73,7 @@ def database(
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("RCSYNC_")},
         "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": PYTHON_PATH,
         "RCSYNC_ENV_FILE": "",
         "SECRET_KEY": "x" * 50,
         "DATABASE_URL": migrated_databases.copy(request.param, tmp_path),

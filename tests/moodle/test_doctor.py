@@ -12,6 +12,7 @@ from integration.services.moodle.doctor import check_moodle
 from tests.support.moodle_rows import ENGINES, Site, new_site
 from tests.support.servers import MariaDB, Postgres, moodle_at
 
+pytestmark = pytest.mark.mysql  # by fixtures that are asked for by name
 DRIVERS = {"sqlite": "SQLite 3", "mariadb": "MariaDB 1", "postgresql": "PostgreSQL 1"}
 
 

@@ -19,7 +19,10 @@ from integration.services.sync.course_groups import course_group_id
 from tests.support.real_moodle import ALL_ROLES, COURSES, STUDENT, RealMoodle, assert_in_step
 from tests.support.site import Site, moodle_rows
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
+pytestmark = [
+    pytest.mark.django_db(transaction=True, databases=["default", "moodle"]),
+    pytest.mark.mysql,  # by a fixture that is asked for by its name
+]
 
 USABLE = (
     "SELECT id FROM mdl_user WHERE deleted = 0 AND suspended = 0 AND confirmed = 1 "

@@ -28,7 +28,10 @@ from tests.support.real_moodle import (
 )
 from tests.support.site import Site
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
+pytestmark = [
+    pytest.mark.django_db(transaction=True, databases=["default", "moodle"]),
+    pytest.mark.mysql,  # by a fixture that is asked for by its name
+]
 
 DIALECTS = tuple(KNOWN)
 ROLES = {"all": (ALL_ROLES, None), "student": ([STUDENT], "student")}

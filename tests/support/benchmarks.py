@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.support.paths import ROOT
+from tests.support.paths import PYTHON_PATH, ROOT
 
 PATIENCE_SECONDS = 600
 
@@ -13,7 +13,7 @@ def run_benchmark(*command: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": PYTHON_PATH, "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.standin import ADMIN_ID, ADMIN_TOKEN, StandIn
-from tests.support.paths import ROOT
+from tests.support.paths import PYTHON_PATH, ROOT
 
 NOT_INHERITED = ("ROCKETCHAT_", "RCSYNC_", "DATABASE_", "MOODLE_", "DJANGO_", "REDIS_")
 COURSES = (10, 11)
@@ -66,7 +66,7 @@ class Installation:
         }
         self.environment = {
             **clean,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": PYTHON_PATH,
             "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
             "RCSYNC_ENV_FILE": "",
             "RCSYNC_VAR_DIR": str(self.var),

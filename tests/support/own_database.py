@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.paths import PYTHON_PATH
 from tests.support.servers import MariaDB, Postgres
 
 ENGINES = ("sqlite", "mariadb", "postgres")
@@ -86,7 +86,7 @@ def migrated_databases(
 def told_by(script: str, url: str) -> dict[str, Any]:
     """The JSON that a script prints which has this database."""
     settings = {
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": PYTHON_PATH,
         "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
         "RCSYNC_ENV_FILE": "",
         "SECRET_KEY": "only-for-tests-" + 5 * "0123456789",

@@ -19,7 +19,7 @@ import pytest
 
 from demo.standin import ADMIN_ID, ADMIN_TOKEN, StandIn
 from tests.support.own_database import MigratedDatabases
-from tests.support.paths import ROOT
+from tests.support.paths import PYTHON_PATH, ROOT
 from tests.support.servers import MariaDB
 
 PATIENCE = 300.0
@@ -77,7 +77,7 @@ class Site:
         }
         self.environment = {
             **clean,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": PYTHON_PATH,
             "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
             "RCSYNC_ENV_FILE": "",
             "RCSYNC_WATCHDOG_SECONDS": "20",
@@ -268,7 +268,7 @@ def test_a_course_that_kills_every_worker_is_given_up_and_the_others_are_done(
         "from rcsync_project.settings import *\nINSTALLED_APPS = [*INSTALLED_APPS, 'poison']\n"
     )
     site.environment["DJANGO_SETTINGS_MODULE"] = "poisoned"
-    site.environment["PYTHONPATH"] = f"{tmp_path}:{ROOT}"
+    site.environment["PYTHONPATH"] = f"{tmp_path}:{PYTHON_PATH}"
     with site.worker("--beat", "2"):
         site.until(site.beats)
         site.enqueue()
@@ -393,7 +393,7 @@ def test_a_wrong_configuration_is_refused_with_a_clear_sentence(
 ) -> None:
     environment = {
         **os.environ,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": PYTHON_PATH,
         "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
         "RCSYNC_ENV_FILE": "",
         "SECRET_KEY": "only-for-tests-" + 5 * "0123456789",
