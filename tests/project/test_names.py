@@ -6,6 +6,7 @@ The names are looked for by their definitions: as ordinary words they stay allow
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,7 @@ def test_no_class_and_no_function_has_an_old_name() -> None:
     assert found == set()
 
 
+@cache
 def definitions_by_file() -> dict[str, set[str]]:
     return {
         str(path.relative_to(ROOT)): set(definitions(ast.parse(path.read_text())))
