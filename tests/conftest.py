@@ -30,9 +30,15 @@ hypothesis.settings.register_profile(
     "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("patient")
+# Fewer examples where the slow tests are left out; otherwise Hypothesis's hundred.
+hypothesis.settings.register_profile(
+    "quick", hypothesis.settings.get_profile("patient"), max_examples=30
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if "not slow" in config.getoption("markexpr"):
+        hypothesis.settings.load_profile("quick")
     if not _is_worker(config):
         settings.TEST_FOLDER.mkdir(mode=0o700)
 

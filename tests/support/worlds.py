@@ -36,7 +36,8 @@ from tests.support.builders import (
 from tests.support.fake_ledger import Line
 from tests.support.fake_remote import BOT, Account, FakeRemote, Room
 
-EXAMPLES = int(os.environ.get("RCSYNC_EXAMPLES", "80"))  # of each property; more for a long look
+# Of each property: as many as tests/conftest.py chose, 80 at most; more for a long look.
+EXAMPLES = int(os.environ.get("RCSYNC_EXAMPLES", min(80, settings().max_examples)))
 PEOPLE = range(1, 7)
 COURSES = (2, 3, 4)
 GROUPS = {10: 2, 11: 2, 12: 3, 13: 3, 14: 4}
