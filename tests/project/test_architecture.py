@@ -69,7 +69,16 @@ def test_domain_and_sync_know_no_io_and_two_libraries(name: str) -> None:
     """Threads only where operations are carried out; logging only there and in the line."""
     outside = {one.split(".")[0] for one in imports(path_of(name))} - {"integration"}
     known = PURE_LIBRARIES | {
-        *("collections", "concurrent", "contextlib", "dataclasses", "datetime", "enum"),
+        *(
+            "array",
+            "bisect",
+            "collections",
+            "concurrent",
+            "contextlib",
+            "dataclasses",
+            "datetime",
+            "enum",
+        ),
         *("functools", "gc", "hashlib", "ipaddress", "itertools", "json", "logging", "math"),
         *("operator", "re", "sys", "threading", "types", "typing", "unicodedata", "contextvars"),
         *("html", "urllib", "zoneinfo"),
