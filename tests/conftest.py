@@ -71,14 +71,6 @@ def _meets_mysql(item: pytest.Item) -> bool:
     return callspec is not None and re.search(r"mariadb|mysql", callspec.id) is not None
 
 
-@pytest.fixture(autouse=True)
-def _marked_as_mysql(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Who asked for the server by its name only has to bear the mark."""
-    yield
-    if "mariadb" in request.fixturenames:
-        assert request.node.get_closest_marker("mysql"), "give it the mark `mysql`"
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _databases_first(django_db_setup: None) -> None:
     """Before anything else connects: a connection made earlier would stay with another database."""
