@@ -25,6 +25,7 @@ from integration.domain.operations import (
 from integration.domain.state import Managed
 from integration.services.rocketchat import Connection, Credentials, RocketChat, RocketChatRemote
 from integration.services.sync.apply import Applied, apply_plan
+from integration.services.sync.perform import Ids
 from integration.services.sync.plan import Plan
 from integration.services.sync.report import Outcome
 
@@ -60,14 +61,15 @@ def main() -> int:
             requests = remote.stats.total
         took = time.perf_counter() - started
         own = own_seconds(server.world, names)
-    done = sum(outcome.result == "done" for outcome in applied.outcomes)
+    ended = applied.tally.by_kind
+    done = sum(number for (_, result), number in ended.items() if result == "done")
     ratio = took / own
     print(
         f"{options.like} without internet, {options.people} people: {done} of "
-        f"{len(applied.outcomes)} operations done with {requests} requests in {took:.1f} s; the "
+        f"{ended.total()} operations done with {requests} requests in {took:.1f} s; the "
         f"server's own time at {CONNECTIONS} connections is {own:.1f} s: {ratio:.2f} times"
     )
-    return int(ratio > AIM or done < len(applied.outcomes))
+    return int(ratio > AIM or done < ended.total())
 
 
 def first_sync(remote: RocketChatRemote, names: Sequence[str]) -> Applied:
@@ -80,8 +82,8 @@ def first_sync(remote: RocketChatRemote, names: Sequence[str]) -> Applied:
     ]
     joiners = tuple(Joiner(number, "in the group", name) for number, name in enumerate(names))
     channel = CreateChannel(ChannelRef(1, 1, "group", None, True), joiners, reason="new")
-    plan = Plan((*accounts, channel))
-    return apply_plan(plan, remote.writes, Managed(), NoJournal(), workers=CONNECTIONS)
+    ids = Ids(Managed(), Plan())
+    return apply_plan((*accounts, channel), remote.writes, ids, NoJournal(), workers=CONNECTIONS)
 
 
 def own_seconds(world: ServerState, names: Sequence[str]) -> float:

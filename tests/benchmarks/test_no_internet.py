@@ -15,7 +15,7 @@ def test_a_first_sync_without_internet_asks_for_each_account_once() -> None:
         )
         with RocketChatRemote(RocketChat(connection)) as remote:
             applied = first_sync(remote, names)
-            assert {outcome.result for outcome in applied.outcomes} == {"done"}
+            assert {result for _, result in applied.tally.by_kind} == {"done"}
             assert remote.stats.by_endpoint["POST users.create"] == len(names)
             assert "GET users.info" not in remote.stats.by_endpoint
             assert remote.client.limiter.concurrency.places == 8

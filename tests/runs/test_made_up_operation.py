@@ -34,7 +34,7 @@ from integration.services.runs.estimate import Pace, estimate
 from integration.services.sync.apply import apply_plan
 from integration.services.sync.grace import hold_back
 from integration.services.sync.guard import breaches, split
-from integration.services.sync.perform import Performer
+from integration.services.sync.perform import Ids, Performer
 from integration.services.sync.plan import Plan, in_order
 from integration.services.sync.report import Outcome, RunReport
 from integration.services.sync.undo import undo_plan
@@ -96,10 +96,9 @@ def a_run(mute: type[ChannelOperation], count: int) -> tuple[SyncRun, RunReport]
     plan = Plan(tuple(mute(ref, reason="too loud") for ref in refs))
     run = SyncRun.objects.create(kind="apply", trigger="command")
     ledger = RunLedger(run, EVERYTHING, lambda *_: None)
-    ledger.planned(plan)
-    applied = apply_plan(plan, chat, managed(), ledger)
+    applied = apply_plan(ledger.planned(plan), chat, Ids(managed(), plan), ledger)
     assert all(chat.rooms[room_id].read_only for room_id in rooms)
-    report = RunReport(plan, RunStatus.DONE, tuple(applied.outcomes))
+    report = RunReport(plan, RunStatus.DONE, tally=applied.tally)
     runs.finish(run, report, EVERYTHING, {}, ())
     return run, report
 

@@ -191,7 +191,7 @@ class FakeLedger:
     def share_limits(self, taking: Mapping[str, int]) -> None:
         """No run here is a part of a pass."""
 
-    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
+    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> list[Operation]:
         self.plan, self.looked = plan, True
         self.rows += [
             Row(self.run, operation, "held" if operation in held else "planned")
@@ -204,6 +204,7 @@ class FakeLedger:
             self._channel(
                 channel.group_id, ended=channel.ended, name=channel.name, **channel.texts._asdict()
             )
+        return [operation for operation in plan.operations if operation not in held]
 
     def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
         for operation in operations:
@@ -509,9 +510,11 @@ class Line:
         report = reconcile(
             scope, self.policy, source, self.chat, self.ledger, terms, full_check=full_check
         )
-        if not dry_run:
-            self.ledger.close()
-        return report
+        if dry_run:
+            return report
+        self.ledger.close()
+        done = replace(report.plan, operations=self.ledger.plan.operations)
+        return replace(report, plan=done)  # with the operations, which a run does not keep
 
     def plan(self, scope: Scope = EVERYTHING, **values: Any) -> Plan:
         return self.sync(scope, dry_run=True, **values).plan

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -34,7 +34,7 @@ from integration.domain.outcomes import Result
 from integration.domain.state import Managed, RemoteAccount, RoomRole
 from integration.services.sync import apply, stopping
 from integration.services.sync.apply import Applied, apply_plan
-from integration.services.sync.perform import DirectAccounts
+from integration.services.sync.perform import DirectAccounts, Ids
 from integration.services.sync.plan import Plan
 from integration.services.sync.report import Outcome
 from tests.support.builders import channel_link, link, managed
@@ -77,8 +77,12 @@ class Run:
     managed: Managed = field(default_factory=Managed)
 
     def __call__(self, *operations: Operation, **values: Any) -> Applied:
-        plan = Plan(tuple(sorted(operations, key=lambda one: one.wave)))
-        return apply_plan(plan, self.chat, self.managed, self.journal, **values)
+        """With all outcomes that the journal heard of, also of what was simply done."""
+        in_order = sorted(operations, key=lambda one: one.wave)
+        seats = sum(operation.takes_seat for operation in operations)
+        ids = Ids(self.managed, Plan())
+        applied = apply_plan(in_order, self.chat, ids, self.journal, seats=seats, **values)
+        return replace(applied, outcomes=self.journal.outcomes)
 
 
 def create(user_id: int) -> CreateAccount:
@@ -257,8 +261,9 @@ def test_links_to_what_vanished_are_not_used() -> None:
     run = Run(managed=managed(link(ANNA, "gone"), channel_link(10, "gone")))
     run.chat.account_by_hand("user7", "other@x.y")
     plan = Plan((create(ANNA), channel(10, ANNA)), missing_accounts=(ANNA,), missing_channels=(10,))
-    applied = apply_plan(plan, run.chat, run.managed, run.journal)
-    assert applied.outcomes[1].dropped == (ANNA,)
+    ids = Ids(run.managed, plan)
+    applied = apply_plan(plan.operations, run.chat, ids, run.journal)
+    assert applied.outcomes[-1].dropped == (ANNA,)
 
 
 def test_who_is_missing_in_a_new_channel_is_added_once_more_by_id() -> None:

@@ -86,5 +86,5 @@ def _after_event(order: Order, run: SyncRun, report: RunReport) -> None:
     if courses:
         queue.enqueue(Order(order.kind, order.trigger, Scope(courses=frozenset(courses))))
     tells_nothing = not run.failed_tries  # else the row says how often it was tried
-    if tells_nothing and not (report.plan.operations or report.plan.conflicts or courses):
+    if tells_nothing and not (report.plan.counts or report.plan.conflicts or courses):
         SyncRun.objects.filter(pk=run.pk, status=SyncRun.Status.DONE).delete()

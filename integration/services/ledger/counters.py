@@ -4,8 +4,7 @@ end in many processes and the history is pruned.
 
 import json
 import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from django.db import DatabaseError, transaction
@@ -13,7 +12,7 @@ from django.db.models import F
 
 from integration.models import MetricCounter, SyncRun
 from integration.services.ledger.retry import retry_on_deadlock
-from integration.services.sync.report import Outcome, RunReport
+from integration.services.sync.report import RunReport
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +48,9 @@ def count_run(
         (RUN_SECONDS, (run.kind,)): seconds,
         (RUN_BUCKET, (run.kind, _bucket(seconds))): 1,
     }
-    done = Counter((one.operation.kind, one.result.value) for one in _outcomes(report))
-    found |= {(OPERATIONS, labels): number for labels, number in done.items()}
+    ended = report.tally.by_kind if report else {}
+    found |= {(OPERATIONS, (kind, result.value)): n for (kind, result), n in ended.items()}
     _add_safely(run, found | (_of_requests(requests) if requests else {}))
-
-
-def _outcomes(report: RunReport | None) -> Sequence[Outcome]:
-    return report.outcomes if report else ()
 
 
 def count_interrupted(run: SyncRun) -> None:

@@ -15,7 +15,7 @@ from integration.domain.outcomes import TELLS_NOTHING, Result, RunStatus
 from integration.domain.state import Scope
 from integration.models import IntegratedCourse, SyncRun
 from integration.services.sync.differences import Difference, DifferenceKind
-from integration.services.sync.report import Outcome, RunReport
+from integration.services.sync.report import RunReport, Tally
 
 COMPLETE = (RunStatus.DONE, RunStatus.FAILED, RunStatus.QUARANTINED)
 BROKEN = (Result.FAILED, Result.SKIPPED, Result.NOT_TRIED)
@@ -53,8 +53,8 @@ def could_not_run(run: SyncRun, scope: Scope) -> None:
 
 def _store_differences(run: SyncRun, report: RunReport, scope: Scope) -> None:
     dry = report.status is RunStatus.PLANNED
-    failed = _failed(report.outcomes)
-    planned = Counter(operation.about.course_id for operation in report.plan.operations if dry)
+    failed = _failed(report.tally)
+    planned = Counter(report.plan.by_course if dry else {})
     held = {operation.about.course_id for operation in report.held}
     name = msg("run {run}", run=run.pk)
     changed, good = [], []
@@ -82,12 +82,11 @@ def as_json(differences: Iterable[Difference]) -> list[list[Any]]:
     return [[one.kind.value, one.count, one.reason] for one in differences]
 
 
-def _failed(outcomes: Iterable[Outcome]) -> Counter[int | None]:
+def _failed(tally: Tally) -> Counter[int | None]:
     """Operations that were not done, and people who were left out, by course."""
-    failed: Counter[int | None] = Counter()
-    for outcome in outcomes:
-        lost = outcome.result in BROKEN
-        failed[outcome.operation.about.course_id] += lost + len(outcome.dropped)
+    failed = Counter(tally.left_out)
+    for (course, result), number in tally.by_course.items():
+        failed[course] += number if result in BROKEN else 0
     return failed
 
 
@@ -97,7 +96,8 @@ def _made(kind: DifferenceKind, number: int, reason: str = "") -> list[Differenc
 
 def _store_undone(run: SyncRun, report: RunReport) -> None:
     """Rocket.Chat is as it was before another run, and not as Moodle asks."""
-    done = Counter(o.operation.about.course_id for o in report.outcomes if o.result is Result.DONE)
+    by_course = report.tally.by_course.items()
+    done = {course: n for (course, result), n in by_course if result is Result.DONE}
     touched = [course for course in done if course is not None]
     text = msg("run {run} undid what run {other} had done", run=run.pk, other=run.undoes_id or 0)
     for row in IntegratedCourse.objects.filter(course_id__in=touched):

@@ -1,6 +1,7 @@
 """Records one run: every operation before and after it, and its effects on rcsync's tables."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from django.db import transaction
@@ -9,7 +10,13 @@ from django.utils import timezone
 
 from integration.domain.chunks import chunks
 from integration.domain.messages import msg
-from integration.domain.operations import JoinOperation, Operation, SendPasswordMail
+from integration.domain.operations import (
+    JoinOperation,
+    Operation,
+    SendPasswordMail,
+    Stored,
+    kinds,
+)
 from integration.domain.outcomes import Result
 from integration.domain.state import Managed, Scope
 from integration.domain.text import Texts
@@ -18,10 +25,13 @@ from integration.services.ledger import audit_trail, managed_part, pass_parts, p
 from integration.services.ledger.bulk import insert
 from integration.services.ledger.effects import Effects
 from integration.services.ledger.managed import integrated_courses, known_by, load_managed
+from integration.services.ledger.reading import rows_by
 from integration.services.sync.guard import WholePass
 from integration.services.sync.plan import Plan
 from integration.services.sync.report import Outcome
 
+LONG = 5_000  # operations: of a plan with more, only those at hand are in memory
+AT_ONCE = 2_000  # of those
 ROW = (
     "run_id",
     "position",
@@ -55,6 +65,7 @@ class RunLedger:
         self._texts = texts
         self._finished = 0
         self._positions: dict[int, int] = {}  # id(operation) -> position of its row in the run
+        self._next = 0  # position
         self._effects = Effects(Managed())
         self._people: list[Operation] = []
         self._plan = Plan()
@@ -82,11 +93,11 @@ class RunLedger:
     def share_limits(self, taking: Mapping[str, int]) -> WholePass | None:
         return pass_parts.share_limits(self.run, taking, self._read_at)
 
-    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
+    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> Iterable[Operation]:
         """Store every operation of the plan as a row, in the plan's order. `held` ones wait for a
-        person.
+        person. The others are the answer (ports.Ledger).
         """
-        self._plan = plan
+        self._plan = plan.without_operations()
         self._to_mail = {
             one.user_id for one in plan.operations if isinstance(one, SendPasswordMail)
         }
@@ -101,10 +112,27 @@ class RunLedger:
             SyncOperation, ROW, (self._row(*numbered) for numbered in enumerate(plan.operations))
         )
         self._positions = {id(operation): n for n, operation in enumerate(plan.operations)}
-        held_back = list(held)
-        for part in chunks(held_back, 500):
+        self._next = len(plan.operations)
+        for part in chunks(list(held), 500):
             self._rows(part).update(status=SyncOperation.Status.HELD)
-        self._to_do = len(plan.operations) - len(held_back)
+        self._to_do = len(plan.operations) - len(held)
+        if len(plan.operations) > LONG:
+            return self._read_back()
+        waiting = set(map(id, held))
+        return [operation for operation in plan.operations if id(operation) not in waiting]
+
+    def _read_back(self) -> Iterator[Operation]:
+        """What is to be done, some at a time: of a long plan nothing else is in memory."""
+        self._positions.clear()
+        known = kinds()
+        rows = SyncOperation.objects.filter(run=self.run, position__lt=self._next)
+        rows = rows.exclude(status=SyncOperation.Status.HELD)
+        columns = ("position", "kind", "moodle_user_id", "moodle_group_id", "moodle_course_id")
+        rows = rows.values_list(*columns, "reason", "details")
+        for position, *stored in rows_by(rows, "position", AT_ONCE, key=itemgetter(0)):
+            operation = known[stored[0]].restored(Stored(*stored))
+            self._positions[id(operation)] = position
+            yield operation
 
     def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
         taken = password_mails.claim(operations, self._mails_of_ours)
@@ -131,6 +159,9 @@ class RunLedger:
             SyncRun.objects.filter(pk=self.run.pk).update(
                 alive_at=now, done_count=F("done_count") + planned
             )
+        for outcome in outcomes:
+            if not outcome.is_kept:
+                del self._positions[id(outcome.operation)]  # which another may get now
         self._finished += planned
         self._on_progress(self._finished, self._to_do)
 
@@ -148,7 +179,8 @@ class RunLedger:
         """Rows of people for whom a list was refused: nobody knew of them when it was planned."""
         for operation in (one.operation for one in outcomes):
             if id(operation) not in self._positions:
-                self._positions[id(operation)] = len(self._positions)
+                self._positions[id(operation)] = self._next
+                self._next += 1
                 self._people.append(operation)  # an id is its own while the operation is kept
         people = {id(operation) for operation in self._people}
         single = [one.operation for one in outcomes if id(one.operation) in people]

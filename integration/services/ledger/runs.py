@@ -1,7 +1,6 @@
 """The rows of runs: begun, finished, their conflicts, and what they mean for courses."""
 
 import logging
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -182,7 +181,7 @@ def _hint(run: SyncRun, report: RunReport) -> str:
         return SAY_WHICH_SERVER
     if report.status is RunStatus.QUARANTINED:
         what = msg("Nothing was changed.")
-        if report.outcomes:
+        if report.tried:
             what = msg("Only additions were made.")
         if run.undoes_id is not None:
             return msg(
@@ -215,23 +214,17 @@ def breach_as_json(breach: Breach) -> dict[str, Any]:
 
 
 def _store_courses(run: SyncRun, report: RunReport, scope: Scope) -> None:
-    planned = Counter(operation.about.course_id for operation in report.plan.operations)
-    done: Counter[int | None] = Counter()
-    failed: Counter[int | None] = Counter()
-    for outcome in report.outcomes:
-        if outcome.result is Result.LEFT_ALONE:
-            continue
-        counter = done if outcome.result is Result.DONE else failed
-        counter[outcome.operation.about.course_id] += 1
+    planned, ended = report.plan.by_course, report.tally.by_course
+    lost = [result for result in Result if result not in (Result.DONE, Result.LEFT_ALONE)]
     rows = list(course_facts.courses_of(scope))
     SyncRunCourse.objects.bulk_create(
         [
             SyncRunCourse(
                 run=run,
                 course=row,
-                planned_count=planned[row.course_id],
-                applied_count=done[row.course_id],
-                failed_count=failed[row.course_id],
+                planned_count=planned.get(row.course_id, 0),
+                applied_count=ended[row.course_id, Result.DONE],
+                failed_count=sum(ended[row.course_id, result] for result in lost),
             )
             for row in rows
         ],

@@ -218,7 +218,7 @@ def _store(
         finished.notes += pacing.remarks(report.plan)
         if order.keep_plan:
             ledger.planned(report.plan)
-    if order.undoes is None and (report.outcomes or order.writes):
+    if order.undoes is None and (report.tried or order.writes):
         ledger.close()
     runs.name_courses(report.courses)
     retry.retry_on_deadlock(lambda: runs.finish(run, report, order.scope, requests, finished.notes))

@@ -1,6 +1,6 @@
 """The ledger of a run that shares people, courses and the server with others."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from integration.domain.actor import Actor, acting
@@ -47,17 +47,18 @@ class SharedLedger(RunLedger):
         self._claims.learn(managed)
         return managed
 
-    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
+    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> Iterable[Operation]:
         if self._start_rules is not None:
             self._start_rules.check(len(plan.operations) - len(held))
-        super().planned(plan, held)
-        waiting = {id(operation) for operation in held}
-        going = [one for one in plan.operations if id(one) not in waiting]
-        if self.run.pauses and going:
+        to_do = super().planned(plan, held)
+        if self.run.pauses and len(plan.operations) > len(held):
             with acting(Actor("person", self.run.actor)):
                 pause_courses(self.scope)
         if self._imported is not None:
+            waiting = set(map(id, held))
+            going = [one for one in plan.operations if id(one) not in waiting]
             self._imported.run(going, self.starting, self._claims.holds)
+        return to_do
 
     def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
         self._claims.take(operations)

@@ -7,7 +7,7 @@ request to cancel do. The journal hears of every operation before and after it, 
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from integration.domain.errors import (
@@ -19,11 +19,9 @@ from integration.domain.errors import (
 from integration.domain.messages import msg
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunCause
-from integration.domain.state import Managed
 from integration.services.sync.perform import Ids, Performer, refusal
-from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Accounts, Journal, Writes
-from integration.services.sync.report import Outcome
+from integration.services.sync.report import Outcome, Tally
 from integration.services.sync.stopping import StopRules
 from integration.services.sync.workers import ResultBatcher, batches
 
@@ -37,29 +35,33 @@ STORE_SECONDS = 0.5  # seconds; so long an outcome may wait to be stored with ot
 
 @dataclass(slots=True)
 class Applied:
+    """`outcomes` are those that are kept (report.py), `tally` counts all."""
+
     outcomes: list[Outcome] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
     stopped_because: str = ""
     cause: RunCause = RunCause.NONE  # NONE too where the caller stopped it: it knows why
 
 
 def apply_plan(
-    plan: Plan,
+    operations: Iterable[Operation],
     writes: Writes,
-    managed: Managed,
+    ids: Ids,
     journal: Journal,
     *,
+    seats: int = 0,
     accounts: Accounts | None = None,
     workers: int = 8,
     should_stop: Callable[[], str] = lambda: "",
 ) -> Applied:
-    """Carry out `plan`. Without `accounts` each account is asked for by itself.
+    """Carry out the operations of a plan, in its order. Without `accounts` each account is asked
+    for by itself. `seats` is the number of those that take a seat of the licence.
 
     `should_stop` returns a reason to stop, "" to go on. It is asked before each operation and by
     several threads, so it has to be quick.
     """
-    performer = Performer(writes, Ids(managed, plan), accounts)
-    seats = sum(operation.takes_seat for operation in plan.operations)
-    return _Run(performer, journal, workers, StopRules(should_stop, seats)).run(plan)
+    performer = Performer(writes, ids, accounts)
+    return _Run(performer, journal, workers, StopRules(should_stop, seats)).run(operations)
 
 
 class _Run:
@@ -76,17 +78,17 @@ class _Run:
         self.rules = rules
         self.waiting: list[Operation] = []  # about people whom the server changes after a pause
         self.elsewhere: list[Operation] = []  # accounts that other runs are making
-        self.outcomes: list[Outcome] = []
+        self.applied = Applied()
         self.done: ResultBatcher[Outcome] = ResultBatcher()
         self.running = 0  # operations handed out whose outcome was not taken in yet
 
-    def run(self, plan: Plan) -> Applied:
+    def run(self, operations: Iterable[Operation]) -> Applied:
         threads = ThreadPoolExecutor(self.workers, thread_name_prefix="rcsync-apply")
         with threads as pool:
-            for _, wave in groupby(plan.operations, key=lambda o: o.wave):
+            for _, wave in groupby(operations, key=lambda o: o.wave):
                 self._wave(pool, wave)
         self._those_who_wait()
-        return Applied(self.outcomes, self.rules.why, self.rules.cause)
+        return replace(self.applied, stopped_because=self.rules.why, cause=self.rules.cause)
 
     def _wave(self, pool: ThreadPoolExecutor, wave: Iterable[Operation]) -> None:
         """What other runs are at comes last: most of it is done by then, and nobody waits."""
@@ -139,7 +141,8 @@ class _Run:
             if outcome.result is Result.DONE:
                 self.performer.ids.learn(outcome)
         each = [*outcomes, *(person for outcome in outcomes for person in outcome.refused)]
-        self.outcomes.extend(each)
+        self.applied.tally.add(each)
+        self.applied.outcomes += [outcome for outcome in each if outcome.is_kept]
         self.journal.finished(each)
 
     # --- one operation, in a worker thread --------------------------------------------------------

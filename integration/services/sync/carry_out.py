@@ -3,11 +3,12 @@
 A sync and an undo differ in how they make their plan, and in nothing that follows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from integration.domain.errors import StalePlan
 from integration.domain.messages import msg
+from integration.domain.operations import Operation
 from integration.domain.outcomes import Result, RunStatus
 from integration.domain.policy import Limits
 from integration.domain.state import Course, Managed, Scope
@@ -24,6 +25,7 @@ from integration.services.sync.guard import (
     split,
     taking,
 )
+from integration.services.sync.perform import Ids
 from integration.services.sync.plan import Plan
 from integration.services.sync.ports import Accounts, Ledger, Remote
 from integration.services.sync.refresh import Refreshed
@@ -89,48 +91,84 @@ def carry_out(proposal: Proposal, remote: Remote, ledger: Ledger, terms: Terms) 
             msg("The plan has changed since it was shown."),
             hint=msg("Review the new plan and confirm that one."),
         )
-    whole = None
     if proposal.managed.site is not None and taking(plan):
         proposal = replace(proposal, managed=ledger.counted(proposal.managed))
-    if not terms.dry_run:
-        whole = ledger.share_limits(taking(plan, terms.approval.operations))
+    if terms.dry_run:
+        return _report(proposal, _breaches(proposal, terms.approval, None))
+    work = _recorded(proposal, ledger, terms)
+    del proposal, plan  # with all operations: those of a long plan are read back some at a time
+    return _finished(work, remote, ledger, terms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A plan that is stored, and its operations, which can be gone through once. `report` is what
+    there is to say before the first of them; its plan, and `plan`, are without operations.
+    """
+
+    report: RunReport
+    plan: Plan
+    managed: Managed
+    operations: Iterable[Operation]
+    seats: int
+    waits: bool
+    checks_joins: bool
+
+
+def _recorded(proposal: Proposal, ledger: Ledger, terms: Terms) -> _Work:
+    """Ask the guard, and store what goes on and what is held."""
+    plan = proposal.plan
+    whole = ledger.share_limits(taking(plan, terms.approval.operations))
     passed = _breaches(proposal, terms.approval, whole)
-    report = RunReport(
-        plan,
+    stopping = tuple(one for one in passed if one.final or not terms.force)
+    report = _report(replace(proposal, plan=plan.without_operations()), passed)
+    if any(one.final for one in stopping):
+        plan = replace(
+            plan, observed=(), refreshed=Refreshed(), confirmed=frozenset()
+        )  # was learnt of another server
+    parts = split(plan, stopping, proposal.limits, terms.approval.operations)
+    return _Work(
+        replace(report, held=parts.held),
+        plan.without_operations(),
+        proposal.managed,
+        ledger.planned(plan, held=parts.held),
+        sum(operation.takes_seat for operation in parts.go),
+        bool(parts.held) or any(breach.blocks is Blocks.EVERYTHING for breach in stopping),
+        proposal.checks_joins,
+    )
+
+
+def _report(proposal: Proposal, passed: tuple[Breach, ...]) -> RunReport:
+    return RunReport(
+        proposal.plan,
         RunStatus.PLANNED,
         breaches=passed,
         waiting=proposal.waiting,
         sizes=proposal.sizes or {},
         courses=proposal.courses,
     )
-    if terms.dry_run:
-        return report
-    stopping = tuple(one for one in passed if one.final or not terms.force)
-    if any(one.final for one in stopping):
-        plan = replace(
-            plan, observed=(), refreshed=Refreshed(), confirmed=frozenset()
-        )  # was learnt of another server
-    parts = split(plan, stopping, proposal.limits, terms.approval.operations)
-    ledger.planned(plan, held=parts.held)
+
+
+def _finished(work: _Work, remote: Remote, ledger: Ledger, terms: Terms) -> RunReport:
     applied = apply_plan(
-        replace(plan, operations=parts.go),
+        work.operations,
         remote.writes,
-        proposal.managed,
+        Ids(work.managed, work.plan),
         ledger,
+        seats=work.seats,
         accounts=terms.accounts,
         workers=terms.workers,
         should_stop=terms.should_stop,
     )
     if not applied.stopped_because:
-        joins = proposal.checks_joins
-        second_look(plan, applied.outcomes, proposal.managed, remote, ledger, joins=joins)
-    waits = bool(parts.held) or any(breach.blocks is Blocks.EVERYTHING for breach in stopping)
+        joins = work.checks_joins
+        second_look(work.plan, applied.outcomes, work.managed, remote, ledger, joins=joins)
     return replace(
-        report,
-        status=_status_of(applied, waits=waits),
+        work.report,
+        status=_status_of(applied, waits=work.waits),
         outcomes=tuple(applied.outcomes),
+        tally=applied.tally,
         stopped_because=applied.stopped_because,
-        held=parts.held,
         cause=applied.cause,
     )
 

@@ -56,6 +56,17 @@ class Plan:
         """Number of operations by kind, in the order of the plan."""
         return Counter(operation.kind for operation in self.operations)
 
+    @cached_property
+    def by_course(self) -> Mapping[int | None, int]:
+        """Number of operations by course (Moodle id)."""
+        return Counter(operation.about.course_id for operation in self.operations)
+
+    def without_operations(self) -> "Plan":
+        """The same with its numbers and its digest, for when the operations are stored."""
+        rest = replace(self, operations=())
+        vars(rest).update(digest=self.digest, counts=self.counts, by_course=self.by_course)
+        return rest
+
 
 def make_plan(
     desired: Desired, remote: RemoteState, managed: Managed, policy: Policy, scope: Scope

@@ -3,7 +3,7 @@
 The boundaries implement these protocols; tests do too.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from integration.domain.needs import Needs
@@ -251,8 +251,12 @@ class Ledger(Records, Journal, Protocol):
         """
         ...
 
-    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> None:
-        """Store the plan before anything is written. `held` will not be: it waits for a person."""
+    def planned(self, plan: Plan, held: Collection[Operation] = ()) -> Iterable[Operation]:
+        """Store the plan before anything is written; what is to be written now, in its order.
+
+        `held` will not be: it waits for a person. Of a long plan the answer is read back some at a
+        time, while it is carried out, and so has to be used once and at once.
+        """
         ...
 
     def confirmed(self, operations: Sequence[Operation]) -> None:

@@ -60,10 +60,10 @@ def reconcile(
     """
     with garbage_collector_paused():
         seen = compare(scope, policy, source, remote, ledger, full_check=full_check)
-    proposal = _proposal(seen, scope, policy, source, terms.approval.operations)
     left = remaining(scope, seen.moodle, seen.desired, seen.plan, seen.waiting)
-    del seen  # a first sync is carried out for hours
-    report = carry_out(proposal, remote, ledger, terms)
+    proposals = [_proposal(seen, scope, policy, source, terms.approval.operations)]
+    del seen  # a first sync is carried out for hours: neither this nor the proposal is kept
+    report = carry_out(proposals.pop(), remote, ledger, terms)
     return replace(report, remaining=left)
 
 

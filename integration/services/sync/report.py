@@ -1,10 +1,14 @@
-"""What became of a plan: one Outcome per operation, and the report of the whole run."""
+"""What became of a plan: one Outcome per operation, and the report of the whole run.
+
+A first sync has hundreds of thousands of operations that were simply done: those are counted, and
+only what the end of a run asks about is kept.
+"""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from integration.domain.operations import Operation
+from integration.domain.operations import AddMembers, Deactivate, Operation
 from integration.domain.outcomes import Result, RunCause, RunStatus
 from integration.domain.room_texts import NO_TEXTS, RoomTexts
 from integration.domain.state import Course
@@ -45,14 +49,42 @@ class Outcome:
     in_doubt: bool = False  # failed, and may have had its effect all the same
     transient: bool = False  # failed, and the same call may work later
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the end of a run asks about it: it was not simply done, or has to be seen."""
+        return (
+            self.result is not Result.DONE
+            or bool(self.dropped)
+            or self.operation.seen_later
+            or isinstance(self.operation, AddMembers | Deactivate)  # second_look.py
+        )
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many operations ended how, by kind and by course, and people left out, by course."""
+
+    by_kind: Counter[tuple[str, Result]] = field(default_factory=Counter)
+    by_course: Counter[tuple[int | None, Result]] = field(default_factory=Counter)
+    left_out: Counter[int | None] = field(default_factory=Counter)
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            operation, course = outcome.operation, outcome.operation.about.course_id
+            self.by_kind[operation.kind, outcome.result] += 1
+            self.by_course[course, outcome.result] += 1
+            if outcome.dropped:
+                self.left_out[course] += len(outcome.dropped)
+
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """The result of one run."""
+    """The result of one run. `outcomes` are those that are kept, `tally` counts all."""
 
     plan: Plan
     status: RunStatus
     outcomes: tuple[Outcome, ...] = ()
+    tally: Tally = field(default_factory=Tally)
     breaches: tuple[Breach, ...] = ()
     stopped_because: str = ""
     held: tuple[Operation, ...] = ()  # waits for a person
@@ -61,11 +93,17 @@ class RunReport:
     remaining: Remaining = field(default_factory=Remaining)  # stays different although it was seen
     cause: RunCause = RunCause.NONE  # of a run that was stopped
     courses: Mapping[int, Course] = field(default_factory=dict)  # those that were read, by id
-    applied: Mapping[str, int] = field(init=False)  # number of done operations by kind
 
-    def __post_init__(self) -> None:
-        done = Counter(o.operation.kind for o in self.outcomes if o.result is Result.DONE)
-        object.__setattr__(self, "applied", done)
+    @property
+    def applied(self) -> Mapping[str, int]:
+        """Number of done operations by kind."""
+        kinds = self.tally.by_kind.items()
+        return {kind: number for (kind, result), number in kinds if result is Result.DONE}
+
+    @property
+    def tried(self) -> bool:
+        """Whether anything was to be carried out."""
+        return bool(self.tally.by_kind)
 
     @property
     def doubtful(self) -> bool:
