@@ -306,13 +306,13 @@ def _collected(
     return members
 
 
-def _only(
-    people: Collection[int], members: Mapping[int, Iterable[int]]
-) -> dict[int, tuple[int, ...]]:
-    """Without ids that have no row in mdl_user: nothing can be said about them."""
+def _only(people: Collection[int], members: dict[int, list[int]]) -> dict[int, tuple[int, ...]]:
+    """Without ids that have no row in mdl_user: nothing can be said about them. `members` is empty
+    afterwards.
+    """
     return {
-        group_id: tuple(user_id for user_id in user_ids if user_id in people)
-        for group_id, user_ids in members.items()
+        group_id: tuple(user_id for user_id in members.pop(group_id) if user_id in people)
+        for group_id in list(members)
     }
 
 

@@ -238,7 +238,8 @@ def _wanted(
     channels: Iterable[DesiredChannel], policy: Policy, eligibility: Eligibility, scope: Scope
 ) -> set[int]:
     """Who is to have an account."""
-    wanted = {user_id for channel in channels for user_id in channel.members}
+    people = eligibility.moodle.people  # have one number for all who keep it
+    wanted = {people[user_id].user_id for channel in channels for user_id in channel.members}
     if policy.accounts_for is AccountsFor.ENROLLED:
         wanted |= _enrolled_with_role(eligibility.moodle, eligibility, scope)
     return wanted
