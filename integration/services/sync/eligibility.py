@@ -90,10 +90,10 @@ class Eligibility:
 
     @cached_property
     def _active_nowhere(self) -> frozenset[int]:
-        everyone: set[int] = set()
+        nowhere = set(self.moodle.people)
         for course_id in self.moodle.integrated & self.moodle.enrolments.keys():
-            everyone.update(self._active_among(course_id))
-        return frozenset(user_id for user_id in self.moodle.people if user_id not in everyone)
+            nowhere.difference_update(self._active_among(course_id))
+        return frozenset(nowhere)
 
     def is_active_somewhere(self, user_id: int) -> bool:
         """Whether a usable person has an active enrolment in any integrated course."""
