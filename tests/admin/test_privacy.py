@@ -2,24 +2,34 @@
 
 import json
 import logging
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django_q.models import Task
 
 from demo.sample_moodle import writable
+from integration.domain.messages import msg
 from integration.models import (
     AccountLink,
     AuditEntry,
     Conflict,
+    EventCursor,
+    IntegratedCourse,
+    IntegrationSettings,
     ManagedMembership,
+    Pause,
     SyncOperation,
     SyncRun,
 )
 from integration.services.background import jobs
+from integration.services.ledger import persons
+from tests.support.paths import ROOT
 from tests.support.site import Site, moodle_rows
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "moodle"])
@@ -55,7 +65,22 @@ def somebody(synced: Site) -> Somebody:
     found = Somebody(user_id, username, f"{first} {last}", email)
     run = SyncRun.objects.latest("pk")
     run.skips = [{"subject": found.full_name, "reason": f"{username} left"}]
+    protected = msg("{who} is protected", who=username)
+    run.differences = [["kept", 1, protected]]
     run.save()
+    IntegrationSettings.objects.update(protected_usernames=f"director\n{username}")
+    IntegratedCourse.objects.update(differences=[["kept", 1, protected]])
+    Pause.objects.create(actor="admin", reason=f"because of {found.full_name}")
+    EventCursor.objects.update_or_create(pk=1, defaults={"problem": f"Duplicate entry '{email}'"})
+    Task.objects.create(
+        id="1" * 32,
+        name="t",
+        func="f",
+        started=run.started_at,
+        stopped=run.started_at,
+        success=False,
+        result=f"Duplicate entry '{email}' : Traceback",
+    )
     Conflict.objects.create(
         kind="ambiguous",
         moodle_user_id=user_id,
@@ -109,10 +134,100 @@ def test_a_forgotten_persons_names_are_nowhere(moodle: Path, somebody: Somebody)
     run("forget_person", somebody.user_id, "--apply", "--reason", "asked for by letter")
     left = everything()
     assert [text for text in somebody.texts if text in left] == []
+    assert somebody.email not in str(Task.objects.get().result)
+    assert IntegrationSettings.load().protected_usernames == "director"
+    assert IntegratedCourse.objects.all()[0].differences[0][:2] == ["kept", 1]
     assert not AccountLink.objects.filter(moodle_user_id=somebody.user_id).exists()
     assert not Conflict.objects.filter(
         moodle_user_id=somebody.user_id, status=Conflict.Status.OPEN
     ).exists()
+
+
+NO_NAMES = {
+    "chosen from what a column is limited to, or a word of the program": {
+        *("AuditEntry.actor_kind", "AuditEntry.action", "AuditEntry.result", "Conflict.kind"),
+        *("Conflict.status", "ChannelLink.ended", "AccountLink.password_mail", "Notice.topic"),
+        *("ManagedMembership.room_role", "SyncOperation.kind", "SyncOperation.status"),
+        *("PendingEnding.kind", "SyncRun.kind", "SyncRun.trigger", "SyncRun.status"),
+        *("SyncRun.cause", "MetricCounter.name", "MetricCounter.labels", "RemovalLimit.what"),
+        *("RemovalLimit.span", "SignInIdentity.source"),
+    },
+    "numbers and ids": {
+        *("AccountClaim.owner", "EventCursor.window", "EventCursor.lease_owner"),
+        *("PushedEvent.signature", "WorkerBeat.name", "PassReading.fingerprint"),
+        *("PassReading.open_runs", "Conflict.remote_id", "Conflict.courses", "LtiUse.nonce"),
+        *("AccountLink.rocketchat_user_id", "ChannelLink.room_id", "SyncRun.digest"),
+        *("SyncRun.scope", "SyncRun.planned", "SyncRun.applied", "SyncRun.requests"),
+        *("SyncRun.taking", "SyncRun.chosen", "SyncRun.expect_digest", "SyncRun.request_id"),
+        *("SyncRun.worker", "SyncOperation.key", "PendingEnding.key"),
+        *("IntegratedCourse.last_size", "IntegratedCourse.known_idnumber"),
+        *("IntegratedCourse.lease_owner", "LogEntry.object_id"),
+    },
+    "the row goes as a whole": {
+        *("AccountLink.username", "AccountLink.moodle_username", "AccountLink.moodle_email"),
+        *("AccountLink.moodle_idnumber", "PendingEnding.description", "PendingEnding.reason"),
+    },
+    "deleted after 10 minutes at most": {"PassReadingPiece.packed"},
+    "names of courses and groups": {
+        *("ChannelLink.name", "ChannelLink.topic", "ChannelLink.description"),
+        *("ChannelLink.announcement", "ChannelLink.group_name", "ChannelLink.group_idnumber"),
+        *("IntegratedCourse.shortname", "IntegratedCourse.fullname"),
+        *("IntegratedCourse.known_shortname",),
+    },
+    "an administrator, who is told by the page how long": {
+        *("AuditEntry.actor", "Pause.actor", "SyncRun.actor", "SyncRun.decided_by"),
+        *("SignInIdentity.subject",),
+    },
+}
+SETTINGS = {  # what administrators type, of nobody but themselves; names of accounts are in TEXTS
+    *("IntegrationSettings", "LevelSettings", "GroupRegexFilter", "IncludedRole", "KeptLogin"),
+    *("IntegratedCategory", "LinkKey", "LtiPlatform", "LtiDeployment", "LtiKey"),
+}
+TEXT_FIELDS = ("Char", "Text", "JSON", "Message", "MessageJSON", "Email", "Binary", "PickledObject")
+
+
+def test_every_column_with_text_is_looked_through_or_has_a_reason() -> None:
+    reasons = [name for names in NO_NAMES.values() for name in names]
+    assert len(reasons) == len(set(reasons))
+    searched = {
+        f"{model.__name__}.{column}" for model, names in persons.TEXTS.items() for column in names
+    }
+    models = [*apps.get_app_config("integration").get_models(), *persons.TEXTS]
+    columns = {
+        f"{model.__name__}.{column.name}"
+        for model in models
+        if model.__name__ not in SETTINGS and model is not Task
+        for column in model._meta.concrete_fields
+        if type(column).__name__.removesuffix("Field") in TEXT_FIELDS
+    }
+    known = {name for name in searched if name.partition(".")[0] not in (*SETTINGS, "Task")}
+    assert columns == known | set(reasons)
+    assert not known & set(reasons)
+
+
+def test_a_protected_account_is_told_before_it_is_protected_no_more(somebody: Somebody) -> None:
+    told = run("forget_person", somebody.user_id)
+    assert "protected accounts" in told
+    assert IntegrationSettings.load().protected_usernames == f"director\n{somebody.username}"
+
+
+def test_a_channel_keeps_its_name_when_a_person_who_left_it_is_forgotten(
+    moodle: Path, somebody: Somebody
+) -> None:
+    SyncOperation.objects.create(
+        run=SyncRun.objects.latest("pk"),
+        position=9999,
+        kind="remove_member",
+        status="done",
+        moodle_user_id=somebody.user_id,
+        details={"name": "maths-9a", "room_id": "r", "username": somebody.username},
+    )
+    assert "maths-9a" not in persons.known_names(somebody.user_id)
+    delete_in_moodle(moodle, somebody)
+    run("forget_person", somebody.user_id, "--apply", "--reason", "r")
+    details = SyncOperation.objects.get(kind="remove_member").details
+    assert details["name"] == "maths-9a"
+    assert details["username"] == f"person {somebody.user_id}"
 
 
 def test_everybody_else_keeps_their_names_and_all_counts_stay(
@@ -208,6 +323,64 @@ def test_the_export_holds_what_is_stored_about_the_person_and_nobody_else(
     assert [row["id"] for row in told["mentioned_in"]["syncrun"]] == [
         SyncRun.objects.latest("pk").pk
     ]
+    others = moodle_rows(
+        "SELECT id, username, email, firstname, lastname FROM mdl_user "
+        f"WHERE id > 2 AND id != {somebody.user_id}"
+    )
+    texts = " ".join(strings_in(told))
+    for user_id, username, email, first, last in others:
+        for text in filter(None, (username, email, f"{first} {last}".strip())):
+            assert not re.search(rf"(?<![\w.@+-]){re.escape(text)}(?![\w.@+-])", texts), text
+        assert user_id not in people_in(told)
+
+
+def strings_in(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for one in value for text in strings_in(one)]
+    return [value] if isinstance(value, str) else []
+
+
+def people_in(value: Any) -> set[int]:
+    """The Moodle ids of people."""
+    if isinstance(value, list):
+        return {one for each in value for one in people_in(each)}
+    if not isinstance(value, dict):
+        return set()
+    found = {one for one in value.values() for one in people_in(one)}
+    keys = ("user", "user_id", "moodle_user_id")
+    found |= {value[key] for key in keys if isinstance(value.get(key), int)}
+    return found | {one for key in ("members", "people") for one in value.get(key, ())}
+
+
+def test_of_joiners_and_sentences_only_the_person_is_told(somebody: Somebody) -> None:
+    latest = SyncRun.objects.latest("pk")
+    latest.skips = [
+        {"subject": somebody.full_name, "reason": "gone"},
+        {"subject": "Zacharias Zimt", "reason": "gone"},
+    ]
+    latest.save()
+    joiners = [
+        {"user": somebody.user_id, "username": somebody.username},
+        {"user": 4242, "username": "zacharias"},
+    ]
+    SyncOperation.objects.create(
+        run=latest,
+        position=9999,
+        kind="add_members",
+        status="done",
+        details={"joiners": joiners},
+    )
+    Conflict.objects.update(
+        rocketchat_side=msg(
+            "{one} has the address of {two}", one="Zacharias Zimt", two=somebody.username
+        )
+    )
+    text = run("export_person", somebody.user_id)
+    assert "acharias" not in text
+    assert "4242" not in text
+    assert f"… has the address of {somebody.username}" in text
 
 
 def test_of_somebody_unknown_nothing_is_told(synced: Site) -> None:
@@ -241,3 +414,20 @@ def test_solved_conflicts_go_with_the_history(somebody: Somebody) -> None:
     Conflict.objects.update(status=Conflict.Status.SOLVED, solved_at=old)
     jobs.prune()
     assert not Conflict.objects.exists()
+
+
+def test_errors_of_tasks_go_with_the_history(somebody: Somebody) -> None:
+    jobs.prune()
+    assert Task.objects.exists()
+    Task.objects.update(stopped="2020-01-01T00:00:00Z")
+    jobs.prune()
+    assert not Task.objects.exists()
+
+
+def test_what_stays_longer_than_the_history_is_on_the_page(somebody: Somebody) -> None:
+    SyncRun.objects.update(finished_at="2020-01-01T00:00:00Z")
+    jobs.prune()
+    assert SyncOperation.objects.exists(), "those of the last good run"
+    page = (ROOT / "docs" / "privacy.md").read_text()
+    for stays in ("the last sync that went well", "the last run over each course", "wait for\nan"):
+        assert stays in page

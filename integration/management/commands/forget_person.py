@@ -71,6 +71,12 @@ class Command(BaseCommand):
             self.stdout.write(f"  - {old}\n  + {new}")
         for table, count in found.changed.items():
             self.stdout.write(f"{table}: {count} rows {verb} the names")
+        if found.unprotected:
+            self.stdout.write(
+                f"The setting 'protected accounts' {verb} the person's line. Their link goes too, "
+                "and rcsync never touches an account without one. Protect it again if Moodle keeps "
+                "the person."
+            )
         for table, count in found.removed.items():
             self.stdout.write(f"{table}: {count} rows {'went' if verb == 'lost' else 'would go'}")
         if not found.changed and not found.removed:

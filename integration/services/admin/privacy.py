@@ -1,12 +1,12 @@
 """What a data protection officer asks for: everything about one person, and forgetting one."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from integration.domain import reasons
 from integration.domain.errors import ConfigurationError
-from integration.domain.forgetting import replacer
+from integration.domain.forgetting import Names
 from integration.domain.messages import msg
 from integration.models import AccountLink
 from integration.services.ledger import persons
@@ -25,8 +25,8 @@ class Person:
     account: str
 
     @property
-    def replaced(self) -> Callable[[Any], Any]:
-        return replacer(self.names, self.user_id)
+    def called(self) -> Names:
+        return Names(self.names, self.user_id, persons.words_of_ours())
 
 
 def find(user_id: int, more_names: Collection[str] = (), *, ask_moodle: bool = True) -> Person:
@@ -39,7 +39,7 @@ def find(user_id: int, more_names: Collection[str] = (), *, ask_moodle: bool = T
 
 
 def preview(person: Person) -> persons.Traces:
-    return persons.find_traces(person.user_id, person.replaced)
+    return persons.find_traces(person.user_id, person.called)
 
 
 def forget(person: Person, reason: str, *, although_in_moodle: bool = False) -> persons.Traces:
@@ -52,8 +52,8 @@ def forget(person: Person, reason: str, *, although_in_moodle: bool = False) -> 
                 "Delete the person in Moodle first; otherwise the next sync stores the names again."
             ),
         )
-    return persons.forget(person.user_id, person.replaced, reason.strip())
+    return persons.forget(person.user_id, person.called, reason.strip())
 
 
 def export(person: Person) -> dict[str, Any]:
-    return persons.export(person.user_id, set(person.names), person.replaced)
+    return persons.export(person.user_id, set(person.names), person.called)

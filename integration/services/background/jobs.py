@@ -9,6 +9,7 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
+from django_q.models import Failure
 
 from integration.domain.chunks import chunks
 from integration.domain.errors import SyncError
@@ -80,6 +81,7 @@ def prune() -> int:
     if days is None:
         return 0
     prune_conflicts(days)
+    prune_failures(days)
     old = SyncRun.objects.filter(
         parent=None, finished_at__lt=timezone.now() - timedelta(days=days)
     ).exclude(status__in=KEPT)
@@ -117,3 +119,9 @@ def prune_conflicts(days: int) -> None:
     """Delete solved conflicts, which name people, when they are as old as the history may be."""
     old = timezone.now() - timedelta(days=days)
     Conflict.objects.filter(status=Conflict.Status.SOLVED, solved_at__lt=old).delete()
+
+
+def prune_failures(days: int) -> None:
+    """Delete the errors of background tasks, which may name people: the queue keeps them all."""
+    old = timezone.now() - timedelta(days=days)
+    Failure.objects.filter(stopped__lt=old).delete()
