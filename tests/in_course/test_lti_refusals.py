@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from demo.moodle_activity import CLIENT, FakeMoodle, Key
 from integration.models import LtiDeployment, LtiPlatform, LtiUse
-from integration.services.in_course.lti import single_use, state
+from integration.services.in_course.lti import fetch, single_use, state
 from tests.support.lti import begin, come_back, launch
 
 pytestmark = pytest.mark.django_db(databases=["default", "moodle"])
@@ -310,6 +310,15 @@ def test_nothing_is_sent_to_where_machines_ask_about_themselves(
     LtiPlatform.objects.update(jwks_url="http://169.254.169.254/keys")
     line = refused(launch(lms), "keys-unreachable", AGAIN)
     assert "nothing is sent to the address 169.254.169.254" in line
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "2852039166", "0xa9fea9fe"])
+def test_nor_is_a_proxy_asked_for_such_an_address(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(fetch.FetchFailed, match="nothing is sent to the address 169"):
+        fetch.get_json(f"http://{host}/keys")
 
 
 # --- several platforms and deployments ------------------------------------------------------------

@@ -160,7 +160,13 @@ def test_a_stored_secret_does_not_follow_the_address_of_the_environment(
 # ── Addresses that nothing is sent to ────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("host", [METADATA, "[fe80::1]", "[fd00:ec2::254]"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(METADATA, "[fe80::1]", "[fd00:ec2::254]", "[fd00:ec2::23]", "192.0.0.192"),
+        *("2852039166", "0xa9fea9fe", "169.254.43518", "[::169.254.169.254]"),
+    ],
+)
 def test_a_link_local_or_metadata_address_is_refused(host: str) -> None:
     with pytest.raises(ConfigurationError, match=r"no Rocket\.Chat is"):
         Connection(f"http://{host}/latest", BOT)

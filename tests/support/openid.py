@@ -47,6 +47,8 @@ class Provider:
         self.userinfo_changes: dict[str, Any] = {}
         self.discovery_changes: dict[str, Any] = {}
         self.token_status = 200
+        self.redirects: dict[str, str] = {}  # path -> where it sends whoever asks
+        self.asked: list[str] = []  # paths
         self.codes: dict[str, dict[str, str]] = {}  # code -> the query that asked for it
 
     def settings(self) -> SignIn:
@@ -107,8 +109,20 @@ class Provider:
 class _Handler(BaseHTTPRequestHandler):
     provider: Provider
 
+    def _redirected(self) -> bool:
+        self.provider.asked.append(self.path)
+        location = self.provider.redirects.get(self.path, "")
+        if location:
+            self.send_response(307)
+            self.send_header("Location", location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        return bool(location)
+
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
+        if self._redirected():
+            return
         if parts.path == "/authorize":
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             self.send_response(302)
@@ -125,6 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self._redirected():
+            return
         answer = self.provider.token({name: one[0] for name, one in parse_qs(body).items()})
         status = 400 if answer is None else self.provider.token_status
         self._answer(status, answer or {"error": "invalid_grant", "sent": body})

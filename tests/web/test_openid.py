@@ -265,6 +265,41 @@ def test_a_provider_that_is_down_gets_a_page_and_local_users_get_in(
     assert answer.status_code == 302
 
 
+@pytest.mark.parametrize("path", ["/token", "/keys", "/userinfo"])
+def test_no_redirect_of_the_provider_is_followed(provider: Provider, path: str) -> None:
+    """The secret of the client and the code, or the person's token, would go along."""
+    with running_provider() as thief:
+        provider.redirects = {path: f"{thief.url}{path}"}
+        refused(sign_in_with(provider), "provider")
+        assert path in provider.asked
+        assert thief.asked == []
+
+
+def test_a_redirect_of_the_discovery_document_is_not_followed(provider: Provider) -> None:
+    path = "/.well-known/openid-configuration"
+    with running_provider() as thief:
+        provider.redirects = {path: f"{thief.url}{path}"}
+        refused(Client().get("/sign-in/openid/"), "provider")
+        assert thief.asked == []
+
+
+@pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:9"])
+@pytest.mark.parametrize("host", ["169.254.169.254", "2852039166", "[::ffff:169.254.169.254]"])
+def test_nothing_is_sent_to_metadata_addresses_for_the_provider(
+    provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    host: str,
+    proxy: str,
+) -> None:
+    if proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    provider.discovery_changes = {"token_endpoint": f"http://{host}/token"}
+    refused(sign_in_with(provider), "provider")
+    assert "nothing is sent to the address" in caplog.text
+
+
 def test_a_code_in_the_address_of_the_password_page_is_not_looked_at(provider: Provider) -> None:
     client = Client()
     asked = begin(client)

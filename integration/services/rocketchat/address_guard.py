@@ -6,11 +6,49 @@ too. A proxy looks names up itself: through one, only addresses written as numbe
 
 import socket
 from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlsplit
 
+import requests
+from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from integration.domain.addresses import number_of
+
 Check = Callable[[Iterable[str]], None]
+
+
+class GuardedAdapter(HTTPAdapter):
+    """Sends nothing to an address that `check` raises for; through a proxy, as far as the host is a
+    number.
+    """
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = guarded_pools(self._check)
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        try:
+            number = number_of(urlsplit(request.url or "").hostname or "")
+        except ValueError:  # a name: looked up when it is connected to
+            pass
+        else:
+            self._check([str(number)])
+        return super().send(request, *args, **kwargs)
+
+
+def guarded_session(check: Check) -> requests.Session:
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, GuardedAdapter(check))
+    return session
 
 
 def guarded_pools(check: Check) -> dict[str, type[HTTPConnectionPool]]:

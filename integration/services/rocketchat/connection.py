@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from integration.domain.addresses import is_refused
+from integration.domain.addresses import is_refused, number_of
 from integration.domain.errors import ConfigurationError
 from integration.domain.messages import msg
 from integration.domain.secret import Secret
@@ -137,17 +137,18 @@ def check_addresses(url: str, addresses: Iterable[str], allowed: Collection[str]
         except ValueError:  # a name: looked up when it is connected to
             continue
         if refused:
+            number = str(number_of(address))
             raise ConfigurationError(
                 msg(
                     "The address of Rocket.Chat {url} leads to {ip}, where no Rocket.Chat is: a "
                     "link-local address, or one where a cloud tells a machine about itself.",
                     url=url,
-                    ip=address,
+                    ip=number,
                 ),
                 hint=msg(
                     "Correct the address. If it is right, set RCSYNC_ALLOWED_NETWORKS={ip} in the "
                     "environment.",
-                    ip=address,
+                    ip=number,
                 ),
             )
 

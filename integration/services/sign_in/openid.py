@@ -6,7 +6,7 @@ from its discovery document, issuer, audience and age of the token are checked, 
 told by issuer and subject, never by the e-mail address.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jwt
@@ -15,9 +15,12 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.http import HttpRequest
+from mozilla_django_oidc import auth as library
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
+from integration.domain.addresses import is_refused
 from integration.domain.sign_in import OpenId
+from integration.services.rocketchat.address_guard import guarded_session
 from integration.services.sign_in.people import Person, user_of
 from integration.services.sign_in.refusals import Advice, Refused
 
@@ -74,7 +77,7 @@ def discovered(openid: OpenId) -> Mapping[str, Any]:
 def _fetched(openid: OpenId) -> dict[str, Any]:
     url = openid.issuer.rstrip("/") + "/.well-known/openid-configuration"
     try:
-        answer = requests.get(url, timeout=SECONDS)
+        answer = Provider.get(url, timeout=SECONDS)
         answer.raise_for_status()
         document = answer.json()
     except (requests.RequestException, ValueError) as error:
@@ -85,6 +88,38 @@ def _fetched(openid: OpenId) -> dict[str, Any]:
         if not isinstance(document.get(name), str):
             raise Refused("provider", f"{url} names no {name}")
     return document
+
+
+class Provider:
+    """Requests to the provider, in place of the library's `requests`: no redirect is followed,
+    which would take the client's secret, the code or a token along, and nothing is sent to
+    addresses where only machines find out about themselves.
+    """
+
+    @staticmethod
+    def get(url: str, **options: Any) -> requests.Response:
+        return _answer("GET", url, options)
+
+    @staticmethod
+    def post(url: str, **options: Any) -> requests.Response:
+        return _answer("POST", url, options)
+
+
+library.requests = Provider
+
+
+def _answer(method: str, url: str, options: Mapping[str, Any]) -> requests.Response:
+    with guarded_session(_check) as session:
+        answer = session.request(method, url, allow_redirects=False, **options)
+    if 300 <= answer.status_code < 400:
+        raise Refused("provider", f"{url} redirects, which is not followed")
+    return answer
+
+
+def _check(addresses: Iterable[str]) -> None:
+    for address in addresses:
+        if is_refused(address, settings.ALLOWED_NETWORKS):
+            raise Refused("provider", f"nothing is sent to the address {address}")
 
 
 class OpenIdBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # it has no types

@@ -8,11 +8,10 @@ from typing import Any
 
 import requests
 from django.conf import settings
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from integration.domain.addresses import is_refused
-from integration.services.rocketchat.address_guard import guarded_pools
+from integration.services.rocketchat.address_guard import guarded_session
 
 TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, and between two bytes
 WHOLE_SECONDS = 10.0  # for the whole answer: a server that drips holds nobody up
@@ -33,14 +32,6 @@ def get_json(url: str, token: str = "") -> dict[str, Any]:
 def post_json(url: str, body: Mapping[str, Any], token: str) -> dict[str, Any]:
     """The object that answers the post; FetchFailed."""
     return _object("POST", url, token, body)
-
-
-class _GuardedAdapter(HTTPAdapter):
-    """Sends nothing to addresses where only machines find out about themselves."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = guarded_pools(_check_addresses)
 
 
 def _check_addresses(found: Iterable[str]) -> None:
@@ -86,9 +77,7 @@ def _answer(method: str, url: str, token: str, body: Mapping[str, Any] | None) -
     headers = {"Accept": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, _GuardedAdapter())
+    with guarded_session(_check_addresses) as session:
         try:
             answer = session.request(
                 method,
