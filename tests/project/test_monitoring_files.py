@@ -17,6 +17,7 @@ from tests.support.servers import require_promtool
 
 FOLDER = ROOT / "deploy" / "monitoring"
 RULES = FOLDER / "rcsync-rules.yml"
+EXAMPLES = FOLDER / "rcsync-rules-test.yml"
 DASHBOARD = FOLDER / "grafana-dashboard.json"
 pytestmark = pytest.mark.django_db
 
@@ -44,11 +45,20 @@ def told() -> set[str]:
     return names
 
 
+def rules() -> list[dict[str, Any]]:
+    (group,) = yaml.safe_load(RULES.read_text())["groups"]
+    found: list[dict[str, Any]] = group["rules"]
+    return found
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for rule in rules() if "alert" in rule]
+
+
 def expressions() -> list[str]:
-    rules = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
     panels = json.loads(DASHBOARD.read_text())["panels"]
     targets = [target["expr"] for panel in panels for target in panel["targets"]]
-    return [rule["expr"] for rule in rules] + targets
+    return [rule["expr"] for rule in rules()] + targets
 
 
 def test_rules_and_dashboard_ask_for_figures_that_exist() -> None:
@@ -58,10 +68,39 @@ def test_rules_and_dashboard_ask_for_figures_that_exist() -> None:
 
 
 def test_every_alert_says_what_it_is_and_what_to_do() -> None:
-    for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]:
+    for rule in alerts():
         assert rule["annotations"]["summary"]
         assert rule["annotations"]["description"]
         assert rule["labels"]["severity"] in ("critical", "warning", "info")
+
+
+def test_every_alert_has_an_example_that_fires_and_one_that_does_not() -> None:
+    wanted = {rule["alert"] for rule in alerts()}
+    fires: set[str] = set()
+    is_silent: set[str] = set()
+    for example in yaml.safe_load(EXAMPLES.read_text())["tests"]:
+        for case in example.get("alert_rule_test", ()):
+            (fires if case.get("exp_alerts") else is_silent).add(case["alertname"])
+    assert len(wanted) == len(alerts()) > 8
+    assert fires == wanted
+    assert is_silent == wanted
+
+
+def test_what_is_recorded_is_asked_for() -> None:
+    names = {rule["record"] for rule in rules() if "record" in rule}
+    assert names == {name for one in expressions() for name in re.findall(r"rcsync:[\w:]+", one)}
+
+
+def test_the_examples_fail_where_a_first_appearance_is_missed(tmp_path: Path) -> None:
+    """They prove what the rules are for: with `increase` alone some alerts come late, or never."""
+    bare = re.sub(r"expr: \|\n.*\n\s+or (increase.*)", r"expr: \1", RULES.read_text())
+    assert bare != RULES.read_text()
+    (tmp_path / RULES.name).write_text(bare)
+    (tmp_path / EXAMPLES.name).write_text(EXAMPLES.read_text())
+    done = promtool("test", "rules", str(tmp_path / EXAMPLES.name))
+    assert done.returncode == 1
+    missed = set(re.findall(rb"alertname: (\w+)", done.stdout + done.stderr))
+    assert missed == {b"RcsyncRunsFail", b"RcsyncIsRefused", b"RcsyncIsSlowedDown"}
 
 
 def test_the_dashboards_panels_do_not_overlap() -> None:
@@ -80,7 +119,7 @@ def test_the_dashboards_panels_do_not_overlap() -> None:
 def test_promtool_accepts_the_rules_and_their_examples() -> None:
     done = promtool("check", "rules", RULES.name)
     assert done.returncode == 0, done.stdout + done.stderr
-    done = promtool("test", "rules", "rcsync-rules-test.yml")
+    done = promtool("test", "rules", EXAMPLES.name)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
