@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from demo.standin import StandIn
-from tests.support.installation import Installation
+from integration.services.backup import archive
+from tests.support.installation import COURSES, GROUPS, Installation
+from tests.support.own_database import MigratedDatabases
 from tests.support.paths import PYTHON_PATH
 from tests.support.release_dumps import ENGINES, files, stand_in_of
 
@@ -16,6 +18,7 @@ from integration.models import *
 for model in (ManagedMembership, AccountLink):
     model.objects.all()._raw_delete("default")  # reads no column, as newer ones are not there yet
 """
+PROGRAMS = {"mysql": b"-- MariaDB dump", "postgresql": b"-- PostgreSQL database dump"}
 NO_PROGRAMS = {"PATH": "/nowhere"}
 SLOW = [
     "sqlite",
@@ -116,6 +119,24 @@ def test_backup_upgrade_and_restore(engine: str, site: Installation, tmp_path: P
     assert "Nothing to do: Rocket.Chat is in step with Moodle." in said
     site.manage("migrate", "--verbosity=0")
     assert site.python(LATER_ROWS).split() == ["19", "7"]
+
+
+@pytest.mark.parametrize("engine", PROGRAMS)
+def test_what_the_databases_program_dumped_is_read_again(
+    engine: str, migrated_databases: MigratedDatabases, tmp_path: Path
+) -> None:
+    """The rows that were chosen are what the first sync after it goes by."""
+    fixture = "mariadb" if engine == "mysql" else "postgres"
+    with StandIn() as chat:
+        site = Installation(tmp_path, migrated_databases.copy(fixture, tmp_path), chat)
+        site.choose()
+        path = Path(site.manage("backup", "--to", str(tmp_path)).split(" (")[0])
+        assert archive.read(path).method == engine
+        with archive.data_of(path) as data:
+            assert PROGRAMS[engine] in data.read()
+        said = site.manage("restore", str(path), "--look")
+    assert f"integration_integratedcourse: {len(COURSES)} rows" in said
+    assert f"create channel: {len(GROUPS)}" in said
 
 
 @pytest.mark.parametrize("engine", [pytest.param("mysql", marks=pytest.mark.slow), "postgresql"])

@@ -1,17 +1,23 @@
 """What `.ci/release` checks before anything is released, as far as it is quick to see."""
 
-import ast
+import importlib
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.paths import ROOT
 
-# A whole test that is slow, and the quick ones that fail for the same kind of fault.
+SLOW_CASE = pytest.param(1, marks=pytest.mark.slow)
+# A test that has no quick case, or whose slow cases alone meet something, and the quick tests that
+# fail for the same kind of fault.
 QUICK_TWINS = {
+    "backup/test_upgrades.py::test_backup_upgrade_and_restore": (
+        "backup/test_upgrades.py::test_what_the_databases_program_dumped_is_read_again",
+    ),
     "worker/test_machines.py::test_two_workers_on_postgresql_share_a_pass_and_one_is_killed": (
         "worker/test_processes.py::test_two_clusters_share_a_run_over_a_hundred_courses",
         "worker/test_processes.py::test_tasks_lost_with_a_killed_busy_worker_are_gone_on_with",
@@ -130,29 +136,70 @@ def test_each_way_of_installing_is_walked_by_its_own_commands(way: str, script: 
 # ── Slow tests ───────────────────────────────────────────────────────────────────────────────────
 
 
-def functions_of(file: Path) -> Iterator[ast.FunctionDef]:
-    for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            yield node
+def functions() -> Iterator[tuple[str, Any]]:
+    """Every test by its file and name."""
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+        for name, function in vars(module).items():
+            if name.startswith("test_") and getattr(function, "__module__", "") == module.__name__:
+                yield f"{file.relative_to(ROOT / 'tests')}::{name}", function
 
 
-def is_slow(function: ast.FunctionDef) -> bool:
-    return any(ast.unparse(mark) == "pytest.mark.slow" for mark in function.decorator_list)
+def is_slow(marked: Any) -> bool:
+    """A function, or one of its parameters."""
+    marks = marked.marks if hasattr(marked, "marks") else getattr(marked, "pytestmark", ())
+    return any(mark.name == "slow" for mark in marks)
+
+
+def speeds(function: Any) -> set[str]:
+    """Whether some of its cases are quick, and some are slow."""
+    if is_slow(function):
+        return {"slow"}
+    marks = [one for one in getattr(function, "pytestmark", ()) if one.name == "parametrize"]
+    axes = [[is_slow(case) for case in mark.args[1]] for mark in marks]
+    quick = {"quick"} if all(not all(axis) for axis in axes) else set()
+    return quick | ({"slow"} if any(any(axis) for axis in axes) else set())
 
 
 def quick_and_slow() -> tuple[set[str], set[str]]:
-    quick: set[str] = set()
-    slow: set[str] = set()
-    for file in (ROOT / "tests").rglob("test_*.py"):
-        for function in functions_of(file):
-            name = f"{file.relative_to(ROOT / 'tests')}::{function.name}"
-            (slow if is_slow(function) else quick).add(name)
+    """Those with quick cases, and those with slow ones; some are both."""
+    found = {name: speeds(function) for name, function in functions()}
+    quick, slow = ({name for name in found if speed in found[name]} for speed in ("quick", "slow"))
     return quick, slow
+
+
+@pytest.mark.parametrize(
+    ("decorators", "cases"),
+    [
+        ([], {"quick"}),
+        ([pytest.mark.slow], {"slow"}),
+        ([pytest.mark.parametrize("a", [1, 2])], {"quick"}),
+        ([pytest.mark.parametrize("a", [1, SLOW_CASE])], {"quick", "slow"}),
+        ([pytest.mark.parametrize("a", [SLOW_CASE])], {"slow"}),
+        (
+            [pytest.mark.parametrize("a", [SLOW_CASE]), pytest.mark.parametrize("b", [1])],
+            {"slow"},
+        ),
+        (
+            [pytest.mark.parametrize("a", [1]), pytest.mark.parametrize("b", [1, SLOW_CASE])],
+            {"quick", "slow"},
+        ),
+        ([pytest.mark.parametrize("a", [1]), pytest.mark.slow], {"slow"}),
+    ],
+)
+def test_slow_parameters_are_seen(decorators: list[Any], cases: set[str]) -> None:
+    def test_something(a: int, b: int) -> None: ...
+
+    for decorator in decorators:
+        test_something = decorator(test_something)
+    assert speeds(test_something) == cases
 
 
 def test_no_kind_of_fault_is_covered_by_slow_tests_alone() -> None:
     quick, slow = quick_and_slow()
-    assert slow == QUICK_TWINS.keys()
+    assert len(slow - quick) > 10
+    assert len(slow & quick) > 10
+    assert slow - quick <= QUICK_TWINS.keys() <= slow
     assert {twin for twins in QUICK_TWINS.values() for twin in twins} <= quick
 
 
