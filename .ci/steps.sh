@@ -111,12 +111,14 @@ check_catalogues() {
 
 texts() { msgattrib --no-obsolete --no-location --no-wrap --sort-output "$1" | grep -E '^msgid(_plural)? '; }
 
+on_every_core=(-n auto --maxprocesses 4 --dist loadfile) # as ./rcsync test does it for the whole suite
+
 # As on a machine without a compiler: mysqlclient is hidden, its place is PyMySQL's.
-test_with_pymysql_alone() { # ARGS for pytest
+with_pymysql_alone() { # COMMAND, whose processes inherit it
     local hidden=$PWD/var/pymysql-alone
     mkdir -p "$hidden"
     echo 'raise ImportError("hidden")' >"$hidden/MySQLdb.py"
-    PYTHONPATH=$hidden:$PWD "$python" -m pytest -n auto --maxprocesses 4 --dist loadfile -q "$@"
+    PYTHONPATH=$hidden:$PWD "$@"
 }
 
 without_servers=(tests/domain tests/sync tests/admin tests/web tests/standin)
@@ -127,14 +129,13 @@ test_with_other_pythons() {
     local other place
     SUITE=trixie .ci/bare_root.sh './rcsync install --dev' \
         '.venv/bin/python -c "import sys; print(sys.version); assert sys.version_info[:2] == (3, 13)"' \
-        ".venv/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile ${without_servers[*]}"
+        ".venv/bin/python -m pytest -q ${on_every_core[*]} ${without_servers[*]}"
     other=$(find_working python3.12) || { echo "not on this machine, so not tried: python3.12"; return 0; }
     place=$(mktemp -d)
     git clone --quiet --no-local . "$place"
     RCSYNC_PYTHON=$other "$place/rcsync" install --dev
     "$place/.venv/bin/python" --version
-    (cd "$place" && CI='' .venv/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile \
-        "${without_servers[@]}") || return 1
+    (cd "$place" && CI='' .venv/bin/python -m pytest -q "${on_every_core[@]}" "${without_servers[@]}") || return 1
     rm -rf "$place"
 }
 

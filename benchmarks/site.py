@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.standin import ADMIN_ID, ADMIN_TOKEN
+from tests.support.paths import PYTHON_PATH
 from tests.support.servers import running_mariadb
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +74,7 @@ def running_standin(latency_ms: float, like: str) -> Iterator[StandIn]:
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        env={**_clean_environment(), "PYTHONPATH": str(ROOT)},
+        env={**_clean_environment(), "PYTHONPATH": PYTHON_PATH},
     )
     try:
         assert process.stdout is not None
@@ -131,7 +132,7 @@ def running_site(database: str, latency_ms: float, like: str) -> Iterator[Site]:
 def _environment(own: str, moodle: str, rocketchat: str) -> dict[str, str]:
     return {
         **_clean_environment(),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": PYTHON_PATH,
         "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
         "RCSYNC_ENV_FILE": "",
         "RCSYNC_SECRET_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.leftovers import leaving_nothing
+from tests.support.paths import PYTHON_PATH
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2
@@ -63,7 +64,7 @@ def main() -> int:
 
 def _environment(folder: Path, own: str) -> dict[str, str]:
     return {
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": PYTHON_PATH,
         "DJANGO_SETTINGS_MODULE": "rcsync_project.settings",
         "RCSYNC_ENV_FILE": "",
         "RCSYNC_WATCHDOG_SECONDS": "20",

@@ -1,8 +1,10 @@
 """What `.ci/release` checks before anything is released, as far as it is quick to see."""
 
 import importlib
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,60 @@ def test_each_way_of_installing_is_walked_by_its_own_commands(way: str, script: 
     assert f"^## {way}/" in walk
     assert "docs/install.md" in walk
     assert f".ci/{script}" in (ROOT / ".ci/release").read_text()
+
+
+# ── Both drivers of MariaDB ──────────────────────────────────────────────────────────────────────
+
+
+def with_pymysql_alone(code: str) -> str:
+    """What a Python prints that runs as .ci/run and .ci/release run tests with PyMySQL alone."""
+    command = f". .ci/steps.sh; with_pymysql_alone {sys.executable} -c '{code}'"
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.settings", "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        ["bash", "-euc", command],
+        cwd=ROOT,
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_the_hidden_driver_is_hidden_and_the_other_takes_its_place() -> None:
+    code = "import django; django.setup(); import MySQLdb; print(MySQLdb.__file__)"
+    assert "pymysql" in with_pymysql_alone(code)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        'site._environment("", "", "")',
+        'soak._environment(Path("/tmp"), "")',
+    ],
+)
+def test_processes_of_benchmarks_and_tests_look_there_first(environment: str) -> None:
+    code = (
+        "from pathlib import Path; from benchmarks import site, soak; "
+        "from tests.support.paths import PYTHON_PATH; "
+        f'path = {environment}["PYTHONPATH"]; print(path == PYTHON_PATH, path)'
+    )
+    same, path = with_pymysql_alone(code).split()
+    assert same == "True"
+    assert path.split(os.pathsep)[0] == str(ROOT / "var/pymysql-alone")
+
+
+def test_the_suite_runs_once_with_pymysql_alone_and_what_meets_mariadb_with_both() -> None:
+    change, release = ((ROOT / ".ci" / name).read_text() for name in ("run", "release"))
+    tests = r"^(?:with_pymysql_alone )?\./rcsync test.*$"
+    assert re.findall(tests, change, re.MULTILINE) == [
+        """./rcsync test -m 'mysql and not slow' "${on_every_core[@]}\"""",
+        "with_pymysql_alone ./rcsync test",
+    ]
+    assert re.findall(tests, release, re.MULTILINE) == [
+        'with_pymysql_alone ./rcsync test -m mysql "${on_every_core[@]}"',
+        "./rcsync test --all",
+    ]
 
 
 # ── Slow tests ───────────────────────────────────────────────────────────────────────────────────
