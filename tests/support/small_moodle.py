@@ -4,7 +4,7 @@ Needs `databases=["default", "moodle"]`. Ids are given by the test, so that they
 assertions.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -58,8 +58,14 @@ class SmallMoodle:
         self.person(1, username="guest")
 
     def person(self, user_id: int, **values: Any) -> int:
-        username = values.pop("username", f"person{user_id}")
+        self._user(user_id, values).save(using="moodle", force_insert=True)
+        return user_id
+
+    @staticmethod
+    def _user(user_id: int, values: Mapping[str, Any]) -> User:
+        username = values.get("username", f"person{user_id}")
         given = {
+            "username": username,
             "firstname": "Person",
             "lastname": str(user_id),
             "email": f"{username}@example.invalid",
@@ -68,11 +74,12 @@ class SmallMoodle:
             "timecreated": MADE + user_id,
             **values,
         }
-        rows(User).create(id=user_id, username=username, **given)
-        return user_id
+        return User(id=user_id, **given)
 
     def people(self, first: int, count: int) -> list[int]:
-        return [self.person(user_id) for user_id in range(first, first + count)]
+        ids = list(range(first, first + count))
+        rows(User).bulk_create(self._user(user_id, {}) for user_id in ids)
+        return ids
 
     def course(self, course_id: int, shortname: str = "") -> int:
         name = shortname or f"C{course_id}"
@@ -95,13 +102,18 @@ class SmallMoodle:
         return 1000 + course_id
 
     def enrol(self, course_id: int, people: Iterable[int], role: int = STUDENT) -> None:
-        for user_id in people:
-            rows(UserEnrolment).get_or_create(
-                enrolid=course_id, userid=user_id, defaults={"timeend": 0}
-            )
-            rows(RoleAssignment).create(
-                roleid=role, contextid=self.context_of(course_id), userid=user_id
-            )
+        people = list(people)
+        enrolled = rows(UserEnrolment).filter(enrolid=course_id, userid__in=people)
+        missing = set(people) - set(enrolled.values_list("userid", flat=True))
+        rows(UserEnrolment).bulk_create(
+            UserEnrolment(enrolid=course_id, userid=user_id, timeend=0)
+            for user_id in dict.fromkeys(people)
+            if user_id in missing
+        )
+        context = self.context_of(course_id)
+        rows(RoleAssignment).bulk_create(
+            RoleAssignment(roleid=role, contextid=context, userid=user_id) for user_id in people
+        )
 
     def unenrol(self, course_id: int, people: Collection[int]) -> None:
         rows(UserEnrolment).filter(enrolid=course_id, userid__in=people).delete()
@@ -112,8 +124,9 @@ class SmallMoodle:
         return group_id
 
     def join(self, group_id: int, people: Iterable[int]) -> None:
-        for user_id in people:
-            rows(GroupMember).create(groupid=group_id, userid=user_id)
+        rows(GroupMember).bulk_create(
+            GroupMember(groupid=group_id, userid=user_id) for user_id in people
+        )
 
     def leave(self, group_id: int, people: Collection[int]) -> None:
         rows(GroupMember).filter(groupid=group_id, userid__in=people).delete()
