@@ -35,13 +35,17 @@ def moodle(tmp_path_factory: pytest.TempPathFactory, django_db_blocker) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
+def cloned(folder: Path) -> Path:
     """The project as it is cloned, with this environment's packages."""
-    place = tmp_path / "rcsync"
+    place = folder / "rcsync"
     shutil.copytree(TOP, place, ignore=LEFT_OUT)
     (place / ".venv").symlink_to(TOP / ".venv")
     return place
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return cloned(tmp_path)
 
 
 def commands() -> list[str]:
@@ -66,9 +70,16 @@ def test_the_readme_names_the_two_commands() -> None:
     assert commands() == ["./rcsync setup", "./rcsync run"]
 
 
-def test_setup_asks_and_writes_what_only_its_user_may_read(copy: Path, moodle: str) -> None:
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory, moodle: str):
+    """Where `setup` was answered, and how it ended."""
+    copy = cloned(tmp_path_factory.mktemp("asked"))
     typed = "\n".join(["", "nonsense://x", moodle, "", "", "short", PASSWORD, PASSWORD, ""])
-    done = setup(copy, typed=typed)
+    return copy, setup(copy, typed=typed)
+
+
+def test_setup_asks_and_writes_what_only_its_user_may_read(asked, moodle: str) -> None:
+    copy, done = asked
     assert done.returncode == 0, done.stdout + done.stderr
     file = copy / ".env"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -84,10 +95,9 @@ def test_setup_asks_and_writes_what_only_its_user_may_read(copy: Path, moodle: s
         assert secret not in done.stdout + done.stderr
 
 
-def test_setup_once_more_changes_nothing(copy: Path, moodle: str) -> None:
+def test_setup_once_more_changes_nothing(asked, moodle: str) -> None:
+    copy, _first = asked
     options = ("--moodle", moodle, "--host", "", "--admin", "root")
-    first = setup(copy, *options, RCSYNC_ADMIN_PASSWORD=PASSWORD)
-    assert first.returncode == 0, first.stderr
     before = (copy / ".env").read_text()
     again = setup(copy, *options, RCSYNC_ADMIN_PASSWORD="another-one-of-27-letters")
     assert again.returncode == 0, again.stderr
