@@ -162,10 +162,24 @@ bash -c "$(the_pages 'docker compose exec worker' | sed 's/ exec / exec -T /')"
 docker compose exec -T worker /opt/rcsync/rcsync sync --apply | tail -n 1
 docker compose exec -T worker /opt/rcsync/rcsync sync | grep -F 'in step'
 
-ask() { curl --silent --cacert /tmp/authority.crt --output /tmp/answer --write-out '%{http_code}' "$@"; }
+ask() { # ask ARGS: the status, with the answer in /tmp/answer
+    curl --silent --cacert /tmp/authority.crt --cookie /tmp/jar --cookie-jar /tmp/jar --output /tmp/answer \
+        --write-out '%{http_code}' "$@"
+}
 docker compose cp proxy:/data/caddy/pki/authorities/local/root.crt /tmp/authority.crt >/dev/null 2>&1
 echo "https://rcsync.localhost/login/ through Caddy: $(ask --location https://rcsync.localhost/)"
 grep -q 'name="password"' /tmp/answer
+login=https://rcsync.localhost/admin/login/
+form=$(sed -n 's/.*name="csrfmiddlewaretoken" value="\([^"]*\)".*/\1/p' /tmp/answer | head -n 1)
+answer=$(ask "$login" --referer "$login" --data-urlencode "csrfmiddlewaretoken=$form" \
+    --data-urlencode username=first --data-urlencode password=only-in-this-root)
+[ "$answer" = 302 ] || { echo "the log-in answers $answer"; exit 1; }
+for page in help/ help/backup/; do
+    answer=$(ask "https://rcsync.localhost/admin/$page")
+    [ "$answer" = 200 ] || { echo "/admin/$page answers $answer: the image has no guide"; exit 1; }
+    grep -q '<h2 id=' /tmp/answer || { echo "/admin/$page shows no guide"; exit 1; }
+done
+echo "signed in, and the guide is there"
 [ "$(ask http://rcsync.localhost/)" = 308 ]
 [ "$(ask https://rcsync.localhost/metrics)" = 404 ]
 

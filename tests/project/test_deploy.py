@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from integration import __version__
+from integration.services.admin import guide
 from rcsync_project.databases import own_database
 from tests.support.paths import ROOT
 
@@ -207,14 +208,31 @@ def test_moodles_database_may_be_elsewhere(file: str, key: str) -> None:
     assert services["worker"]["command"] == ["worker", "--wait"]
 
 
+def is_let_in(path: str) -> bool:
+    """As Docker reads .dockerignore: the last line that fits the path or a folder of it decides."""
+    let_in = True
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        if line and not line.startswith("#"):
+            pattern = re.escape(line.removeprefix("!"))
+            pattern = pattern.replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+            if re.fullmatch(f"{pattern}(/.*)?", path):
+                let_in = line.startswith("!")
+    return let_in
+
+
 def test_the_image_holds_what_the_launcher_and_the_web_pages_need() -> None:
-    lines = (ROOT / ".dockerignore").read_text().splitlines()
-    let_in = {line[1:] for line in lines if line.startswith("!")}
-    assert "*" in lines
     wanted = {"rcsync", "manage.py", "gunicorn.conf.py", "requirements.txt", "pyproject.toml"}
     folders = {"integration", "moodle", "rcsync_project", "locale", "LICENSE"}
-    assert wanted | folders <= let_in
-    assert not {".env", "var", ".venv", "tests"} & let_in
+    assert {name for name in wanted | folders if not is_let_in(name)} == set()
+    unwanted = {".env", "var", ".venv", "tests", "requirements-dev.txt", "docs/screenshots"}
+    assert {name for name in unwanted if is_let_in(name)} == set()
+
+
+def test_the_image_holds_every_page_of_the_guide_and_no_picture() -> None:
+    files = [path.relative_to(ROOT) for path in (ROOT / "docs").rglob("*") if path.is_file()]
+    let_in = {str(path) for path in files if is_let_in(str(path))}
+    assert {f"docs/{name}.md" for name in guide.names()} <= let_in
+    assert let_in == {str(path) for path in files if path.suffix == ".md"}
 
 
 def test_the_image_runs_without_rights() -> None:
