@@ -8,7 +8,7 @@ ARG BASE=python:3.13-slim-bookworm
 FROM ${BASE} AS build
 ARG MYSQLCLIENT=yes
 ARG EXTRAS=""
-RUN [ "$MYSQLCLIENT" = no ] || { \
+RUN set -eu; [ "$MYSQLCLIENT" = no ] || { \
         headers=$(python3 -c 'import sysconfig; print(sysconfig.get_path("include") + "/Python.h")'); \
         apt-get update -qq; \
         apt-get install -y -qq --no-install-recommends gcc libc6-dev libmariadb-dev pkg-config; \
@@ -16,14 +16,14 @@ RUN [ "$MYSQLCLIENT" = no ] || { \
     }
 WORKDIR /opt/rcsync
 COPY rcsync pyproject.toml requirements*.txt ./
-RUN set --; for extra in $EXTRAS; do set -- "$@" --extra "$extra"; done; \
+RUN set -eu; set --; for extra in $EXTRAS; do set -- "$@" --extra "$extra"; done; \
     ./rcsync install "$@"; \
     [ "$MYSQLCLIENT" = no ] || .venv/bin/python -c 'import MySQLdb'; \
     rm -f .venv/install.log
 
 FROM ${BASE}
 ARG MYSQLCLIENT=yes
-RUN [ "$MYSQLCLIENT" = no ] || { \
+RUN set -eu; [ "$MYSQLCLIENT" = no ] || { \
         apt-get update -qq; \
         apt-get install -y -qq --no-install-recommends libmariadb3; \
         rm -rf /var/lib/apt/lists/*; \
@@ -32,7 +32,8 @@ WORKDIR /opt/rcsync
 COPY . .
 COPY --from=build /opt/rcsync/.venv .venv
 # Everything that is written at run time goes to the volume or to /tmp; this folder stays as it is.
-RUN DEBUG=off SECRET_KEY=only-while-the-image-is-built ./rcsync collectstatic --no-input --verbosity 0; \
+RUN set -eu; \
+    DEBUG=off SECRET_KEY=only-while-the-image-is-built ./rcsync collectstatic --no-input --verbosity 0; \
     rm -rf var; \
     .venv/bin/python -m compileall -q integration moodle rcsync_project; \
     install -d -o 10001 -g 10001 -m 750 /var/lib/rcsync

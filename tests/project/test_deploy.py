@@ -243,3 +243,11 @@ def test_the_image_runs_without_rights() -> None:
     assert "\nHEALTHCHECK " in text
     last = text.split("\nFROM ")[-1]
     assert "gcc" not in last
+
+
+def test_a_command_that_fails_ends_the_build_of_the_image() -> None:
+    """A shell goes on behind `;` unless it is told not to."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    several = [line for line in re.findall(r"^RUN (.*)", text, re.MULTILINE) if ";" in line]
+    assert several
+    assert [line for line in several if not line.startswith("set -eu;")] == []
