@@ -4,9 +4,18 @@ Threads, because a process without them serves one client at a time, however slo
 """
 
 import logging
+import logging.config
+import os
 import socket
 import struct
+import sys
 from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from gunicorn.glogging import Logger
+
+from rcsync_project.logs import WithRequestId
 
 bind = "127.0.0.1:8000"
 workers = 2
@@ -21,6 +30,24 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108  # a heartbeat on a disk waits for the
 control_socket_disable = True
 proc_name = "rcsync"
 loglevel = "warning"
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rcsync_project.settings")
+try:
+    logging.config.dictConfig(settings.LOGGING)
+except ImproperlyConfigured as error:
+    sys.stderr.write(f"rcsync is not configured: {error}\n")
+    sys.exit(2)  # as manage.py
+
+
+class logger_class(Logger):  # type: ignore[misc]  # noqa: N801  # untyped; one of the settings
+    """gunicorn's own lines look like all others: LOG_FORMAT."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        (ours,) = logging.getLogger().handlers
+        for handler in self.error_log.handlers:
+            handler.setFormatter(ours.formatter)
+            handler.addFilter(WithRequestId())
 
 
 def when_ready(server: Any) -> None:
