@@ -33,8 +33,9 @@ buildah rm "$base" >/dev/null
 
 # ── The image ──────────────────────────────────────────────────────────────────────────────────
 git clone --quiet --no-local . "$work/source"
-buildah bud --quiet --format docker --build-arg BASE=localhost/rcsync-base --tag rcsync "$work/source" >"$work/log" 2>&1 ||
-    { tail -n 40 "$work/log"; exit 1; }
+# With every extra, from its lock; .ci/compose.sh builds the image without any.
+buildah bud --quiet --format docker --build-arg BASE=localhost/rcsync-base --build-arg EXTRAS="lti oidc redis sentry" \
+    --tag rcsync "$work/source" >"$work/log" 2>&1 || { tail -n 40 "$work/log"; exit 1; }
 inspect() { buildah inspect --type image --format "$1" "$2"; }
 size() { buildah images --format '{{.Size}}' "$1"; }
 echo "image: $(size rcsync), of which the base $(size rcsync-base); user $(inspect '{{.Docker.Config.User}}' rcsync)"
@@ -68,6 +69,14 @@ in_image sh -c 'id -u; touch /opt/rcsync/x 2>&1 || true' | tr '\n' ' '
 echo
 in_image /opt/rcsync/rcsync --version
 in_image /opt/rcsync/.venv/bin/python -c 'import MySQLdb; print("mysqlclient", *MySQLdb.version_info[:3])'
+in_image /opt/rcsync/.venv/bin/python -c '
+import sys
+from importlib import import_module
+from importlib.metadata import version
+for name, package in zip(sys.argv[1::2], sys.argv[2::2]):
+    import_module(name)
+    print("extra:", package, version(package))
+' jwt PyJWT mozilla_django_oidc mozilla-django-oidc redis redis sentry_sdk sentry-sdk
 in_image /opt/rcsync/rcsync migrate --verbosity 0
 in_image /opt/rcsync/rcsync check --deploy --fail-level WARNING
 in_image /opt/rcsync/rcsync web &

@@ -1,7 +1,8 @@
 """The bill of materials of production (CycloneDX, var/sbom.json), and its licences on one page.
 
-Fails on a package without a licence, and on one that asks for more than a notice unless RECIPROCAL
-says what that means.
+What only an extra needs has the scope "optional". Fails on a package without a licence, on one that
+asks for more than a notice unless RECIPROCAL says what that means, and on one that is in a lock and
+not in the environment.
 """
 
 import json
@@ -11,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 SBOM = ROOT / "var/sbom.json"
@@ -25,13 +28,21 @@ RECIPROCAL = {
     "psycopg": "LGPL-3.0. Used unchanged as a library; whoever gets an image may replace it.",
     "psycopg-binary": "LGPL-3.0, as psycopg.",
     "certifi": "MPL-2.0. Used unchanged; changes of its files would have to be published.",
+    "mozilla-django-oidc": (
+        "MPL-2.0, in the extra oidc only. Used unchanged; changes of its files would have to be "
+        "published."
+    ),
 }
+EXTRAS = ("lti", "oidc", "redis", "sentry")
 
 
-def locked() -> set[str]:
-    """The names in requirements.txt."""
-    text = (ROOT / "requirements.txt").read_text()
-    return set(re.findall(r"^([a-z][a-z0-9._-]*)==", text, re.MULTILINE))
+def locked(file: str) -> list[Requirement]:
+    lines = re.findall(r"^([a-z][^\\\n]*==[^\\\n]*)", (ROOT / file).read_text(), re.MULTILINE)
+    return [Requirement(line) for line in lines]
+
+
+def is_for_this_python(requirement: Requirement) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate()
 
 
 def whole_environment() -> dict[str, Any]:
@@ -69,19 +80,44 @@ def problem(name: str, licence: str) -> str:
     return ""
 
 
+def reduced(sbom: dict[str, Any], required: set[str], optional: set[str]) -> dict[str, Any]:
+    """To those; what is left depends on nothing that is not in it."""
+    parts = [part for part in sbom["components"] if name_of(part) in required | optional]
+    for part in parts:
+        part["scope"] = "required" if name_of(part) in required else "optional"
+    refs = {part["bom-ref"] for part in parts}
+    dependencies = [
+        part | {"dependsOn": [ref for ref in part["dependsOn"] if ref in refs]}
+        if "dependsOn" in part
+        else part
+        for part in sbom.get("dependencies", [])
+        if part["ref"] in refs
+    ]
+    return sbom | {"components": parts, "dependencies": dependencies}
+
+
 def main() -> int:
-    sbom, wanted = whole_environment(), locked()
-    sbom["components"] = [part for part in sbom["components"] if name_of(part) in wanted]
-    refs = {part["bom-ref"] for part in sbom["components"]}
-    sbom["dependencies"] = [part for part in sbom.get("dependencies", []) if part["ref"] in refs]
+    production = locked("requirements.txt")
+    extras = [entry for name in EXTRAS for entry in locked(f"requirements-{name}.txt")]
+    wanted = {entry.name for entry in production + extras if is_for_this_python(entry)}
+    required = {entry.name for entry in production}
+    sbom = reduced(whole_environment(), required, {entry.name for entry in extras})
     SBOM.parent.mkdir(exist_ok=True)
     SBOM.write_text(json.dumps(sbom, indent=1) + "\n")
     licences = {name_of(part): licence_of(part) for part in sbom["components"]}
     for part in sbom["components"]:
-        sys.stdout.write(f"{part['name']:<22}{part['version']:<18}{licences[name_of(part)]}\n")
+        scope = "" if part["scope"] == "required" else "  (an extra)"
+        line = f"{part['name']:<22}{part['version']:<18}{licences[name_of(part)]}{scope}\n"
+        sys.stdout.write(line)
     for name in sorted(RECIPROCAL.keys() & licences.keys()):
         sys.stdout.write(f"  {name}: {RECIPROCAL[name]}\n")
+    for name in sorted({entry.name for entry in production + extras} - wanted - licences.keys()):
+        sys.stdout.write(f"  {name}: for other Pythons than this one, so not looked at\n")
     problems = [text for name, licence in licences.items() if (text := problem(name, licence))]
+    problems += [
+        f"{name} is locked and not installed. ./rcsync install --dev"
+        for name in sorted(wanted - licences.keys())
+    ]
     sys.stdout.write("".join(f"PROBLEM: {text}\n" for text in problems))
     sys.stdout.write(f"{len(licences)} packages in {SBOM.relative_to(ROOT)}\n")
     return 1 if problems else 0

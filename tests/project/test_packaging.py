@@ -1,8 +1,11 @@
 """What is handed out: the version, the ranges and the locks fit each other."""
 
+import json
 import re
+import runpy
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -66,3 +69,71 @@ def test_what_production_has_on_some_pythons_the_tools_have_on_all() -> None:
     entry = re.search(r"^typing-extensions==.*$", LOCKS["dev"].read_text(), re.MULTILINE)
     assert entry
     assert ";" not in entry[0]
+
+
+# ── The bill of materials ────────────────────────────────────────────────────────────────────────
+
+BILL = runpy.run_path(str(ROOT / ".ci/sbom.py"))
+
+
+def component(name: str, licence: str = "MIT") -> dict[str, Any]:
+    licences = [{"license": {"id": licence}}]
+    return {"bom-ref": name, "name": name, "version": "1", "licenses": licences}
+
+
+def billed(
+    parts: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, dict[str, Any]]:
+    """The exit status and the bill, where the environment holds those and dependencies on all."""
+    refs = [part["bom-ref"] for part in parts]
+    whole = {
+        "components": parts,
+        "dependencies": [{"ref": ref, "dependsOn": refs} for ref in refs],
+    }
+    environment = BILL["main"].__globals__
+    monkeypatch.setitem(environment, "whole_environment", lambda: whole)
+    monkeypatch.setitem(environment, "ROOT", ROOT)
+    bill = ROOT / "var" / f"{tmp_path.name}.json"
+    monkeypatch.setitem(environment, "SBOM", bill)
+    try:
+        return BILL["main"](), json.loads(bill.read_text())
+    finally:
+        bill.unlink(missing_ok=True)
+
+
+def everything() -> list[dict[str, Any]]:
+    files = [file for extra, file in LOCKS.items() if extra != "dev"]
+    return [component(name) for name in sorted({name for file in files for name in locked(file)})]
+
+
+def test_the_bill_of_materials_tells_what_extras_bring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(BILL["EXTRAS"]) == EXTRAS.keys() - {"mysqlclient", "dev"}
+    status, bill = billed([*everything(), component("pytest")], tmp_path, monkeypatch)
+    assert status == 0
+    scopes = {part["name"]: part["scope"] for part in bill["components"]}
+    assert scopes["django"] == "required"
+    for name in ("mozilla-django-oidc", "redis", "sentry-sdk", "pyjwt"):
+        assert scopes[name] == "optional"
+    assert "pytest" not in json.dumps(bill)
+
+
+@pytest.mark.parametrize("name", ["gunicorn", "redis"])
+def test_a_locked_package_that_is_not_installed_is_missed_in_the_bill(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [part for part in everything() if part["name"] != name]
+    status, _bill = billed(parts, tmp_path, monkeypatch)
+    assert status == 1
+    assert f"PROBLEM: {name} is locked and not installed" in capsys.readouterr().out
+
+
+def test_a_licence_that_asks_for_more_than_a_notice_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [part for part in everything() if part["name"] != "redis"]
+    status, _bill = billed([*parts, component("redis", "MPL-2.0")], tmp_path, monkeypatch)
+    assert status == 1
+    assert "PROBLEM: redis is under MPL-2.0" in capsys.readouterr().out
+    assert "MPL-2.0" in BILL["RECIPROCAL"]["mozilla-django-oidc"]

@@ -5,11 +5,13 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.support.paths import ROOT
 
@@ -187,6 +189,19 @@ def test_the_suite_runs_once_with_pymysql_alone_and_what_meets_mariadb_with_both
         'with_pymysql_alone ./rcsync test -m mysql "${on_every_core[@]}"',
         "./rcsync test --all",
     ]
+
+
+def test_the_image_is_built_and_run_with_every_extra() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    script = (ROOT / ".ci/image.sh").read_text()
+    built = re.search(r'--build-arg EXTRAS="([^"]*)"', script)
+    assert built
+    assert set(built[1].split()) == extras.keys() - {"mysqlclient", "dev"}
+    for extra in built[1].split():
+        package = Requirement(extras[extra][0]).name
+        assert re.search(rf"^' jwt .* ?{package}\b", script, re.MULTILINE), f"{package}: no import"
 
 
 # ── Slow tests ───────────────────────────────────────────────────────────────────────────────────
