@@ -92,7 +92,10 @@ served=$!
 until_there http://127.0.0.1:8000/ 'name="password"' || { tail -n 20 ../out; exit 1; }
 echo "   the login page answers"
 kill -INT -- "-$served"
-wait "$served" && status=0 || status=$?
+status=0
+wait "$served" || status=$?
+[ "$status" = 0 ] || { echo "Ctrl-C: exit status $status"; tail -n 20 ../out; exit 1; }
+if grep -q Traceback ../out; then echo "Ctrl-C: a traceback"; tail -n 20 ../out; exit 1; fi
 echo "   Ctrl-C: exit status $status"
 shift
 
@@ -115,4 +118,8 @@ END
 chmod 644 "$home/walk.sh"
 as_person "bash ../walk.sh '$demo' $(printf " '%s'" "${own[@]}")" --net
 rm -f "$home/walk.sh" "$home/out"
-echo "written outside the folder: $(cd "$home" && find . -mindepth 1 -maxdepth 2 -newer rcsync/LICENSE ! -path './rcsync*' ! -name '.bash*' ! -name .profile | sort | tr '\n' ' ')"
+# The page says: pip's downloads, and nothing else. What useradd put there is older than the clone.
+outside=$(cd "$home" && find . -mindepth 1 -newer rcsync/LICENSE ! -path ./rcsync ! -path './rcsync/*' \
+    ! -path ./.cache ! -path ./.cache/pip ! -path './.cache/pip/*' ! -name '.bash*' ! -name .profile | sort)
+[ -z "$outside" ] || { echo "written outside the folder: $outside"; exit 1; }
+echo "written outside the folder: nothing but pip's downloads"

@@ -155,8 +155,11 @@ docker compose ps --all --format '{{.Service}}: {{.Status}}' | sed 's/ [0-9]* \(
 for service in web worker; do
     docker inspect --format '{{.Name}}: user {{.Config.User}}, read-only {{.HostConfig.ReadonlyRootfs}}, without {{.HostConfig.CapDrop}}, {{.HostConfig.SecurityOpt}}' \
         "rcsync-$service-1"
-    ! docker compose exec -T "$service" touch /opt/rcsync/x 2>/tmp/said
-    grep -q 'Read-only file system' /tmp/said
+    if docker compose exec -T "$service" touch /opt/rcsync/x 2>/tmp/said; then
+        echo "$service could write beside its code"
+        exit 1
+    fi
+    grep -q 'Read-only file system' /tmp/said || { cat /tmp/said; exit 1; }
 done
 bash -c "$(the_pages 'docker compose exec worker' | sed 's/ exec / exec -T /')"
 docker compose exec -T worker /opt/rcsync/rcsync sync --apply | tail -n 1
@@ -167,7 +170,9 @@ ask() { # ask ARGS: the status, with the answer in /tmp/answer
         --write-out '%{http_code}' "$@"
 }
 docker compose cp proxy:/data/caddy/pki/authorities/local/root.crt /tmp/authority.crt >/dev/null 2>&1
-echo "https://rcsync.localhost/login/ through Caddy: $(ask --location https://rcsync.localhost/)"
+answer=$(ask --location https://rcsync.localhost/)
+echo "https://rcsync.localhost/login/ through Caddy: $answer"
+[ "$answer" = 200 ]
 grep -q 'name="password"' /tmp/answer
 login=https://rcsync.localhost/admin/login/
 form=$(sed -n 's/.*name="csrfmiddlewaretoken" value="\([^"]*\)".*/\1/p' /tmp/answer | head -n 1)

@@ -46,6 +46,7 @@ inspect '{{.Docker.Config.Healthcheck}}' rcsync | grep -q alive
 root=$(buildah mount "$(buildah from rcsync)")
 state=$work/state
 install -d -o 10001 -g 10001 -m 750 "$state"
+touch "$work/started"
 in_image() { # in_image ARGS: as the entry point, in namespaces of its own but for the network
     unshare --mount --pid --fork --kill-child -- sh -euc '
         root=$1 state=$2
@@ -65,8 +66,14 @@ in_image() { # in_image ARGS: as the entry point, in namespaces of its own but f
             ALLOWED_HOSTS=rcsync.example.org GUNICORN_CMD_ARGS="--bind 127.0.0.1:8129" "$@"
     ' image "$root" "$state" "$@"
 }
-in_image sh -c 'id -u; touch /opt/rcsync/x 2>&1 || true' | tr '\n' ' '
-echo
+user=$(in_image id -u)
+[ "$user" = 10001 ] || { echo "the image runs as user $user"; exit 1; }
+for place in /opt/rcsync/x /x /etc/x; do
+    if refused=$(in_image touch "$place" 2>&1); then echo "$place could be written"; exit 1; fi
+    # Whatever the owner says, the file system has to refuse.
+    grep -q 'Read-only file system' <<<"$refused" || { echo "$place: $refused"; exit 1; }
+done
+echo "user $user, and the root file system cannot be written"
 in_image /opt/rcsync/rcsync --version
 in_image /opt/rcsync/.venv/bin/python -c 'import MySQLdb; print("mysqlclient", *MySQLdb.version_info[:3])'
 in_image /opt/rcsync/.venv/bin/python -c '
@@ -86,10 +93,18 @@ for attempt in $(seq 50); do
     [ "$attempt" -lt 50 ] || { echo "the web pages do not answer"; exit 1; }
     sleep 0.2
 done
-style=$(curl --silent --header 'Host: rcsync.example.org' --header 'X-Forwarded-Proto: https' --output /dev/null \
-    --write-out '%{http_code}' http://127.0.0.1:8129/healthz)
-echo "web: alive, /healthz $style, written outside the volume: $(find "$root/opt/rcsync" -newer "$work/log" -type f | wc -l) files"
-in_image /opt/rcsync/rcsync status || true
+healthz=$(curl --silent --header 'Host: rcsync.example.org' --output /dev/null --write-out '%{http_code}' \
+    http://127.0.0.1:8129/healthz)
+[ "$healthz" = 200 ] || { echo "/healthz answers $healthz"; exit 1; }
+# Nobody has set anything up: `status` says what is missing, and that in words.
+found=0
+status=$(in_image /opt/rcsync/rcsync status 2>&1) || found=$?
+echo "$status"
+[ "$found" = 1 ] || { echo "status ended with $found where nothing is set up; 1 was expected"; exit 1; }
+if grep -q Traceback <<<"$status"; then echo "status failed"; exit 1; fi
 stop_web
+written=$(find "$root" -xdev -newer "$work/started" -type f)
+[ -z "$written" ] || { echo "written outside the volume: $written"; exit 1; }
+echo "web: alive, /healthz $healthz, nothing was written outside the volume"
 if pgrep --list-full --full "$work"; then echo "left behind"; exit 1; fi
 echo "web: stopped, nothing is left behind"

@@ -53,7 +53,9 @@ before=${before/USER_ID=USER_ID/USER_ID=$user}
 before=${before/TOKEN=TOKEN/TOKEN=$token}
 in_machine apt-get update -qq
 in_machine bash -euc "$before" >"$root.out" 2>&1 || { tail -n 30 "$root.out"; exit 1; }
-echo "installed: $(in_machine /opt/rcsync/rcsync --version), $(in_machine /opt/rcsync/.venv/bin/python -c 'import MySQLdb; print("mysqlclient", *MySQLdb.version_info[:3])')"
+version=$(in_machine /opt/rcsync/rcsync --version)
+driver=$(in_machine /opt/rcsync/.venv/bin/python -c 'import MySQLdb; print("mysqlclient", *MySQLdb.version_info[:3])')
+echo "installed: $version, $driver"
 
 # A Moodle and a Rocket.Chat.
 in_machine runuser -u rcsync -- env RCSYNC_VAR_DIR=/var/lib/rcsync /opt/rcsync/rcsync demo --once >"$root.out" 2>&1 ||
@@ -89,18 +91,30 @@ echo "first page: $answer"
 grep -q 'name="password"' "$root.answer"
 login=${answer#* }
 form=$(sed -n 's/.*name="csrfmiddlewaretoken" value="\([^"]*\)".*/\1/p' "$root.answer" | head -n 1)
-echo "signed in: $(ask "$login" --referer "$login" --data-urlencode "csrfmiddlewaretoken=$form" \
-    --data-urlencode username=first --data-urlencode password=only-in-this-root)"
-! grep -q 'name="password"' "$root.answer"
+answer=$(ask "$login" --referer "$login" --data-urlencode "csrfmiddlewaretoken=$form" \
+    --data-urlencode username=first --data-urlencode password=only-in-this-root)
+echo "signed in: $answer"
+[[ $answer = 200\ * ]] || { echo "the log-in answers $answer"; exit 1; }
+if grep -q 'name="password"' "$root.answer"; then echo "the log-in page again"; exit 1; fi
 [ "$(ask https://rcsync.example.org/metrics)" = '404 https://rcsync.example.org/metrics' ]
 target=$(sed -n 's/.*targets: \[\(.*\)\]/\1/p' deploy/monitoring/prometheus.yml)
 figures=$(curl --silent --fail --header 'Authorization: Bearer only-here' "http://$target/metrics")
-echo "Prometheus at $target: $(grep -c '^rcsync_' <<<"$figures") figures"
+number=$(grep -c '^rcsync_' <<<"$figures") || { echo "/metrics has no figures: $figures"; exit 1; }
+echo "Prometheus at $target: $number figures"
 
+# What docs/install.md promises, asked of the units as they run.
+promised=$(sed -n 's/.*`systemd-analyze security` gives.* at most \([0-9.]*\).*/\1/p' docs/install.md)
 for unit in rcsync-web rcsync-worker; do
-    in_machine systemd-analyze security --no-pager "$unit" | tail -n 1
+    told=$(in_machine systemd-analyze security --no-pager "$unit" | tail -n 1)
+    exposure=$(sed -n 's/.*exposure level for [^:]*: \([0-9.]*\).*/\1/p' <<<"$told")
+    awk -v found="$exposure" -v promised="$promised" \
+        'BEGIN { exit !(found != "" && promised != "" && found + 0 <= promised + 0) }' ||
+        { echo "$unit: exposure \"$exposure\", and docs/install.md promises at most \"$promised\": $told"; exit 1; }
+    echo "$unit: exposure $exposure, at most $promised was promised"
 done
-echo "not owned by root below /opt/rcsync: $(in_machine find /opt/rcsync ! -user root | wc -l)"
+foreign=$(in_machine find /opt/rcsync ! -user root)
+[ -z "$foreign" ] || { echo "not owned by root below /opt/rcsync: $foreign"; exit 1; }
+echo "below /opt/rcsync everything is owned by root"
 
 # A worker that hangs feeds no watchdog.
 in_machine mkdir -p /run/systemd/system/rcsync-worker.service.d
@@ -118,5 +132,8 @@ for unit in rcsync-web rcsync-worker; do
     echo "$unit: stopped, $(show $unit Result)"
     [ "$(show $unit Result)" = success ]
 done
-! pgrep --ns "$(first)" --nslist pid --list-full --full 'qcluster|gunicorn|rcsync worker|manage.py worker'
+if pgrep --ns "$(first)" --nslist pid --list-full --full 'qcluster|gunicorn|rcsync worker|manage.py worker'; then
+    echo "left behind"
+    exit 1
+fi
 echo "nothing is left behind"

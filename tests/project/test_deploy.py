@@ -52,6 +52,14 @@ def test_a_unit_is_hardened(unit: Path) -> None:
     assert float(found[1]) <= EXPOSURE
 
 
+def test_the_guide_promises_what_is_checked_of_the_units_as_they_run() -> None:
+    walk = (ROOT / ".ci/systemd.sh").read_text()
+    asked = re.search(r"promised=\$\(sed -n '(.*)' docs/install\.md\)", walk)
+    assert asked
+    told = run("sed", "-n", asked[1], ROOT / "docs/install.md")
+    assert told == f"{EXPOSURE}\n"
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_systemd_understands_every_line_of_a_unit(unit: Path, tmp_path: Path) -> None:
     here = tmp_path / unit.name
