@@ -179,14 +179,28 @@ form=$(sed -n 's/.*name="csrfmiddlewaretoken" value="\([^"]*\)".*/\1/p' /tmp/ans
 answer=$(ask "$login" --referer "$login" --data-urlencode "csrfmiddlewaretoken=$form" \
     --data-urlencode username=first --data-urlencode password=only-in-this-root)
 [ "$answer" = 302 ] || { echo "the log-in answers $answer"; exit 1; }
-for page in help/ help/backup/; do
-    answer=$(ask "https://rcsync.localhost/admin/$page")
-    [ "$answer" = 200 ] || { echo "/admin/$page answers $answer: the image has no guide"; exit 1; }
-    grep -q '<h2 id=' /tmp/answer || { echo "/admin/$page shows no guide"; exit 1; }
+for guide in help/ help/backup/; do
+    answer=$(ask "https://rcsync.localhost/admin/$guide")
+    [ "$answer" = 200 ] || { echo "/admin/$guide answers $answer: the image has no guide"; exit 1; }
+    grep -q '<h2 id=' /tmp/answer || { echo "/admin/$guide shows no guide"; exit 1; }
 done
 echo "signed in, and the guide is there"
 [ "$(ask http://rcsync.localhost/)" = 308 ]
 [ "$(ask https://rcsync.localhost/metrics)" = 404 ]
+
+# A backup, by the commands of docs/backup.md, and a look at it.
+commands=$(awk '/^### Containers/ { p = 1; next } /^##/ { p = 0 } p' /root/rcsync/docs/backup.md |
+    awk '/^```sh/ { c = 1; next } /^```/ { c = 0 } c')
+[ -n "$commands" ] || { echo "docs/backup.md has no commands for containers"; exit 1; }
+said bash -euc "$commands"
+file=$(find /var/backups/rcsync -name '*.backup')
+rights=$(stat --format '%u %a' /var/backups/rcsync "$file" | tr '\n' ' ')
+[ "$rights" = '10001 700 10001 600 ' ] || { echo "the backup's folder and file have: $rights"; exit 1; }
+said docker compose run --rm --no-deps -v /var/backups/rcsync:/backups web restore "/backups/${file##*/}" --look
+for text in mysql 'rows' 'Nothing was restored'; do
+    grep -q "$text" /tmp/said || { echo "restore --look does not say \"$text\":"; cat /tmp/said; exit 1; }
+done
+echo "a backup: made by the page's commands, and looked at"
 
 said docker compose stop
 for service in web worker; do

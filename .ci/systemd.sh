@@ -127,6 +127,22 @@ until_it_holds 60 systemctl is-active rcsync-worker
 echo "a worker that was stopped with SIGSTOP: started again by the watchdog"
 until_it_holds 90 runuser -u rcsync -- /opt/rcsync/rcsync alive worker
 
+# A backup, by the commands of docs/backup.md, and a look at it.
+page=$(awk '/^### One machine with systemd/ { p = 1; next } /^##/ { p = 0 } p' docs/backup.md |
+    awk '/^```sh/ { c = 1; next } /^```/ { c = 0 } c')
+[ -n "$page" ] || { echo "docs/backup.md has no commands for systemd"; exit 1; }
+in_machine bash -euc "$page" >"$root.out" 2>&1 || { tail -n 30 "$root.out"; exit 1; }
+file=$(in_machine find /var/backups/rcsync -name '*.backup')
+rights=$(in_machine stat --format '%U %a' /var/backups/rcsync "$file" | tr '\n' ' ')
+[ "$rights" = 'rcsync 700 rcsync 600 ' ] || { echo "the backup's folder and file have: $rights"; exit 1; }
+in_machine runuser -u rcsync -- /opt/rcsync/rcsync restore "$file" --look >"$root.out" 2>&1 ||
+    { tail -n 30 "$root.out"; exit 1; }
+for said in 'sqlite' 'The first sync after it' 'Nothing was restored'; do
+    grep -q "$said" "$root.out" || { echo "restore --look does not say \"$said\":"; cat "$root.out"; exit 1; }
+done
+if grep -q 'cannot be told' "$root.out"; then cat "$root.out"; exit 1; fi
+echo "a backup: made by the page's commands, and looked at"
+
 in_machine systemctl stop rcsync-worker rcsync-web
 for unit in rcsync-web rcsync-worker; do
     echo "$unit: stopped, $(show $unit Result)"

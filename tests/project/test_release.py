@@ -121,20 +121,45 @@ def test_release_refuses_an_option_it_does_not_know() -> None:
     assert (done.returncode, done.stderr) == (2, "usage: .ci/release [--rehearsal]\n")
 
 
-@pytest.mark.parametrize(
-    ("way", "script"),
-    [
-        ("Trying it out", "bare_root.sh"),
-        ("One machine with systemd", "systemd.sh"),
-        ("Containers", "compose.sh"),
-    ],
-)
+WAYS = {
+    "Trying it out": "bare_root.sh",
+    "One machine with systemd": "systemd.sh",
+    "Containers": "compose.sh",
+}
+
+
+@pytest.mark.parametrize(("way", "script"), WAYS.items())
 def test_each_way_of_installing_is_walked_by_its_own_commands(way: str, script: str) -> None:
     assert f"\n## {way}\n" in (ROOT / "docs/install.md").read_text()
     walk = (ROOT / ".ci" / script).read_text()
     assert f"^## {way}/" in walk
     assert "docs/install.md" in walk
     assert f".ci/{script}" in (ROOT / ".ci/release").read_text()
+
+
+@pytest.mark.parametrize(
+    ("way", "script"),
+    [(way, script) for way, script in WAYS.items() if way != "Trying it out"],
+)
+def test_each_way_makes_a_backup_by_its_own_commands(way: str, script: str) -> None:
+    page = (ROOT / "docs/backup.md").read_text().split(f"\n### {way}\n")[1].split("\n##")[0]
+    walked = re.search(r"```sh\n(.*?)```", page, re.DOTALL)
+    assert walked
+    folder, backup = walked[1].splitlines()
+    assert folder.startswith("install -d -m 700 -o ")
+    assert folder.endswith(" /var/backups/rcsync")
+    assert " backup --to /" in backup
+    walk = (ROOT / ".ci" / script).read_text()
+    assert f"^### {way}/" in walk
+    assert "--look" in walk
+
+
+def test_upgrade_and_restore_are_told_for_each_way_of_installing() -> None:
+    backup = (ROOT / "docs/backup.md").read_text()
+    for way in WAYS:
+        page = backup.split(f"\n### {way}\n")[1].split("\n##")[0]
+        for word in ("backup", "migrate", "doctor", "git"):
+            assert word in page, f"{way}: {word}"
 
 
 # ── Both drivers of MariaDB ──────────────────────────────────────────────────────────────────────
