@@ -46,6 +46,8 @@ RUN rm -rf /var/lib/mysql/* && printf '#!/bin/sh\nexec mariadb-admin ping --sile
     chmod 755 /usr/local/bin/healthcheck.sh
 ENTRYPOINT ["/usr/local/bin/mariadb-entrypoint"]
 FROM servers AS caddy
+# Debian's Caddy is older than the registry's and has another word for it.
+ENV RCSYNC_CADDY_BUFFERS=buffer_requests
 ENV XDG_DATA_HOME=/data XDG_CONFIG_HOME=/config
 CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
 END

@@ -1,9 +1,13 @@
 """The files in deploy/, the Dockerfile and compose.yaml, asked by the programs they are for."""
 
+import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from tests.support.paths import ROOT
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 EXPOSURE = 2.0
+PATIENCE = 3  # seconds that a proxy waits for a whole request in a test
 
 
 def program(name: str) -> str:
@@ -118,14 +123,104 @@ def test_apache_accepts_its_example(certificate: Path) -> None:
     assert "Syntax OK" in run(apache, "-t", "-f", certificate / "apache.conf")
 
 
-@pytest.mark.parametrize("example", ["caddy/Caddyfile", "compose/Caddyfile"])
+CADDY_EXAMPLES = pytest.mark.parametrize("example", ["caddy/Caddyfile", "compose/Caddyfile"])
+
+
+def for_caddy(folder: Path) -> dict[str, str]:
+    """Debian's Caddy is older than `request_buffers`; the example tells what it was before."""
+    version = re.search(r"(\d+)\.(\d+)\.(\d+)", run(program("caddy"), "version"))
+    assert version
+    older = tuple(map(int, version.groups())) < (2, 6, 3)
+    words = {"RCSYNC_CADDY_BUFFERS": "buffer_requests"} if older else {}
+    return {"RCSYNC_HOST": "rcsync.example.org", "HOME": str(folder), **words}
+
+
+@CADDY_EXAMPLES
 def test_caddy_accepts_its_examples(example: str, tmp_path: Path) -> None:
     told = run(
         *(program("caddy"), "validate", "--adapter", "caddyfile", "--config", DEPLOY / example),
-        RCSYNC_HOST="rcsync.example.org",
-        HOME=str(tmp_path),
+        **for_caddy(tmp_path),
     )
     assert "Valid configuration" in told
+
+
+@pytest.fixture
+def behind() -> Iterator[socket.socket]:
+    """What stands where rcsync would, and waits for a connection for a second."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(1)
+        yield server
+
+
+@contextlib.contextmanager
+def caddy(example: str, behind: socket.socket, folder: Path) -> Iterator[int]:
+    """The example without TLS, with a shorter patience; gives its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    text = (DEPLOY / example).read_text()
+    text = re.sub(r"(?m)^(rcsync\.example\.org|\{\$RCSYNC_HOST\}) ", f"http://:{port} ", text)
+    text = re.sub(r"(127\.0\.0\.1|web):8000", f"127.0.0.1:{behind.getsockname()[1]}", text)
+    text = text.replace("read_body 30s", f"read_body {PATIENCE}s")
+    text = re.sub(r"(?m)^\{\n", "{\n\tadmin off\n", text, count=1)
+    (folder / "Caddyfile").write_text(text)
+    process = subprocess.Popen(
+        [program("caddy"), "run", "--adapter", "caddyfile", "--config", folder / "Caddyfile"],
+        env={**os.environ, **for_caddy(folder)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _attempt in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.kill()  # otherwise it waits for its slow clients
+        process.wait(20)
+
+
+def begin(port: int) -> socket.socket:
+    """A form of ten bytes whose bytes are still to come."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    client.sendall(b"POST /admin/login/ HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+    return client
+
+
+@CADDY_EXAMPLES
+def test_a_request_that_drips_reaches_rcsync_when_it_is_whole(
+    example: str, behind: socket.socket, tmp_path: Path
+) -> None:
+    with caddy(example, behind, tmp_path) as port, begin(port) as client:
+        client.sendall(b"name=")
+        with pytest.raises(TimeoutError):
+            behind.accept()
+        client.sendall(b"value")
+        connection, _address = behind.accept()
+        with connection:
+            connection.settimeout(20)
+            assert b"POST /admin/login/" in connection.recv(4096)
+
+
+@CADDY_EXAMPLES
+def test_a_request_that_drips_for_too_long_never_reaches_rcsync(
+    example: str, behind: socket.socket, tmp_path: Path
+) -> None:
+    with caddy(example, behind, tmp_path) as port, begin(port) as client:
+        deadline = time.monotonic() + 4 * PATIENCE
+        cut_off = False
+        while not cut_off and time.monotonic() < deadline:
+            try:
+                client.sendall(b"x")
+                client.settimeout(0.9)
+                cut_off = client.recv(4096) is not None
+            except TimeoutError:
+                continue
+            except OSError:
+                cut_off = True
+        assert cut_off
+        with pytest.raises(TimeoutError):
+            behind.accept()
 
 
 @pytest.mark.parametrize("example", ["nginx/rcsync.conf", "apache/rcsync.conf", "caddy/Caddyfile"])
