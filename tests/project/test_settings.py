@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from integration.web.middleware import POLICY
 from rcsync_project.databases import moodle_database, no_moodle, own_database
 from tests.support.paths import ROOT as TOP
 
@@ -199,3 +200,12 @@ def test_the_environment_chooses_the_broker(url: str, broker: list[str]) -> None
     assert "invented-password" not in setting(
         "repr(settings.Q_CLUSTER.get('redis'))", RCSYNC_BROKER_URL=url
     )
+
+
+def test_every_exception_of_the_content_security_policy_has_its_reason_in_the_guide() -> None:
+    page = (TOP / "docs/operations.md").read_text()
+    told = page.split("**Content security policy.**")[1].split("\n\n")[0]
+    sources = {source for part in POLICY.split("; ") for source in part.split()[1:]}
+    exceptions = sources - {"'self'", "'none'"}
+    assert exceptions
+    assert {source for source in exceptions if f"`{source}`" not in told} == set()
