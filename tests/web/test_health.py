@@ -12,7 +12,13 @@ from django.test import Client
 from django.utils import timezone
 
 from integration import __version__, checks
-from integration.models import EventCursor, IntegratedCourse, SyncRun, WorkerBeat
+from integration.models import (
+    EventCursor,
+    IntegratedCourse,
+    IntegrationSettings,
+    SyncRun,
+    WorkerBeat,
+)
 from integration.services.background import queue
 from integration.services.monitoring import status as health_status
 from tests.support.background import clusters_alive, make_dead, order
@@ -249,3 +255,16 @@ def test_a_broker_that_loses_tasks_is_a_warning(settings: Any) -> None:
     settings.Q_CLUSTER = {**cluster, "redis": {"host": "127.0.0.1"}}
     assert [message.id for message in checks.check_cluster()] == ["rcsync.W001"]
     assert checks.installation_problems() == []
+
+
+@pytest.mark.parametrize(("hours", "said"), [(1, False), (30, True)])
+def test_that_nothing_ever_went_well_is_said_as_that_nothing_did_for_long(
+    hours: int, said: bool
+) -> None:
+    run = SyncRun.objects.create(kind="apply", trigger="schedule", status="error")
+    SyncRun.objects.filter(pk=run.pk).update(started_at=timezone.now() - timedelta(hours=hours))
+    settings = IntegrationSettings.load()
+    settings.notify_after_hours = 24
+    settings.save()
+    warnings = health_status.health().warnings
+    assert ("Nothing has gone entirely well for more than 24 hours." in warnings) is said

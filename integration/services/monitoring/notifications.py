@@ -19,7 +19,7 @@ from integration.domain.messages import msg
 from integration.models import IntegratedCourse, IntegrationSettings, Notice, SyncRun
 from integration.services.ledger.past_runs import was_rejected
 from integration.services.monitoring import digest
-from integration.services.monitoring.status import last_good
+from integration.services.monitoring.status import first_run, last_good
 from integration.services.rocketchat import connect
 from integration.services.runs.configured_connection import rocketchat_connection
 from integration.services.sync.guard import are_about_renames, is_about_server
@@ -140,9 +140,7 @@ def _success(settings: IntegrationSettings) -> State:
     hours = settings.notify_after_hours
     if hours is None or not IntegratedCourse.objects.filter(background_sync=True).exists():
         return fine
-    since = last_good()
-    if since is None:
-        since = SyncRun.objects.order_by("pk").values_list("started_at", flat=True).first()
+    since = last_good() or first_run()
     if since is None or timezone.now() - since < timedelta(hours=hours):
         return fine
     text = _("No run has succeeded since %(since)s. Is the worker running? See ./rcsync status")

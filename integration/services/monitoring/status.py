@@ -51,6 +51,7 @@ class Numbers:
     clusters: tuple[str, ...] = ()
     heartbeat_age: float | None = None
     last_good_age: float | None = None
+    without_success_age: float | None = None  # the same, else since the first run
     queued: int = 0
     running: int = 0
     oldest_queued_age: float | None = None  # of those that could begin
@@ -101,7 +102,7 @@ def health() -> Health:
 
 def numbers() -> Numbers:
     """A handful of small queries."""
-    now = timezone.now()
+    now, good = timezone.now(), last_good()
     runs = dict(SyncRun.objects.order_by().values_list("status").annotate(number=Count("pk")))
     held = SyncRun.objects.filter(status=SyncRun.Status.QUARANTINED).aggregate(
         runs=Count("pk"), operations=Sum("held_count"), oldest=Min("started_at")
@@ -113,7 +114,8 @@ def numbers() -> Numbers:
     return Numbers(
         clusters=tuple(heartbeat.live_clusters()),
         heartbeat_age=heartbeat.age(),
-        last_good_age=_age(now, last_good()),
+        last_good_age=_age(now, good),
+        without_success_age=_age(now, good or first_run()),
         queued=runs.get(SyncRun.Status.QUEUED, 0),
         running=runs.get(SyncRun.Status.RUNNING, 0),
         oldest_queued_age=_age(now, oldest_due(now)),
@@ -141,6 +143,11 @@ def last_good() -> datetime | None:
     run = good.aggregate(last=Max("finished_at"))["last"]
     course = IntegratedCourse.objects.aggregate(last=Max("last_success"))["last"]
     return max((moment for moment in (run, course) if moment), default=None)
+
+
+def first_run() -> datetime | None:
+    """When the first run began."""
+    return SyncRun.objects.order_by("pk").values_list("started_at", flat=True).first()
 
 
 def _age(now: datetime, moment: datetime | None) -> float | None:
@@ -193,7 +200,7 @@ def _warnings(found: Numbers) -> list[str]:
     warnings = [str(found.paused)] if found.paused else []
     hours = IntegrationSettings.load().notify_after_hours
     limit = timedelta(hours=hours).total_seconds() if hours else None
-    if limit is not None and (found.last_good_age or 0) > limit:
+    if limit is not None and (found.without_success_age or 0) > limit:
         warnings.append(f"Nothing has gone entirely well for more than {hours} hours.")
     if found.event_problem:
         warnings.append(f"Events: {found.event_problem}")
