@@ -38,6 +38,16 @@ def test_the_changelog_tells_of_this_version() -> None:
     assert f"\n## [{__version__}] - " in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_who_made_it_under_which_licence_and_for_whom_is_said() -> None:
+    """Every Python it is for has a classifier, and no address is invented for the project."""
+    assert (PROJECT["license"], PROJECT["license-files"]) == ("Apache-2.0", ["LICENSE"])
+    assert (ROOT / "LICENSE").read_text().lstrip().startswith("Apache License")
+    assert PROJECT["authors"]
+    assert PROJECT["urls"].keys() == {"Moodle", "Rocket.Chat"}
+    pythons = [one for one in PROJECT["classifiers"] if one.startswith("Programming Language ::")]
+    assert {one.split()[-1] for one in pythons} == {"3", "3.11", "3.12", "3.13"}
+
+
 @pytest.mark.parametrize("kind", LOCKS)
 def test_a_lock_holds_what_the_ranges_ask_for(kind: str) -> None:
     pins = locked(LOCKS["production"]) | locked(LOCKS[kind])
