@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from benchmarks.leftovers import leaving_nothing
 from benchmarks.site import BUFFER_MEGABYTES
 from tests.support.servers import running_mariadb, running_postgres
 
@@ -276,4 +277,4 @@ def _prune() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(leaving_nothing(main))

@@ -12,6 +12,7 @@ import heapq
 import time
 from collections.abc import Sequence
 
+from benchmarks.leftovers import leaving_nothing
 from demo.standin import ADMIN_ID, ADMIN_TOKEN, Options, StandIn
 from demo.standin.rules import outside
 from demo.standin.state.world import ServerState
@@ -103,4 +104,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(leaving_nothing(main))

@@ -99,6 +99,18 @@ def test_orphans_of_a_command_that_ended_are_ended(tmp_path: Path) -> None:
     assert until(lambda: not processes_with(mark)), processes_with(mark)
 
 
+def test_every_benchmark_that_people_start_looks_for_what_it_left() -> None:
+    """But for the one that draws pictures, and for the steps, which run inside of another."""
+    started = {
+        path.stem: path.read_text()
+        for path in (ROOT / "benchmarks").glob("*.py")
+        if "__main__" in path.read_text()
+    }
+    assert len(started) > 8
+    without = {name for name, text in started.items() if "leaving_nothing(main)" not in text}
+    assert without == {"phases", "plot"}
+
+
 def test_a_benchmark_that_leaves_a_process_behind_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
