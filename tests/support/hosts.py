@@ -14,13 +14,27 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from tests.support.paths import ROOT
 from tests.support.servers import START_SECONDS, missing, require_redis
 
-PREFIX = "10.214.77"
-HUB = f"{PREFIX}.1"
+
+@cache
+def prefix() -> str:
+    """Of a network in which no interface is: a test that was killed leaves its bridge behind, and
+    with two of the same address no machine would reach anything.
+    """
+    command = ["ip", "-4", "-o", "address"]
+    taken = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    networks = (f"10.214.{number}" for number in range(77, 255))
+    return next(one for one in networks if f" {one}." not in taken)
+
+
+def hub() -> str:
+    """The address of the bridge."""
+    return f"{prefix()}.1"
 
 
 def require_namespaces() -> None:
@@ -45,7 +59,7 @@ class Machine:
         _ip("link", "add", self._link, "type", "veth", "peer", "eth0", "netns", self._space)
         _ip("link", "set", self._link, "master", bridge, "up")
         inside = ["-n", self._space]
-        _ip(*inside, "address", "add", f"{PREFIX}.{number + 10}/24", "dev", "eth0")
+        _ip(*inside, "address", "add", f"{prefix()}.{number + 10}/24", "dev", "eth0")
         _ip(*inside, "link", "set", "eth0", "up")
         _ip(*inside, "link", "set", "lo", "up")
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,7 +95,7 @@ class Forwarder:
 
     def __init__(self, target: Path | int) -> None:
         self._target = target
-        self._listener = socket.create_server((HUB, 0))
+        self._listener = socket.create_server((hub(), 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -121,12 +135,12 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 @contextmanager
 def network(machines: int) -> Iterator[list[Machine]]:
-    """So many machines on a bridge that has the address HUB; all of it goes at the end."""
+    """So many machines on a bridge that has the address `hub()`; all of it goes at the end."""
     bridge = f"rc{secrets.token_hex(2)}"
     made: list[Machine] = []
     _ip("link", "add", bridge, "type", "bridge")
     try:
-        _ip("address", "add", f"{HUB}/24", "dev", bridge)
+        _ip("address", "add", f"{hub()}/24", "dev", bridge)
         _ip("link", "set", bridge, "up")
         for number in range(1, machines + 1):
             made.append(Machine(number, bridge))  # noqa: PERF401  # removed even if the next fails

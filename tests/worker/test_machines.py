@@ -15,7 +15,7 @@ import pytest
 
 from demo.standin import StandIn
 from tests.support import hosts
-from tests.support.hosts import HUB, Forwarder
+from tests.support.hosts import Forwarder, hub
 from tests.support.installation import Installation
 from tests.support.paths import ROOT
 from tests.support.servers import DatabaseServer
@@ -209,15 +209,15 @@ def test_two_hosts_share_a_pass_and_one_is_cut_off_and_killed(
         )
         user = "mysql://root" if engine == "mysql" else "postgres://postgres"
         more = {
-            "MOODLE_DATABASE_URL": f"{user}:@{HUB}:{database}/{server.create_database()}",
-            "ROCKETCHAT_URL": f"http://{HUB}:{forwarded(stack, chat.port)}",
+            "MOODLE_DATABASE_URL": f"{user}:@{hub()}:{database}/{server.create_database()}",
+            "ROCKETCHAT_URL": f"http://{hub()}:{forwarded(stack, chat.port)}",
         }
         if broker == "redis":
             folder = Path(tempfile.mkdtemp(prefix="rcsync-redis-", dir="/tmp"))
             stack.callback(shutil.rmtree, folder)
             redis = stack.enter_context(hosts.running_redis(folder))
-            more["RCSYNC_BROKER_URL"] = f"redis://{HUB}:{forwarded(stack, redis)}/0"
-        own = f"{user}:@{HUB}:{database}/{server.create_database()}"
+            more["RCSYNC_BROKER_URL"] = f"redis://{hub()}:{forwarded(stack, redis)}/0"
+        own = f"{user}:@{hub()}:{database}/{server.create_database()}"
         site = Installation(tmp_path, own, chat, SCALED.replace("PEOPLE", "400"), **more)
         prepare(site)
         for machine in machines:
