@@ -129,7 +129,7 @@ test_with_other_pythons() {
     local other place
     SUITE=trixie .ci/bare_root.sh './rcsync install --dev' \
         '.venv/bin/python -c "import sys; print(sys.version); assert sys.version_info[:2] == (3, 13)"' \
-        ".venv/bin/python -m pytest -q ${on_every_core[*]} ${without_servers[*]}"
+        ".venv/bin/python -m pytest -q ${on_every_core[*]} ${without_servers[*]}" || return 1
     other=$(find_working python3.12) || { echo "not on this machine, so not tried: python3.12"; return 0; }
     place=$(mktemp -d)
     git clone --quiet --no-local . "$place"

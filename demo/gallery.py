@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -172,7 +173,7 @@ def main(folder: Path, words: tuple[str, ...]) -> None:
         with screenshots._server(environment) as home, screenshots._browser(place) as browser:
             gallery = _Gallery(browser, home, folder, words, site)
             gallery.walk()
-            with sqlite3.connect(f"{place}/moodle.sqlite3") as moodle:
+            with closing(sqlite3.connect(f"{place}/moodle.sqlite3")) as moodle, moodle:
                 moodle.executescript(PLUGIN)
             gallery.walk_after_the_plugin()
 

@@ -3,6 +3,7 @@
 import random
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,9 @@ def test_members_by_the_reader_are_members_by_plain_sql(file: Path, moodle: Mood
 
 
 def _rows(path: Path) -> dict[str, list[Any]]:
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         names = [model._meta.db_table for model in TABLES]
-        rows = {name: database.execute(f"SELECT * FROM {name}").fetchall() for name in names}
-    database.close()
-    return rows
+        return {name: database.execute(f"SELECT * FROM {name}").fetchall() for name in names}
 
 
 def test_the_same_moment_gives_the_same_sample(file: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Collection, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,7 @@ class PluginSite:
         PluginSync(site.chat).make(courses)
 
     def sql(self, text: str) -> None:
-        with sqlite3.connect(self.path) as connection:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
             connection.executescript(text)
 
     def switch_off(self) -> None:
