@@ -5,7 +5,7 @@ too. A proxy looks names up itself: through one, only addresses written as numbe
 """
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from integration.domain.addresses import number_of
+from integration.domain.addresses import is_refused, number_of
 
 Check = Callable[[Iterable[str]], None]
 
@@ -44,7 +44,18 @@ class GuardedAdapter(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-def guarded_session(check: Check) -> requests.Session:
+def guarded_session(
+    allowed: Collection[str], refused: Callable[[str], Exception]
+) -> requests.Session:
+    """A session that raises `refused` of a text where nothing may be sent to. `allowed`: networks
+    that are all right all the same.
+    """
+
+    def check(addresses: Iterable[str]) -> None:
+        for address in addresses:
+            if is_refused(address, allowed):
+                raise refused(f"nothing is sent to the address {address}")
+
     session = requests.Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, GuardedAdapter(check))

@@ -6,7 +6,8 @@ from its discovery document, issuer, audience and age of the token are checked, 
 told by issuer and subject, never by the e-mail address.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import jwt
@@ -18,7 +19,6 @@ from django.http import HttpRequest
 from mozilla_django_oidc import auth as library
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
-from integration.domain.addresses import is_refused
 from integration.domain.sign_in import OpenId
 from integration.services.rocketchat.address_guard import guarded_session
 from integration.services.sign_in.people import Person, user_of
@@ -109,17 +109,11 @@ library.requests = Provider
 
 
 def _answer(method: str, url: str, options: Mapping[str, Any]) -> requests.Response:
-    with guarded_session(_check) as session:
+    with guarded_session(settings.ALLOWED_NETWORKS, partial(Refused, "provider")) as session:
         answer = session.request(method, url, allow_redirects=False, **options)
     if 300 <= answer.status_code < 400:
         raise Refused("provider", f"{url} redirects, which is not followed")
     return answer
-
-
-def _check(addresses: Iterable[str]) -> None:
-    for address in addresses:
-        if is_refused(address, settings.ALLOWED_NETWORKS):
-            raise Refused("provider", f"nothing is sent to the address {address}")
 
 
 class OpenIdBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # it has no types

@@ -3,14 +3,13 @@
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import requests
 from django.conf import settings
 from urllib3.exceptions import HTTPError
 
-from integration.domain.addresses import is_refused
 from integration.services.rocketchat.address_guard import guarded_session
 
 TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, and between two bytes
@@ -32,12 +31,6 @@ def get_json(url: str, token: str = "") -> dict[str, Any]:
 def post_json(url: str, body: Mapping[str, Any], token: str) -> dict[str, Any]:
     """The object that answers the post; FetchFailed."""
     return _object("POST", url, token, body)
-
-
-def _check_addresses(found: Iterable[str]) -> None:
-    for address in found:
-        if is_refused(address, settings.ALLOWED_NETWORKS):
-            raise FetchFailed(f"nothing is sent to the address {address}")
 
 
 def _object(method: str, url: str, token: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -77,7 +70,7 @@ def _answer(method: str, url: str, token: str, body: Mapping[str, Any] | None) -
     headers = {"Accept": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    with guarded_session(_check_addresses) as session:
+    with guarded_session(settings.ALLOWED_NETWORKS, FetchFailed) as session:
         try:
             answer = session.request(
                 method,
