@@ -4,6 +4,7 @@ import pytest
 
 from integration.domain.operations import RemoveMember
 from integration.domain.state import MoodleState, Scope
+from integration.services.sync.second_look import CHECKED
 from tests.support.builders import group, moodle, operations, person, policy
 from tests.support.fake_ledger import Line
 
@@ -54,3 +55,7 @@ def test_a_removal_of_somebody_deactivated_that_was_no_deed_is_made_by_the_next_
     site.room(10).members.add(site.account(1))
     assert [one.group_id for one in operations(site.sync().plan, RemoveMember)] == [10]
     assert site.members(10) == {2}
+
+
+def test_what_the_second_look_asks_about_is_kept_until_then() -> None:
+    assert [kind.kind for kind in CHECKED if not kind.seen_later] == []

@@ -118,6 +118,11 @@ class RunLedger:
         self._to_do = len(plan.operations) - len(held)
         if len(plan.operations) > LONG:
             return self._read_back()
+        return self.going(plan, held)
+
+    @staticmethod
+    def going(plan: Plan, held: Collection[Operation]) -> list[Operation]:
+        """Those that do not wait for a person."""
         waiting = set(map(id, held))
         return [operation for operation in plan.operations if id(operation) not in waiting]
 

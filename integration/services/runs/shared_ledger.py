@@ -55,9 +55,7 @@ class SharedLedger(RunLedger):
             with acting(Actor("person", self.run.actor)):
                 pause_courses(self.scope)
         if self._imported is not None:
-            waiting = set(map(id, held))
-            going = [one for one in plan.operations if id(one) not in waiting]
-            self._imported.run(going, self.starting, self._claims.holds)
+            self._imported.run(self.going(plan, held), self.starting, self._claims.holds)
         return to_do
 
     def starting(self, operations: Sequence[Operation]) -> Sequence[Operation]:
