@@ -62,12 +62,14 @@ def add_people(order: Order, parent: SyncRun) -> None:
 
 
 def cut(courses: list[int], clusters: int) -> list[list[int]]:
-    """Parts of even size: one on a single machine, a few for each of several, none needlessly
+    """Parts of even size: one on a single machine, as many for each of several, none needlessly
     small.
     """
     number = min(clusters * PARTS_PER_CLUSTER if clusters > 1 else 1, len(courses) // SMALLEST)
     if number < 2:
         return [courses]
+    if number > clusters:
+        number -= number % clusters  # else one works on a last part while the others wait
     size = -(-len(courses) // number)
     return [list(part) for part in chunks(courses, size)]
 
