@@ -1,5 +1,6 @@
 """The record of work: queued, merged, taken once, waited for, cancelled, cut off, gone on with."""
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,9 @@ from integration.services.runs import lease_renewal, runner
 from integration.services.runs.order import Order, order_of
 from integration.services.runs.runner import Finished
 from integration.services.sync.reconcile import reconcile
+from integration.services.worker.supervisor import Supervisor
 from tests.support.background import COURSES, clusters_alive, leases, make_dead, order, play_worker
+from tests.support.clock import Clock
 from tests.support.site import Site
 from tests.support.small_moodle import SmallMoodle
 from tests.support.states import states
@@ -63,6 +66,27 @@ def test_a_lost_call_is_made_again_by_the_sweep(small_site: Site) -> None:
     assert OrmQ.objects.count() == 0, "it was called a moment ago"
     SyncRun.objects.update(woken_at=timezone.now() - 2 * sweep.REQUEUE_AFTER)
     sweep.sweep()
+    assert OrmQ.objects.count() == 1
+    assert play_worker() == [run.pk]
+
+
+def test_a_call_that_a_busy_worker_keeps_is_made_again_by_one_that_is_free(
+    small_site: Site, settings: Any, clock: Clock
+) -> None:
+    settings.Q_CLUSTER = settings.Q_CLUSTER | {"workers": 2}
+    free, busy = (Supervisor(name, threading.Event()) for name in ("free", "busy"))
+    run, *others = (queue.enqueue(order(course)) for course in COURSES)
+    for other in others:
+        SyncRun.objects.filter(pk=other.pk).update(status=Status.RUNNING, worker="busy|here|1|a")
+    OrmQ.objects.all().delete()
+
+    free._call_again_while_free()
+    assert OrmQ.objects.count() == 0, "it was called a moment ago"
+    clock.move(2)
+    busy._call_again_while_free()
+    assert OrmQ.objects.count() == 0, "all of its processes are at work"
+    free._call_again_while_free()
+    free._call_again_while_free()
     assert OrmQ.objects.count() == 1
     assert play_worker() == [run.pk]
 

@@ -53,12 +53,12 @@ def _is_silent(run: SyncRun) -> bool:
     return sign is None or sign < now - timedelta(seconds=leases.LEASE_SECONDS)
 
 
-def requeue_overdue() -> int:
-    """Notify workers again of runs that nobody took: the notification was lost, or a worker died
-    with it.
+def requeue_overdue(after: timedelta = REQUEUE_AFTER) -> int:
+    """Notify workers again of runs that nobody took: the notification was lost, a worker died with
+    it, or a busy one holds it.
     """
     now = timezone.now()
-    overdue = due(now).filter(moments.not_within("woken_at", REQUEUE_AFTER, now))
+    overdue = due(now).filter(moments.not_within("woken_at", after, now))
     found = list(overdue.order_by("pk")[:FULL_BROKER])
     if not found or broker_is_full():
         return 0

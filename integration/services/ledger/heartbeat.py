@@ -10,7 +10,7 @@ import socket
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from integration.models import SyncRun, WorkerBeat
@@ -96,11 +96,18 @@ def last_sign(name: str) -> datetime | None:
     """The last beat of this cluster, or the last sign of life of a run that it works on."""
     now = timezone.now()
     beat_at = WorkerBeat.objects.filter(name=name).values_list("beat_at", flat=True).first()
-    working = SyncRun.objects.filter(
-        status=SyncRun.Status.RUNNING, worker__startswith=f"{name}|"
-    ).aggregate(last=Max("alive_at"))["last"]
+    working = _runs_of(name).aggregate(last=Max("alive_at"))["last"]
     signs = (moments.passed(beat_at, now), moments.passed(working, now))
     return max((sign for sign in signs if sign), default=None)
+
+
+def runs_of(name: str) -> int:
+    """How many runs this cluster works on."""
+    return _runs_of(name).count()
+
+
+def _runs_of(name: str) -> QuerySet[SyncRun]:
+    return SyncRun.objects.filter(status=SyncRun.Status.RUNNING, worker__startswith=f"{name}|")
 
 
 def live_clusters() -> list[str]:

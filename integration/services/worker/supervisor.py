@@ -34,6 +34,7 @@ LOOK_SECONDS = 5.0
 NOTICE_SECONDS = 60.0
 TICK_SECONDS = 0.5
 BEATS_WAITING = 4
+UNHEARD_AFTER = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class Supervisor:
             Every(1.0, self._check),
             Every(LOOK_SECONDS, self._look_after_runs),
             Every(TICK_SECONDS, queue.wake_due),
+            Every(TICK_SECONDS, self._call_again_while_free),
             Every(NOTICE_SECONDS, notifications.check),
         ]
 
@@ -135,6 +137,13 @@ class Supervisor:
         """Recover what died on this machine sooner than the sweep does."""
         sweep.recover_dead_runs()
         queue.cancel_waiting()
+
+    def _call_again_while_free(self) -> None:
+        """A busy cluster takes two tasks from the broker that it cannot begin. While a process of
+        this one has nothing to do, runs that nobody has begun are called out again.
+        """
+        if heartbeat.runs_of(self.name) < settings.Q_CLUSTER["workers"]:
+            sweep.requeue_overdue(UNHEARD_AFTER)
 
 
 def call_all_again() -> None:
