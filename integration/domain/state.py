@@ -250,7 +250,7 @@ class RemoteState:
 
 class ManagedAccount(NamedTuple):
     """A stored pair of ids. `created`: rcsync made the account; `deactivated`: rcsync switched it
-    off.
+    off. `known_…` is what the person was known by in Moodle.
     """
 
     user_id: int
@@ -258,9 +258,21 @@ class ManagedAccount(NamedTuple):
     username: str
     created: bool
     deactivated: bool = False
-    identity: PersonIdentity | None = None  # None: linked before identities were stored
     mail_due: bool = False  # the mail to set a password was not asked for yet
     address_only: bool = False  # adopted by its address alone, which is never changed therefore
+    known_timecreated: int | None = None  # unix seconds; None: linked before it was stored
+    known_username: str = ""
+    known_email: str = ""
+    known_idnumber: str = ""
+
+    @property
+    def identity(self) -> PersonIdentity | None:
+        """None: linked before identities were stored."""
+        if self.known_timecreated is None:
+            return None
+        return PersonIdentity(
+            self.known_timecreated, self.known_username, self.known_email, self.known_idnumber
+        )
 
 
 class Ending(StrEnum):

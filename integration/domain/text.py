@@ -1,9 +1,9 @@
 """Text that every database and every server can hold."""
 
 import re
+from typing import TypeVar
 
-Texts = dict[str, str]
-"""One copy of each text that Moodle, Rocket.Chat and the ledger all have of a person: `same`."""
+Value = TypeVar("Value")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -20,6 +20,6 @@ def clean(text: str) -> str:
     return _SURROGATES.sub("\ufffd", text)
 
 
-def same(texts: Texts, text: str) -> str:
-    """The copy that is kept in `texts`, where this one is from now on if there was none."""
-    return texts.setdefault(text, text)
+def same(value: Value, known: Value) -> Value:
+    """`known` where it is equal: then one copy of it is enough."""
+    return known if known == value else value

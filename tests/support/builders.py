@@ -218,8 +218,10 @@ def remote(*things: RemoteAccount | RemoteChannel) -> RemoteState:
 
 
 def link(user_id: int, account_id: str = "", **values: Any) -> ManagedAccount:
-    """`link(7)`: rcsync made a7 for person 7."""
+    """`link(7)`: rcsync made a7 for person 7. `identity`: what the person was known by."""
     ordinary: dict[str, Any] = {"username": f"user{user_id}", "created": True}
+    if (identity := values.pop("identity", None)) is not None:
+        ordinary |= {f"known_{name}": value for name, value in identity._asdict().items()}
     return ManagedAccount(user_id, account_id or f"a{user_id}", **(ordinary | values))
 
 

@@ -49,6 +49,8 @@ from integration.services.sync.reconcile import reconcile
 from integration.services.sync.report import Outcome, RunReport
 from tests.support.fake_remote import FakeRemote
 
+NOBODY: Mapping[int, ManagedAccount] = {}
+
 
 @dataclass
 class Row:
@@ -442,7 +444,12 @@ class FakeSource:
         """No log is kept."""
 
     def read(
-        self, scope: Scope, *, integrated: Collection[int], linked_users: Collection[int]
+        self,
+        scope: Scope,
+        *,
+        integrated: Collection[int],
+        linked_users: Collection[int],
+        known: Mapping[int, ManagedAccount] = NOBODY,
     ) -> MoodleState:
         if self.fails:
             raise self.fails

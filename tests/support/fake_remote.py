@@ -17,6 +17,7 @@ from integration.domain.outcomes import MadeChannel
 from integration.domain.room_texts import RoomTexts
 from integration.domain.state import (
     ROLE_STRENGTH,
+    ManagedAccount,
     Mark,
     NameRules,
     RemoteAccount,
@@ -143,7 +144,7 @@ class FakeRemote:
     def writes(self) -> "FakeRemote":
         return self
 
-    def begin(self) -> None:
+    def begin(self, known: Collection[ManagedAccount]) -> None:
         """Everything is here already."""
 
     def name_rules(self) -> NameRules:

@@ -19,7 +19,6 @@ from integration.domain.operations import (
 )
 from integration.domain.outcomes import Result
 from integration.domain.state import Managed, Scope
-from integration.domain.text import Texts
 from integration.models import AccountLink, SyncOperation, SyncRun
 from integration.services.ledger import audit_trail, managed_part, pass_parts, password_mails
 from integration.services.ledger.bulk import insert
@@ -54,15 +53,11 @@ class RunLedger:
         run: SyncRun,
         scope: Scope,
         on_progress: Callable[[int, int], None],
-        texts: Texts | None = None,
     ) -> None:
-        """`on_progress` hears the number of finished and of all operations after every batch.
-        `texts` are shared with the other readers of the run.
-        """
+        """`on_progress` hears the number of finished and of all operations after every batch."""
         self.run = run
         self.scope = scope
         self._on_progress = on_progress
-        self._texts = texts
         self._finished = 0
         self._positions: dict[int, int] = {}  # id(operation) -> position of its row in the run
         self._next = 0  # position
@@ -77,7 +72,7 @@ class RunLedger:
 
     def managed(self, scope: Scope, *, part: bool = False) -> Managed:
         self._read_at = timezone.now()
-        managed = load_managed(scope, self.run.pk, part=part, texts=self._texts)
+        managed = load_managed(scope, self.run.pk, part=part)
         self._effects = Effects(managed)
         return managed
 

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Q, QuerySet
@@ -11,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from integration.domain import conflicts
 from integration.domain.by_person import ByPerson
 from integration.domain.conflicts import ConflictKind
-from integration.domain.identities import CourseIdentity, GroupIdentity, PersonIdentity
+from integration.domain.identities import CourseIdentity, GroupIdentity
 from integration.domain.operations import (
     CreateAccount,
     RemoveMember,
@@ -32,7 +31,7 @@ from integration.domain.state import (
     RoomRole,
     Scope,
 )
-from integration.domain.text import Texts, same
+from integration.domain.text import same
 from integration.models import (
     AccountLink,
     ChannelLink,
@@ -52,13 +51,11 @@ _UNFINISHED = ("kind", "moodle_group_id", "moodle_user_id", "details")  # as in 
 _ROLES = {role.value: role for role in RoomRole}
 
 
-def load_managed(
-    scope: Scope, current_run: int, *, part: bool = False, texts: Texts | None = None
-) -> Managed:
+def load_managed(scope: Scope, current_run: int, *, part: bool = False) -> Managed:
     """All accounts and channels, and the members of the channels in `scope`; or, of a narrow scope,
-    only what it is about (ports.Records). `texts` are shared with other readers.
+    only what it is about (ports.Records).
     """
-    accounts, account_keys = _accounts(managed_part.accounts_in(scope) if part else None, texts)
+    accounts, account_keys = _accounts(managed_part.accounts_in(scope) if part else None)
     channels, channel_keys = _channels(
         managed_part.channels_in(scope) if part else ChannelLink.objects.all()
     )
@@ -224,7 +221,7 @@ _ACCOUNT = (
 
 
 def _accounts(
-    links: QuerySet[AccountLink] | None, texts: Texts | None = None
+    links: QuerySet[AccountLink] | None,
 ) -> tuple[dict[int, ManagedAccount], dict[int, int]]:
     """By user id; and the user id of each primary key. None: all links."""
     accounts: dict[int, ManagedAccount] = {}
@@ -234,14 +231,12 @@ def _accounts(
         if links is None
         else rows_of(links.order_by().values_list("pk", *_ACCOUNT))
     )
-    one = partial(same, {} if texts is None else texts)
     for key, user_id, account_id, username, created, off, by_address, mail, *known in rows:
-        made, *values = known
-        identity = None if made is None else PersonIdentity(made, *map(one, values))
+        made, name, *others = known
         accounts[user_id] = ManagedAccount(
-            *(user_id, one(account_id), one(username), bool(created), bool(off), identity),
-            mail_due=mail == DUE,
-            address_only=bool(by_address),
+            *(user_id, account_id, username, bool(created), bool(off)),
+            *(mail == DUE, bool(by_address)),
+            *(made, same(name, username), *others),
         )
         keys[key] = user_id
     return accounts, keys

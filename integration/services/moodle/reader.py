@@ -16,8 +16,15 @@ from django.utils import timezone
 from integration.domain.by_person import ByPerson
 from integration.domain.errors import ConfigurationError, SourceError
 from integration.domain.messages import msg
-from integration.domain.state import Course, Enrolment, Group, MoodleState, Person, Scope
-from integration.domain.text import Texts
+from integration.domain.state import (
+    Course,
+    Enrolment,
+    Group,
+    ManagedAccount,
+    MoodleState,
+    Person,
+    Scope,
+)
 from integration.services.moodle.connection import read_whole
 from integration.services.moodle.log_evidence import taken_out
 from integration.services.moodle.paging import PAGE_SIZE
@@ -27,6 +34,7 @@ from moodle.models import Course as CourseRow
 from moodle.router import MOODLE
 
 Value = TypeVar("Value")
+NOBODY: Mapping[int, ManagedAccount] = {}
 Enrolments = dict[int, ByPerson[tuple[Enrolment, ...]]]  # course id -> user id -> rows
 Roles = dict[int, ByPerson[tuple[int, ...]]]  # context id -> user id -> role ids
 
@@ -40,26 +48,33 @@ class MoodleReader:
         *,
         alias: str = MOODLE,
         page_size: int = PAGE_SIZE,
-        texts: Texts | None = None,
     ) -> None:
-        """`texts` are shared with other readers of the run."""
         self._clock = clock
         self._alias = alias
-        self._rows = MoodleRows(alias, page_size, texts)
+        self._rows = MoodleRows(alias, page_size)
 
     def read(
-        self, scope: Scope, *, integrated: Collection[int], linked_users: Collection[int]
+        self,
+        scope: Scope,
+        *,
+        integrated: Collection[int],
+        linked_users: Collection[int],
+        known: Mapping[int, ManagedAccount] = NOBODY,
     ) -> MoodleState:
         """See ports.Source. With `scope.users`, members, people and roles are only theirs."""
         courses = frozenset(integrated)
-        return read_whole(lambda: self._read(scope, courses, linked_users), self._alias)
+        return read_whole(lambda: self._read(scope, courses, linked_users, known), self._alias)
 
     def taken_out(self, users: Collection[int], since: int) -> frozenset[tuple[int, int]] | None:
         """See ports.Source."""
         return read_whole(lambda: taken_out(self._alias, users, since), self._alias)
 
     def _read(
-        self, scope: Scope, integrated: frozenset[int], linked: Collection[int]
+        self,
+        scope: Scope,
+        integrated: frozenset[int],
+        linked: Collection[int],
+        known: Mapping[int, ManagedAccount],
     ) -> MoodleState:
         """An event needs the courses where its people are enrolled, besides those that it names;
         everything else the integrated ones.
@@ -81,7 +96,8 @@ class MoodleReader:
         else:
             enrolments = _by_course((row for row in theirs if row[0] in courses), ids)
         roles = self._roles_held(courses.values() if scope.reads_every_role else looked_at, scope)
-        people = self._rows.people(ids if scope.users is None else _each(scope.users), site)
+        asked_for = ids if scope.users is None else _each(scope.users)
+        people = self._rows.people(asked_for, site, known)
         return MoodleState(
             read_at=read_at,
             integrated=integrated,
@@ -149,7 +165,7 @@ class MoodleReader:
         if not user_ids:
             return {}
         ids = _each(user_ids)
-        return read_whole(lambda: self._rows.people(ids, self._rows.site()), self._alias)
+        return read_whole(lambda: self._rows.people(ids, self._rows.site(), NOBODY), self._alias)
 
     def groups_of(
         self, course_ids: Collection[int]

@@ -2,14 +2,13 @@
 one snapshot.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from integration.domain.errors import SourceError
 from integration.domain.messages import msg
-from integration.domain.state import Course, Enrolment, Group, Person
-from integration.domain.text import Texts, clean, same
+from integration.domain.state import Course, Enrolment, Group, ManagedAccount, Person
+from integration.domain.text import clean, same
 from integration.services.moodle.full_names import USUAL, fields_of, full_name, name_format
 from integration.services.moodle.paging import Pager
 from integration.services.moodle.versions import WITHOUT_MNET, number_of
@@ -82,9 +81,8 @@ class Category(NamedTuple):
 class MoodleRows:
     """Reads tables through one pager. Ids that have no row are left out of the answers."""
 
-    def __init__(self, alias: str, page_size: int, texts: Texts | None = None) -> None:
+    def __init__(self, alias: str, page_size: int) -> None:
         self.alias = alias
-        self.texts: Texts = {} if texts is None else texts
         self.pager = Pager(alias, page_size)
 
     def site(self) -> Site:
@@ -164,20 +162,22 @@ class MoodleRows:
 
     # --- people and enrolments --------------------------------------------------------------------
 
-    def people(self, ids: Mapping[int, int], site: Site) -> dict[int, Person]:
-        """Those with these ids, each of which is the number that its person has everywhere."""
-        one = partial(same, self.texts)
+    def people(
+        self, ids: Mapping[int, int], site: Site, known: Mapping[int, ManagedAccount]
+    ) -> dict[int, Person]:
+        """Those with these ids, each of which is the number that its person has everywhere. Of a
+        `known` person what the link says too is kept once.
+        """
+        person = _PersonRows(site, known)
         if site.name_format == USUAL:
             rows = self.pager.by_id(User, ids, *NAMES, *FLAGS, *IDENTITY)
-            return {ids[row[0]]: _person(ids[row[0]], row, site, one) for row in rows}
+            return {ids[row[0]]: person.of(ids[row[0]], row) for row in rows}
         fields, first = fields_of(site.name_format), 1 + len(NAMES) + len(FLAGS) + len(IDENTITY)
         rows = self.pager.by_id(User, ids, *NAMES, *FLAGS, *IDENTITY, *fields)
         return {
-            ids[row[0]]: _person(
+            ids[row[0]]: person.of(
                 ids[row[0]],
                 row[:first],
-                site,
-                one,
                 full_name(site.name_format, dict(zip(fields, row[first:], strict=True))),
             )
             for row in rows
@@ -280,27 +280,39 @@ def _course(row: tuple[Any, ...], category: Category, contexts: tuple[int, ...])
     )
 
 
-def _person(
-    user_id: int, row: tuple[Any, ...], site: Site, one: Callable[[str], str], shown: str = ""
-) -> Person:
-    _, username, email, first, last, auth, *flags, timecreated, idnumber = row
-    confirmed, suspended, deleted = flags
-    return Person(
-        user_id,
-        one(clean(username)),
-        one(clean(email)),
-        one(clean(first)),
-        clean(last),
-        one(auth),
-        bool(confirmed),
-        bool(suspended),
-        bool(deleted),
-        user_id == site.guest,
-        site.without_mnet and auth == REMOVED_AUTH,
-        clean(shown),
-        timecreated,
-        clean(idnumber or ""),
-    )
+class _PersonRows:
+    """Makes persons of rows of mdl_user."""
+
+    def __init__(self, site: Site, known: Mapping[int, ManagedAccount]) -> None:
+        self._site, self._known = site, known
+        self._often: dict[str, str] = {}  # first names and ways to log in: many people share one
+
+    def of(self, user_id: int, row: tuple[Any, ...], shown: str = "") -> Person:
+        _, username, email, first, last, auth, *flags, timecreated, idnumber = row
+        username, email, idnumber = clean(username), clean(email), clean(idnumber or "")
+        first, often, site = clean(first), self._often, self._site
+        link = self._known.get(user_id)
+        if link is not None:
+            timecreated = same(timecreated, link.known_timecreated)
+            username, email = same(username, link.known_username), same(email, link.known_email)
+            idnumber = same(idnumber, link.known_idnumber)
+        confirmed, suspended, deleted = flags
+        return Person(
+            user_id,
+            username,
+            email,
+            often.setdefault(first, first),
+            clean(last),
+            often.setdefault(auth, auth),
+            bool(confirmed),
+            bool(suspended),
+            bool(deleted),
+            user_id == site.guest,
+            site.without_mnet and auth == REMOVED_AUTH,
+            clean(shown),
+            timecreated,
+            idnumber,
+        )
 
 
 def _number(value: str | None) -> int:

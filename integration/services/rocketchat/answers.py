@@ -6,14 +6,21 @@ What is missing or of the wrong kind is an UnexpectedAnswer; `where` is the endp
 import html
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from sys import intern
 
 from integration.domain.errors import UnexpectedAnswer
 from integration.domain.messages import msg
 from integration.domain.secret import without
-from integration.domain.state import ROLE_STRENGTH, Mark, RemoteAccount, RemoteChannel, RoomRole
-from integration.domain.text import Texts, clean, same
+from integration.domain.state import (
+    ROLE_STRENGTH,
+    ManagedAccount,
+    Mark,
+    RemoteAccount,
+    RemoteChannel,
+    RoomRole,
+)
+from integration.domain.text import clean, same
 from integration.services.rocketchat.versions import SUPPORTED
 
 Json = Mapping[str, object]
@@ -126,6 +133,7 @@ def words(value: object, secrets: Iterable[str] = (), longest: int = LONGEST_WOR
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
+NOBODY: Mapping[str, ManagedAccount] = {}
 COURSE_MARK = "moodle_course"
 GROUP_MARK = "moodle_group"
 INSTALLATION_MARK = "rcsync"
@@ -136,17 +144,22 @@ def row_id(row: Json, where: str) -> str:
     return intern(identifier(row, where))
 
 
-def account(row: Json, where: str, pool: Texts | None = None) -> RemoteAccount:
-    """A row of users.list, users.listByStatus or users.info. Its texts are those of `pool`.
+def account(row: Json, where: str, known: Mapping[str, ManagedAccount] = NOBODY) -> RemoteAccount:
+    """A row of users.list, users.listByStatus or users.info. What the `known` links, by account
+    id, say of it too is kept once.
 
     Somebody in registration may lack a username.
     """
-    one = partial(same, {} if pool is None else pool)
+    account_id, username = identifier(row, where), text(row, "username", where)
+    addresses = emails(row, where)
+    if (link := known.get(account_id)) is not None:
+        account_id, username = link.account_id, same(username, link.username)
+        addresses = tuple(same(one, link.known_email) for one in addresses)
     return RemoteAccount(
-        account_id=one(identifier(row, where)),
-        username=one(text(row, "username", where)),
+        account_id=account_id,
+        username=username,
         name=text(row, "name", where),
-        emails=tuple(map(one, emails(row, where))),
+        emails=addresses,
         active=flag(row, "active", where, default=True),
         roles=_shared(texts(row, "roles", where)),
         kind=intern(text(row, "type", where) or "user"),

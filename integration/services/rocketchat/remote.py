@@ -6,8 +6,7 @@ from typing import Self
 
 from integration.domain.needs import Needs
 from integration.domain.server_facts import ServerFacts
-from integration.domain.state import NameRules, RemoteState
-from integration.domain.text import Texts
+from integration.domain.state import ManagedAccount, NameRules, RemoteState
 from integration.services.rocketchat.bans import banned_in
 from integration.services.rocketchat.bulk_import import BulkImport
 from integration.services.rocketchat.client import RocketChat, Stats
@@ -30,12 +29,11 @@ class RocketChatRemote:
         client: RocketChat,
         known: ServerFacts | None = None,
         shared: SharedLists | None = None,
-        texts: Texts | None = None,
     ) -> None:
         self.client = client
         self._known = known
         self.features = Features(client, known)
-        self.reader = RemoteReader(client, self.features, known, shared, texts)
+        self.reader = RemoteReader(client, self.features, known, shared)
         self._writes = RocketChatWrites(client, self.features)
 
     def __enter__(self) -> Self:
@@ -78,8 +76,8 @@ class RocketChatRemote:
             self.reader.server_id,
         )
 
-    def begin(self) -> None:
-        self.reader.begin()
+    def begin(self, known: Collection[ManagedAccount]) -> None:
+        self.reader.begin(known)
 
     def name_rules(self) -> NameRules:
         return self.reader.name_rules()
@@ -123,9 +121,8 @@ def connect(
     known: ServerFacts | None = None,
     logins: KeptLogins | None = None,
     shared: SharedLists | None = None,
-    texts: Texts | None = None,
 ) -> RocketChatRemote:
     """Nothing is sent yet; the first call logs in where needed. `known` saves asking again,
-    `logins` logging in, `shared` reading the lists, and `texts` keeping those that others read.
+    `logins` logging in, and `shared` reading the lists.
     """
-    return RocketChatRemote(RocketChat(connection, logins=logins), known, shared, texts)
+    return RocketChatRemote(RocketChat(connection, logins=logins), known, shared)

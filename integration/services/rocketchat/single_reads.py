@@ -9,7 +9,7 @@ both names and of every supported version (reference 2.1, 2.4, 11.1).
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -23,9 +23,9 @@ from integration.domain.errors import (
 )
 from integration.domain.messages import msg
 from integration.domain.needs import Needs
-from integration.domain.state import RemoteAccount, RemoteChannel
-from integration.domain.text import Texts, same
+from integration.domain.state import ManagedAccount, RemoteAccount, RemoteChannel
 from integration.services.rocketchat.answers import (
+    NOBODY,
     Json,
     account,
     channel,
@@ -144,14 +144,15 @@ class SingleReader:
 
 
 def users(
-    path: str, more: dict[str, object] | None = None, texts: Texts | None = None
+    path: str,
+    more: dict[str, object] | None = None,
+    known: Mapping[str, ManagedAccount] = NOBODY,
 ) -> Listing[RemoteAccount]:
-    pool = {} if texts is None else texts
-
     def identity(row: Json, where: str) -> str:
-        return same(pool, identifier(row, where))
+        found = identifier(row, where)
+        return known[found].account_id if found in known else found
 
-    parse = partial(account, pool=pool)
+    parse = partial(account, known=known)
     return Listing(path, "users", identity, parse, params=more, lenient=not more)
 
 

@@ -17,9 +17,14 @@ from integration.domain.messages import msg
 from integration.domain.needs import Needs
 from integration.domain.remote_lists import RemoteLists, Shared
 from integration.domain.server_facts import ServerFacts
-from integration.domain.state import NameRules, RemoteAccount, RemoteChannel, RemoteState
-from integration.domain.text import Texts
-from integration.services.rocketchat.answers import inner, mark
+from integration.domain.state import (
+    ManagedAccount,
+    NameRules,
+    RemoteAccount,
+    RemoteChannel,
+    RemoteState,
+)
+from integration.services.rocketchat.answers import NOBODY, inner, mark
 from integration.services.rocketchat.client import RocketChat
 from integration.services.rocketchat.errors import unknown_endpoint
 from integration.services.rocketchat.features import (
@@ -56,7 +61,6 @@ class RemoteReader:
 
     Version and settings are two more, where `known` does not hold them. With `shared`, lists that
     another run read are taken from there, and what rcsync changed since is asked for one by one.
-    `texts` are shared with those who read before; after `read` nobody does any more.
     """
 
     def __init__(
@@ -65,10 +69,9 @@ class RemoteReader:
         features: Features,
         known: ServerFacts | None = None,
         shared: SharedLists | None = None,
-        texts: Texts | None = None,
     ) -> None:
         self._client, self._features = client, features
-        self._texts: Texts = {} if texts is None else texts
+        self._links: Mapping[str, ManagedAccount] = NOBODY  # by account id, while a list is read
         self._members = MemberReader(client, features)
         self._single = SingleReader(client, features)
         self._rules = known.rules if known else None
@@ -80,9 +83,10 @@ class RemoteReader:
         self._one_by_one = False  # read so, because the lists are far more
         self._rooms_listed = 0  # how many there were in the list that was read
 
-    def begin(self) -> None:
+    def begin(self, known: Collection[ManagedAccount]) -> None:
         """Ask for both lists, for the next `read`. What fails is raised there."""
         self.close()
+        self._links = {link.account_id: link for link in known}
         if self._shared is not None:
             return  # somebody may have read them
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="rocketchat")
@@ -145,7 +149,6 @@ class RemoteReader:
         accounts, channels = users.rows, rooms.rows
         accounts |= self._missing(people, users, self._single.account, unclear)
         channels |= self._missing(places, rooms, self._single.room, unclear)
-        self._texts.clear()
         self._check_visible(bot_id, accounts.values())
         channels |= self._with_members(channels, known_counts, frozenset(full_check))
         channels |= self._with_marks(channels, known_counts, wanted_names)
@@ -267,6 +270,7 @@ class RemoteReader:
         with ThreadPoolExecutor(1, thread_name_prefix="rocketchat") as pool:
             pending = pool.submit(read_whole, self._client, self._features, all_rooms())
             users, rooms = self._accounts(), pending.result()
+        self._links = NOBODY
         return RemoteLists(users.rows, rooms.rows, users.not_understood, rooms.not_understood)
 
     def lists(self) -> tuple[int, int, dict[str, str]]:
@@ -290,7 +294,7 @@ class RemoteReader:
         return self._users(USERS)
 
     def _users(self, path: str) -> Whole[RemoteAccount]:
-        return read_whole(self._client, self._features, users(path, texts=self._texts))
+        return read_whole(self._client, self._features, users(path, known=self._links))
 
     def _check_visible(self, bot_id: str, accounts: Iterable[RemoteAccount]) -> None:
         """Without view-full-other-user-info no e-mail is listed, so nobody would be matched."""

@@ -10,7 +10,6 @@ from integration.domain.messages import msg
 from integration.domain.policy import Policy
 from integration.domain.request_id import belonging_to
 from integration.domain.state import Scope
-from integration.domain.text import Texts
 from integration.models import SyncRun
 from integration.services.ledger import (
     counters,
@@ -129,17 +128,14 @@ def _execute(
     start_rules = pacing.start_rules_of(run) if order.writes else None
     courses = _lease(owner, order.scope) if order.writes else set()
     try:
-        texts: Texts = {}
-        source = MoodleReader(texts=texts)
+        source = MoodleReader()
         policy = load_policy(source.roles())
         finished.notes = missing_choices_in_words(policy)
         connection = rocketchat_connection()
         known = server_facts.recall(connection.url)
         with (
             LeaseRenewer(run, owner, courses, seconds) as renewer,
-            connect(
-                *(connection, known, kept_login(connection), _lists(run, connection), texts)
-            ) as remote,
+            connect(connection, known, kept_login(connection), _lists(run, connection)) as remote,
         ):
             finished.stats = remote.stats
             accounts, imported = _accounts(remote, claims, start_rules)
@@ -150,7 +146,6 @@ def _execute(
                 claims,
                 start_rules=start_rules,
                 imported=imported,
-                texts=texts,
             )
             terms = Terms(
                 dry_run=not order.writes,

@@ -7,7 +7,6 @@ from integration.domain.actor import Actor, acting
 from integration.domain.operations import Operation
 from integration.domain.outcomes import Result
 from integration.domain.state import Managed, Scope
-from integration.domain.text import Texts
 from integration.models import SyncRun
 from integration.services.ledger import retry
 from integration.services.ledger.claims import Claims
@@ -35,9 +34,8 @@ class SharedLedger(RunLedger):
         *,
         start_rules: pacing.StartRules | None,
         imported: ImportedAccounts | None,
-        texts: Texts,
     ) -> None:
-        super().__init__(run, scope, on_progress, texts)
+        super().__init__(run, scope, on_progress)
         self._claims = claims
         self._start_rules = start_rules
         self._imported = imported

@@ -12,6 +12,7 @@ from integration.domain.outcomes import MadeChannel
 from integration.domain.room_texts import RoomTexts
 from integration.domain.state import (
     Managed,
+    ManagedAccount,
     MoodleState,
     NameRules,
     RemoteAccount,
@@ -28,12 +29,18 @@ class Source(Protocol):
     """Moodle, read only."""
 
     def read(
-        self, scope: Scope, *, integrated: Collection[int], linked_users: Collection[int]
+        self,
+        scope: Scope,
+        *,
+        integrated: Collection[int],
+        linked_users: Collection[int],
+        known: Mapping[int, ManagedAccount] = ...,
     ) -> MoodleState:
         """One complete reading of `scope`, or SourceError.
 
         `integrated` are the ids of all integrated courses. `linked_users` are people to know about
         even when they are in no group any more (they left, were deleted): their rows are read too.
+        What the `known` links say of a person too is kept once.
         """
         ...
 
@@ -134,8 +141,9 @@ class Remote(Protocol):
     @property
     def writes(self) -> Writes: ...
 
-    def begin(self) -> None:
-        """May begin to read in the background what `name_rules` and `read` will be asked for.
+    def begin(self, known: Collection[ManagedAccount]) -> None:
+        """May begin to read in the background what `name_rules` and `read` will be asked for. What
+        the `known` links say of an account too is kept once.
 
         Raises nothing: they will.
         """

@@ -60,9 +60,9 @@ def reconcile(
     """
     with garbage_collector_paused():
         seen = compare(scope, policy, source, remote, ledger, full_check=full_check)
-    left = remaining(scope, seen.moodle, seen.desired, seen.plan, seen.waiting)
-    proposals = [_proposal(seen, scope, policy, source, terms.approval.operations)]
-    del seen  # a first sync is carried out for hours: neither this nor the proposal is kept
+        left = remaining(scope, seen.moodle, seen.desired, seen.plan, seen.waiting)
+        proposals = [_proposal(seen, scope, policy, source, terms.approval.operations)]
+        del seen  # a first sync is carried out for hours: neither this nor the proposal is kept
     report = carry_out(proposals.pop(), remote, ledger, terms)
     return replace(report, remaining=left)
 
@@ -108,9 +108,13 @@ def compare(
     """Read the ledger, Moodle and Rocket.Chat, in this order, and plan."""
     managed = records.managed(scope, part=scope.is_narrow)
     if scope == EVERYTHING or lists_are_small(managed):
-        remote.begin()  # not before the ledger: else another run's new account seems to be gone
+        # Not before the ledger: else another run's new account seems to be gone.
+        remote.begin(managed.accounts.values())
     moodle = source.read(
-        scope, integrated=records.integrated(), linked_users=people_in_scope(managed, scope)
+        scope,
+        integrated=records.integrated(),
+        linked_users=people_in_scope(managed, scope),
+        known=managed.accounts,
     )
     managed, desired = _desired(moodle, policy, remote.name_rules(), records, managed, scope)
     found = _read_remote(remote, desired, managed, scope, full_check)
