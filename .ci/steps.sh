@@ -111,7 +111,8 @@ check_catalogues() {
 
 texts() { msgattrib --no-obsolete --no-location --no-wrap --sort-output "$1" | grep -E '^msgid(_plural)? '; }
 
-on_every_core=(-n auto --maxprocesses 4 --dist loadfile) # as ./rcsync test does it for the whole suite
+processes=$(($(nproc) + 1))
+on_every_core=(-n $((processes < 4 ? processes : 4)) --dist loadfile --no-loadscope-reorder) # as ./rcsync test does it
 
 # As on a machine without a compiler: mysqlclient is hidden, its place is PyMySQL's.
 with_pymysql_alone() { # COMMAND, whose processes inherit it

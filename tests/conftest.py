@@ -52,6 +52,13 @@ def _is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")  # set by pytest-xdist
 
 
+STARTS_PROGRAMS = frozenset(
+    {"backup", "benchmarks", "browser", "monitoring", "project", "runs", "safety", "web", "worker"}
+)
+"""Folders with files that take long: where several processes share the files, they come first, so
+that none is left to one process at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what meets a MariaDB or MySQL server: only those can tell its drivers apart.
 
@@ -61,6 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _meets_mysql(item):
             item.add_marker(pytest.mark.mysql)
+    items.sort(key=lambda item: item.path.parent.name not in STARTS_PROGRAMS)
 
 
 def _meets_mysql(item: pytest.Item) -> bool:
