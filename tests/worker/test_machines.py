@@ -52,6 +52,13 @@ FULL_PASS = """
 from integration.services.background import jobs
 print(jobs.full_pass().pk)
 """
+AT_WORK = """
+import re
+from integration.models import SyncRun
+part = SyncRun.objects.filter(parent=PARENT, status="running").earliest("pk")
+print(re.fullmatch("[^|]*/([0-9]+)", part.worker.split("|")[0])[1])
+"""
+"""Prints the process id of a worker that has a part of the pass."""
 RESULT = """
 import json, time
 from collections import Counter
@@ -136,16 +143,19 @@ def test_two_workers_on_postgresql_share_a_pass_and_one_is_killed(
     workers = [subprocess.Popen(command, env=site.environment, cwd=ROOT) for _ in range(2)]
     try:
         site.python(ALIVE)
-        chat.configure(latency_ms=40)
+        chat.configure(latency_ms=200)
         parent = int(site.python(FULL_PASS))
         until(lambda: chat.stats()["writes"] > 20)
-        workers[0].kill()
+        busy = int(site.python(AT_WORK.replace("PARENT", str(parent))))
+        next(one for one in workers if one.pid == busy).kill()
+        chat.configure(latency_ms=40)
         found = result(site, parent)
     finally:
         for worker in workers:
             worker.terminate()
             worker.wait(60)
     nothing_twice(chat, found)
+    assert found["interrupted"], "a part was under way"
     note(f"PostgreSQL, two workers, one killed: {counts(found)}")
 
 
