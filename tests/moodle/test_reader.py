@@ -9,10 +9,12 @@ import pytest
 
 from demo.sample_moodle.builder import DAY, MoodleBuilder
 from integration.domain.errors import ConfigurationError, SourceError
+from integration.domain.identities import PersonIdentity
 from integration.domain.state import EVERYTHING, MoodleState, RoomRole, Scope
 from integration.services.moodle.reader import MoodleReader
 from integration.services.moodle.rows import MoodleRows
 from integration.services.sync.eligibility import Eligibility
+from tests.support.builders import link
 from tests.support.moodle_rows import ENGINES, NOW, Site, new_site, shared_site
 from tests.support.servers import MariaDB, Postgres, moodle_at
 
@@ -300,6 +302,27 @@ def test_no_row_is_lost_or_doubled_at_the_borders_of_pages(site: Site, page_size
     site.build(lambda world: many_courses(world, 5))
     courses = range(2, 7)
     assert site.read(integrated=courses, page_size=page_size) == site.read(integrated=courses)
+
+
+def test_what_a_link_knows_of_a_person_is_kept_once_and_changes_nothing(site: Site) -> None:
+    site.build(two_courses)
+    expected = site.read(integrated={2, 3})
+    made = expected.people[3].timecreated
+    known = {
+        3: link(3, identity=PersonIdentity(made, "three", "three@campus.invalid")),
+        4: link(4, identity=PersonIdentity(made + 1, "renamed", "moved@campus.invalid", "12")),
+        5: link(5),
+    }
+
+    def read(reader: MoodleReader) -> MoodleState:
+        return reader.read(EVERYTHING, integrated={2, 3}, linked_users=(), known=known)
+
+    found = site.ask(read)
+    assert found == expected
+    assert found.people[3].username is known[3].known_username
+    assert found.people[3].email is known[3].known_email
+    assert found.people[3].timecreated is known[3].known_timecreated
+    assert found.people[4].email is not known[4].known_email
 
 
 def test_the_number_of_queries_does_not_grow_with_the_courses(site: Site) -> None:

@@ -16,10 +16,12 @@ from integration.domain.errors import (
     TransientError,
     UnexpectedAnswer,
 )
+from integration.domain.identities import PersonIdentity
 from integration.domain.room_texts import NO_TEXTS
 from integration.domain.state import NameRules, RoomRole
 from integration.services.rocketchat import Connection, Credentials, RocketChat, RocketChatRemote
 from integration.services.rocketchat.limiter import Limiter
+from tests.support.builders import link
 
 URL = "https://chat.example.org"
 VERSIONS = ("3.11", "6.5", "7.2", "7.7", "8.6", "8.8", "9.0")
@@ -119,6 +121,23 @@ def test_everything_comes_in_one_request_where_the_server_lets_it(lists: Lists) 
     lists.rows["users"] = [user(number) for number in range(1234)]
     assert len(lists.read().accounts) == 1234
     assert lists.requests_of("users.list") == 1
+
+
+def test_what_a_link_says_of_an_account_too_is_kept_once_and_changes_nothing(
+    lists: Lists,
+) -> None:
+    lists.rows["users"] = [user(number) for number in range(3)]
+    expected = lists.read().accounts
+    of_0 = PersonIdentity(1, "zero", expected["u0"].emails[0])
+    links = [link(0, "u0", username="user0", identity=of_0), link(1, "u1", username="other")]
+    with lists.remote() as remote:
+        remote.begin(links)
+        found = remote.read(known_counts={}, wanted_names=()).accounts
+    assert found == expected
+    assert found["u0"].account_id is next(iter(found)) is links[0].account_id
+    assert found["u0"].username is links[0].username
+    assert found["u0"].emails[0] is links[0].known_email
+    assert found["u1"].username == "user1"
 
 
 @pytest.mark.parametrize("count", [49, 50, 51, 100, 149, 150, 151, 1234])

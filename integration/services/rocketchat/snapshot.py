@@ -163,6 +163,7 @@ class RemoteReader:
         refused = None
         while (found := shared.recall(refused)) is not None:
             if self._brings_up_to_date(found, linked, rooms):
+                self._links = NOBODY
                 return found.lists
             refused = found.number
         try:
