@@ -149,13 +149,19 @@ def test_a_session_that_ended_is_renewed_once(
     server.get(api("me"), json=ENDED, status=401)
     server.get(api("me"), json={"success": True})
     server.post(api("logout"), json={"status": "success"})
-    assert connect(BY_PASSWORD).get("me") == {"success": True}
+    client = connect(BY_PASSWORD)
+    assert client.get("me") == {"success": True}
     assert [call.request.headers.get("X-Auth-Token") for call in server.calls] == [
         None,
         "first",
         None,
         "second",
     ]
+    assert client.stats.by_status == {
+        ("POST login", "200"): 2,
+        ("GET me", "renewed"): 1,
+        ("GET me", "200"): 1,
+    }, "that a log-in ended is no refusal, of which an alert would tell"
 
 
 def test_a_refused_token_stops_everything_with_the_way_to_a_new_one(
@@ -166,6 +172,19 @@ def test_a_refused_token_stops_everything_with_the_way_to_a_new_one(
         connect().get("me")
     assert "Personal Access Tokens" in refused.value.hint
     assert len(server.calls) == 1
+
+
+def test_an_answer_that_refuses_the_new_log_in_as_well_is_a_refusal(
+    server: responses.RequestsMock, connect: Connect
+) -> None:
+    for name in ("first", "second"):
+        server.post(api("login"), json=login_answer(name))
+        server.get(api("me"), json=ENDED, status=401)
+    client = connect(BY_PASSWORD)
+    with pytest.raises(AuthenticationError):
+        client.get("me")
+    assert client.stats.by_status["GET me", "401"] == 1
+    assert client.stats.by_status["GET me", "renewed"] == 1
 
 
 def test_a_wrong_password_is_tried_once_and_said(

@@ -37,6 +37,8 @@ from integration.services.rocketchat.session import (
 )
 from integration.services.rocketchat.transport import Answer, NoAuth, Request, Transport
 
+RENEWED = "renewed"
+
 
 class Stats:
     """Counters that threads may share.
@@ -60,6 +62,12 @@ class Stats:
             self._answers[endpoint, str(status)] += 1
             self._seconds[endpoint] = self._seconds.get(endpoint, 0.0) + seconds
 
+    def renewed(self, endpoint: str, status: int) -> None:
+        """An answer was about a log-in that had ended, and there is a new one: no refusal."""
+        with self._lock:
+            self._answers[endpoint, str(status)] -= 1
+            self._answers[endpoint, RENEWED] += 1
+
     def waited(self, seconds: float) -> None:
         with self._lock:
             self._waited += seconds
@@ -77,7 +85,9 @@ class Stats:
 
     @property
     def by_status(self) -> Mapping[tuple[str, str], int]:
-        """By endpoint and HTTP status; "none" for requests that got no complete answer."""
+        """By endpoint and HTTP status; "none" for requests that got no complete answer, "renewed"
+        for those whose log-in had ended, after a new one.
+        """
         with self._lock:
             found = Counter(self._answers)
             for endpoint, sent in self._requests.items():
@@ -215,10 +225,12 @@ class RocketChat:
                 return self._with_second_factor(request, identity)
             except SecondFactorRequired:
                 raise
-            except AuthenticationError:
+            except AuthenticationError as error:
                 if not self._session.logged_in:
                     raise
+                status = error.status
             identity = self._identity(ended=identity)
+            self.stats.renewed(request.endpoint, status)
         return self._with_second_factor(request, identity)
 
     def _identity(self, ended: Identity | None = None) -> Identity:
