@@ -34,7 +34,14 @@ class Bound:
     def __str__(self) -> str:
         sign = ("holds" if self.holds else "BROKEN") if self.judged else "-"
         unit = f" {self.unit}" if self.unit else ""
-        return f"{sign:6}  {self.promise}: {self.measured:.4g}{unit} (at most {self.limit:.4g})"
+        return (
+            f"{sign:6}  {self.promise}: {_in_words(self.measured)}{unit} "
+            f"(at most {_in_words(self.limit)})"
+        )
+
+
+def _in_words(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
 @dataclass(frozen=True)
@@ -101,12 +108,16 @@ def verdicts(
     asked = results["change"]["total"]
     operations = sum(first["applied"].values())
     promised = results["setup"]["people"] == PROMISED
+    by_latency = "first sync: time by the bound of its requests"
+    least = least_seconds(sent, latency_ms, connections)
+    timed = promised and not by_import  # an import is waited for, not worked on
     return [
+        *([Bound(by_latency, first["seconds"] / least, 1.3, judged=timed)] if least else []),
         Bound(
-            "first sync: time by the bound of its requests",
-            first["seconds"] / least_seconds(sent, latency_ms, connections),
-            1.3,
-            judged=promised and not by_import,  # an import is waited for, not worked on
+            "first sync: requests, with two about the server",
+            sent,
+            fewest("sync", size, results, by_import=by_import) + SMALL_READS - READS,
+            judged=not by_import,  # how often one asks whether it has ended is not known before
         ),
         *_nothing_changed(size, results, judged=promised),
         Bound(
@@ -176,9 +187,12 @@ def _undone(result: Results) -> int:
 
 
 def ceiling_verdict(ceiling: float, latency_ms: float, connections: int) -> Bound:
-    """The server must be able to answer faster than we are allowed to ask."""
+    """The server must be able to answer faster than we are allowed to ask. Without latency we ask
+    as fast as it answers.
+    """
     needed = connections / (latency_ms / 1000) if latency_ms else ceiling
-    return Bound("stand-in: asked of it by what it can do", needed / ceiling, 0.7)
+    name = "stand-in: asked of it by what it can do"
+    return Bound(name, needed / ceiling, 0.7, judged=bool(latency_ms))
 
 
 def exponent(sizes: Sequence[tuple[int, float]]) -> float:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from benchmarks.bounds import Bound, Size, exponent, fewest, least_seconds, plugin
+from benchmarks.bounds import (
+    Bound,
+    Size,
+    ceiling_verdict,
+    exponent,
+    fewest,
+    least_seconds,
+    plugin,
+)
 from benchmarks.measure import covered
 
 SIZE = Size(people=300, channels=10, memberships=300, roles=5)
@@ -12,6 +20,16 @@ def test_a_broken_bound_says_so() -> None:
     bound = Bound("no change: requests", 5, 4)
     assert not bound.holds
     assert str(bound).startswith("BROKEN")
+
+
+def test_a_whole_number_is_told_as_one() -> None:
+    assert str(Bound("requests", 593151, 593151.0)) == "holds   requests: 593,151 (at most 593,151)"
+    assert "1.043 (at most 1.05)" in str(Bound("exponent", 1.0427, 1.05))
+
+
+def test_without_latency_nothing_is_said_about_times_that_come_of_it() -> None:
+    assert ceiling_verdict(6000, latency_ms=0, connections=8).holds
+    assert not ceiling_verdict(500, latency_ms=20, connections=8).holds
 
 
 def test_a_bound_that_is_not_promised_for_this_size_breaks_nothing() -> None:
