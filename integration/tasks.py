@@ -9,8 +9,8 @@ SAME_HOUR_AGAIN = "the clocks were set back: done an hour ago"
 
 
 def work(run_id: int) -> str:
-    """Carry out one run, and further parts of its pass."""
-    return working.work_through(run_id)
+    """Carry out one run."""
+    return working.work(run_id)
 
 
 def beat() -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 from zoneinfo import ZoneInfo
@@ -24,8 +23,7 @@ from integration.models import (
     SyncRun,
 )
 from integration.services.background import jobs, parts, queue, schedules, sweep, work
-from integration.services.runs import runner
-from integration.services.runs.order import Order, order_of
+from integration.services.runs.order import order_of
 from tests.support.background import COURSES, clusters_alive, make_dead, order, play_worker
 from tests.support.site import Site
 from tests.support.small_moodle import SmallMoodle
@@ -248,49 +246,6 @@ def test_the_whole_ends_with_its_last_part_and_sums_them_up(
     assert shared_out.applied["create_account"] == 12
     assert len(small_site.channel_members()) == 3
     assert jobs.full_pass() is not None, "the next pass may begin"
-
-
-def test_a_worker_with_nothing_to_do_takes_the_parts_that_nobody_has_begun(
-    small_site: Site, shared_out: SyncRun
-) -> None:
-    first, *others = shared_out.parts.order_by("pk").values_list("pk", flat=True)
-    elsewhere = queue.claim(others[1])
-    assert elsewhere is not None
-    said = tasks.work(first)
-    assert said == "; ".join(f"run {pk}: done" for pk in (first, others[0], others[2]))
-    assert [tasks.work(pk) for pk in others] == [f"run {pk}: nothing to do" for pk in others]
-    elsewhere.refresh_from_db()
-    assert elsewhere.status == Status.RUNNING
-
-
-def test_parts_that_are_taken_on_share_the_time_of_one_task(
-    shared_out: SyncRun, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.TASK_SECONDS = 100
-    given: list[float] = []
-    clock = [0.0]
-
-    def execute(order: Order, *, run: SyncRun, seconds: float) -> Any:
-        given.append(seconds)
-        clock[0] += 20
-        SyncRun.objects.filter(pk=run.pk).update(status=Status.DONE)
-        return runner.Finished(SyncRun.objects.get(pk=run.pk), None, 20)
-
-    monkeypatch.setattr(work, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr(runner, "execute", execute)
-    tasks.work(shared_out.parts.earliest("pk").pk)
-    assert given == [80, 60], "what began after 40 of 100 seconds would have too little time"
-    assert list(shared_out.parts.order_by("pk").values_list("status", flat=True)) == [
-        *(Status.DONE, Status.DONE),
-        *(Status.QUEUED, Status.QUEUED),
-    ]
-
-
-def test_a_run_that_is_no_part_is_all_that_its_task_does(small_site: Site) -> None:
-    run, other = queue.enqueue(order(10)), queue.enqueue(order(11))
-    assert tasks.work(run.pk) == f"run {run.pk}: done"
-    other.refresh_from_db()
-    assert other.status == Status.QUEUED
 
 
 def test_one_part_that_failed_makes_the_whole_failed(small_site: Site, shared_out: SyncRun) -> None:

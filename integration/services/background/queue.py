@@ -117,15 +117,6 @@ def claim(run_id: int) -> SyncRun | None:
     return SyncRun.objects.get(pk=run_id)
 
 
-def next_part(run_id: int) -> int | None:
-    """A part of the same pass that may begin and that nobody has begun; None: there is none, or
-    the run is no part.
-    """
-    siblings = due(timezone.now()).filter(parent__parts=run_id).order_by("pk")
-    found: int | None = siblings.values_list("pk", flat=True).first()
-    return found
-
-
 def resume(actor: str) -> bool:
     """End the pause and notify every run that waited for that; False when there was none."""
     if not pauses.resume(actor):

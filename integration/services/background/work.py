@@ -1,7 +1,6 @@
 """The work on one queued run: take it, carry it out, handle how it ended."""
 
 import logging
-import time
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -24,33 +23,17 @@ logger = logging.getLogger(__name__)
 
 POSTPONED_SECONDS = 600.0  # of a big run: each look reads both servers whole
 SHARE_OF_TASK = 0.8  # of the time of a task; what is under way then still has to end
-SHARE_FOR_MORE = 0.3  # of that time: until then a task begins with one more part
 UNEXPECTED = msg("It ended with an unexpected error; see the log for details.")
 
 
-def work_through(run_id: int) -> str:
-    """The body of a run's task: the run and, where it is a part of a pass, the parts that nobody
-    has begun yet. The broker gives a busy cluster two tasks more than it works on: without this, a
-    part would wait there while others have nothing to do. Returns one line for the task's record.
-    """
-    began, said = time.monotonic(), [work(run_id)]
-    while time.monotonic() - began < settings.TASK_SECONDS * SHARE_FOR_MORE:
-        further = queue.next_part(run_id)
-        if further is None:
-            break
-        said.append(work(further, spent=time.monotonic() - began))
-    return "; ".join(said)
-
-
-def work(run_id: int, *, spent: float = 0) -> str:
-    """One run. `spent`: seconds of the task that are gone. Returns what became of it."""
+def work(run_id: int) -> str:
+    """The body of a run's task. Returns one line for the task's record."""
     run = queue.claim(run_id)
     if run is None:
         return f"run {run_id}: nothing to do"
     order = order_of(run)
     try:
-        seconds = settings.TASK_SECONDS * SHARE_OF_TASK - spent
-        finished = runner.execute(order, run=run, seconds=seconds)
+        finished = runner.execute(order, run=run, seconds=settings.TASK_SECONDS * SHARE_OF_TASK)
     except Busy as busy:
         postponed = isinstance(busy, Postponed)
         queue.put_back(run, POSTPONED_SECONDS if postponed else queue.BUSY_SECONDS)
