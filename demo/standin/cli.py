@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import json
 import signal
@@ -124,7 +125,8 @@ def _setting(text: str) -> tuple[str, Any]:
 def _serve(server: StandIn, state: Path | None, say: Callable[[str], object]) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+        # In a thread: this one waits for the event, and may hold its lock at this moment.
+        signal.signal(number, lambda *_: _thread.start_new_thread(stopped.set, ()))
     server.start()
     say(f"Stand-in Rocket.Chat {server.world.dialect.version} at {server.url}")
     say(f"Administrator: {ADMIN_USERNAME}, password {ADMIN_PASSWORD}")

@@ -118,3 +118,23 @@ def test_a_worker_that_waits_for_settings_counts_as_started(systemd: socket.sock
             assert worker.wait(PATIENCE) == 0
         finally:
             worker.kill()
+
+
+def test_a_signal_that_comes_while_the_end_is_waited_for_ends_the_worker() -> None:
+    """Whoever waits for an event holds its lock at moments, and the signal comes in one of them."""
+    code = """
+import os, signal
+from integration.management.commands.worker import ended_by_signals
+stop = ended_by_signals()
+with stop._cond:
+    os.kill(os.getpid(), signal.SIGTERM)
+assert stop.wait(30)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup(){code}"],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0

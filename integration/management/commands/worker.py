@@ -1,5 +1,6 @@
 """`worker`: works on runs, keeps the schedules and watches Moodle's events, until told to stop."""
 
+import _thread
 import signal
 import threading
 from argparse import ArgumentParser
@@ -15,6 +16,19 @@ from integration.services.worker.supervisor import BEAT_SECONDS, Supervisor
 
 CANNOT_RUN = 2
 WAIT_SECONDS = 5.0
+
+
+def ended_by_signals() -> threading.Event:
+    """Is set after SIGTERM or SIGINT."""
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        """In a thread: this one waits for the event, and may hold its lock at this moment."""
+        _thread.start_new_thread(stop.set, ())
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    return stop
 
 
 class Command(BaseCommand):
@@ -33,13 +47,7 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = threading.Event()
-
-        def end(_signal: int, _frame: FrameType | None) -> None:
-            stop.set()
-
-        signal.signal(signal.SIGTERM, end)
-        signal.signal(signal.SIGINT, end)
+        stop = ended_by_signals()
         self._settings_are_there(stop, wait=options["wait"])
         if stop.is_set():
             return
