@@ -1,7 +1,6 @@
 """What a run costs, taken from inside its own process: statements, waiting, bookkeeping, memory."""
 
 import functools
-import pickle
 import resource
 import sys
 import threading
@@ -33,7 +32,7 @@ class Meter:
     requests: Counter[str] = field(default_factory=Counter)  # by endpoint, as they were answered
     received: int = 0  # bytes of these answers, headers and bodies
     bookkeeping: float = 0.0  # seconds in our own tables before, between and after the requests
-    _statements: list[tuple[str, str, bytes]] = field(default_factory=list)  # small: it is measured
+    kept_statements: list[tuple[str, str, Any]] = field(default_factory=list)
     kept_requests: list[Request] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -63,12 +62,7 @@ class Meter:
             self.statements[alias] += 1
             self.statement_seconds[alias] += seconds  # type: ignore[assignment]
             if self.keep and sql.startswith("SELECT"):
-                self._statements.append((alias, sys.intern(sql), pickle.dumps(params)))
-
-    def kept_statements(self) -> Iterator[tuple[str, str, Any]]:
-        """Alias, SQL and parameters of each."""
-        for alias, sql, params in self._statements:
-            yield alias, sql, pickle.loads(params)
+                self.kept_statements.append((alias, sql, params))
 
     def _on_request(self) -> Callable[..., Answer]:
         original = Transport.send

@@ -175,10 +175,8 @@ def _run(
 def _bare_sql(meter: Meter) -> float:
     """The statements of the run through plain cursors: seconds."""
 
-    kept = list(meter.kept_statements())
-
     def read() -> None:
-        for alias, sql, params in kept:
+        for alias, sql, params in meter.kept_statements:
             with connections[alias].cursor() as cursor:
                 cursor.execute(sql, params)
                 cursor.fetchall()
