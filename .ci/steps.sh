@@ -111,7 +111,7 @@ check_catalogues() {
 
 texts() { msgattrib --no-obsolete --no-location --no-wrap --sort-output "$1" | grep -E '^msgid(_plural)? '; }
 
-processes=$(($(nproc) + 1))
+processes=$(($(getconf _NPROCESSORS_ONLN) + 1))
 on_every_core=(-n $((processes < 4 ? processes : 4)) --dist loadfile --no-loadscope-reorder) # as ./rcsync test does it
 
 # As on a machine without a compiler: mysqlclient is hidden, its place is PyMySQL's.

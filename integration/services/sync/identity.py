@@ -150,15 +150,15 @@ class _People:
             if not person.deleted:
                 yield from filter(None, person_identity(person)[2:])
         for user_id, link in self.managed.accounts.items():
-            if user_id not in self.moodle.people and link.identity:
-                yield from filter(None, link.identity[2:])
+            if user_id not in self.moodle.people:
+                yield from filter(None, (link.known_email, link.known_idnumber))
 
     def changed(self) -> Iterator[int]:
         for user_id, link in self.managed.accounts.items():
-            person = self.moodle.people.get(user_id)
-            if person is None or person.deleted or link.identity is None:
+            person, stored = self.moodle.people.get(user_id), link.identity
+            if person is None or person.deleted or stored is None:
                 continue  # Moodle changes the username and address of who is deleted
-            if not self._is_same(link.identity, person_identity(person)):
+            if not self._is_same(stored, person_identity(person)):
                 yield user_id
 
     def _is_same(self, stored: PersonIdentity, now: PersonIdentity) -> bool:
